@@ -1,0 +1,133 @@
+"""Limits and leniencies, by name: the one place where Eyewall's defaults stand.
+
+A `Profile` says how much a server takes from a client before it refuses, how long it waits, and which
+deviations from the standards it accepts. There are two: `NATIVE`, strict and safe, and `TORNADO`, which keeps
+Tornado's documented defaults where a safe one would break a program written for it. The code below a profile is
+the same for both.
+
+Sizes are bytes, times are seconds, counts are counts. A time of 0 means no deadline.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A named set of limits and leniencies. Immutable: `replace` makes a changed copy."""
+
+    name: str
+    #: What the `Server` response header says; empty for none.
+    server_token: str
+
+    # -- the head of a request --------------------------------------------------------------------------
+    #: Request line and header fields together, line ends included (431 beyond it).
+    head_bytes: int = 64 * KIB
+    #: Number of header fields (431 beyond it).
+    head_fields: int = 128
+    #: Length of the request target (414 beyond it).
+    target_bytes: int = 16 * KIB
+    #: From the first byte of a head, or from the connection, to its end; a trickled header does not extend it.
+    head_timeout: float = 10.0
+    #: Requests that may wait on one connection behind the one being answered; reading pauses at the limit.
+    pipelined_requests: int = 32
+    #: An open connection without a request is closed after this.
+    idle_timeout: float = 75.0
+    #: A bare LF ends a line, in a head that uses it throughout (RFC 9112 section 2.2).
+    bare_lf: bool = False
+    #: Informational (1xx) responses the client role accepts before the final one.
+    informational_responses: int = 16
+
+    # -- bodies -----------------------------------------------------------------------------------------
+    #: Content of one request, also when chunked, also after decompression (413 beyond it).
+    body_bytes: int = 100 * MIB
+    #: Extensions of all chunks of one body together (400 beyond it).
+    chunk_extension_bytes: int = 16 * KIB
+    #: Trailer section of a chunked body (431 beyond it).
+    trailer_bytes: int = 16 * KIB
+    #: After `body_grace` a body must arrive at this many bytes a second, on average (408 below it). 0: any.
+    body_min_rate: float = 240.0
+    body_grace: float = 5.0
+    #: A whole body must have arrived after this (408 beyond it). 0: no limit but the rate.
+    body_timeout: float = 0.0
+    #: Decompressed size of a body that came with a Content-Encoding, as a multiple of what came over the wire,
+    #: beyond the first MiB (400 beyond it).
+    decompression_ratio: int = 100
+
+    # -- forms ------------------------------------------------------------------------------------------
+    #: Parts of a multipart body (400 beyond it).
+    multipart_parts: int = 1000
+    #: Header bytes of one part (400 beyond it).
+    multipart_header_bytes: int = 10 * KIB
+    #: A part larger than this is spooled to a temporary file, where the interface that reads it allows.
+    multipart_memory_bytes: int = MIB
+    #: Fields of a form body, and of a query string (400 beyond it).
+    form_fields: int = 1000
+
+    # -- writing ----------------------------------------------------------------------------------------
+    #: Bytes waiting to be written above which writers wait.
+    write_high_water: int = 64 * KIB
+    #: A connection whose client takes no byte for this long while bytes wait for it is closed.
+    write_timeout: float = 60.0
+
+    # -- connections ------------------------------------------------------------------------------------
+    tls_handshake_timeout: float = 10.0
+    #: Connections open at once, for one server in one process (refused with 503 beyond it). 0: no limit.
+    connections: int = 0
+    listen_backlog: int = 1024
+
+    # -- WebSockets -------------------------------------------------------------------------------------
+    #: One message, after decompression and reassembly (close code 1009 beyond it).
+    websocket_message_bytes: int = 10 * MIB
+    #: Frames of one message (1008 beyond it).
+    websocket_frames: int = 16 * KIB
+    #: A ping is sent this often, and its pong awaited this long, before the peer counts as dead. 0: no pings.
+    websocket_ping_interval: float = 20.0
+    websocket_ping_timeout: float = 20.0
+    #: After sending a close frame, the peer's is awaited this long.
+    websocket_close_timeout: float = 5.0
+    #: Bytes waiting to be written to one WebSocket above which it is closed (1008 where it can still be said).
+    websocket_write_bytes: int = 64 * MIB
+
+    def replace(self, **changes: object) -> Profile:
+        """Returns a copy with `changes` applied. Raises TypeError for a name that is not a limit."""
+        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
+
+
+NATIVE = Profile(name="native", server_token="Eyewall")
+
+#: Tornado's documented defaults: no pings, no head deadline or body rate, an hour of idle time.
+TORNADO = Profile(
+    name="tornado",
+    server_token="TornadoServer/6.6.1",
+    head_bytes=64 * KIB,
+    head_fields=64 * KIB,
+    target_bytes=64 * KIB,
+    head_timeout=3600.0,
+    idle_timeout=3600.0,
+    bare_lf=True,
+    body_min_rate=0.0,
+    multipart_parts=100,
+    websocket_ping_interval=0.0,
+    websocket_ping_timeout=0.0,
+    write_timeout=0.0,
+    listen_backlog=128,
+)
+
+_active = NATIVE
+
+
+def active() -> Profile:
+    """Returns the profile that servers and applications take when they are given none."""
+    return _active
+
+
+def activate(profile: Profile) -> None:
+    """Makes `profile` the one that servers and applications created from now on take by default."""
+    global _active
+    _active = profile
