@@ -40,6 +40,12 @@ class Profile:
     idle_timeout: float = 75.0
     #: A bare LF ends a line, in a head that uses it throughout (RFC 9112 section 2.2).
     bare_lf: bool = False
+    #: Octets beyond ASCII are let through in a request target.
+    lenient_target: bool = False
+    #: A Content-Length that comes several times with the same value counts once (RFC 9110 section 8.6).
+    repeated_content_length: bool = False
+    #: An HTTP/1.1 request may lack the Host field.
+    missing_host: bool = False
     #: Informational (1xx) responses the client role accepts before the final one.
     informational_responses: int = 16
 
@@ -111,6 +117,9 @@ TORNADO = Profile(
     head_timeout=3600.0,
     idle_timeout=3600.0,
     bare_lf=True,
+    lenient_target=True,
+    repeated_content_length=True,
+    missing_host=True,
     body_min_rate=0.0,
     multipart_parts=100,
     websocket_ping_interval=0.0,
