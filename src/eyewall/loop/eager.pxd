@@ -1,0 +1,27 @@
+cimport cython
+
+cdef object _get_running_loop, Task
+cdef dict _current_tasks
+cdef object _leave_task, _enter_task
+cdef bint _NATIVE
+cdef object _STEP
+
+
+@cython.final
+cdef class Starter:
+    cdef list _caught
+    cdef object _hook
+    cdef object __weakref__
+
+    @cython.locals(namespace=dict, caught=list, entry=tuple)
+    cpdef object start(self, object coro, object loop, object context)
+
+    @cython.locals(caught=list, entry=tuple)
+    cdef object _hand_on(self, object loop, object task)
+
+
+@cython.locals(starter=Starter)
+cpdef object start_task(object coro, object loop, object context=*)
+cdef object _restore(dict namespace, object before)
+cdef object _run(object step, object context, object loop)
+cdef bint _is_entered(object context) except -1
