@@ -1,0 +1,97 @@
+"""What all tests share: which build of Eyewall they run against, and event loops of both kinds."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.machinery
+import importlib.util
+import os
+import tomllib
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+COMPILED_MODULES: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["eyewall"][
+    "compiled"
+]
+
+LOOP_KINDS = ["asyncio"]
+if importlib.util.find_spec("uvloop") is not None:
+    LOOP_KINDS.append("uvloop")
+
+
+def _package_folder() -> Path:
+    """The folder that `import eyewall` takes the package from."""
+    spec = importlib.util.find_spec("eyewall")
+    if spec is None or not spec.submodule_search_locations:
+        raise pytest.UsageError("eyewall cannot be imported: neither src nor a build is on the path")
+    return Path(next(iter(spec.submodule_search_locations))).resolve().parent
+
+
+def _build() -> str:
+    """`compiled`, `pure`, or `mixed (...)` where only some modules are what they should be."""
+    suffixes = tuple(importlib.machinery.EXTENSION_SUFFIXES)
+    compiled, pure = [], []
+    for name in COMPILED_MODULES:
+        spec = importlib.util.find_spec(name)
+        origin = spec.origin if spec is not None else None
+        (compiled if origin is not None and origin.endswith(suffixes) else pure).append(name)
+    if compiled and pure:
+        return f"mixed (not compiled: {', '.join(pure)})"
+    return "compiled" if compiled else "pure"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Tests that start an interpreter of their own must test the same build.
+    folder = str(_package_folder())
+    inherited = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = folder + os.pathsep + inherited if inherited else folder
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"eyewall: {_build()}, from {_package_folder()}; loops: {', '.join(LOOP_KINDS)}"
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    expected = os.environ.get("EYEWALL_EXPECT_BUILD")
+    if expected is None:
+        return
+    if expected not in ("compiled", "pure"):
+        raise pytest.UsageError(f"EYEWALL_EXPECT_BUILD is {expected!r}; it must be 'compiled' or 'pure'")
+    build = _build()
+    if build != expected:
+        raise pytest.UsageError(
+            f"EYEWALL_EXPECT_BUILD is {expected!r}, but eyewall from {_package_folder()} is {build}"
+        )
+
+
+def loop_factory(kind: str) -> Callable[[], asyncio.AbstractEventLoop]:
+    """Returns what makes a new event loop of `kind`, one of LOOP_KINDS."""
+    if kind == "uvloop":
+        import uvloop
+
+        return uvloop.new_event_loop
+    return asyncio.new_event_loop
+
+
+@pytest.fixture(params=LOOP_KINDS)
+def event_loop_kind(request: pytest.FixtureRequest) -> str:
+    """Runs the test once for each kind of event loop."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def run(event_loop_kind: str) -> Callable[[Coroutine[Any, Any, Any]], Any]:
+    """A function that runs a coroutine in a new loop of each kind, as `asyncio.run` does, and returns its
+    result.
+    """
+
+    def run_in_new_loop(coro: Coroutine[Any, Any, Any]) -> Any:
+        with asyncio.Runner(loop_factory=loop_factory(event_loop_kind)) as runner:
+            return runner.run(coro)
+
+    return run_in_new_loop
