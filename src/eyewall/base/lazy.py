@@ -22,8 +22,6 @@ class lazy_attribute(Generic[T]):
     stays. Classes with `__slots__` and no `__dict__` cannot use it (AttributeError on first read).
     """
 
-    __slots__ = ("__doc__", "_compute", "_name")
-
     def __init__(self, compute: Callable[[Any], T]) -> None:
         self._compute = compute
         self._name = compute.__name__
