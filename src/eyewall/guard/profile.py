@@ -99,6 +99,15 @@ class Profile:
     websocket_close_timeout: float = 5.0
     #: Bytes waiting to be written to one WebSocket above which it is closed (1008 where it can still be said).
     websocket_write_bytes: int = 64 * MIB
+    #: Messages handed to one WebSocket's handler in one turn of the loop, before the others have theirs.
+    websocket_burst: int = 256
+    #: Messages that wait to be read on a client's WebSocket; reading from the socket pauses at the limit.
+    websocket_queue: int = 16
+    #: permessage-deflate: zlib's compression level, and what bounds the memory of one connection: zlib's memory
+    #: level and the bits of the window asked for in both directions, (4 << bits) + (512 << level) bytes to send.
+    websocket_deflate_level: int = 6
+    websocket_deflate_mem_level: int = 5
+    websocket_deflate_window_bits: int = 12
 
     def replace(self, **changes: object) -> Profile:
         """Returns a copy with `changes` applied. Raises TypeError for a name that is not a limit."""
