@@ -18,7 +18,8 @@ clock call; a wait that was measured from it may end up to one tick early. A tic
 the loop was blocked: for as long, no peer could be heard, and what they sent is waiting in the kernel. Such a
 tick does not count. Expiry is put off by a whole tick, in which the loop reads what is there, and the wheel's
 time stands still for as long as the loop did. A deadline is therefore measured in time in which the loop ran,
-and must be computed from `now`, not from `loop.time()`. Two late ticks in a row are a loop that is overloaded
+and must be computed from `now`, not from `loop.time()`. Without owners the wheel rests, and so does `now`: an
+owner is added first and computes its deadline then. Two late ticks in a row are a loop that is overloaded
 rather than blocked; the second counts, so that expiry is slowed down at most, never stopped.
 
 The wheel holds its owners strongly. One that is finished with calls `discard`, or writes `GONE` to its

@@ -1,29 +1,58 @@
-import cython
+cimport cython
 
-cdef object done_future
-cdef object StreamClosedError
-cdef Py_ssize_t JOIN_BYTES
+from eyewall.guard.wheel cimport DeadlineWheel
+from eyewall.loop.done cimport done_future
+
+
+cdef int _LOOKS
+cdef Py_ssize_t _FEW_WAITERS
+
+
+cdef class WriteWatch:
+    cdef object __weakref__
+    cdef FlowControl flow
+    cdef double timeout
+    cdef long long taken
+    cdef double moved
+    cdef public double deadline
+
+    cpdef start(self, double now)
+
 
 cdef class FlowControl:
     cdef object __weakref__
-    cdef readonly object profile
-    cdef readonly object transport
-    cdef readonly long long written
-    cdef readonly bint write_paused
-    cdef readonly bint lost
-    cdef public double stall_deadline
-    cdef long long _stall_taken
+    cdef readonly object loop
+    cdef readonly DeadlineWheel wheel
+    cdef public object transport
+    cdef public bint paused
+    cdef public bint closed
+    cdef public object error
+    cdef public long long written
+    cdef public bint outside
+    cdef readonly WriteWatch watch
+    cdef public Py_ssize_t write_high_water
+    cdef public double write_timeout
     cdef list _waiters
-    cdef object _lost_error
+    cdef Py_ssize_t _crowd
 
     cpdef attach(self, transport)
-    cpdef write(self, bytes data)
-    cpdef write_two(self, bytes first, bytes second)
-    cpdef Py_ssize_t buffered(self) except -1
-    cpdef object drained(self)
-    cdef object _failed(self)
-    cpdef pause_writing(self)
-    cpdef resume_writing(self)
-    cpdef detach(self, error)
-    @cython.locals(timeout=double, taken=cython.longlong)
-    cpdef bint stalled(self, double now) except -1
+
+    cpdef lost(self, error)
+
+    cpdef write(self, data)
+
+    cpdef Py_ssize_t waiting(self)
+
+    cpdef drained(self)
+
+    cpdef close(self)
+
+    cpdef abort(self, error=*)
+
+    cpdef watch_writes(self)
+
+    cpdef stalled(self, double timeout)
+
+    cdef _wake(self)
+
+    cdef _failed(self, waiter)

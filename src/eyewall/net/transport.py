@@ -1,150 +1,198 @@
-"""Flow control for drivers: the writing half of an asyncio protocol.
+"""Flow control: what a driver needs to know about the bytes it has written.
 
-A driver writes through `write`, which counts; asks `drained` for something to await; and is told by the transport
-when its buffer is over the high-water mark (`pause_writing`) and below it again (`resume_writing`). Waiting costs
-a future for each who waits (a shared one would be cancelled for all by the first who gives up), and nothing while
-the client keeps up.
+asyncio's transports take whatever they are given and only tell the protocol when it is too much.
+`FlowControl` is the protocol's side of that, a base class for drivers. It makes the notice awaitable
+(`drained`), and it gives every written byte a deadline: while bytes wait for the peer and it takes none of
+them for `Profile.write_timeout`, the connection is aborted. That also covers `close`, which on a transport
+means 'when everything has gone out' and would otherwise wait forever for a peer that reads nothing.
 
-A client that takes nothing is noticed by the bytes it took: those written less those still buffered. While the
-buffer is over the mark, that number must grow within `write_timeout`.
+Whether the peer takes bytes cannot be seen from the size of the transport's buffer alone, as writers may fill
+it as fast as the peer empties it. So bytes are counted where they enter: what has been taken is `written`
+less what is still waiting. A driver that writes to the transport past `write` adds to `written` itself.
+
+The deadline costs a connection nothing until bytes have to wait. Then a `WriteWatch` is put on the deadline
+wheel, looks `_LOOKS` times in a `write_timeout` whether something has moved, and goes away when all is sent.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
+from eyewall.base.loggers import gen_log
+from eyewall.guard.profile import Profile
+from eyewall.guard.wheel import GONE, NONE, DeadlineWheel
 from eyewall.loop.done import done_future
 from eyewall.net.errors import StreamClosedError
 
-if TYPE_CHECKING:
-    from eyewall.guard.profile import Profile
+#: How often in a `write_timeout` a waiting connection is looked at: a stall is found at most one part late.
+_LOOKS = 4
+#: Below this number of waiters nobody looks for cancelled ones.
+_FEW_WAITERS = 8
 
-#: Above this size head and body are handed to the transport apart, which saves a copy.
-JOIN_BYTES = 16 * 1024
+
+class WriteWatch:
+    """The owner, on the deadline wheel, of the bytes that wait to be written on one connection."""
+
+    def __init__(self, flow: FlowControl, timeout: float) -> None:
+        self.flow = flow
+        self.timeout = timeout
+        self.taken = flow.written - flow.waiting()
+        self.moved = 0.0
+        self.deadline = NONE
+
+    def start(self, now: float) -> None:
+        """Begins to count at `now`."""
+        self.moved = now
+        self.deadline = now + self.timeout / _LOOKS
+
+    def deadline_passed(self, now: float) -> None:
+        """Looks again later, unless all is sent or nothing has moved for too long."""
+        flow = self.flow
+        waiting = flow.waiting()
+        if waiting == 0 and not flow.outside:
+            flow.watch = None
+            self.deadline = GONE
+            return
+        taken = flow.written - waiting
+        if taken != self.taken:
+            self.taken = taken
+            self.moved = now
+        elif now - self.moved >= self.timeout:
+            self.deadline = GONE
+            flow.stalled(self.timeout)
+            return
+        self.deadline = now + self.timeout / _LOOKS
 
 
 class FlowControl:
-    """Base of the drivers: a transport, what was written to it, and who waits for it to drain.
+    """The writing half of a driver; subclasses are the asyncio protocols.
 
-    `written`: bytes handed to the transport so far. `write_paused`: whether its buffer is over the mark. `lost`:
-    whether the connection is gone.
+    A subclass calls `attach` from `connection_made` and `lost` from `connection_lost`; `pause_writing` and
+    `resume_writing` are here. `profile` gives `write_high_water` and `write_timeout`.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_lost_error",
-        "_stall_taken",
-        "_waiters",
-        "lost",
-        "profile",
-        "stall_deadline",
-        "transport",
-        "write_paused",
-        "written",
-    )
-
-    def __init__(self, profile: Profile) -> None:
-        self.profile = profile
+    def __init__(self, loop: asyncio.AbstractEventLoop, wheel: DeadlineWheel, profile: Profile) -> None:
+        self.loop = loop
+        self.wheel = wheel
+        #: The transport, or None before `attach` and after `lost`.
         self.transport: asyncio.Transport | None = None
+        #: More bytes wait than `write_high_water`; writers should await `drained`.
+        self.paused = False
+        #: The connection is lost; `error` says why, None for an ordinary close.
+        self.closed = False
+        self.error: BaseException | None = None
+        #: Bytes given to the transport, or put on the wire past it.
         self.written = 0
-        self.write_paused = False
-        self.lost = False
-        self.stall_deadline = 0.0
-        self._stall_taken = 0
-        self._waiters: list[asyncio.Future[None]] | None = None
-        self._lost_error: BaseException | None = None
+        #: Somebody else (`net.sendfile`) is writing to the socket: bytes wait though the transport has none.
+        self.outside = False
+        self.watch: WriteWatch | None = None
+        self.write_high_water = profile.write_high_water
+        self.write_timeout = profile.write_timeout
+        self._waiters: list[asyncio.Future[None]] = []
+        self._crowd = _FEW_WAITERS
 
     def attach(self, transport: asyncio.Transport) -> None:
-        """Takes the transport over, with the profile's high-water mark."""
+        """Takes over the writing side of `transport`, which may be new or come from another driver."""
         self.transport = transport
-        transport.set_write_buffer_limits(self.profile.write_high_water)
+        # A transport that is above its limit already has told its protocol so: the one before this.
+        self.paused = transport.get_write_buffer_size() > self.write_high_water
+        transport.set_write_buffer_limits(self.write_high_water)
+        if self.paused:
+            self.watch_writes()
 
-    def write(self, data: bytes) -> None:
-        """Hands `data` to the transport. Nothing happens once the connection is lost."""
-        if self.transport is not None and not self.lost:
-            self.written += len(data)
-            self.transport.write(data)
+    def lost(self, error: BaseException | None) -> None:
+        """The connection is gone: whoever waits for `drained` gets a `StreamClosedError`."""
+        self.closed = True
+        self.transport = None
+        if error is not None:
+            self.error = error
+        if self.watch is not None:
+            self.wheel.discard(self.watch)
+            self.watch = None
+        if self._waiters:
+            self._wake()
 
-    def write_two(self, first: bytes, second: bytes) -> None:
-        """Writes both, without copying where that would cost more than it saves."""
-        if len(second) <= JOIN_BYTES:
-            self.write(first + second)
-        elif self.transport is not None and not self.lost:
-            self.written += len(first) + len(second)
-            self.transport.writelines((first, second))
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Writes `data`, single-byte items. Raises StreamClosedError when the connection is gone."""
+        transport = self.transport
+        if transport is None:
+            raise StreamClosedError(self.error)
+        self.written += len(data)
+        transport.write(data)
 
-    def buffered(self) -> int:
-        """Returns how many bytes wait in the transport."""
-        if self.transport is None or self.lost:
-            return 0
-        return self.transport.get_write_buffer_size()
+    def waiting(self) -> int:
+        """Returns the number of bytes that were written and not sent yet; 0 when the connection is gone."""
+        transport = self.transport
+        return 0 if transport is None else transport.get_write_buffer_size()
 
     def drained(self) -> asyncio.Future[None]:
-        """Returns a future that is done once the buffer is below the mark.
+        """Returns a future that is done when more may be written.
 
-        It fails with StreamClosedError where the connection is lost before.
+        It is the shared completed one, unless writing is paused. When the connection is lost, or is already,
+        it raises StreamClosedError. Each caller has its own: cancelling a task cancels the future it waits
+        for.
         """
-        if self.lost:
-            return self._failed()
-        if not self.write_paused:
-            return done_future()
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if self._waiters is None:
-            self._waiters = []
+        if self.closed:
+            return self._failed(self.loop.create_future())
+        if not self.paused:
+            return done_future(self.loop)
+        waiter = self.loop.create_future()
+        if len(self._waiters) >= self._crowd:
+            self._waiters = [other for other in self._waiters if not other.done()]
+            self._crowd = max(_FEW_WAITERS, 2 * len(self._waiters))
         self._waiters.append(waiter)
         return waiter
 
-    def _failed(self) -> asyncio.Future[None]:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        future.set_exception(StreamClosedError(self._lost_error))
-        # Whoever only writes and never waits has not dropped an error: the connection's end was reported to it.
-        future.exception()
-        return future
+    def close(self) -> None:
+        """Closes the connection when what waits has been sent; `write_timeout` goes on for it."""
+        transport = self.transport
+        if transport is not None:
+            transport.close()
+            self.watch_writes()
 
-    # -- what the transport calls -----------------------------------------------------------------------
+    def abort(self, error: BaseException | None = None) -> None:
+        """Closes the connection now and drops what waits. `error` is what waiters are told as the reason."""
+        if self.error is None:
+            self.error = error
+        if self.transport is not None:
+            self.transport.abort()
 
     def pause_writing(self) -> None:
-        """The buffer is over the mark."""
-        self.write_paused = True
-        self._stall_taken = self.written - self.buffered()
+        """Called by the transport: more than `write_high_water` bytes wait."""
+        self.paused = True
+        self.watch_writes()
 
     def resume_writing(self) -> None:
-        """The buffer is below the mark again."""
-        self.write_paused = False
-        self.stall_deadline = 0.0
+        """Called by the transport: the peer has taken enough."""
+        self.paused = False
+        if self._waiters:
+            self._wake()
+
+    def watch_writes(self) -> None:
+        """Starts the write deadline, if bytes wait and it does not run already."""
+        if self.watch is None and self.write_timeout > 0.0 and (self.outside or self.waiting() > 0):
+            self.watch = WriteWatch(self, self.write_timeout)
+            self.wheel.add(self.watch)
+            self.watch.start(self.wheel.now)
+
+    def stalled(self, timeout: float) -> None:
+        """The peer has taken no byte for `timeout` seconds while some were waiting for it: aborts."""
+        gen_log.info("Closing a connection whose client took nothing for %g seconds", timeout)
+        self.abort(TimeoutError(f"the peer took none of the bytes waiting for it for {timeout:g} s"))
+
+    def _wake(self) -> None:
         waiters = self._waiters
-        if waiters is not None:
-            self._waiters = None
-            for waiter in waiters:
-                if not waiter.done():
+        self._waiters = []
+        self._crowd = _FEW_WAITERS
+        for waiter in waiters:
+            if not waiter.done():
+                if self.closed:
+                    self._failed(waiter)
+                else:
                     waiter.set_result(None)
 
-    def detach(self, error: BaseException | None) -> None:
-        """The connection is lost: those who wait for it learn it."""
-        self.lost = True
-        self._lost_error = error
-        self.stall_deadline = 0.0
-        waiters = self._waiters
-        if waiters is not None:
-            self._waiters = None
-            for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_exception(StreamClosedError(error))
-                    waiter.exception()
-
-    def stalled(self, now: float) -> bool:
-        """Tells whether the client took nothing for `write_timeout`; otherwise moves `stall_deadline` on.
-
-        `now`: the wheel's time in seconds.
-        """
-        timeout = self.profile.write_timeout
-        if not self.write_paused or timeout <= 0:
-            self.stall_deadline = 0.0
-            return False
-        taken = self.written - self.buffered()
-        if taken > self._stall_taken or self.stall_deadline == 0.0:
-            self._stall_taken = taken
-            self.stall_deadline = now + timeout
-            return False
-        return now >= self.stall_deadline
+    def _failed(self, waiter: asyncio.Future[None]) -> asyncio.Future[None]:
+        waiter.set_exception(StreamClosedError(self.error))
+        # Nobody has to wait for it: a client that leaves is not an error that must be reported.
+        waiter.exception()
+        return waiter
