@@ -3,8 +3,8 @@
 A masking key is held as one number, its first byte on the wire in the lowest eight bits, so that a key can be
 rotated to the place in the payload where a chunk begins.
 
-The loop over groups of four is what a C compiler turns into vector instructions; an interpreter takes 100 ns a
-byte for it, so that an uncompiled `xor` hands all but short payloads to the arithmetic of long integers.
+The loop over groups of four is what a C compiler turns into vector instructions; an interpreter takes 100 ns
+a byte for it, so that an uncompiled `xor` hands all but short payloads to the arithmetic of long integers.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def rotate(key: int, offset: int) -> int:
 
 
 def xor(data: bytes, start: int, stop: int, key: int) -> bytearray:
-    """Returns `data[start:stop]` with `key` applied from its first byte on: masked or unmasked, it is the same.
+    """Returns `data[start:stop]` with `key` applied from its first byte on. It masks, and undoes masking.
 
     Raises ValueError unless 0 <= start <= stop <= len(data).
     """
