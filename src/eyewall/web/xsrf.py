@@ -5,8 +5,8 @@ A token is written in two ways, and each is understood whatever the setting `xsr
     version 1   hex(token)                             the same on every page
     version 2   2 | hex(mask) | hex(token ^ mask) | t  another on every page
 
-`mask` is 4 random bytes, repeated; it keeps the token from being guessed byte by byte through the size of compressed pages (BREACH). `t` is
-when the token was made, in seconds since the epoch.
+`mask` is 4 random bytes, repeated; it keeps the token from being guessed byte by byte through the size of
+compressed pages (BREACH). `t` is when the token was made, in seconds since the epoch.
 """
 
 from __future__ import annotations
