@@ -39,16 +39,19 @@ def parse_fields(
         return fields
     if limit > 0 and data.count(b"&") >= limit:
         raise TooManyFields(limit)
+    coded = 0x25 in data or 0x2B in data
     for piece in data.split(b"&"):
         if not piece and not strict:
             continue
         name, equals, value = piece.partition(b"=")
         if strict and not equals:
             raise BadField(f"bad query field: {piece!r}")
-        if value:
-            fields.append((form_decode(name).decode("latin-1"), form_decode(value)))
-        elif keep_blank:
-            fields.append((form_decode(name).decode("latin-1"), b""))
+        if not value and not keep_blank:
+            continue
+        if coded:
+            name = form_decode(name)
+            value = form_decode(value)
+        fields.append((name.decode("latin-1"), value))
     return fields
 
 
