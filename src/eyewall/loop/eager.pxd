@@ -22,6 +22,7 @@ cdef class Starter:
 
 @cython.locals(starter=Starter)
 cpdef object start_task(object coro, object loop, object context=*)
+cdef object _trim(object task)
 cdef object _restore(dict namespace, object before)
 cdef object _run(object step, object context, object loop)
 cdef bint _is_entered(object context) except -1

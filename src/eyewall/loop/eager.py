@@ -43,17 +43,23 @@ def start_task(
     `context` is the task's context, by default a copy of the current one. The returned task may be done
     already, with a result, an exception or a cancellation, which is the caller's to look at.
 
-    The task is scheduled like any other where it cannot run at once: when `loop` is not the one running in
-    this thread, when it has a task factory (which may start eagerly itself), and when `context` is already
-    entered. Raises what `loop.create_task` raises: RuntimeError for a closed loop, TypeError for what is not
-    a coroutine. SystemExit and KeyboardInterrupt out of the first step are raised here.
+    The task is scheduled like any other where it cannot run at once: when `loop` is not running, when it has
+    a task factory (which may start eagerly itself), and when `context` is already entered. Raises what
+    `loop.create_task` raises: RuntimeError for a closed loop, TypeError for what is not a coroutine.
+    SystemExit and KeyboardInterrupt out of the first step are raised here. To be called in the loop's thread
+    only.
     """
-    if _get_running_loop() is not loop or loop.get_task_factory() is not None:
+    # Not get_running_loop, which costs a system call on 3.11. In a thread that is not the loop's, neither
+    # this nor create_task may be called.
+    if not loop.is_running() or loop.get_task_factory() is not None:
         return loop.create_task(coro, context=context)
     if _NATIVE:
         if context is not None and _is_entered(context):
             return loop.create_task(coro, context=context)
-        return Task(coro, loop=loop, context=context, eager_start=True)  # type: ignore[call-arg]
+        task = Task(coro, loop=loop, context=context, eager_start=True)  # type: ignore[call-arg]
+        if task._source_traceback:  # type: ignore[attr-defined]
+            _trim(task)
+        return task
     try:
         starter = loop._eyewall_starter  # type: ignore[attr-defined]
     except AttributeError:
@@ -107,10 +113,8 @@ class Starter:
             if found is None:
                 return task
             step, inner = found
-        trace = task._source_traceback  # type: ignore[attr-defined]
-        if trace and trace[-1].name == "start":
-            # In debug mode, the task was created where this was called from. (Compiled code has no frames.)
-            del trace[-2:]
+        if task._source_traceback:  # type: ignore[attr-defined]
+            _trim(task)
         outer = _current_tasks.get(loop)
         if outer is None:
             _run(step, inner, loop)
@@ -133,6 +137,13 @@ class Starter:
             else:
                 loop.call_soon(entry[0], context=entry[1])
         return ours
+
+
+def _trim(task: Any) -> None:
+    """Lets the record that debug mode keeps of a task's creation end where `start_task` was called."""
+    trace = task._source_traceback
+    while trace and trace[-1].filename == __file__:
+        del trace[-1]
 
 
 def _restore(namespace: dict[str, Any], before: Any) -> None:
