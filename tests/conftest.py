@@ -34,7 +34,8 @@ def _package_folder() -> Path:
 def _build() -> str:
     """`compiled`, `pure`, or `mixed (...)` where only some modules are what they should be."""
     suffixes = tuple(importlib.machinery.EXTENSION_SUFFIXES)
-    compiled, pure = [], []
+    compiled: list[str] = []
+    pure: list[str] = []
     for name in COMPILED_MODULES:
         spec = importlib.util.find_spec(name)
         origin = spec.origin if spec is not None else None

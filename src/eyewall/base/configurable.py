@@ -58,7 +58,7 @@ class Configurable:
     else:
 
         def initialize(self):
-            """Takes the arguments of the constructor; those with a default can be given by `configure` too."""
+            """Takes the constructor's arguments; those with a default can be given by `configure` too."""
 
     @classmethod
     def configure(cls, impl: str | type[Configurable] | None, **kwargs: Any) -> None:
