@@ -111,9 +111,7 @@ def main(arguments: list[str] | None = None) -> int:
     with (
         lock.exclusive(),
         tempfile.TemporaryDirectory() as static,
-        ServerProcess(
-            peer.path, Path(static), core, options=peer.options, environment=peer.environment
-        ) as server,
+        ServerProcess(peer.path, Path(static), core, environment=peer.environment) as server,
     ):
         try:
             wsload.close(open_connections(server.port, path, REHEARSAL, websocket=websocket))

@@ -36,7 +36,6 @@ class Peer:
     requires: tuple[str, ...] = ()
     #: A program that must be there.
     program: str = ""
-    options: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     #: What a program that answers requests must import, for the cost of importing.
     imports: str = ""
@@ -125,10 +124,9 @@ PEERS = (
     Peer(
         "tornado-uvloop",
         "Tornado on uvloop",
-        "tornado_app.py",
+        "tornado_uvloop.py",
         _EYEWALL - IMPORT,
         ("tornado", "uvloop"),
-        options=("--loop", "uvloop"),
         optional=True,
     ),
     Peer(

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -38,12 +38,11 @@ class ServerProcess:
         static: Path,
         core: int,
         *,
-        options: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self._script = script
         self._core = core
-        self._options = ["--static", str(static), *options]
+        self._static = static
         self._environment = {**os.environ, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
         self._output = tempfile.TemporaryFile()  # noqa: SIM115
@@ -78,7 +77,7 @@ class ServerProcess:
         """Starts and waits until connections are taken. Raises ServerError."""
         self.port = free_port()
         self._process = subprocess.Popen(
-            [sys.executable, str(self._script), "--port", str(self.port), *self._options],
+            [sys.executable, str(self._script), "--port", str(self.port), "--static", str(self._static)],
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,

@@ -37,9 +37,8 @@ def user(identity: str) -> dict[str, object]:
 
 
 def options() -> argparse.Namespace:
-    """Returns the options of a server: `port`, `static` (a folder) and `loop`."""
+    """Returns the options of a server: `port` and `static`, a folder."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--static", type=Path, default=Path("."))
-    parser.add_argument("--loop", choices=["uvloop", "asyncio"], default="uvloop")
     return parser.parse_args()
