@@ -75,7 +75,7 @@ def _fault(span: Span, error: BaseException, wrapped: int = 0) -> ParseError:
 
 
 def _settle(tree: ast.AST, span: Span, before: int = 0, prefix: int = 0) -> None:
-    """Moves a tree to its place in the template, from where it was parsed: after `before` lines and `prefix` bytes."""
+    """Moves a tree to its place in the template; it was parsed after `before` lines and `prefix` bytes."""
     first = before + 1
     lines = span.line - first
     columns = span.column - prefix
@@ -132,7 +132,7 @@ def _bracketed(span: Span, prefix: str, first_error: Exception) -> ast.expr:
 
 
 def _header(span: Span, before: str) -> ast.stmt:
-    """Returns the compound statement whose head `span` is, without its colon, parsed after the lines `before`."""
+    """Returns the compound statement whose head `span` is, parsed after the lines `before`."""
     lines = before.count("\n")
     try:
         body = ast.parse(f"{before}{span.text}:\n pass", span.filename).body

@@ -34,7 +34,7 @@ _PARTS: dict[str, dict[str, frozenset[str]]] = {
 
 @dataclass(slots=True)
 class _Open:
-    """A block whose `{% end %}` has not come: its keyword, the part of it that is being filled, and its body."""
+    """A block whose `{% end %}` has not come: its keyword, the part that is being filled, and its body."""
 
     keyword: str
     part: str

@@ -56,6 +56,18 @@ def escape_with(function: Callable[[bytes], str | bytes | None]) -> Callable[[ob
     return escape
 
 
+def _finish_binary(pieces: list[str]) -> bytes | None:
+    """Returns the page with the bytes that `raw_text` let through, None if there are none."""
+    if not any(isinstance(piece, BinaryText) for piece in pieces):
+        return None
+    return b"".join(
+        [
+            piece.encode("utf-8", "surrogateescape" if isinstance(piece, BinaryText) else "strict")
+            for piece in pieces
+        ]
+    )
+
+
 def finish(pieces: list[str]) -> bytes:
     """Returns the page that consists of `pieces`, as UTF-8.
 
@@ -64,11 +76,7 @@ def finish(pieces: list[str]) -> bytes:
     try:
         return "".join(pieces).encode("utf-8")
     except UnicodeEncodeError:
-        if not any(isinstance(piece, BinaryText) for piece in pieces):
+        page = _finish_binary(pieces)
+        if page is None:
             raise
-        return b"".join(
-            [
-                piece.encode("utf-8", "surrogateescape" if isinstance(piece, BinaryText) else "strict")
-                for piece in pieces
-            ]
-        )
+        return page

@@ -32,5 +32,5 @@ def filter_whitespace(mode: str, text: str) -> str:
 
 
 def mode_for(name: str) -> str:
-    """Returns the mode of a template that sets none, by its name: `single` for `.html` and `.js`, else `all`."""
+    """Returns the mode of a template that sets none: `single` for names in `.html` or `.js`, else `all`."""
     return "single" if name.endswith((".html", ".js")) else "all"
