@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eyewall.http.errors import HTTPInputError
-from eyewall.http.parameters import format_parameters, iter_parameters, parse_parameters
+from eyewall.http.parameters import format_parameters, iter_parameters, parse_parameters, split_list
 
 from .linear import assert_linear
 
@@ -55,6 +55,14 @@ def test_any_text_is_read(line):
 def test_reads_what_is_written(parameters):
     line = format_parameters("key", parameters)
     assert parse_parameters(line) == ("key", parameters)
+
+
+def test_split_list():
+    assert split_list("") == [""]
+    assert split_list('a, b="c,\\",d";e=",",f') == ["a", ' b="c,\\",d";e=","', "f"]
+    assert split_list('a,b="c,d') == ["a", 'b="c,d']
+    for piece in (",", '",', '"', '\\",', '"\\",'):
+        assert_linear(lambda n, piece=piece: split_list(piece * n))
 
 
 def test_format():

@@ -63,6 +63,31 @@ def iter_parameters(line: str, start: int = 0, *, strict: bool = False) -> Itera
             yield name, value
 
 
+def split_list(text: str) -> list[str]:
+    """Returns the elements of a comma-separated list in which quoted strings may contain commas.
+
+    A quote that is never closed makes the rest of the text one element.
+    """
+    elements: list[str] = []
+    start = at = 0
+    comma = -1
+    while True:
+        if comma < at:
+            comma = text.find(",", at)
+            if comma < 0:
+                break
+        quote = text.find('"', at, comma)
+        if quote < 0:
+            elements.append(text[start:comma])
+            start = at = comma + 1
+            continue
+        at = _closing_quote(text, quote + 1) + 1
+        if at == 0:
+            break
+    elements.append(text[start:])
+    return elements
+
+
 def _closing_quote(text: str, start: int) -> int:
     """Returns where the quote that ends a quoted string stands, or -1."""
     at = start
