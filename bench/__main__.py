@@ -68,6 +68,8 @@ def main(arguments: list[str] | None = None) -> int:
     for folder in filter(None, (build, previous)):
         if not (folder / "eyewall").is_dir():
             command.error(f"there is no package eyewall in {folder}")
+    if options.build is None and peers.stale(build):
+        print(f"{os.path.relpath(build)} is older than the sources: `make build` brings it up to date")
     try:
         chosen = peers.select(options.servers, build, previous)
         wanted = workloads.select(options.workloads)

@@ -105,7 +105,8 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         parser.error(str(error))
     count = most_connections(options.connections)
-    core, _ = machine.cores()
+    core, load_core = machine.cores()
+    machine.pin(load_core)
     websocket = options.kind == "ws"
     path = "/ws" if websocket else "/plaintext"
     with (

@@ -47,6 +47,6 @@ def cost(statement: str, environment: Mapping[str, str], core: int) -> ImportCos
         preexec_fn=lambda: os.sched_setaffinity(0, {core}),
     )
     if done.returncode:
-        raise LoadError(f"`{statement}` failed: {done.stderr.strip()[-300:]}")
+        raise LoadError(f"`{statement}` failed: {done.stderr.strip().splitlines()[-1]}")
     used, resident, modules = json.loads(done.stdout)
     return ImportCost(used / 1e6, resident / 1024, modules)

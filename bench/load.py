@@ -127,21 +127,43 @@ def fetch(
         connection.close()
 
 
-def warm_up(port: int, request: bytes, times: int) -> None:
-    """Sends `request` `times` times on one connection, one after the other: caches fill, code specialises."""
-    with socket.create_connection((HOST, port), timeout=20) as connection:
-        reader = _Reader()
-        for _ in range(times):
-            connection.sendall(request)
-            reader.begin()
-            while not reader.feed(connection.recv(READ_SIZE)):
-                pass
+def refused(port: int, data: bytes) -> None:
+    """Sends what is no request. Raises LoadError unless a status of 400 or more and the end come back."""
+    answer = b""
+    try:
+        with socket.create_connection((HOST, port), timeout=20) as connection:
+            connection.sendall(data)
+            while chunk := connection.recv(READ_SIZE):
+                answer += chunk
+    except OSError as error:
+        raise LoadError(f"a connection failed: {error!r}") from error
+    if answer.count(b"HTTP/1.1 ") != 1 or not answer.startswith((b"HTTP/1.1 4", b"HTTP/1.1 5")):
+        raise LoadError(f"not refused once: {answer[:200]!r}")
+
+
+def repeat(port: int, request: bytes, times: int, status: int = 200) -> int:
+    """Sends `request` `times` times on one connection, one after the other, and returns `times`.
+
+    Every answer must have `status` and a Content-Length. Raises LoadError.
+    """
+    try:
+        with socket.create_connection((HOST, port), timeout=20) as connection:
+            reader = _Reader(status)
+            for _ in range(times):
+                connection.sendall(request)
+                reader.begin()
+                while not reader.feed(connection.recv(READ_SIZE)):
+                    pass
+    except OSError as error:
+        raise LoadError(f"a request failed: {error!r}") from error
+    return times
 
 
 class _Reader:
     """Finds the end of responses that carry a Content-Length."""
 
-    def __init__(self) -> None:
+    def __init__(self, status: int = 200) -> None:
+        self._start = b"HTTP/1.1 %d " % status
         self._head = b""
         self._left = -1
 
@@ -161,8 +183,8 @@ class _Reader:
             end = self._head.find(b"\r\n\r\n")
             if end < 0:
                 return False
-            if not self._head.startswith(b"HTTP/1.1 200 "):
-                raise LoadError(f"not a success: {self._head[:60]!r}")
+            if not self._head.startswith(self._start):
+                raise LoadError(f"not {self._start.decode()}: {self._head[:60]!r}")
             length = re.search(rb"\r\ncontent-length:\s*(\d+)\r\n", self._head[: end + 2], re.IGNORECASE)
             if length is None:
                 raise LoadError("the response has no Content-Length")

@@ -13,6 +13,11 @@ def cores() -> tuple[int, int]:
     return usable[0], usable[-1]
 
 
+def pin(core: int) -> None:
+    """Keeps this process, and those it starts from now on, on `core`."""
+    os.sched_setaffinity(0, {core})
+
+
 def raise_descriptors() -> int:
     """Raises the soft limit of open files to the hard one and returns it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

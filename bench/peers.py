@@ -106,6 +106,19 @@ def default_build() -> Path:
     return built if (built / "eyewall").is_dir() else ROOT / "src"
 
 
+def stale(build: Path) -> bool:
+    """Returns whether the sources were changed after `build` was made from them."""
+    sources = ROOT / "src"
+    if build == sources:
+        return False
+    newest = max((file.stat().st_mtime for file in (build / "eyewall").rglob("*.so")), default=0.0)
+    return any(
+        file.stat().st_mtime > newest
+        for kind in ("*.py", "*.pxd")
+        for file in (sources / "eyewall").rglob(kind)
+    )
+
+
 def compiled_modules(path: Path) -> int:
     """Returns how many compiled modules the Eyewall in the folder `path` has."""
     return sum(1 for _ in (path / "eyewall").rglob("*.so"))

@@ -97,8 +97,8 @@ class Run:
             else:
                 results.versions.setdefault(peer.name, peer.version())
                 able.append(peer)
-        os.sched_setaffinity(0, {self._load_core})
-        idle.most_connections(0)
+        machine.pin(self._load_core)
+        machine.raise_descriptors()
         self._deadline = time.monotonic() + self._plan.budget
         try:
             for turn in range(self._plan.rounds):
@@ -216,7 +216,7 @@ class Run:
             raise LoadError(f"wrong answer: {answer.status} {answer.content_type} {answer.body[:60]!r}")
         if workload.headers.get("Connection") != "close":
             head = load.request_head(workload.method, workload.path, workload.headers, len(workload.body))
-            load.warm_up(server.port, head + workload.body, times)
+            load.repeat(server.port, head + workload.body, times)
         self._prepared.add((workload.name, peer.name))
 
     def _small(self, workload: Workload, peer: Peer, server: ServerProcess) -> tuple[Usage, int, float]:
