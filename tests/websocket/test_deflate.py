@@ -118,7 +118,7 @@ def test_options_are_checked() -> None:
         {"compression_level": 10},
         {"mem_level": "5"},
     ):
-        with pytest.raises(ValueError, match="level|speed"):
+        with pytest.raises(ValueError, match=r"level|speed"):
             DeflateOptions.of(NATIVE, wrong)  # type: ignore[arg-type]
 
 
