@@ -1,8 +1,8 @@
 """Renders per second of a page with a table of 100 rows, everything escaped.
 
-Run it with `python bench/template.py [SECONDS]`: Eyewall, Jinja2, Tornado and Python by hand take turns, a short
-round each, so that what disturbs the machine disturbs them all. It prints the median rate of each, the spread of
-its rounds, and the ratio to Jinja2, which is taken round by round.
+Run it with `python bench/template.py [SECONDS]`: Eyewall, Jinja2, Tornado and Python by hand take turns, a
+short round each, so that what disturbs the machine disturbs them all. It prints the median rate of each, the
+spread of its rounds, and the ratio to Jinja2, which is taken round by round.
 
 Eyewall is measured as it is imported: put a compiled build on PYTHONPATH to measure that.
 """
@@ -66,7 +66,8 @@ def make_rows() -> list[Row]:
 def by_hand(title: str, rows: list[Row]) -> bytes:
     """The page as plain Python: what a template engine could at best amount to with the same escaping."""
     page = [
-        f"<!doctype html>\n<html><head><title>{escape(title)}</title></head><body>\n<h1>{escape(title)}</h1>\n<table>\n"
+        f"<!doctype html>\n<html><head><title>{escape(title)}</title></head><body>\n"
+        f"<h1>{escape(title)}</h1>\n<table>\n"
     ]
     for row in rows:
         page.append(
