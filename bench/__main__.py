@@ -15,7 +15,9 @@ DOCS = peers.ROOT / "docs"
 BUDGET = 28 * 60.0
 QUICK_BUDGET = 165.0
 #: What a quick run leaves out, unless it is asked for by name: peers that others stand for.
-NOT_QUICK = frozenset({"granian-asgi", "starlette", "blacksheep"})
+NOT_QUICK = frozenset({"uvicorn", "granian-asgi", "starlette", "blacksheep"})
+#: And workloads that others resemble.
+NOT_QUICK_WORKLOADS = frozenset({"connect", "upload-buffered", "download", "static-10m"})
 
 
 def _names(text: str) -> list[str]:
@@ -77,6 +79,8 @@ def main(arguments: list[str] | None = None) -> int:
         command.error(str(error))
     if options.quick and options.servers is None:
         chosen = [peer for peer in chosen if peer.name not in NOT_QUICK]
+    if options.quick and options.workloads is None:
+        wanted = [workload for workload in wanted if workload.name not in NOT_QUICK_WORKLOADS]
     quick = options.quick
     plan = Plan(
         rounds=options.rounds or (1 if quick else 5),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from html import escape
 
 from bench.results import Results
+from bench.stats import number
 from bench.workloads import BY_NAME
 
 #: Workloads worth a picture, in this order, two columns.
@@ -11,7 +12,7 @@ SHOWN = ("plaintext", "browser", "json", "post", "static-100k", "upload-streamed
 WIDTH = 960
 MARGIN = 24
 GAP = 40
-LABEL = 140
+LABEL = 150
 VALUE = 64
 BAR = 14
 STEP = 22
@@ -104,7 +105,7 @@ def _panel(panel: Panel, x: int, y: int, width: int) -> list[str]:
             f'<line class="whisker" x1="{left + bar.low * scale:.1f}" x2="{left + bar.high * scale:.1f}" '
             f'y1="{middle}" y2="{middle}"/>',
             f'<text class="{ours.strip()}" x="{left + bar.high * scale + 6:.1f}" y="{top + 11}">'
-            f"{bar.value:.3g}</text>",
+            f"{number(bar.value)}</text>",
         ]
     return lines
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench import chart, results
 from bench.results import Results
-from bench.stats import Summary
+from bench.stats import Summary, number
 from bench.targets import verdicts
 from bench.workloads import BY_NAME, Workload
 
@@ -30,18 +30,6 @@ its load generator on another; servers take turns within each round, and ratios 
 Numbers are medians over the rounds; least and greatest stand in brackets. Access logs are off, answers are
 verified, and every server runs with the settings that its documentation names as fastest.
 """
-
-
-def number(value: float) -> str:
-    """Returns `value` with three digits that count: 1234, 123, 12.3, 1.23, 0.123."""
-    size = abs(value)
-    if size >= 100:
-        return f"{value:.0f}"
-    if size >= 10:
-        return f"{value:.1f}"
-    if size >= 1:
-        return f"{value:.2f}"
-    return f"{value:.3f}"
 
 
 def spread(summary: Summary | None) -> str:

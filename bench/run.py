@@ -35,12 +35,17 @@ class Plan:
     """How long and how often."""
 
     rounds: int
-    #: Length of one measurement; wrk needs whole seconds.
+    #: Length of a measurement of small requests; wrk needs whole seconds.
     seconds: int
     #: The whole run ends after this many seconds; what is left is not measured.
     budget: float
     #: Numbers of connections are divided by this.
     divisor: int = 1
+
+    @property
+    def short(self) -> float:
+        """Length of the other measurements, in seconds: more is done for one request, so fewer will do."""
+        return max(1.0, self.seconds / 2)
 
 
 class OutOfTimeError(Exception):
@@ -240,7 +245,7 @@ class Run:
             server.port,
             head,
             workload.body,
-            seconds=self._plan.seconds,
+            seconds=self._plan.short,
             connections=workload.connections,
         )
         return meter.read(), done.requests, done.seconds
@@ -252,7 +257,7 @@ class Run:
         opcode = wsload.TEXT if workload.compress else wsload.BINARY
         run = wsload.echo_compressed if workload.compress else wsload.echo
         # The first, short time is the warm-up; on sockets of its own, since compression keeps a context.
-        for seconds in (0.1, self._plan.seconds):
+        for seconds in (0.1, self._plan.short):
             sockets = wsload.connect(server.port, workload.path, ECHO_SOCKETS, compress=workload.compress)
             try:
                 meter = Meter(server.pid)
@@ -299,7 +304,7 @@ class Run:
             self._in_time(key)
             start = time.monotonic()
             try:
-                value = pages.renders(engine, self._plan.seconds, self._server_core)
+                value = pages.renders(engine, self._plan.short, self._server_core)
             except (LoadError, OSError) as error:
                 self.results.failures[key] = str(error)
                 self._tell(f"{workload.name:16} {engine.name:16} failed: {error}")

@@ -30,3 +30,15 @@ def summarise(values: Iterable[float]) -> Summary | None:
     if not known:
         return None
     return Summary(statistics.median(known), known[0], known[-1], len(known))
+
+
+def number(value: float) -> str:
+    """Returns `value` with three digits that count: 1234, 123, 12.3, 1.23, 0.123."""
+    size = abs(value)
+    if size >= 100:
+        return f"{value:.0f}"
+    if size >= 10:
+        return f"{value:.1f}"
+    if size >= 1:
+        return f"{value:.2f}"
+    return f"{value:.3f}"

@@ -3,13 +3,19 @@
 import asyncio
 import json
 import os
+from pathlib import Path
 
 from common import CHUNK, CHUNKS, DOWNLOAD, HELLO, user
 
 TEXT = [("content-type", "text/plain")]
 JSON = [("content-type", "application/json")]
 BINARY = [("content-type", "application/octet-stream")]
-STATIC = os.environ.get("BENCH_STATIC", ".")
+#: The files of the static folder: their heads and where they are. RSGI wants to be told the length.
+STATIC = Path(os.environ.get("BENCH_STATIC", "."))
+FILES = {
+    f"/static/{file.name}": ([*BINARY, ("content-length", str(file.stat().st_size))], str(file))
+    for file in STATIC.glob("*.bin")
+}
 
 
 async def app(scope, protocol):
@@ -34,7 +40,7 @@ async def app(scope, protocol):
         stream = protocol.response_stream(200, [*BINARY, ("content-length", str(DOWNLOAD))])
         for _ in range(CHUNKS):
             await stream.send_bytes(CHUNK)
-    elif path in ("/static/100k.bin", "/static/10m.bin"):
-        protocol.response_file(200, BINARY, f"{STATIC}/{path[8:]}")
+    elif path in FILES:
+        protocol.response_file(200, *FILES[path])
     else:
         protocol.response_empty(404, [])

@@ -173,7 +173,7 @@ def test_every_target_names_a_workload_and_a_peer_that_exist():
     ("value", "text"), [(1234.5, "1234"), (123.4, "123"), (12.34, "12.3"), (1.234, "1.23"), (0.0812, "0.081")]
 )
 def test_numbers_have_three_digits(value, text):
-    assert report.number(value) == text
+    assert stats.number(value) == text
 
 
 def test_tables_are_sorted_and_tell_ratios_and_failures():
