@@ -52,21 +52,19 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["PYTHONPATH"] = folder + os.pathsep + inherited if inherited else folder
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    return f"eyewall: {_build()}, from {_package_folder()}; loops: {', '.join(LOOP_KINDS)}"
-
-
 def pytest_sessionstart(session: pytest.Session) -> None:
+    build, folder = _build(), _package_folder()
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        # Not by pytest_report_header, which says nothing where the output is short.
+        reporter.write_line(f"eyewall: {build}, from {folder}; loops: {', '.join(LOOP_KINDS)}")
     expected = os.environ.get("EYEWALL_EXPECT_BUILD")
     if expected is None:
         return
     if expected not in ("compiled", "pure"):
         raise pytest.UsageError(f"EYEWALL_EXPECT_BUILD is {expected!r}; it must be 'compiled' or 'pure'")
-    build = _build()
     if build != expected:
-        raise pytest.UsageError(
-            f"EYEWALL_EXPECT_BUILD is {expected!r}, but eyewall from {_package_folder()} is {build}"
-        )
+        raise pytest.UsageError(f"EYEWALL_EXPECT_BUILD is {expected!r}, but eyewall from {folder} is {build}")
 
 
 def loop_factory(kind: str) -> Callable[[], asyncio.AbstractEventLoop]:

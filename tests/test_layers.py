@@ -100,7 +100,8 @@ def imports_of(name: str, file: Path, known: dict[str, Path], top: str = "eyewal
             if module.split(".")[0] != top:
                 continue
             target = f"{module}.{attribute}" if attribute and f"{module}.{attribute}" in known else module
-            while target not in known and "." in target:
+            if isinstance(node, ast.Call) and target not in known:
+                # The name of an object in a module.
                 target = target.rpartition(".")[0]
             found.append(Import(name, target, getattr(node, "lineno", 0)))
     declarations = file.with_suffix(".pxd")
@@ -121,7 +122,9 @@ def through_own_face(imports: list[Import], known: dict[str, Path]) -> list[str]
     return [
         str(each)
         for each in imports
-        if known[each.imported].name == "__init__.py" and each.importer.startswith(each.imported + ".")
+        if each.imported in known
+        and known[each.imported].name == "__init__.py"
+        and each.importer.startswith(each.imported + ".")
     ]
 
 
@@ -256,9 +259,7 @@ def test_an_upward_import_is_found_however_it_is_written(tmp_path: Path, stateme
 
 
 def test_downward_and_foreign_imports_pass(tmp_path: Path) -> None:
-    source = (
-        "import os.path, eyewallx\nfrom eyewall.base.log import log\nfrom eyewall._version import VERSION"
-    )
+    source = "import os, eyewallx\nfrom eyewall.base.log import log\nfrom eyewall._version import VERSION"
     imports, _ = checked(tmp_path, base__log="log = 1", web__handler=source, _version="VERSION = '1'")
     assert {each.imported for each in imports} == {"eyewall.base.log", "eyewall._version"}
     assert upward(imports) == []
