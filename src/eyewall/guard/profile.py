@@ -65,6 +65,10 @@ class Profile:
     #: beyond the first MiB (400 beyond it).
     decompression_ratio: int = 100
 
+    #: Content of a request that was answered before it came whole, which is still read so that the connection can
+    #: be kept; beyond it the connection ends with the response.
+    unread_body_bytes: int = 64 * KIB
+
     # -- forms ------------------------------------------------------------------------------------------
     #: Parts of a multipart body (400 beyond it).
     multipart_parts: int = 1000
@@ -81,8 +85,14 @@ class Profile:
     #: A connection whose client takes no byte for this long while bytes wait for it is closed.
     write_timeout: float = 60.0
 
+    #: After an early end of a connection, what the client still sends is read and dropped for this long, so that the
+    #: response reaches it.
+    linger_timeout: float = 2.0
+
     # -- connections ------------------------------------------------------------------------------------
     tls_handshake_timeout: float = 10.0
+    #: Closing a TLS connection waits this long for the peer's part of it.
+    tls_shutdown_timeout: float = 5.0
     #: Connections open at once, for one server in one process (refused with 503 beyond it). 0: no limit.
     connections: int = 0
     listen_backlog: int = 1024

@@ -1,0 +1,550 @@
+"""The server's driver of one HTTP/1 connection: transport and clock on one side, engine and exchanges on the other.
+
+Bytes take one way: `data_received` feeds the engine, `_advance` takes its events and passes them on. One request is
+served at a time; what is pipelined behind it waits as bytes, and reading pauses when there is too much of it. When a
+response is finished within `_advance`, its loop goes on with the next request; when it is finished later, `_advance`
+is scheduled. It is never called from within itself.
+
+Time takes one way, too: every phase has at most one deadline, which the wheel looks at.
+
+    phase      what the connection waits for            deadline
+    HEAD       a head, of which something may be there   head_timeout, from its first byte or the connection
+    IDLE       the next request                          idle_timeout
+    BODY       content                                   body_min_rate after body_grace; body_timeout
+    HANDLER    the application                           none here
+    LINGER     the client to take its response and go    linger_timeout
+    CLOSING    the transport's buffer to empty           none here
+
+Bytes that wait to be written have a deadline of their own (`write_timeout`, in `net.transport`).
+
+Bad bytes end in `reject`. What an application raises out of a sink ends in `_fail`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from eyewall.base import probe
+from eyewall.base.loggers import app_log
+from eyewall.http.errors import BodyTooSlow, RemoteProtocolError, RequestTimeout
+from eyewall.http.exchange import Carrier, Exchange
+from eyewall.http.h1.engine import DATA, END, HEAD, H1Engine
+from eyewall.http.h1.head import Head
+from eyewall.http.h1.writer import CONTINUE, status_line
+from eyewall.http.startline import responses
+
+if TYPE_CHECKING:
+    from eyewall.guard.profile import Profile
+    from eyewall.guard.wheel import DeadlineWheel
+    from eyewall.http.interfaces import App
+
+_HEAD = 0
+_IDLE = 1
+_BODY = 2
+_HANDLER = 3
+_LINGER = 4
+_CLOSING = 5
+_OVER = 6
+
+_EVENT_HEAD = HEAD
+_EVENT_DATA = DATA
+_EVENT_END = END
+
+_NONE = 0.0
+_GONE = -1.0
+_connection_open = probe.connection_open
+_connection_close = probe.connection_close
+
+
+class Host(Protocol):
+    """The server that connections belong to."""
+
+    app: App
+    profile: Profile
+    wheel: DeadlineWheel
+    loop: asyncio.AbstractEventLoop
+    protocol: str
+    draining: bool
+
+    def opened(self, connection: ServerConnection) -> None: ...
+    def lost(self, connection: ServerConnection) -> None: ...
+    def handed_over(self, connection: ServerConnection, protocol: Any) -> None: ...
+    def refused(self, connection: ServerConnection, error: RemoteProtocolError) -> None: ...
+
+
+class ServerConnection(Carrier):
+    """An asyncio protocol that serves the requests of one connection. `served`: how many it has answered."""
+
+    __slots__ = (
+        "_advancing",
+        "_backlog",
+        "_body_began",
+        "_body_ends",
+        "_body_wait",
+        "_engine",
+        "_exchange",
+        "_paused_at",
+        "_phase",
+        "_reading_paused",
+        "app",
+        "deadline",
+        "profile",
+        "served",
+        "server",
+    )
+
+    def __init__(self, server: Host) -> None:
+        super().__init__(server.loop, server.wheel, server.profile)
+        self.server = server
+        self.app = server.app
+        self.profile = server.profile
+        self.protocol = server.protocol
+        self.remote_ip = ""
+        self.ending = False
+        self.served = 0
+        self.deadline = _NONE
+        self._engine = H1Engine(server.profile)
+        self._exchange: Exchange | None = None
+        self._phase = _HEAD
+        self._advancing = False
+        self._reading_paused = False
+        self._backlog = 0
+        self._body_began = 0.0
+        self._body_ends = 0.0
+        self._paused_at = 0.0
+        self._body_wait: asyncio.Future[None] | None = None
+
+    @property
+    def exchange(self) -> Exchange | None:
+        """The exchange in progress, None between requests."""
+        return self._exchange
+
+    @property
+    def idle(self) -> bool:
+        """Whether the connection waits for a request of which nothing has come."""
+        return self._exchange is None and self._engine.idle
+
+    # -- what the transport calls -----------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        """The client connected; with TLS, the handshake is done."""
+        self.attach(transport)
+        peer = transport.get_extra_info("peername")
+        # RFC 9110 knows no client without an address; a Unix socket's has none, and counts as local.
+        self.remote_ip = peer[0] if isinstance(peer, tuple) and peer else "127.0.0.1"
+        self._phase = _HEAD
+        self.deadline = self._from_now(self.profile.head_timeout)
+        self.server.opened(self)
+        self.wheel.add(self)
+        if _connection_open.fire is not None:
+            _connection_open.fire(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came."""
+        if self._phase >= _LINGER:
+            return
+        engine = self._engine
+        engine.feed(data)
+        if self._exchange is not None and not engine.in_body:
+            self._count_backlog(data)
+        if not self._advancing:
+            self._advance()
+
+    def eof_received(self) -> bool:
+        """The client sends no more, which counts as leaving: it can't be told from that."""
+        if self._phase < _LINGER and self._exchange is None:
+            try:
+                self._engine.feed_eof()
+            except RemoteProtocolError as error:
+                self.server.refused(self, error)
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The connection is gone."""
+        if self._phase == _OVER:
+            return
+        self._phase = _OVER
+        self.deadline = _GONE
+        self.lost(error)
+        exchange = self._exchange
+        self._exchange = None
+        wait = self._body_wait
+        self._body_wait = None
+        if wait is not None:
+            wait.cancel()
+        if exchange is not None:
+            self._end_exchange(exchange)
+        self.wheel.discard(self)
+        self.server.lost(self)
+        if _connection_close.fire is not None:
+            _connection_close.fire(self, error)
+
+    # -- the way of a request ---------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """Takes events until there is nothing more to do; see the head of this file."""
+        if self._advancing or self._body_wait is not None or self._phase >= _LINGER:
+            return
+        self._advancing = True
+        engine = self._engine
+        served = 0
+        try:
+            while True:
+                event = engine.next_event()
+                if event == _EVENT_HEAD:
+                    self._begin_exchange(engine.head)
+                elif event == _EVENT_DATA:
+                    self._take_content(engine.data)
+                    if self._body_wait is not None:
+                        break
+                elif event == _EVENT_END:
+                    self._end_request()
+                    if self._phase >= _LINGER or self._exchange is not None:
+                        break
+                    engine.start_next()
+                    served += 1
+                    if served >= self.profile.pipelined_requests and not engine.idle:
+                        # Others have their turn first.
+                        self.loop.call_soon(self._advance)
+                        break
+                    continue
+                else:
+                    break
+                if self._phase >= _LINGER:
+                    break
+        except RemoteProtocolError as error:
+            self.reject(error)
+        finally:
+            self._advancing = False
+        if self._phase < _LINGER:
+            self._settle()
+
+    def _begin_exchange(self, head: Head) -> None:
+        exchange = Exchange(self, head)
+        self._exchange = exchange
+        self._phase = _HANDLER
+        if head.body:
+            self._phase = _BODY
+            self._body_began = self.wheel.now
+            self._body_ends = self._from_now(self.profile.body_timeout)
+        try:
+            exchange.sink = self.app.begin(exchange)
+        except Exception as error:  # noqa: BLE001 - whatever an application raises, the connection must answer
+            self._fail(error)
+
+    def _take_content(self, data: bytes) -> None:
+        exchange = self._exchange
+        if exchange is None:
+            return
+        sink = exchange.sink
+        if sink is None:
+            # The response is finished; the rest of the request is dropped so that the connection can go on.
+            if self._engine.body_received > self.profile.unread_body_bytes:
+                self._linger()
+            return
+        try:
+            wait = sink.data(data)
+        except RemoteProtocolError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(error)
+            return
+        if wait is not None:
+            self._wait_for(wait)
+
+    def _wait_for(self, wait: Awaitable[None]) -> None:
+        """Stops reading until the application has dealt with the content that it was given."""
+        future = asyncio.ensure_future(wait, loop=self.loop)
+        self._body_wait = future
+        self._paused_at = self.wheel.now
+        self._pause_reading()
+        future.add_done_callback(self._content_taken)
+
+    def _content_taken(self, future: asyncio.Future[None]) -> None:
+        if self._body_wait is not future:
+            if not future.cancelled():
+                future.exception()
+            return
+        self._body_wait = None
+        self._body_began += self.wheel.now - self._paused_at
+        if future.cancelled():
+            self._fail(asyncio.CancelledError())
+        else:
+            error = future.exception()
+            if isinstance(error, RemoteProtocolError):
+                self.reject(error)
+            elif error is not None:
+                self._fail(error)
+        self._resume_reading()
+        self._advance()
+
+    def _end_request(self) -> None:
+        exchange = self._exchange
+        if exchange is None:
+            return
+        exchange.complete = True
+        self._phase = _HANDLER
+        if exchange.over:
+            self._over(exchange)
+            return
+        sink = exchange.sink
+        if sink is None:
+            return
+        try:
+            sink.end()
+        except RemoteProtocolError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(error)
+
+    def finished(self, exchange: Exchange) -> None:
+        """The response of `exchange` is written."""
+        if exchange is not self._exchange:
+            return
+        exchange.sink = None
+        if exchange.complete:
+            self._over(exchange)
+        elif self._unread_is_much(exchange):
+            self._linger()
+        # Otherwise the little that is missing is read, and dropped.
+
+    def _over(self, exchange: Exchange) -> None:
+        """Request and response are both complete."""
+        self._exchange = None
+        self.served += 1
+        if exchange.close_after or self.ending:
+            self._close()
+        elif not self._advancing:
+            self._engine.start_next()
+            if self._engine.idle:
+                self._resume_reading()
+                self._settle()
+            else:
+                self.loop.call_soon(self._advance)
+
+    def _unread_is_much(self, exchange: Exchange) -> bool:
+        head = exchange.head
+        if head.expect_continue and not exchange.sent_continue:
+            # The client may send the content or leave it: only the connection's end says which.
+            return True
+        return head.content_length - self._engine.body_received > self.profile.unread_body_bytes
+
+    def _settle(self) -> None:
+        """Nothing more can be done with the bytes there are: sets phase and deadline for the wait."""
+        engine = self._engine
+        exchange = self._exchange
+        if exchange is None:
+            if engine.idle:
+                if self.ending:
+                    self._close()
+                    return
+                if self.served:
+                    self._phase = _IDLE
+                    self.deadline = self._from_now(self.profile.idle_timeout)
+            elif self._phase != _HEAD:
+                self._phase = _HEAD
+                self.deadline = self._from_now(self.profile.head_timeout)
+            if self._reading_paused:
+                self._resume_reading()
+        elif not exchange.complete:
+            if (
+                exchange.head.expect_continue
+                and not exchange.sent_continue
+                and not exchange.started
+                and self._engine.body_received == 0
+            ):
+                exchange.sent_continue = True
+                self.write(CONTINUE)
+            self.deadline = _NONE if self._body_wait is not None else self._body_deadline()
+        else:
+            self.deadline = _NONE
+
+    # -- pipelining -------------------------------------------------------------------------------------
+
+    def _count_backlog(self, data: bytes) -> None:
+        """Pauses reading when enough requests wait behind the one in progress."""
+        self._backlog += data.count(b"\r\n\r\n")
+        if self._backlog >= self.profile.pipelined_requests or self._engine.buffered > self.profile.head_bytes:
+            self._pause_reading()
+
+    def _pause_reading(self) -> None:
+        if not self._reading_paused and self.transport is not None and not self.transport.is_closing():
+            self._reading_paused = True
+            self.transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        self._backlog = 0
+        if self._reading_paused and self._body_wait is None:
+            self._reading_paused = False
+            if self.transport is not None and not self.transport.is_closing():
+                self.transport.resume_reading()
+
+    # -- ends -------------------------------------------------------------------------------------------
+
+    def reject(self, error: RemoteProtocolError) -> None:
+        """Answers bad bytes: one log line, the error's status if nothing was answered yet, and the end."""
+        if self._phase >= _LINGER:
+            return
+        self.server.refused(self, error)
+        self._refuse(error.status)
+
+    def _fail(self, error: BaseException) -> None:
+        """An application raised where nothing of the web layer caught it."""
+        app_log.error("Uncaught exception while serving %s", self.remote_ip, exc_info=error)
+        if self._phase < _LINGER:
+            self._refuse(500)
+
+    def _refuse(self, status: int) -> None:
+        exchange = self._exchange
+        self._exchange = None
+        begun = exchange is not None and exchange.started
+        if exchange is not None:
+            self._end_exchange(exchange)
+        if begun:
+            # Half a response can't be told from a whole one but by a connection that breaks.
+            self.break_off()
+            return
+        self.write(error_response(status))
+        self._linger()
+
+    def _end_exchange(self, exchange: Exchange) -> None:
+        try:
+            exchange.die()
+        except Exception:  # noqa: BLE001 - the connection ends whatever the application does
+            app_log.exception("Uncaught exception when the connection of %s ended", self.remote_ip)
+
+    def break_off(self) -> None:
+        """Closes the connection at once, so that the client can't take what it has for a whole response."""
+        if self._phase < _CLOSING:
+            self._phase = _CLOSING
+        self.deadline = _NONE
+        self.abort()
+
+    def _linger(self) -> None:
+        """Closes the writing half, and reads on for a while: a close with unread input resets the connection, and
+        the client may lose the response (RFC 9112 section 9.6)."""
+        transport = self.transport
+        if transport is None or self._phase >= _LINGER:
+            return
+        wait = self._body_wait
+        self._body_wait = None
+        if wait is not None:
+            wait.cancel()
+        self._exchange = None
+        if transport.is_closing() or not transport.can_write_eof():
+            self._close()
+            return
+        self._phase = _LINGER
+        self.deadline = self._from_now(self.profile.linger_timeout)
+        self._resume_reading()
+        transport.write_eof()
+
+    def _close(self) -> None:
+        """Closes the connection once everything is written."""
+        if self._phase >= _CLOSING:
+            return
+        self._phase = _CLOSING
+        self.deadline = _NONE
+        self.close()
+
+    def drain(self) -> None:
+        """Takes no further request: closes an idle connection now, another one after its response."""
+        self.ending = True
+        if self._exchange is None and self._engine.idle and self._phase < _LINGER:
+            self._close()
+
+    def hand_over(self, protocol: Any) -> bytes:
+        """Gives the transport to another protocol; returns the bytes it begins with."""
+        transport = self.transport
+        rest = self._engine.take_rest()
+        self._phase = _OVER
+        self.deadline = _GONE
+        self._exchange = None
+        self.wheel.discard(self)
+        if transport is not None:
+            if self._reading_paused:
+                self._reading_paused = False
+                transport.resume_reading()
+            transport.set_protocol(protocol)
+        self.server.handed_over(self, protocol)
+        self.transport = None
+        return rest
+
+    # -- time -------------------------------------------------------------------------------------------
+
+    def _from_now(self, seconds: float) -> float:
+        return self.wheel.now + seconds if seconds > 0 else _NONE
+
+    def _body_deadline(self) -> float:
+        """Returns when the content that has come will be too little, or the body too old."""
+        deadline = _NONE
+        rate = self.profile.body_min_rate
+        if rate > 0:
+            deadline = self._body_began + self.profile.body_grace + self._engine.body_received / rate
+        if self._body_ends > 0 and (deadline <= 0 or self._body_ends < deadline):
+            deadline = self._body_ends
+        return deadline
+
+    def limit_body(self, exchange: Exchange, size: int) -> None:
+        """Bounds the content of the request, in bytes."""
+        if exchange is self._exchange and not exchange.complete:
+            self._engine.body_limit = size
+
+    def limit_body_time(self, exchange: Exchange, seconds: float) -> None:
+        """Bounds the time that the content of the request may take."""
+        if exchange is self._exchange and not exchange.complete:
+            self._body_ends = self._from_now(seconds)
+
+    def deadline_passed(self, now: float) -> None:
+        """The wheel says that a deadline is due."""
+        if self._phase == _OVER:
+            return
+        if self.write_paused and self.stalled(now):
+            app_log.debug("%s took nothing for %s s", self.remote_ip, self.profile.write_timeout)
+            self.abort()
+            return
+        phase_deadline = self._phase_deadline
+        if phase_deadline > 0 and now >= phase_deadline - 1e-6:
+            self._expire(now)
+        else:
+            self.deadline = phase_deadline
+
+    def _expire(self, now: float) -> None:
+        phase = self._phase
+        if phase == _IDLE:
+            self._close()
+        elif phase == _HEAD:
+            if self._engine.idle:
+                self._close()
+            else:
+                self.reject(RequestTimeout(f"head not complete within {self.profile.head_timeout} s"))
+        elif phase == _BODY:
+            deadline = self._body_deadline()
+            if self._body_wait is not None or deadline <= 0 or deadline > now:
+                self.deadline = _NONE if self._body_wait is not None else deadline
+            elif 0 < self._body_ends <= now:
+                self.reject(RequestTimeout("body not complete in time"))
+            else:
+                self.reject(BodyTooSlow(f"body slower than {self.profile.body_min_rate} bytes a second"))
+        elif phase >= _LINGER:
+            self.break_off()
+        else:
+            self.deadline = _NONE
+
+
+def error_response(status: int) -> bytes:
+    """Returns a whole response for an error that no handler answers; the connection ends with it."""
+    reason = responses.get(status, "Unknown")
+    body = b"<html><title>%d: %b</title><body>%d: %b</body></html>" % (
+        status,
+        reason.encode(),
+        status,
+        reason.encode(),
+    )
+    return b"%bContent-Type: text/html; charset=UTF-8\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (
+        status_line(status, reason),
+        len(body),
+        body,
+    )

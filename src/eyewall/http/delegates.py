@@ -1,0 +1,194 @@
+"""Tornado's interfaces for applications that take requests apart themselves, and the way they are served.
+
+`HTTPServerConnectionDelegate` begins requests, `HTTPMessageDelegate` takes one, `HTTPConnection` answers it (here
+an `Exchange`). A delegate is served through the same sinks as everything else: `DelegateApp` is the adapter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from eyewall.http.errors import HTTPInputError, RemoteProtocolError
+from eyewall.http.headers import HTTPHeaders
+from eyewall.http.request import HTTPServerRequest
+from eyewall.http.startline import RequestStartLine, ResponseStartLine
+
+if TYPE_CHECKING:
+    from eyewall.http.exchange import Exchange
+
+
+class HTTPMessageDelegate:
+    """Takes one message."""
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        """The head has come. An awaitable holds the content back until it is done."""
+        return None
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        """Content has come. An awaitable pauses reading until it is done."""
+        return None
+
+    def finish(self) -> None:
+        """The message is complete."""
+
+    def on_connection_close(self) -> None:
+        """The connection was closed before the exchange was over; `finish` does not follow."""
+
+
+class HTTPServerConnectionDelegate:
+    """Takes the requests of connections."""
+
+    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
+        """A request begins; what is returned takes it, and answers it on `request_conn`."""
+        raise NotImplementedError
+
+    def on_close(self, server_conn: object) -> None:
+        """A connection is closed."""
+
+
+class HTTPConnection:
+    """Answers one message; `Exchange` is one."""
+
+    def write_headers(
+        self,
+        start_line: RequestStartLine | ResponseStartLine,
+        headers: HTTPHeaders,
+        chunk: bytes | None = None,
+    ) -> asyncio.Future[None]:
+        """Writes a head, and the first piece of content. The future is done when more should be written."""
+        raise NotImplementedError
+
+    def write(self, chunk: bytes) -> asyncio.Future[None]:
+        """Writes a piece of content. The future is done when more should be written."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """Ends the message."""
+        raise NotImplementedError
+
+
+class DelegateApp:
+    """Serves a `HTTPServerConnectionDelegate`: an `App` of `http.interfaces`."""
+
+    def __init__(self, delegate: HTTPServerConnectionDelegate) -> None:
+        self.delegate = delegate
+
+    def begin(self, exchange: Exchange) -> DelegateSink:
+        """Starts a request of the delegate."""
+        message = self.delegate.start_request(exchange.carrier, exchange)  # type: ignore[arg-type]
+        return self.sink(message, exchange)
+
+    @staticmethod
+    def sink(message: HTTPMessageDelegate, exchange: Exchange) -> DelegateSink:
+        """Gives `message` the head of the exchange, and returns what takes the rest."""
+        head = exchange.head
+        request_line = RequestStartLine(head.method, head.target, "HTTP/1.1" if head.minor else "HTTP/1.0")
+        sink = DelegateSink(message, exchange)
+        sink.take_head(request_line, HTTPHeaders.from_fields(head.fields()))
+        return sink
+
+
+class DelegateSink:
+    """Gives an `HTTPMessageDelegate` what a connection reads, in order, each when the one before is done."""
+
+    def __init__(self, delegate: HTTPMessageDelegate, exchange: Exchange) -> None:
+        self._delegate = delegate
+        self._exchange = exchange
+        self._ready: asyncio.Future[None] | None = None
+
+    def take_head(self, start_line: RequestStartLine, headers: HTTPHeaders) -> None:
+        """Passes the head on; what follows waits for the delegate's answer."""
+        wait = _refusing(self._delegate.headers_received, start_line, headers)
+        if wait is not None:
+            self._ready = asyncio.ensure_future(wait)
+
+    def data(self, chunk: bytes) -> Awaitable[None] | None:
+        """Content has come."""
+        if self._ready is not None and not self._ready.done():
+            return self._data_later(chunk, self._ready)
+        self._check_ready()
+        return _refusing(self._delegate.data_received, chunk)
+
+    async def _data_later(self, chunk: bytes, ready: asyncio.Future[None]) -> None:
+        await asyncio.shield(ready)
+        wait = _refusing(self._delegate.data_received, chunk)
+        if wait is not None:
+            await wait
+
+    def end(self) -> None:
+        """The request is complete."""
+        if self._ready is not None and not self._ready.done():
+            self._ready.add_done_callback(self._end_later)
+        else:
+            self._check_ready()
+            _refusing(self._delegate.finish)
+
+    def _end_later(self, ready: asyncio.Future[None]) -> None:
+        carrier = self._exchange.carrier
+        if self._exchange.over or ready.cancelled():
+            return
+        try:
+            self._check_ready()
+            _refusing(self._delegate.finish)
+        except RemoteProtocolError as error:
+            carrier.reject(error)
+
+    def _check_ready(self) -> None:
+        if self._ready is not None:
+            ready, self._ready = self._ready, None
+            ready.result()
+
+    def closed(self) -> None:
+        """The connection ended before the exchange was over."""
+        if self._ready is not None:
+            self._ready.cancel()
+        self._delegate.on_connection_close()
+
+
+def _refusing(call: Callable[..., Any], *args: Any) -> Any:
+    """Calls; a delegate's HTTPInputError says that the client's request is malformed."""
+    try:
+        return call(*args)
+    except RemoteProtocolError:
+        raise
+    except HTTPInputError as error:
+        raise RemoteProtocolError(400, str(error)) from error
+
+
+class CallbackApp:
+    """Serves a function that is called with each whole request and answers on `request.connection`."""
+
+    def __init__(self, callback: Callable[[HTTPServerRequest], object], form_fields: int) -> None:
+        self._callback = callback
+        self._form_fields = form_fields
+
+    def begin(self, exchange: Exchange) -> CallbackSink:
+        """Collects the request's content."""
+        return CallbackSink(self._callback, HTTPServerRequest.of(exchange, self._form_fields))
+
+
+class CallbackSink:
+    """Collects one request for a callback."""
+
+    def __init__(self, callback: Callable[[HTTPServerRequest], object], request: HTTPServerRequest) -> None:
+        self._callback = callback
+        self._request = request
+        self._pieces: list[bytes] = []
+
+    def data(self, chunk: bytes) -> None:
+        """Content has come."""
+        self._pieces.append(chunk)
+
+    def end(self) -> None:
+        """The request is complete."""
+        self._request.body = b"".join(self._pieces)
+        result = self._callback(self._request)
+        if asyncio.iscoroutine(result):
+            asyncio.ensure_future(result)
+
+    def closed(self) -> None:
+        """The client has left; there is nobody to tell."""

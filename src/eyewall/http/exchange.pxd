@@ -1,0 +1,48 @@
+import cython
+
+from eyewall.http.h1.head cimport Head
+from eyewall.net.transport cimport FlowControl
+
+cdef object status_line, chunk_head, HTTPOutputError, StreamClosedError, send_file
+cdef bytes LAST_CHUNK
+cdef int _OPEN, _STARTED, _FINISHED, _DEAD
+cdef int _WHOLE, _CHUNKED, _COUNTED, _UNTIL_CLOSE
+cdef bytes _CLOSE, _KEEP_ALIVE, _CHUNKED_FIELD
+cdef Py_ssize_t _JOIN_BYTES
+
+cdef class Carrier(FlowControl):
+    cdef public bint ending
+    cdef public str remote_ip
+    cdef public str protocol
+
+    cpdef write_two(self, bytes first, bytes second)
+    cpdef finished(self, Exchange exchange)
+    cpdef limit_body(self, Exchange exchange, long long size)
+    cpdef limit_body_time(self, Exchange exchange, double seconds)
+    cpdef hand_over(self, protocol)
+    cpdef break_off(self)
+
+cdef class Exchange:
+    cdef object __weakref__
+    cdef readonly Carrier carrier
+    cdef readonly Head head
+    cdef public object sink
+    cdef public bint complete
+    cdef public bint close_after
+    cdef public bint sent_continue
+    cdef int _state
+    cdef int _framing
+    cdef long long _remaining
+    cdef object _on_close
+
+    @cython.locals(carrier=Carrier, connection=bytes, top=bytes)
+    cpdef respond(self, int code, str reason, bytes block, bytes body, Py_ssize_t length)
+    cdef bytes _connection_field(self)
+    @cython.locals(bodiless=bint, framing_field=bytes, top=bytes)
+    cpdef start(self, int code, str reason, bytes block, long long length, bytes chunk)
+    cpdef write(self, chunk)
+    @cython.locals(carrier=Carrier)
+    cdef object _write(self, bytes top, bytes chunk)
+    cpdef finish(self)
+    cpdef upgrade(self, protocol, bytes block)
+    cpdef die(self)

@@ -1,0 +1,349 @@
+"""One request and its response on a connection.
+
+The exchange knows the framing of the response and whether it is done; the connection that carries it knows the
+transport. An application that holds on to an exchange after it is over can write to it without harm: it is closed,
+whatever the connection carries by then.
+
+Most responses are known whole when they are written: `respond` puts head and body into one write. `start`, `write`
+and `finish` are for the others, with the framing that the head announces (RFC 9112 section 6).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from eyewall.http.errors import HTTPOutputError
+from eyewall.http.h1.head import Head
+from eyewall.http.h1.writer import LAST_CHUNK, chunk_head, status_line
+from eyewall.net.errors import StreamClosedError
+from eyewall.net.sendfile import send_file
+from eyewall.net.transport import FlowControl
+
+if TYPE_CHECKING:
+    from eyewall.http.headers import HTTPHeaders
+    from eyewall.http.interfaces import Sink
+    from eyewall.http.startline import ResponseStartLine
+
+_OPEN = 0
+_STARTED = 1
+_FINISHED = 2
+_DEAD = 3
+
+_WHOLE = 0
+_CHUNKED = 1
+_COUNTED = 2
+_UNTIL_CLOSE = 3
+
+_CLOSE = b"Connection: close\r\n"
+_KEEP_ALIVE = b"Connection: keep-alive\r\n"
+_CHUNKED_FIELD = b"Transfer-Encoding: chunked\r\n"
+_JOIN_BYTES = 16 * 1024
+
+
+class Carrier(FlowControl):
+    """A connection as its exchanges see it.
+
+    `remote_ip` and `protocol` ("http" or "https") say who is at the other end. `ending`: no further request is
+    taken.
+    """
+
+    __slots__ = ("ending", "protocol", "remote_ip")
+
+    ending: bool
+    protocol: str
+    remote_ip: str
+
+    def write_two(self, first: bytes, second: bytes) -> None:
+        """Writes both, without the copy where that costs more than a second item does."""
+        if len(second) <= _JOIN_BYTES:
+            self.write(first + second)
+        elif self.transport is not None:
+            self.written += len(first) + len(second)
+            self.transport.writelines((first, second))
+
+    def finished(self, exchange: Exchange) -> None:
+        """The response of `exchange` is written."""
+        raise NotImplementedError
+
+    def limit_body(self, exchange: Exchange, size: int) -> None:
+        """Bounds the content of the request, in bytes."""
+        raise NotImplementedError
+
+    def limit_body_time(self, exchange: Exchange, seconds: float) -> None:
+        """Bounds the time that the content of the request may take."""
+        raise NotImplementedError
+
+    def hand_over(self, protocol: Any) -> bytes:
+        """Gives the transport to another protocol; returns the bytes that it has to begin with."""
+        raise NotImplementedError
+
+    def break_off(self) -> None:
+        """Closes the connection at once: what was announced can't be kept."""
+        raise NotImplementedError
+
+
+class Exchange:
+    """One request and its response: Tornado's `HTTPConnection`, and what the web layer uses beneath it.
+
+    `head`: of the request. `carrier`: the connection. `sink`: who takes the request. `complete`: the request has
+    come whole. `close_after`: the connection ends with this response.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_framing",
+        "_on_close",
+        "_remaining",
+        "_state",
+        "carrier",
+        "close_after",
+        "complete",
+        "head",
+        "sent_continue",
+        "sink",
+    )
+
+    def __init__(self, carrier: Carrier, head: Head) -> None:
+        self.carrier = carrier
+        self.head = head
+        self.sink: Sink | None = None
+        self.complete = False
+        self.close_after = not head.keep_alive
+        self.sent_continue = False
+        self._state = _OPEN
+        self._framing = _WHOLE
+        self._remaining = 0
+        self._on_close: Callable[[], object] | None = None
+
+    @property
+    def started(self) -> bool:
+        """Whether the head of the response is written."""
+        return self._state != _OPEN
+
+    @property
+    def over(self) -> bool:
+        """Whether the response is finished, or can't be any more."""
+        return self._state >= _FINISHED
+
+    # -- a whole response -------------------------------------------------------------------------------
+
+    def respond(self, code: int, reason: str, block: bytes, body: bytes, length: int) -> None:
+        """Writes a whole response.
+
+        `block`: the header fields, `Name: value CRLF` each, without Content-Length, Transfer-Encoding and
+        Connection. `length`: the Content-Length to announce, -1 for none. The body is left out where the request
+        or the status has none (HEAD, 1xx, 204, 304). Raises HTTPOutputError when the response has begun already.
+        """
+        if self._state != _OPEN:
+            if self._state == _DEAD:
+                return
+            raise HTTPOutputError("the response has begun already")
+        carrier = self.carrier
+        self._state = _FINISHED
+        self._on_close = None
+        connection = self._connection_field()
+        if length >= 0:
+            top = b"%b%b%bContent-Length: %d\r\n\r\n" % (status_line(code, reason), block, connection, length)
+        else:
+            top = b"%b%b%b\r\n" % (status_line(code, reason), block, connection)
+        if not body or self.head.method == "HEAD" or code == 304 or code == 204 or code < 200:
+            carrier.write(top)
+        else:
+            carrier.write_two(top, body)
+        carrier.finished(self)
+
+    def _connection_field(self) -> bytes:
+        """Returns the Connection field that this response needs, if any (RFC 9112 section 9.3)."""
+        if self.carrier.ending:
+            self.close_after = True
+        if self.head.minor == 1:
+            return _CLOSE if self.close_after else b""
+        return _CLOSE if self.close_after else _KEEP_ALIVE
+
+    # -- a response in pieces ---------------------------------------------------------------------------
+
+    def start(self, code: int, reason: str, block: bytes, length: int, chunk: bytes) -> asyncio.Future[None]:
+        """Writes the head of a response whose body follows, and its first piece.
+
+        `length`: the Content-Length, or -1 where it is not known: the body is then chunked, or for an HTTP/1.0
+        client ended by the connection's end. Returns a future that is done when more should be written.
+        """
+        if self._state != _OPEN:
+            if self._state == _DEAD:
+                return self.carrier.drained()
+            raise HTTPOutputError("the response has begun already")
+        self._state = _STARTED
+        bodiless = self.head.method == "HEAD" or code == 304 or code == 204 or code < 200
+        framing_field = b""
+        if length >= 0:
+            framing_field = b"Content-Length: %d\r\n" % length
+        if bodiless:
+            self._framing = _WHOLE
+        elif length >= 0:
+            self._framing = _COUNTED
+            self._remaining = length
+        elif self.head.minor == 1:
+            self._framing = _CHUNKED
+            framing_field = _CHUNKED_FIELD
+        else:
+            self._framing = _UNTIL_CLOSE
+            self.close_after = True
+        top = b"%b%b%b%b\r\n" % (status_line(code, reason), block, self._connection_field(), framing_field)
+        if not chunk:
+            self.carrier.write(top)
+            return self.carrier.drained()
+        return self._write(top, chunk)
+
+    def write(self, chunk: bytes) -> asyncio.Future[None]:
+        """Writes a piece of the body. Returns a future that is done when more should be written.
+
+        Raises HTTPOutputError for more than the Content-Length announces. The future fails with StreamClosedError
+        where the client has left.
+        """
+        if self._state != _STARTED:
+            if self._state == _DEAD:
+                return self.carrier.drained()
+            raise HTTPOutputError("no response is being written")
+        return self._write(b"", bytes(chunk))
+
+    def _write(self, top: bytes, chunk: bytes) -> asyncio.Future[None]:
+        carrier = self.carrier
+        if self._framing == _WHOLE:
+            if top:
+                carrier.write(top)
+            return carrier.drained()
+        if self._framing == _CHUNKED:
+            if chunk:
+                if len(chunk) <= _JOIN_BYTES:
+                    carrier.write(b"%b%b%b\r\n" % (top, chunk_head(len(chunk)), chunk))
+                else:
+                    carrier.write_two(top + chunk_head(len(chunk)), chunk)
+                    carrier.write(b"\r\n")
+            elif top:
+                carrier.write(top)
+            return carrier.drained()
+        if self._framing == _COUNTED:
+            if len(chunk) > self._remaining:
+                self._state = _DEAD
+                carrier.break_off()
+                raise HTTPOutputError("Tried to write more data than Content-Length")
+            self._remaining -= len(chunk)
+        carrier.write_two(top, chunk)
+        return carrier.drained()
+
+    def finish(self) -> None:
+        """Ends the response. Raises HTTPOutputError where less was written than announced: the connection breaks."""
+        if self._state != _STARTED:
+            if self._state == _OPEN:
+                raise HTTPOutputError("a response can't finish before it begins")
+            return
+        self._on_close = None
+        if self._framing == _CHUNKED:
+            self.carrier.write(LAST_CHUNK)
+        elif self._framing == _COUNTED and self._remaining:
+            self._state = _DEAD
+            self.carrier.break_off()
+            raise HTTPOutputError(f"Tried to write {self._remaining} bytes less than Content-Length")
+        self._state = _FINISHED
+        self.carrier.finished(self)
+
+    async def send_file(self, file: BinaryIO, offset: int, count: int) -> None:
+        """Writes `count` bytes of `file`, from `offset` on, as a piece of the body that was announced by length.
+
+        The bytes go from the file to the socket without passing through Python where that is possible. Raises
+        StreamClosedError where the client has left, and OSError where the file fails; the connection breaks off
+        then, since the announced length can't be kept.
+        """
+        if self._state != _STARTED:
+            raise StreamClosedError()
+        if self._framing == _WHOLE:
+            return
+        if self._framing != _COUNTED or count > self._remaining:
+            raise HTTPOutputError("a file needs a Content-Length that it does not exceed")
+        carrier = self.carrier
+        sent = False
+        try:
+            await send_file(carrier, file, offset, count)
+            sent = True
+        finally:
+            if not sent:
+                self._state = _DEAD
+                carrier.break_off()
+        self._remaining -= count
+
+    # -- Tornado's HTTPConnection -----------------------------------------------------------------------
+
+    def write_headers(
+        self, start_line: ResponseStartLine, headers: HTTPHeaders, chunk: bytes | None = None
+    ) -> asyncio.Future[None]:
+        """Writes the head of a response, and the first piece of its body.
+
+        The framing follows `headers`: their Content-Length, or else chunks where the client knows them. A
+        Connection field that says close ends the connection after the response.
+        """
+        length = -1
+        fields = headers
+        if "Content-Length" in headers or "Connection" in headers:
+            fields = headers.copy()
+            stated = headers.get("Content-Length")
+            if stated is not None:
+                if not (stated.isascii() and stated.isdigit()):
+                    raise HTTPOutputError("malformed Content-Length")
+                length = int(stated)
+                del fields["Content-Length"]
+            connection = headers.get("Connection")
+            if connection is not None:
+                if "close" in connection.lower():
+                    self.close_after = True
+                del fields["Connection"]
+        return self.start(start_line.code, start_line.reason, fields.encode(), length, chunk or b"")
+
+    def set_close_callback(self, callback: Callable[[], object] | None) -> None:
+        """Has `callback` called when the connection is lost before the response is finished; None clears it."""
+        self._on_close = callback
+
+    def set_max_body_size(self, max_body_size: int) -> None:
+        """Sets the most content this request may have, in bytes (413 beyond it)."""
+        self.carrier.limit_body(self, max_body_size)
+
+    def set_body_timeout(self, timeout: float) -> None:
+        """Sets the seconds within which the content of this request must arrive (408 beyond it)."""
+        self.carrier.limit_body_time(self, timeout)
+
+    # -- the connection's side --------------------------------------------------------------------------
+
+    def upgrade(self, protocol: Any, block: bytes) -> tuple[asyncio.Transport, bytes]:
+        """Answers 101 with the fields of `block`, and hands the connection to another asyncio protocol.
+
+        Returns the transport and the bytes that came behind the request. `protocol` is already the transport's;
+        its `connection_made` and, for those bytes, `data_received` are the caller's to call. Raises
+        StreamClosedError where the client has left, HTTPOutputError where the response has begun or the request
+        has not come whole (RFC 9110 section 7.8).
+        """
+        transport = self.carrier.transport
+        if self._state == _DEAD or transport is None:
+            raise StreamClosedError()
+        if self._state != _OPEN or not self.complete:
+            raise HTTPOutputError("too late, or too early, to switch protocols")
+        self._state = _FINISHED
+        self._on_close = None
+        self.carrier.write(b"HTTP/1.1 101 Switching Protocols\r\n%b\r\n" % block)
+        return transport, self.carrier.hand_over(protocol)
+
+    def die(self) -> None:
+        """The connection is lost, or gives the exchange up."""
+        if self._state >= _FINISHED:
+            return
+        self._state = _DEAD
+        callback = self._on_close
+        self._on_close = None
+        sink = self.sink
+        self.sink = None
+        try:
+            if sink is not None:
+                sink.closed()
+        finally:
+            if callback is not None:
+                callback()

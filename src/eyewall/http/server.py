@@ -1,0 +1,288 @@
+"""`HTTPServer`: listening sockets, the connections they bring, and how it all ends.
+
+A server has an app (whatever it is given is made one), a profile, and the set of what is open. It drains in a fixed
+order: stop accepting, close idle connections, let requests finish and other protocols say goodbye, and break off
+what is left at the deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from eyewall.base.loggers import gen_log
+from eyewall.guard.admission import ConnectionLimit
+from eyewall.guard.profile import TORNADO, Profile, active
+from eyewall.guard.throttle import LogThrottle
+from eyewall.guard.wheel import DeadlineWheel
+from eyewall.http.connection import ServerConnection, error_response
+from eyewall.http.decompression import DecompressingApp
+from eyewall.http.delegates import CallbackApp, DelegateApp, HTTPServerConnectionDelegate
+from eyewall.http.proxy import Trust
+from eyewall.loop.ioloop import IOLoop
+from eyewall.net.address import bind_sockets
+from eyewall.net.listener import Listener
+from eyewall.net.tls import ssl_options_to_context
+
+if TYPE_CHECKING:
+    from eyewall.http.errors import RemoteProtocolError
+    from eyewall.http.interfaces import App
+    from eyewall.http.request import HTTPServerRequest
+
+#: Seconds between two looks at what a drain still waits for.
+_DRAIN_STEP = 0.05
+_GONE_AWAY_GRACE = 1.0
+
+
+class HTTPServer:
+    """Serves HTTP/1.1.
+
+    `request_callback`: an `Application`, any other `App`, an `HTTPServerConnectionDelegate`, or a function that is
+    called with each whole `HTTPServerRequest`. `profile`: limits and leniencies, by default the active one; the
+    arguments named like Tornado's change single ones of it. `ssl_options`: an `ssl.SSLContext`, or a dict of
+    keyword arguments for `ssl.wrap_socket`. `xheaders`: believe what the nearest proxy says of the client
+    (`trusted_downstream`: addresses of further ones). `protocol`: "http" or "https" where the connection does not
+    tell. `decompress_request`: undo the Content-Encoding of requests.
+
+    Everything happens on one loop, the current one when listening begins.
+    """
+
+    def __init__(
+        self,
+        request_callback: Any,
+        no_keep_alive: bool = False,
+        xheaders: bool = False,
+        ssl_options: ssl.SSLContext | dict[str, Any] | None = None,
+        protocol: str | None = None,
+        decompress_request: bool = False,
+        chunk_size: int | None = None,
+        max_header_size: int | None = None,
+        idle_connection_timeout: float | None = None,
+        body_timeout: float | None = None,
+        max_body_size: int | None = None,
+        max_buffer_size: int | None = None,
+        trusted_downstream: list[str] | None = None,
+        profile: Profile | None = None,
+    ) -> None:
+        changes: dict[str, object] = {}
+        for name, value in (
+            ("head_bytes", max_header_size),
+            ("idle_timeout", idle_connection_timeout),
+            ("body_timeout", body_timeout),
+            ("body_bytes", max_body_size if max_body_size is not None else max_buffer_size),
+        ):
+            if value is not None:
+                changes[name] = value
+        base = profile or active()
+        self.profile = base.replace(**changes) if changes else base
+        self.request_callback = request_callback
+        self.no_keep_alive = no_keep_alive
+        self.xheaders = xheaders
+        self.trusted_downstream = trusted_downstream
+        self.trust = Trust(downstream=tuple(trusted_downstream or ())) if xheaders else None
+        self._tls = ssl_options_to_context(ssl_options, server_side=True) if ssl_options is not None else None
+        self.protocol = protocol or ("https" if self._tls is not None else "http")
+        self.app: App = app_of(request_callback, self.profile)
+        if decompress_request:
+            self.app = DecompressingApp(self.app, self.profile)
+        self.limit = ConnectionLimit(self.profile.connections)
+        #: Connections of HTTP requests, and the protocols that took others over (`Exchange.upgrade`).
+        self.connections: set[ServerConnection] = set()
+        self.others: set[Any] = set()
+        #: How many malformed requests were refused.
+        self.malformed = 0
+        self.draining = no_keep_alive
+        self._listeners: list[Listener] = []
+        self._bound: list[socket.socket] = []
+        self._throttle = LogThrottle(gen_log)
+        self.loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment]
+        self.wheel: DeadlineWheel = None  # type: ignore[assignment]
+
+    # -- listening --------------------------------------------------------------------------------------
+
+    def listen(
+        self,
+        port: int,
+        address: str | None = None,
+        family: int = socket.AF_UNSPEC,
+        backlog: int = 128,
+        flags: int | None = None,
+        reuse_port: bool = False,
+    ) -> None:
+        """Binds `port` and starts accepting. Raises OSError where the address can't be had."""
+        self.add_sockets(
+            bind_sockets(port, address=address, family=family, backlog=backlog, flags=flags, reuse_port=reuse_port)
+        )
+
+    def bind(
+        self,
+        port: int,
+        address: str | None = None,
+        family: int = socket.AF_UNSPEC,
+        backlog: int = 128,
+        flags: int | None = None,
+        reuse_port: bool = False,
+    ) -> None:
+        """Binds `port`; `start` starts accepting."""
+        self._bound += bind_sockets(
+            port, address=address, family=family, backlog=backlog, flags=flags, reuse_port=reuse_port
+        )
+
+    def add_socket(self, sock: socket.socket) -> None:
+        """Starts accepting on a bound socket."""
+        self.add_sockets([sock])
+
+    def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
+        """Starts accepting on bound sockets, which are the server's from now on."""
+        if self.loop is None:
+            self.loop = IOLoop.current().asyncio_loop  # type: ignore[attr-defined]
+            self.wheel = DeadlineWheel.of(self.loop)
+        for sock in sockets:
+            listener = Listener(
+                sock,
+                self._connect,
+                profile=self.profile,
+                loop=self.loop,
+                ssl=self._tls,
+                limit=self.limit,
+                refusal=error_response(503),
+            )
+            listener.start()
+            self._listeners.append(listener)
+
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """The listening sockets."""
+        return [listener.sock for listener in self._listeners]
+
+    def start(self, num_processes: int | None = 1, max_restarts: int | None = None) -> None:
+        """Starts accepting on what `bind` bound, in `num_processes` processes (0 or None: one for each core).
+
+        Several processes are forked, which must come before the loop exists.
+        """
+        if num_processes != 1:
+            # Most programs leave processes to their process manager.
+            from eyewall.loop.process import fork_processes
+
+            fork_processes(num_processes, max_restarts)
+        sockets, self._bound = self._bound, []
+        self.add_sockets(sockets)
+
+    def _connect(self) -> ServerConnection:
+        return ServerConnection(self)
+
+    # -- what connections say ---------------------------------------------------------------------------
+
+    def opened(self, connection: ServerConnection) -> None:
+        """A connection is made."""
+        self.limit.admit(connection.remote_ip)
+        self.connections.add(connection)
+        if self.draining:
+            connection.ending = True
+
+    def lost(self, connection: ServerConnection) -> None:
+        """A connection is lost."""
+        if connection in self.connections:
+            self.connections.discard(connection)
+            self.limit.release(connection.remote_ip)
+            close = getattr(self.app, "on_close", None)
+            if close is not None:
+                close(connection)
+
+    def handed_over(self, connection: ServerConnection, protocol: Any) -> None:
+        """Another protocol has taken a connection over; it calls its `release` when that is lost."""
+        self.connections.discard(connection)
+        self.others.add(protocol)
+        remote_ip = connection.remote_ip
+
+        def release() -> None:
+            if protocol in self.others:
+                self.others.discard(protocol)
+                self.limit.release(remote_ip)
+
+        protocol.release = release
+
+    def refused(self, connection: ServerConnection, error: RemoteProtocolError) -> None:
+        """A connection has refused what its client sent: a line in the log, once a minute for each kind."""
+        self.malformed += 1
+        message = "Malformed HTTP message from %s: %s"
+        if self.profile.name == TORNADO.name:
+            gen_log.info(message, connection.remote_ip, error)
+        else:
+            key = (connection.remote_ip, str(error))
+            self._throttle.log(logging.INFO, message, connection.remote_ip, error, key=key)
+
+    # -- the end ----------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Stops accepting. Connections that are open go on."""
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+
+    async def close_all_connections(self) -> None:
+        """Closes every connection, whatever it is doing."""
+        for connection in list(self.connections):
+            connection.close()
+        for protocol in list(self.others):
+            protocol.go_away()
+        await self._gone(_GONE_AWAY_GRACE)
+        self._break_off()
+        await self._gone(_GONE_AWAY_GRACE)
+
+    async def drain(self, timeout: float) -> int:
+        """Stops accepting, finishes what is begun, and closes everything.
+
+        `timeout`: seconds after which what is left is broken off. Returns how many connections that were.
+        """
+        for listener in self._listeners:
+            listener.close(sweep=True)
+        opening = [listener.wait_opened() for listener in self._listeners]
+        self._listeners.clear()
+        self.draining = True
+        for connection in list(self.connections):
+            connection.drain()
+        for protocol in list(self.others):
+            protocol.go_away()
+        try:
+            await asyncio.wait_for(asyncio.gather(*opening), timeout)
+        except TimeoutError:
+            gen_log.warning("Connections were still being opened at the end of the drain")
+        await self._gone(timeout)
+        left = len(self.connections) + len(self.others)
+        if left:
+            gen_log.warning("Breaking off %d connections that did not end within %g seconds", left, timeout)
+            self._break_off()
+            await self._gone(_GONE_AWAY_GRACE)
+        return left
+
+    async def _gone(self, timeout: float) -> None:
+        end = self.loop.time() + timeout
+        while (self.connections or self.others) and self.loop.time() < end:
+            await asyncio.sleep(_DRAIN_STEP)
+
+    def _break_off(self) -> None:
+        for connection in list(self.connections):
+            connection.break_off()
+        for protocol in list(self.others):
+            protocol.abort()
+
+
+def app_of(served: Any, profile: Profile) -> App:
+    """Returns the `App` that serves what a server was given.
+
+    Raises TypeError for what can't be served.
+    """
+    if hasattr(served, "begin"):
+        app: App = served
+        return app
+    if isinstance(served, HTTPServerConnectionDelegate):
+        return DelegateApp(served)
+    if callable(served):
+        callback: Callable[[HTTPServerRequest], Awaitable[None] | None] = served
+        return CallbackApp(callback, profile.form_fields)
+    raise TypeError(f"an HTTPServer serves applications, delegates and functions, not {served!r}")

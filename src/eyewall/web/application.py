@@ -1,0 +1,239 @@
+"""`Application`: settings, routes, and what a server serves.
+
+A request that comes over one of our connections takes the short way, `begin`: match, dispatch. The way through
+`find_handler` and delegates, which Tornado documents, is taken where a subclass has changed a part of it, and by
+routers that have an application among their targets.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from eyewall.base import probe
+from eyewall.base.loggers import access_log
+from eyewall.http.delegates import DelegateApp, HTTPMessageDelegate
+from eyewall.http.exchange import Exchange
+from eyewall.http.headers import HTTPHeaders
+from eyewall.http.request import HTTPServerRequest
+from eyewall.http.server import HTTPServer
+from eyewall.http.startline import ResponseStartLine, responses
+from eyewall.guard.profile import Profile, active
+from eyewall.web.dispatch import Dispatch
+from eyewall.web.handlers import ErrorHandler
+from eyewall.web.matchers import AnyMatches, DefaultHostMatches, HostMatches
+from eyewall.web.rendering import load_ui
+from eyewall.web.routing import ApplicationRouter, ReversibleRouter, Rule, RuleLike
+from eyewall.web.transforms import GZipContentEncoding, OutputTransform
+
+if TYPE_CHECKING:
+    from eyewall.http.interfaces import Sink
+    from eyewall.web.handler import RequestHandler
+
+_request_end = probe.request_end
+_is_logged = access_log.isEnabledFor
+
+
+class Application(ReversibleRouter):
+    """A collection of routes with settings.
+
+    `handlers`: rules, or tuples `(pattern, handler[, kwargs[, name]])`. `default_host`: which host a request counts
+    for that names an unknown one. `transforms`: classes that see every response. The keyword arguments are the
+    `settings`; the documentation lists the ones that are known. `profile` among them replaces the active profile.
+
+    Raises TypeError and ValueError for rules that are none.
+    """
+
+    def __init__(
+        self,
+        handlers: Iterable[RuleLike] | None = None,
+        default_host: str | None = None,
+        transforms: list[type[OutputTransform]] | None = None,
+        **settings: Any,
+    ) -> None:
+        self.settings = settings
+        self.default_host = default_host
+        self.profile: Profile = settings.get("profile") or active()
+        self.transforms: list[type[OutputTransform]] = list(transforms) if transforms is not None else []
+        if transforms is None and (settings.get("compress_response") or settings.get("gzip")):
+            self.transforms.append(GZipContentEncoding)
+        self.ui_modules: dict[str, Any] = {}
+        self.ui_methods: dict[str, Any] = {}
+        self.ui_modules, self.ui_methods = load_ui(settings.get("ui_modules"), settings.get("ui_methods"))
+        if settings.get("debug"):
+            for name in ("autoreload", "serve_traceback"):
+                settings.setdefault(name, True)
+            for name in ("compiled_template_cache", "static_hash_cache"):
+                settings.setdefault(name, False)
+        rules = [*self._static_rules(settings), *(handlers or ())]
+        self.wildcard_router = ApplicationRouter(self, rules)
+        self.default_router = ApplicationRouter(self, [Rule(AnyMatches(), self.wildcard_router)])
+        if settings.get("autoreload"):
+            # Only programs in development need it.
+            from eyewall.loop import autoreload
+
+            autoreload.start()
+
+    def _static_rules(self, settings: dict[str, Any]) -> list[RuleLike]:
+        """The routes of the setting `static_path`."""
+        if not settings.get("static_path"):
+            return []
+        # An application without static files does not pay for what serves them.
+        from eyewall.web.static import StaticFileHandler
+
+        handler = settings.setdefault("static_handler_class", StaticFileHandler)
+        kwargs = {**settings.get("static_handler_args", {}), "path": settings["static_path"]}
+        prefix = settings.setdefault("static_url_prefix", "/static/")
+        return [(pattern, handler, kwargs) for pattern in (re.escape(prefix) + "(.*)", r"/(favicon\.ico)", r"/(robots\.txt)")]
+
+    # -- serving ----------------------------------------------------------------------------------------
+
+    def listen(
+        self,
+        port: int,
+        address: str | None = None,
+        *,
+        family: int = 0,
+        backlog: int = 128,
+        flags: int | None = None,
+        reuse_port: bool = False,
+        **kwargs: Any,
+    ) -> HTTPServer:
+        """Starts a server for this application on `port` (0: any that is free) and returns it.
+
+        `address`: an IP address or a host name, None for all interfaces. The other keyword arguments are those of
+        `HTTPServer`. The loop need not run yet. Raises OSError where the address can't be had.
+        """
+        kwargs.setdefault("profile", self.profile)
+        server = HTTPServer(self, **kwargs)
+        server.listen(port, address, family=family, backlog=backlog, flags=flags, reuse_port=reuse_port)
+        return server
+
+    def begin(self, exchange: Exchange) -> Sink:
+        """Serves a request whose head has come: an `App` of `http.interfaces`."""
+        kind = type(self)
+        if kind.find_handler is not Application.find_handler or kind.start_request is not ReversibleRouter.start_request:
+            return DelegateApp(self).begin(exchange)
+        request = HTTPServerRequest.of(exchange, self.profile.form_fields)
+        router = self.wildcard_router if len(self.default_router.rules) == 1 else self.default_router
+        match = router.match(exchange.head.path, request)
+        if match is None:
+            dispatch = self._unmatched(request)
+        elif match.delegate is not None:
+            return _sink_of(match.delegate, exchange)
+        elif kind.get_handler_delegate is not Application.get_handler_delegate:
+            return _sink_of(
+                self.get_handler_delegate(
+                    request, match.target, match.target_kwargs, list(match.raw_args), match.raw_kwargs
+                ),
+                exchange,
+            )
+        else:
+            dispatch = Dispatch(
+                self, request, match.target, match.target_kwargs, match.raw_args or None, match.raw_kwargs or None
+            )
+        dispatch.exchange = exchange
+        dispatch.begin()
+        return dispatch
+
+    def _unmatched(self, request: HTTPServerRequest) -> Dispatch:
+        """Returns who answers a request that no route matches."""
+        handler = self.settings.get("default_handler_class")
+        if handler is not None:
+            return Dispatch(self, request, handler, self.settings.get("default_handler_args"), None, None)
+        return Dispatch(self, request, ErrorHandler, {"status_code": 404}, None, None)
+
+    def refuse(self, request: HTTPServerRequest, status: int) -> None:
+        """Answers a request that has no handler, or whose handler can't."""
+        exchange = request.connection
+        reason = responses.get(status, "Unknown")
+        if type(exchange) is Exchange:
+            if exchange.started:
+                if not exchange.over:
+                    exchange.carrier.break_off()
+            else:
+                exchange.respond(status, reason, b"", b"", 0)
+        else:
+            exchange.write_headers(ResponseStartLine("", status, reason), HTTPHeaders({"Content-Length": "0"}))
+            exchange.finish()
+
+    # -- Tornado's interface ----------------------------------------------------------------------------
+
+    def __call__(self, request: HTTPServerRequest) -> None:
+        """Serves a whole request that was made elsewhere; it is answered on `request.connection`."""
+        delegate = self.find_handler(request)
+        if isinstance(delegate, Dispatch):
+            delegate.begin()
+            if request.body:
+                delegate.pieces = [request.body]
+        elif request.body:
+            delegate.data_received(request.body)
+        delegate.finish()
+
+    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
+        """Returns the delegate that serves `request`; there is always one."""
+        delegate = self.default_router.find_handler(request)
+        return delegate if delegate is not None else self._unmatched(request)
+
+    def get_handler_delegate(
+        self,
+        request: HTTPServerRequest,
+        target_class: type[RequestHandler],
+        target_kwargs: dict[str, Any] | None = None,
+        path_args: list[Any] | None = None,
+        path_kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Returns an `HTTPMessageDelegate` that serves `request` with `target_class`.
+
+        `path_args` and `path_kwargs`: what the route matched, percent-decoded, as bytes.
+        """
+        return Dispatch(self, request, target_class, target_kwargs, path_args, path_kwargs)
+
+    def add_handlers(self, host_pattern: str, host_handlers: list[RuleLike]) -> None:
+        """Adds routes for the hosts that `host_pattern` matches; they come before those of the constructor."""
+        rule = Rule(HostMatches(host_pattern), host_handlers)
+        rules = self.default_router.rules
+        rules.insert(len(rules) - 1, self.default_router.process_rule(rule))
+        if self.default_host is not None:
+            default = Rule(DefaultHostMatches(self, rule.matcher.host_pattern), rule.target)  # type: ignore[attr-defined]
+            self.wildcard_router.rules.append(self.wildcard_router.process_rule(default))
+
+    def add_transform(self, transform_class: type[OutputTransform]) -> None:
+        """Has instances of `transform_class` see the responses from now on."""
+        self.transforms.append(transform_class)
+
+    def reverse_url(self, name: str, *args: Any) -> str:
+        """Returns the path of the route `name` with `args` in the place of its groups.
+
+        Raises KeyError when there is no route of that name.
+        """
+        path = self.default_router.reverse_url(name, *args)
+        if path is None:
+            raise KeyError(f"{name} not found in named urls")
+        return path
+
+    def log_request(self, handler: RequestHandler) -> None:
+        """Logs a finished request: with the setting `log_function` if there is one, else to `tornado.access`."""
+        if _request_end.fire is not None:
+            request = handler.request
+            _request_end.fire(request, handler.get_status(), request.request_time())
+        log = self.settings.get("log_function")
+        if log is not None:
+            log(handler)
+            return
+        status = handler.get_status()
+        level = logging.INFO if status < 400 else logging.WARNING if status < 500 else logging.ERROR
+        if _is_logged(level):
+            milliseconds = 1000.0 * handler.request.request_time()
+            access_log.log(level, "%d %s %.2fms", status, handler._request_summary(), milliseconds)
+
+
+def _sink_of(delegate: HTTPMessageDelegate | Dispatch, exchange: Exchange) -> Sink:
+    """Serves a request with a delegate that a route led to."""
+    if isinstance(delegate, Dispatch):
+        delegate.exchange = exchange
+        delegate.begin()
+        return delegate
+    return DelegateApp.sink(delegate, exchange)

@@ -1,0 +1,280 @@
+"""From a request to its handler: the sink that runs one `RequestHandler`.
+
+A request whose `prepare` and verb are plain functions is served without a task: `end` runs them, in a context of
+their own, and the response is written before it returns. Where one of them returns an awaitable, the rest runs as a
+task, whose first step runs at once; one that never suspends does not cost a trip through the loop.
+
+A class with `stream_request_body` begins when the head has come, and `data` passes the content on as it comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from contextvars import Context, copy_context
+from typing import TYPE_CHECKING, Any
+
+from eyewall.base import probe
+from eyewall.base.loggers import app_log
+from eyewall.http.errors import RemoteProtocolError
+from eyewall.loop.eager import start_task
+from eyewall.net.errors import StreamClosedError
+from eyewall.web.errors import HTTPError
+from eyewall.web.matchers import unquoted
+from eyewall.web.execution import complete, complete_prepare, stream
+
+if TYPE_CHECKING:
+    from eyewall.http.request import HTTPServerRequest
+
+_get_loop = asyncio.get_running_loop
+_request_begin = probe.request_begin
+_VERBS = {
+    "GET": "get",
+    "HEAD": "head",
+    "POST": "post",
+    "DELETE": "delete",
+    "PATCH": "patch",
+    "PUT": "put",
+    "OPTIONS": "options",
+}
+#: Tasks of requests that are being served: a loop refers to its tasks weakly.
+_running: set[asyncio.Task[None]] = set()
+_SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
+
+
+class Dispatch:
+    """Serves one request with a handler of `handler_class`; `kwargs` are for its `initialize`.
+
+    `path_args`, `path_kwargs`: what the route matched. `handler`: once there is one.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "application",
+        "body_done",
+        "context",
+        "exchange",
+        "handler",
+        "handler_class",
+        "kwargs",
+        "path_args",
+        "path_kwargs",
+        "pieces",
+        "ready",
+        "request",
+        "streaming",
+        "task",
+    )
+
+    def __init__(
+        self,
+        application: Any,
+        request: HTTPServerRequest,
+        handler_class: Any,
+        kwargs: dict[str, Any] | None,
+        path_args: list[Any] | None,
+        path_kwargs: dict[str, Any] | None,
+    ) -> None:
+        self.application = application
+        self.request = request
+        self.handler_class = handler_class
+        self.kwargs = kwargs
+        self.path_args = path_args
+        self.path_kwargs = path_kwargs
+        self.handler: Any = None
+        self.pieces: list[bytes] | None = None
+        self.context: Context | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.ready: asyncio.Future[None] | None = None
+        self.body_done: asyncio.Future[None] | None = None
+        self.streaming: bool = handler_class._stream_request_body
+
+    # -- what the connection calls ----------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """The head has come: a streaming handler starts now."""
+        if _request_begin.fire is not None:
+            _request_begin.fire(self.request)
+        if self.streaming:
+            loop = _get_loop()
+            self.body_done = loop.create_future()
+            self.context = copy_context()
+            if self.context.run(self._make):
+                self.ready = loop.create_future()
+                self._start(stream(self))
+
+    def data(self, chunk: bytes) -> Awaitable[None] | None:
+        """Content has come."""
+        if not self.streaming:
+            pieces = self.pieces
+            if pieces is None:
+                self.pieces = [chunk]
+            else:
+                pieces.append(chunk)
+            return None
+        ready = self.ready
+        if ready is not None and not ready.done():
+            return self._data_later(chunk, ready)
+        return self._pass_on(chunk)
+
+    async def _data_later(self, chunk: bytes, ready: asyncio.Future[None]) -> None:
+        await asyncio.shield(ready)
+        wait = self._pass_on(chunk)
+        if wait is not None:
+            await wait
+
+    def _pass_on(self, chunk: bytes) -> Awaitable[None] | None:
+        handler = self.handler
+        if handler is None or handler._finished:
+            return None
+        try:
+            wait = (self.context or copy_context()).run(handler.data_received, chunk)
+        except RemoteProtocolError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes its response
+            handler._handle_request_exception(error)
+            return None
+        return self._wait_for_content(wait) if wait is not None else None
+
+    async def _wait_for_content(self, wait: Awaitable[None]) -> None:
+        try:
+            await wait
+        except RemoteProtocolError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            self.handler._handle_request_exception(error)
+
+    def end(self) -> None:
+        """The request is complete."""
+        if self.streaming:
+            if self.body_done is not None and not self.body_done.done():
+                self.body_done.set_result(None)
+            return
+        pieces = self.pieces
+        if pieces is not None:
+            self.pieces = None
+            self.request.body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        context = copy_context()
+        rest = context.run(self._run)
+        if rest is not None:
+            self.context = context
+            self._start(rest)
+
+    def closed(self) -> None:
+        """The client left before the response was finished."""
+        if self.body_done is not None and not self.body_done.done():
+            self.body_done.set_exception(StreamClosedError())
+            self.body_done.exception()
+        handler = self.handler
+        if handler is not None:
+            (copy_context() if self.context is None else self.context.copy()).run(handler.on_connection_close)
+
+    # -- the request ------------------------------------------------------------------------------------
+
+    def _start(self, rest: Any) -> None:
+        task = start_task(rest, _get_loop(), self.context)
+        if not task.done():
+            self.task = task
+            _running.add(task)
+
+    def over(self) -> None:
+        """The task of the request ends."""
+        task = self.task
+        if task is not None:
+            self.task = None
+            _running.discard(task)
+
+    def _make(self) -> bool:
+        """Makes the handler. One that can't be made has no say in the answer."""
+        kwargs = self.kwargs
+        try:
+            if kwargs:
+                handler = self.handler_class(self.application, self.request, **kwargs)
+            else:
+                handler = self.handler_class(self.application, self.request)
+        except Exception:
+            app_log.error("Uncaught exception in the constructor of %s", self.handler_class.__name__, exc_info=True)
+            self.application.refuse(self.request, 500)
+            return False
+        self.handler = handler
+        transforms = self.application.transforms
+        if transforms:
+            handler._transforms = [transform(self.request) for transform in transforms]
+        return True
+
+    def _run(self) -> Any:
+        """Runs what needs no task. Returns a coroutine for the rest, or None when the response is finished."""
+        if not self._make():
+            return None
+        handler = self.handler
+        try:
+            self.check()
+            result = handler.prepare()
+            if result is not None:
+                return complete_prepare(self, result)
+            if handler._finished:
+                return None
+            result = self.call_verb()
+            if result is not None:
+                return complete(self, result)
+            if handler._auto_finish and not handler._finished:
+                handler.finish()
+        except Exception as error:  # noqa: BLE001 - as above
+            self.fail(error)
+        return None
+
+    def check(self) -> None:
+        """Refuses what no handler should see."""
+        method = self.request.method
+        handler = self.handler
+        if method not in handler.SUPPORTED_METHODS:
+            raise HTTPError(405)
+        if self.path_args is not None:
+            handler.path_args = [self._decoded(value, None) for value in self.path_args]
+        if self.path_kwargs is not None:
+            handler.path_kwargs = {name: self._decoded(value, name) for name, value in self.path_kwargs.items()}
+        if method not in _SAFE and self.application.settings.get("xsrf_cookies"):
+            handler.check_xsrf_cookie()
+
+    def call_verb(self) -> Any:
+        """Calls the handler's method for the request's."""
+        method = self.request.method
+        verb = getattr(self.handler, _VERBS.get(method) or method.lower())
+        if self.path_kwargs:
+            return verb(*self.handler.path_args, **self.handler.path_kwargs)
+        if self.path_args:
+            return verb(*self.handler.path_args)
+        return verb()
+
+    def _decoded(self, value: Any, name: str | None) -> Any:
+        """Returns a group of the route as the verb gets it; one that took no part is None."""
+        if value is None:
+            return None
+        raw = value if type(value) is bytes else unquoted(value)
+        return self.handler.decode_argument(raw, name=name)
+
+    def fail(self, error: BaseException) -> None:
+        """Gives the handler what it raised."""
+        try:
+            self.handler._handle_request_exception(error)
+        except Exception:
+            app_log.error("Exception in exception handler", exc_info=True)
+            self.application.refuse(self.request, 500)
+
+    # -- Tornado's HTTPMessageDelegate ------------------------------------------------------------------
+
+    def headers_received(self, start_line: Any, headers: Any) -> None:
+        """The head has come; it is the request's."""
+        self.begin()
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        """Content has come."""
+        return self.data(chunk)
+
+    def finish(self) -> None:
+        """The request is complete."""
+        self.end()
+
+    def on_connection_close(self) -> None:
+        """The client left before the response was finished."""
+        self.closed()

@@ -1,0 +1,105 @@
+"""The parts of a request that wait: the coroutines that its task runs.
+
+They are not compiled, so that whoever looks at a waiting task sees them and what they wait for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, Protocol
+
+from eyewall.net.errors import StreamClosedError
+
+
+class Run(Protocol):
+    """What `web.dispatch.Dispatch` offers to the coroutines below."""
+
+    handler: Any
+    ready: asyncio.Future[None] | None
+    body_done: asyncio.Future[None] | None
+
+    def check(self) -> None: ...
+    def call_verb(self) -> Any: ...
+    def fail(self, error: BaseException) -> None: ...
+    def over(self) -> None: ...
+
+
+async def complete(run: Run, result: Awaitable[Any]) -> None:
+    """Waits for what a verb returned, and finishes."""
+    try:
+        await result
+        handler = run.handler
+        if handler._auto_finish and not handler._finished:
+            handler.finish()
+    except asyncio.CancelledError as error:
+        _cancelled(run, error)
+    except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes its response
+        run.fail(error)
+    finally:
+        run.over()
+
+
+async def complete_prepare(run: Run, result: Awaitable[Any]) -> None:
+    """Waits for `prepare`, and does the rest."""
+    try:
+        await result
+        await _verb(run)
+    except asyncio.CancelledError as error:
+        _cancelled(run, error)
+    except Exception as error:  # noqa: BLE001 - as above
+        run.fail(error)
+    finally:
+        run.over()
+
+
+async def stream(run: Run) -> None:
+    """The whole of a request whose content is streamed: `prepare`, then the content, then the verb."""
+    ready, body_done = run.ready, run.body_done
+    try:
+        run.check()
+        result = run.handler.prepare()
+        if result is not None:
+            await result
+        if ready is not None and not ready.done():
+            ready.set_result(None)
+        if run.handler._finished:
+            return
+        if body_done is not None:
+            try:
+                await body_done
+            except StreamClosedError:
+                # The client left in the middle; `on_connection_close` was told.
+                return
+        if not run.handler._finished:
+            await _verb(run)
+    except asyncio.CancelledError as error:
+        _cancelled(run, error)
+    except Exception as error:  # noqa: BLE001 - as above
+        run.fail(error)
+    finally:
+        if ready is not None and not ready.done():
+            ready.set_result(None)
+        run.over()
+
+
+async def _verb(run: Run) -> None:
+    handler = run.handler
+    if handler._finished:
+        return
+    result = run.call_verb()
+    if result is not None:
+        await result
+    if handler._auto_finish and not handler._finished:
+        handler.finish()
+
+
+def _cancelled(run: Run, error: asyncio.CancelledError) -> None:
+    """A cancellation of the request's own task is passed on, after an answer; another one is an error like others."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        handler = run.handler
+        if not handler._finished:
+            handler.send_error(500)
+        raise error
+    run.fail(error)

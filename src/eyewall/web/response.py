@@ -1,0 +1,191 @@
+"""How a handler's response becomes bytes, once.
+
+The head of most responses is the same for a second: `Server`, `Date` and `Content-Type` with the values that
+every handler begins with. So those are kept as bytes, and what a handler sets is put behind them. A handler
+whose `_headers` was looked at, or that added to a field, has an `HTTPHeaders` instead, which is encoded as it
+stands.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from eyewall.base.clock import http_date, http_date_bytes
+from eyewall.guard.profile import active
+from eyewall.http.errors import HTTPOutputError
+from eyewall.http.exchange import Exchange
+from eyewall.http.headers import HTTPHeaders
+from eyewall.http.startline import ResponseStartLine
+from eyewall.loop.done import done_future
+
+if TYPE_CHECKING:
+    import asyncio
+
+HTML = "text/html; charset=UTF-8"
+
+_HTML_LINE = "Content-Type: text/html; charset=UTF-8\r\n"
+_second = -1.0
+_top = b""
+_time = time.time
+
+
+def default_headers() -> HTTPHeaders:
+    """Returns the fields that every response begins with."""
+    headers = HTTPHeaders()
+    token = active().server_token
+    if token:
+        headers["Server"] = token
+    headers["Content-Type"] = HTML
+    headers["Date"] = http_date(time.time())
+    return headers
+
+
+def _default_top() -> bytes:
+    """Returns the default fields but Content-Type, encoded; made anew each second."""
+    global _second, _top
+    now = _time()
+    if now - _second >= 1.0 or now < _second:
+        _second = now // 1.0
+        token = active().server_token
+        server = b"Server: %b\r\n" % token.encode("latin-1") if token else b""
+        _top = b"%bDate: %b\r\n" % (server, http_date_bytes(now))
+    return _top
+
+
+def forget_defaults() -> None:
+    """Has the default fields made anew; for when the profile has changed."""
+    global _second
+    _second = -1.0
+
+
+class Encoded:
+    """The fields of a response as bytes, and what they say of its framing.
+
+    `length`: the Content-Length that the handler stated, -1 for none. `close`: it wants the connection
+    closed.
+    """
+
+    __slots__ = ("block", "close", "length")
+
+    def __init__(self, block: bytes, length: int, close: bool) -> None:
+        self.block = block
+        self.length = length
+        self.close = close
+
+
+def encode_fields(fields: dict[str, str] | None, cookies: Any) -> Encoded:
+    """Encodes what a handler has set over the defaults. The values were checked when they were set."""
+    length = -1
+    close = False
+    if fields is None:
+        text = _HTML_LINE
+    else:
+        text = "" if "Content-Type" in fields else _HTML_LINE
+        for name, value in fields.items():
+            if name == "Content-Length":
+                length = _stated_length(value)
+            elif name == "Connection":
+                close = "close" in value.lower()
+            elif name != "Transfer-Encoding":
+                text += f"{name}: {value}\r\n"
+    if cookies is not None:
+        for cookie in cookies.values():
+            text += f"Set-Cookie: {cookie}\r\n"
+    try:
+        block = text.encode("latin-1")
+    except UnicodeEncodeError:
+        block = text.encode("utf-8")
+    return Encoded(_default_top() + block, length, close)
+
+
+def encode_headers(headers: HTTPHeaders, cookies: Any) -> Encoded:
+    """Encodes a whole set of fields, without those that are the connection's."""
+    fields = headers.copy()
+    length = -1
+    close = False
+    stated = fields.get("Content-Length")
+    if stated is not None:
+        length = _stated_length(stated)
+        del fields["Content-Length"]
+    connection = fields.get("Connection")
+    if connection is not None:
+        close = "close" in connection.lower()
+        del fields["Connection"]
+    if "Transfer-Encoding" in fields:
+        del fields["Transfer-Encoding"]
+    if cookies is not None:
+        for cookie in cookies.values():
+            fields.add("Set-Cookie", cookie)
+    return Encoded(fields.encode(), length, close)
+
+
+def _stated_length(value: str) -> int:
+    if not (value.isascii() and value.isdigit()):
+        raise HTTPOutputError(f"malformed Content-Length {value!r}")
+    return int(value)
+
+
+def send_whole(handler: Any, body: bytes) -> asyncio.Future[None]:
+    """Sends the response of a handler that has written all of it. Returns a future for its being taken."""
+    connection = handler.request.connection
+    headers = handler._header_object
+    code: int = handler._status_code
+    if type(connection) is not Exchange:
+        return _send_elsewhere(handler, connection, body)
+    exchange: Exchange = connection
+    encoded = (
+        encode_fields(handler._fields, handler._new_cookies)
+        if headers is None
+        else encode_headers(headers, handler._new_cookies)
+    )
+    if encoded.close:
+        exchange.close_after = True
+    length = encoded.length
+    if code == 204 or code == 304 or code < 200:
+        length = -1
+    elif length < 0:
+        length = len(body)
+    elif length != len(body) and handler.request.method != "HEAD":
+        # Less or more than was announced: the exchange knows how to end that.
+        exchange.start(code, handler._reason, encoded.block, length, body)
+        exchange.finish()
+        return done_future()
+    carrier = exchange.carrier
+    exchange.respond(code, handler._reason, encoded.block, body, length)
+    return carrier.drained()
+
+
+def send_first(handler: Any, chunk: bytes) -> asyncio.Future[None]:
+    """Sends the head of a response whose body follows, and its first piece."""
+    connection = handler.request.connection
+    headers = handler._header_object
+    if type(connection) is not Exchange:
+        return _start_elsewhere(handler, connection, chunk)
+    encoded = (
+        encode_fields(handler._fields, handler._new_cookies)
+        if headers is None
+        else encode_headers(headers, handler._new_cookies)
+    )
+    if encoded.close:
+        connection.close_after = True
+    return connection.start(handler._status_code, handler._reason, encoded.block, encoded.length, chunk)
+
+
+def _start_elsewhere(handler: Any, connection: Any, chunk: bytes) -> Any:
+    """Sends the head over a connection that is not ours, through the public interface."""
+    headers = handler._headers.copy()
+    if handler._new_cookies is not None:
+        for cookie in handler._new_cookies.values():
+            headers.add("Set-Cookie", cookie)
+    start_line = ResponseStartLine("", handler._status_code, handler._reason)
+    return connection.write_headers(start_line, headers, chunk)
+
+
+def _send_elsewhere(handler: Any, connection: Any, body: bytes) -> Any:
+    code = handler._status_code
+    if "Content-Length" not in handler._headers and not (code == 204 or code == 304 or code < 200):
+        handler._headers["Content-Length"] = str(len(body))
+    future = _start_elsewhere(handler, connection, b"" if handler.request.method == "HEAD" else body)
+    connection.finish()
+    return future
