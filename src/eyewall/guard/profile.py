@@ -111,6 +111,8 @@ class Profile:
     websocket_write_bytes: int = 64 * MIB
     #: Messages handed to one WebSocket's handler in one turn of the loop, before the others have theirs.
     websocket_burst: int = 256
+    #: Bytes received while a WebSocket's handler is busy with a message; reading pauses beyond it.
+    websocket_backlog_bytes: int = 64 * KIB
     #: Messages that wait to be read on a client's WebSocket; reading from the socket pauses at the limit.
     websocket_queue: int = 16
     #: permessage-deflate: zlib's compression level, and what bounds the memory of one connection: zlib's memory
