@@ -316,6 +316,8 @@ class TestConfigFile:
         self.parse(options, tmp_path, "")
         options.parse_command_line(["prog"])
         assert heard == ["first", "second"] * 2
+        options.run_parse_callbacks()
+        assert heard == ["first", "second"] * 3
 
 
 def test_the_options_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ class Configurable:
     arguments that were configured with it; a subclass that is instantiated by its own name is taken as it
     is. A chosen class may be the base of another such hierarchy.
 
-    Subclasses define `initialize` in place of `__init__`.
+    Subclasses define `initialize` in place of `__init__`, which Python calls too, with the same arguments.
     """
 
     # Of a base: what was chosen for it, and with which arguments. Set on the base only, never inherited from.
@@ -37,10 +37,6 @@ class Configurable:
         instance = object.__new__(target)
         instance.initialize(*args, **arguments)
         return instance
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # Python calls this with the arguments that `initialize` was called with already.
-        pass
 
     @classmethod
     def configurable_base(cls) -> type[Any]:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, overload
 
 from eyewall.base.jsontext import json_decode, json_encode
-from eyewall.base.links import linkify_text
 from eyewall.base.percent import form_encode, path_encode, percent_decode
 from eyewall.base.query import parse_arguments
 from eyewall.base.text import escape_text, text_of, to_unicode, utf8, xhtml_escape
@@ -149,4 +148,7 @@ def linkify(
     `www.example.com` is not taken for a link. Addresses of other protocols than the `permitted_protocols`
     stay text.
     """
+    # Few programs make links of what they are given.
+    from eyewall.base.links import linkify_text
+
     return linkify_text(to_unicode(text), shorten, extra_params, require_protocol, permitted_protocols)

@@ -20,12 +20,18 @@ __all__ = [
     "RequestIdFilter",
     "access_log",
     "app_log",
+    "colorama",
+    "curses",
     "define_logging_options",
     "enable_pretty_logging",
     "gen_log",
     "install_request_ids",
     "request_id_of",
 ]
+
+#: The libraries that Tornado colours lines with, where they are installed. Eyewall needs neither.
+colorama = None
+curses = None
 
 
 def enable_pretty_logging(options: Any = None, logger: logging.Logger | None = None) -> None:

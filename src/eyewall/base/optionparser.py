@@ -259,7 +259,7 @@ class OptionParser:
                 text = "true"
             option.parse(text)
         if final:
-            self.run_when_parsed()
+            self.run_parse_callbacks()
         return rest
 
     def parse_config_file(self, path: str, final: bool = True) -> None:
@@ -288,13 +288,13 @@ class OptionParser:
             else:
                 option.set(value)
         if final:
-            self.run_when_parsed()
+            self.run_parse_callbacks()
 
     def add_parse_callback(self, callback: Callable[[], object]) -> None:
         """Calls `callback` when parsing is done."""
         self._when_parsed.append(callback)
 
-    def run_when_parsed(self) -> None:
+    def run_parse_callbacks(self) -> None:
         """Calls the parse callbacks, in the order in which they were added."""
         for callback in list(self._when_parsed):
             callback()
