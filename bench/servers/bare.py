@@ -94,4 +94,5 @@ async def main():
     await server.serve_forever()
 
 
-uvloop.run(main())
+if __name__ == "__main__":
+    uvloop.run(main())

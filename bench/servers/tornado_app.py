@@ -80,9 +80,8 @@ class Room(WebSocketHandler):
             member.write_message(message, binary=binary)
 
 
-def main():
-    arguments = options()
-    application = Application(
+def make(static):
+    return Application(
         [
             (r"/plaintext", Plaintext),
             (r"/user/([^/]+)", User),
@@ -91,15 +90,20 @@ def main():
             (r"/upload/buffered", Buffered),
             (r"/upload/streamed", Streamed),
             (r"/download", Download),
-            (r"/static/(.*)", StaticFileHandler, {"path": str(arguments.static)}),
+            (r"/static/(.*)", StaticFileHandler, {"path": str(static)}),
             (r"/ws", EchoSocket),
             (r"/ws-deflate", DeflateSocket),
             (r"/room", Room),
         ],
         log_function=lambda handler: None,
     )
-    application.listen(arguments.port, HOST)
+
+
+def main():
+    arguments = options()
+    make(arguments.static).listen(arguments.port, HOST, backlog=4096)
     IOLoop.current().start()
 
 
-main()
+if __name__ == "__main__":
+    main()
