@@ -132,7 +132,8 @@ def _eyewall(build: Path, static: Path) -> Factory:
     sys.path.insert(0, str(build))
     application = importlib.import_module("eyewall_app").make(static)
     connection = importlib.import_module("eyewall.http.connection").ServerConnection
-    server = importlib.import_module("eyewall.http.server").HTTPServer(application)
+    # Listening, though nobody comes, is what gives the server its loop.
+    server = application.listen(0, "127.0.0.1")
     return lambda: connection(server)  # type: ignore[no-any-return]
 
 
