@@ -12,14 +12,15 @@ import re
 import time
 import warnings
 from collections.abc import Mapping
-from typing import Any, NoReturn
-
-from eyewall.http.dates import format_timestamp
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from eyewall.base.escape import to_unicode
-from eyewall.web.interfaces import RequestView
+from eyewall.http.dates import format_timestamp
 from eyewall.web.settings import SettingsMixin
 from eyewall.web.signing import create_signed_value, decode_signed_value, get_signature_key_version
+
+if TYPE_CHECKING:
+    from eyewall.http.request import HTTPServerRequest
 
 Expires = float | tuple[int, ...] | time.struct_time | datetime.datetime
 
@@ -113,7 +114,7 @@ class CookiesMixin(SettingsMixin):
     the handler writes when it sends its head.
     """
 
-    request: RequestView
+    request: HTTPServerRequest
 
     _new_cookies: dict[str, str] | None = None
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from eyewall.base.escape import url_escape
 from eyewall.web.errors import HTTPError
-from eyewall.web.interfaces import RequestView
+
+if TYPE_CHECKING:
+    from eyewall.http.request import HTTPServerRequest
 
 C = TypeVar("C", bound=type)
 
@@ -20,7 +22,7 @@ class _Redirecting(Protocol):
     """What a decorated method needs of its handler."""
 
     @property
-    def request(self) -> RequestView: ...
+    def request(self) -> HTTPServerRequest: ...
     @property
     def current_user(self) -> Any: ...
     def get_login_url(self) -> str: ...

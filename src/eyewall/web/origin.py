@@ -9,10 +9,13 @@ Clients that send neither are no browsers, carry no cookies that someone else co
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from eyewall.web.errors import HTTPError
-from eyewall.web.interfaces import RequestView
 from eyewall.web.settings import SettingsMixin
+
+if TYPE_CHECKING:
+    from eyewall.http.request import HTTPServerRequest
 
 #: Methods that must not change anything (RFC 9110 section 9.2.1) and are not checked.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -54,7 +57,7 @@ def cross_origin_complaint(
 class OriginMixin(SettingsMixin):
     """The check, and the method an application overrides to decide about other origins."""
 
-    request: RequestView
+    request: HTTPServerRequest
 
     def check_trusted_origin(self, origin: str) -> bool:
         """Tells whether a request that another origin made may change something here.

@@ -16,11 +16,14 @@ import os
 import time
 from binascii import Error as HexError
 from binascii import unhexlify
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from eyewall.base.escape import utf8, xhtml_escape
 from eyewall.web.errors import HTTPError
-from eyewall.web.interfaces import RequestView
+from eyewall.web.origin import OriginMixin
+
+if TYPE_CHECKING:
+    from eyewall.http.request import HTTPServerRequest
 
 #: The setting that is used when there is none.
 DEFAULT_XSRF_COOKIE_VERSION = 2
@@ -48,7 +51,7 @@ class _Host(Protocol):
     _xsrf_written: bytes | None
 
     @property
-    def request(self) -> RequestView: ...
+    def request(self) -> HTTPServerRequest: ...
     @property
     def settings(self) -> dict[str, Any]: ...
     @property
@@ -111,7 +114,7 @@ def _decode_plain(text: str) -> XsrfToken | None:
     return XsrfToken(secret, int(time.time()))
 
 
-class XsrfMixin:
+class XsrfMixin(OriginMixin):
     """`xsrf_token`, `xsrf_form_html` and the check. Costs nothing where neither is used."""
 
     _xsrf_seen: XsrfToken | None = None
