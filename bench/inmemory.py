@@ -134,7 +134,7 @@ def _eyewall(build: Path, static: Path) -> Factory:
     connection = importlib.import_module("eyewall.http.connection").ServerConnection
     # Listening, though nobody comes, is what gives the server its loop.
     server = application.listen(0, "127.0.0.1")
-    return lambda: connection(server)  # type: ignore[no-any-return]
+    return lambda: connection(server)
 
 
 def _bare() -> Factory:
