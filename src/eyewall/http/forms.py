@@ -1,0 +1,171 @@
+"""Form bodies as dictionaries: `application/x-www-form-urlencoded` and `multipart/form-data`, in memory.
+
+`eyewall.http.upload` takes a multipart body while it arrives, and keeps large parts on disk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from eyewall.base.objects import ObjectDict
+from eyewall.base.query import TooManyFields as _TooManyFields
+from eyewall.base.query import parse_arguments
+from eyewall.guard.profile import Profile, active
+from eyewall.http.errors import HTTPInputError, RemoteProtocolError, TooManyFields, UnsupportedCoding, quoted
+from eyewall.http.headers import HTTPHeaders
+from eyewall.http.multipart import MultipartEngine, PartBegin, PartData, PartEnd
+from eyewall.http.parameters import parse_parameters
+
+
+class HTTPFile(ObjectDict):
+    """An uploaded file, as items and as attributes.
+
+    `filename` is what the client calls it: show it, never use it as a path. `content_type` is the client's
+    word as well.
+    """
+
+    filename: str
+    body: bytes
+    content_type: str
+
+
+@dataclass
+class ParseMultipartConfig:
+    """How `multipart/form-data` is parsed: whether at all, and with which limits (400 beyond them)."""
+
+    enabled: bool = True
+    max_parts: int = 100
+    #: Bytes of the header of one part.
+    max_part_header_size: int = 10 * 1024
+
+
+@dataclass
+class ParseUrlEncodedConfig:
+    """How `application/x-www-form-urlencoded` is parsed."""
+
+    #: More are refused (400).
+    max_arguments: int = 1000
+
+
+@dataclass
+class ParseBodyConfig:
+    """How form bodies are parsed."""
+
+    multipart: ParseMultipartConfig = field(default_factory=ParseMultipartConfig)
+    urlencoded: ParseUrlEncodedConfig = field(default_factory=ParseUrlEncodedConfig)
+
+
+_configured: ParseBodyConfig | None = None
+
+
+def set_parse_body_config(config: ParseBodyConfig) -> None:
+    """Sets what the functions below do where they are given no `config`; otherwise the profile says it."""
+    global _configured
+    _configured = config
+
+
+@lru_cache(maxsize=16)
+def config_of(profile: Profile) -> ParseBodyConfig:
+    """Returns the limits of a profile as the functions below take them."""
+    return ParseBodyConfig(
+        ParseMultipartConfig(
+            max_parts=profile.multipart_parts, max_part_header_size=profile.multipart_header_bytes
+        ),
+        ParseUrlEncodedConfig(max_arguments=profile.form_fields),
+    )
+
+
+def _config() -> ParseBodyConfig:
+    return _configured if _configured is not None else config_of(active())
+
+
+def parse_body_arguments(
+    content_type: str,
+    body: bytes,
+    arguments: dict[str, list[bytes]],
+    files: dict[str, list[HTTPFile]],
+    headers: HTTPHeaders | None = None,
+    *,
+    config: ParseBodyConfig | None = None,
+) -> None:
+    """Adds the fields of a form body to `arguments` and its files to `files`; other media types add nothing.
+
+    Raises HTTPInputError for a malformed body, one beyond a limit, or one that `headers` say is compressed;
+    the dictionaries are then as they were.
+    """
+    media_type, _, _ = content_type.partition(";")
+    media_type = media_type.strip(" \t").lower()
+    if media_type == "application/x-www-form-urlencoded":
+        _refuse_encoded(headers)
+        limit = (config or _config()).urlencoded.max_arguments
+        if limit <= 0 and body:
+            raise TooManyFields(limit)
+        try:
+            found = parse_arguments(body, limit, keep_blank=True)
+        except _TooManyFields:
+            raise TooManyFields(limit) from None
+        for name, values in found.items():
+            arguments.setdefault(name, []).extend(values)
+    elif media_type == "multipart/form-data":
+        _refuse_encoded(headers)
+        boundary = boundary_of(content_type)
+        parse_multipart_form_data(boundary, body, arguments, files, config=(config or _config()).multipart)
+
+
+def _refuse_encoded(headers: HTTPHeaders | None) -> None:
+    coding = headers.get("Content-Encoding") if headers is not None else None
+    if coding:
+        # Decompressed bodies do not say so any more: who gets here would parse compressed bytes.
+        raise UnsupportedCoding(f"Unsupported Content-Encoding: {quoted(coding)}", 400)
+
+
+def boundary_of(content_type: str) -> bytes:
+    """Returns the boundary that a `multipart/...` Content-Type names. Raises HTTPInputError without one."""
+    boundary = parse_parameters(content_type)[1].get("boundary")
+    if not boundary:
+        raise RemoteProtocolError("Invalid multipart/form-data: multipart boundary not found")
+    return boundary.encode("utf-8", "surrogatepass")
+
+
+def parse_multipart_form_data(
+    boundary: bytes,
+    data: bytes,
+    arguments: dict[str, list[bytes]],
+    files: dict[str, list[HTTPFile]],
+    *,
+    config: ParseMultipartConfig | None = None,
+) -> None:
+    """Adds the parts of a `multipart/form-data` body to `arguments`, those with a filename to `files`.
+
+    Raises HTTPInputError for a malformed body or one beyond a limit; the dictionaries are then as they were.
+    """
+    if config is None:
+        config = _config().multipart
+    if not config.enabled:
+        raise HTTPInputError("multipart/form-data parsing is disabled")
+    if len(boundary) >= 2 and boundary[:1] == boundary[-1:] == b'"':
+        # Some clients put quotes around it that a parser of parameters does not know.
+        boundary = boundary[1:-1]
+    engine = MultipartEngine(
+        boundary, max_parts=config.max_parts, max_header_bytes=config.max_part_header_size
+    )
+    parts: list[tuple[PartBegin, bytes]] = []
+    part: PartBegin | None = None
+    content = b""
+    for event in [*engine.feed(data), *engine.finish()]:
+        if isinstance(event, PartBegin):
+            part, content = event, b""
+        elif isinstance(event, PartData):
+            # One feed hands the content of a part out whole.
+            content = event.data
+        elif isinstance(event, PartEnd) and part is not None:
+            parts.append((part, content))
+    for part, content in parts:
+        if part.filename:
+            upload = HTTPFile(
+                filename=part.filename, body=content, content_type=part.content_type or "application/unknown"
+            )
+            files.setdefault(part.name, []).append(upload)
+        else:
+            arguments.setdefault(part.name, []).append(content)
