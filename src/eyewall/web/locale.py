@@ -14,7 +14,6 @@ import datetime
 import os
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from eyewall.base.loggers import gen_log
@@ -118,31 +117,33 @@ def load_translations(directory: str, encoding: str | None = None) -> None:
         code, extension = os.path.splitext(name)
         if extension != ".csv":
             continue
-        path = Path(directory, name)
+        path = os.path.join(directory, name)
         if not _FILE_CODE.fullmatch(code):
-            gen_log.error("Unrecognized locale %r (path: %s)", code, str(path))
+            gen_log.error("Unrecognized locale %r (path: %s)", code, path)
             continue
         translations[code] = _read_csv(path, encoding)
     _replace(translations, False)
 
 
-def _read_csv(path: Path, encoding: str | None) -> dict[str, dict[str, str]]:
+def _read_csv(path: str, encoding: str | None) -> dict[str, dict[str, str]]:
     # Only for programs that load such files.
     import csv
 
     if encoding is None:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             mark = file.read(2)
         encoding = "utf-16" if mark in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     found: dict[str, dict[str, str]] = {}
-    with path.open(encoding=encoding, newline="") as text:
+    with open(path, encoding=encoding, newline="") as text:
         for number, row in enumerate(csv.reader(text), 1):
             if len(row) < 2:
                 continue
             message, translation, *form = (cell.strip() for cell in row)
             plural = (form[0] if form else "") or "unknown"
             if plural not in _PLURALS:
-                gen_log.error("Unrecognized plural indicator %r in %s line %d", plural, path.name, number)
+                gen_log.error(
+                    "Unrecognized plural indicator %r in %s line %d", plural, os.path.basename(path), number
+                )
                 continue
             found.setdefault(plural, {})[message] = translation
     return found
@@ -239,7 +240,7 @@ class Locale:
         shorter: bool = False,
         full_format: bool = False,
     ) -> str:
-        """Returns a moment as people say it: `2 minutes ago`, `yesterday at 4:15 pm`, `March 3, 2021 at 9:00`.
+        """Returns a moment as people say it: `2 minutes ago`, `yesterday at 4:15 pm`, `March 3 at 9:00`.
 
         `date` is seconds since the epoch, or a datetime, in UTC where it names no zone. `gmt_offset` is how
         many minutes the reader's clock is behind that, as JavaScript counts it. `relative` allows `… ago`;
@@ -348,7 +349,7 @@ def _is_plural(plural_message: str | None, count: int | None) -> bool:
 
 
 class CSVLocale(Locale):
-    """A locale with translations from `load_translations`: by form (`unknown`, `singular` …), then by text."""
+    """A locale with translations from `load_translations`: by form (`unknown`, `plural` …), then by text."""
 
     def __init__(self, code: str, translations: dict[str, dict[str, str]]) -> None:
         self.translations = translations
