@@ -11,11 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eyewall.guard.wheel import GONE, MAX_STEP, NONE, TICK, DeadlineWheel
+
+from ..net.loops import new_loops
 
 
 class Handle:
@@ -405,7 +406,7 @@ def test_whatever_is_done_deadlines_are_met(data: Any) -> None:
                 assert clock.time() < max(owner.deadline + TICK, moved[i] + MAX_STEP) + 1e-6
 
 
-@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+@new_loops
 def test_of_a_loop(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
     loop = new_loop()
     other = new_loop()
@@ -436,7 +437,7 @@ def test_of_a_loop(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
         other.close()
 
 
-@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+@new_loops
 def test_the_wheel_keeps_no_loop_alive(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
     loop = new_loop()
     wheel = DeadlineWheel.of(loop)

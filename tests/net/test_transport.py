@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import uvloop
 
 from eyewall.guard.profile import NATIVE
 from eyewall.guard.wheel import DeadlineWheel
 from eyewall.net.errors import StreamClosedError
 from eyewall.net.transport import FlowControl
 
-LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
+from .loops import new_loops
 
 
 class Clock:
@@ -285,7 +284,7 @@ class Driver(FlowControl):
         return False
 
 
-@pytest.mark.parametrize("new_loop", LOOPS)
+@new_loops
 def test_on_a_real_connection(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
     """A slow reader pauses the writer, and every byte arrives."""
     total = 4 << 20
@@ -328,7 +327,7 @@ def test_on_a_real_connection(new_loop: Callable[[], asyncio.AbstractEventLoop])
         loop.close()
 
 
-@pytest.mark.parametrize("new_loop", LOOPS)
+@new_loops
 def test_a_stalled_real_connection_is_aborted(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
