@@ -40,11 +40,11 @@ def test_lengths_that_are_not_the_shortest_form_are_malformed(header: bytes) -> 
     assert payload_size(header, 0) == MALFORMED
 
 
-@pytest.mark.parametrize("first", range(256))
 @pytest.mark.parametrize("size", [0, 3, 125, 126, 66000])
-def test_unmasked_frames(first: int, size: int) -> None:
+def test_unmasked_frames(size: int) -> None:
     payload = bytes(size)
-    assert build_frame(first, payload) == build_header(first, size, False) + payload
+    for first in range(256):
+        assert build_frame(first, payload) == build_header(first, size, False) + payload
 
 
 def test_examples_of_the_standard() -> None:

@@ -1,1 +1,40 @@
+"""WebSockets (RFC 6455, RFC 7692): frames, masks, compression, handshake, the engine and its driver."""
 
+from __future__ import annotations
+
+from eyewall.websocket.broadcast import Delivery, PreparedMessage, broadcast
+from eyewall.websocket.connection import WebSocketConnection
+from eyewall.websocket.deflate import DeflateOptions, DeflateParameters
+from eyewall.websocket.engine import WebSocketEngine
+from eyewall.websocket.errors import (
+    HandshakeFailed,
+    HandshakeRefused,
+    MessageTooBig,
+    PayloadError,
+    PeerError,
+    PolicyError,
+    ProtocolError,
+    WebSocketClosedError,
+    WebSocketError,
+)
+from eyewall.websocket.interfaces import Receiver
+
+__all__ = [
+    "DeflateOptions",
+    "DeflateParameters",
+    "Delivery",
+    "HandshakeFailed",
+    "HandshakeRefused",
+    "MessageTooBig",
+    "PayloadError",
+    "PeerError",
+    "PolicyError",
+    "PreparedMessage",
+    "ProtocolError",
+    "Receiver",
+    "WebSocketClosedError",
+    "WebSocketConnection",
+    "WebSocketEngine",
+    "WebSocketError",
+    "broadcast",
+]

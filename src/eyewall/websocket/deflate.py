@@ -242,6 +242,12 @@ class DeflateCodec:
                 self._deflater = stream
         return finish_deflate(stream, payload)
 
+    def kind(self, payload: bytes) -> tuple[int, int, int] | None:
+        """Returns what a stream of its own for `payload` depends on; None if that goes as it is."""
+        if not payload or self.deflate_bits < _SMALLEST_WINDOW:
+            return None
+        return self.deflate_bits, self.options.level, self.options.mem_level
+
     def forget_sent(self) -> None:
         """Starts the outgoing stream anew: the peer's window has seen bytes that the stream here has not."""
         self._deflater = None

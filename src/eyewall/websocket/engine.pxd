@@ -8,6 +8,9 @@ cdef int _NEED_DATA, _MESSAGE, _PING, _PONG, _CLOSE, _FAILED, _MALFORMED
 cdef int _OP_CONTINUATION, _OP_TEXT, _OP_BINARY, _OP_CLOSE, _OP_PING, _OP_PONG
 cdef int _FIN, _RSV1, _RESERVED, _OPCODE, _CONTROL, _MASKED, _CONTROL_BYTES, _WHOLE_TEXT, _WHOLE_BINARY
 
+@cython.locals(payload=bytes)
+cpdef bytes text_or_bytes(message, bint binary)
+
 @cython.final
 cdef class WebSocketEngine:
     cdef bytes _data

@@ -69,6 +69,23 @@ _WHOLE_TEXT = opcodes.FIN | opcodes.TEXT
 _WHOLE_BINARY = opcodes.FIN | opcodes.BINARY
 
 
+def text_or_bytes(message: str | bytes | bytearray | memoryview, binary: bool) -> bytes:
+    """Returns the payload of a message: of a text, or of bytes, which must be UTF-8 unless `binary`.
+
+    Raises ValueError (a UnicodeError) for text that UTF-8 cannot hold and for bytes that are not UTF-8,
+    TypeError for what is neither text nor bytes.
+    """
+    if isinstance(message, str):
+        return message.encode("utf-8")
+    if isinstance(message, bytes):
+        payload = message
+    else:
+        payload = bytes(memoryview(message))  # bytes() of a number would be that many zeros
+    if not binary:
+        utf_8_decode(payload, "strict", True)
+    return payload
+
+
 class WebSocketEngine:
     """The protocol of one connection. It holds no socket, no clock and no logger.
 
@@ -146,6 +163,11 @@ class WebSocketEngine:
         self.message_bytes_out = 0
         self.wire_bytes_in = 0
         self.wire_bytes_out = 0
+
+    @property
+    def codec(self) -> DeflateCodec | None:
+        """permessage-deflate, if it was negotiated."""
+        return self._codec
 
     # -- receiving --------------------------------------------------------------------------------------
 
@@ -405,20 +427,8 @@ class WebSocketEngine:
     # -- sending ----------------------------------------------------------------------------------------
 
     def encode_message(self, message: str | bytes | bytearray | memoryview, binary: bool) -> bytes:
-        """Returns `message` as one frame: binary, or text, for which bytes must be UTF-8.
-
-        Raises ValueError (UnicodeDecodeError) for bytes that are not, TypeError for what is no text or bytes.
-        """
-        if isinstance(message, str):
-            payload = message.encode("utf-8")
-        elif isinstance(message, bytes):
-            payload = message
-            if not binary:
-                utf_8_decode(payload, "strict", True)
-        else:
-            payload = bytes(memoryview(message))  # a number would make that many zero bytes
-            if not binary:
-                utf_8_decode(payload, "strict", True)
+        """Returns `message` as one frame. What may be sent, and what is raised, is as in `text_or_bytes`."""
+        payload = text_or_bytes(message, binary)
         first = _FIN | (_OP_BINARY if binary else _OP_TEXT)
         self.message_bytes_out += len(payload)
         codec = self._codec

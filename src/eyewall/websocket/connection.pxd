@@ -1,0 +1,56 @@
+cimport cython
+
+from eyewall.guard.wheel cimport DeadlineWheel
+from eyewall.loop.eager cimport start_task
+from eyewall.net.transport cimport FlowControl
+from eyewall.websocket.engine cimport WebSocketEngine
+
+cdef int _EVENT_NONE, _EVENT_MESSAGE, _EVENT_PING, _EVENT_PONG, _EVENT_CLOSE
+cdef int _OPEN, _CLOSING, _LEAVING, _OVER
+cdef double _NONE, _GONE
+cdef str _PING_TIMED_OUT
+cdef object _websocket_open, _websocket_close, _limit_reached
+
+cdef class WebSocketConnection(FlowControl):
+    cdef readonly object profile
+    cdef readonly object receiver
+    cdef public double ping_interval
+    cdef public double ping_timeout
+    cdef public double deadline
+    cdef WebSocketEngine _engine
+    cdef bint _client, _held, _advancing, _reading_paused, _heard, _pinged, _in_wheel
+    cdef int _state
+    cdef int _failed_code
+    cdef str _failed_reason
+    cdef object _pending
+    cdef bytearray _backlog
+    cdef bytes _late_pong
+    cdef object _timer
+
+    cpdef resume_writing(self)
+    cpdef release(self)
+    cdef _keep(self, bytes data)
+    cdef _pause_reading(self)
+    @cython.locals(backlog=bytearray)
+    cdef _continue(self)
+    @cython.locals(engine=WebSocketEngine, count=int, event=int, backlog=bytearray)
+    cdef _advance(self)
+    @cython.locals(payload=bytes)
+    cdef _pinged_by_peer(self, receiver)
+    cdef _pong(self, bytes payload)
+    cdef bint _is_done(self, wait) except -1
+    cdef _receiver_failed(self, error)
+    cpdef write_message(self, message, bint binary=*)
+    cpdef bint send_frame(self, bytes frame, Py_ssize_t message_bytes) except -1
+    cpdef ping(self, bytes data=*)
+    cdef _send(self, bytes frame)
+    cdef _overflow(self)
+    cdef _failed(self, waiter)
+    @cython.locals(frame=bytes)
+    cpdef start_close(self, code=*, reason=*)
+    cpdef drain(self)
+    cdef _closed_by_peer(self)
+    cdef _fail_for(self, error)
+    cdef _fail(self, int code, str reason)
+    cdef _arm(self, double seconds)
+    cpdef deadline_passed(self, double now)
