@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eyewall.websocket.broadcast import Delivery, PreparedMessage, broadcast
+from eyewall.websocket.broadcasting import Delivery, PreparedMessage, broadcast
 from eyewall.websocket.connection import WebSocketConnection
 from eyewall.websocket.deflate import DeflateOptions, DeflateParameters
 from eyewall.websocket.engine import WebSocketEngine

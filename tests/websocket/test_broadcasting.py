@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from eyewall.guard.profile import NATIVE
-from eyewall.websocket import broadcast as module
-from eyewall.websocket.broadcast import Delivery, PreparedMessage, broadcast
+from eyewall.websocket import broadcasting as module
+from eyewall.websocket.broadcasting import Delivery, PreparedMessage, broadcast
 from eyewall.websocket.connection import WebSocketConnection
 from eyewall.websocket.deflate import DeflateCodec, DeflateOptions, DeflateParameters
 from eyewall.websocket.engine import MESSAGE, WebSocketEngine
