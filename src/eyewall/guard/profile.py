@@ -121,6 +121,14 @@ class Profile:
     websocket_deflate_mem_level: int = 5
     websocket_deflate_window_bits: int = 12
 
+    # -- static files -----------------------------------------------------------------------------------
+    #: A file up to this size may be kept in memory.
+    static_file_bytes: int = 256 * KIB
+    #: Files kept in memory, all together; the least recently used go first. 0: none are kept.
+    static_cache_bytes: int = 16 * MIB
+    #: A file kept in memory is looked at again after this. 0: at every request.
+    static_fresh: float = 1.0
+
     def replace(self, **changes: object) -> Profile:
         """Returns a copy with `changes` applied. Raises TypeError for a name that is not a limit."""
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
@@ -147,6 +155,7 @@ TORNADO = Profile(
     websocket_ping_timeout=0.0,
     write_timeout=0.0,
     listen_backlog=128,
+    static_fresh=0.0,
 )
 
 _active = NATIVE
