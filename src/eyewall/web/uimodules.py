@@ -169,7 +169,7 @@ def as_files(value: str | bytes | Sequence[str | bytes] | None) -> list[str]:
 def load_ui(
     modules: UISource | None, methods: UISource | None
 ) -> tuple[dict[str, type[UIModule]], dict[str, UIMethod]]:
-    """Returns the UI modules and methods of an application by name; see its settings `ui_modules`, `ui_methods`.
+    """Returns an application's UI modules and methods by name: its settings `ui_modules` and `ui_methods`.
 
     Of the names in a setting, those count that are modules or methods: classes derived from `UIModule`;
     callables whose name begins with neither `_` nor a capital letter. The built-in modules are there unless
