@@ -6,6 +6,8 @@
     ├── HTTPInputError                      the peer sent something malformed (Tornado's name for it)
     ├── HTTPOutputError                     the application asked for what HTTP cannot say (Tornado's)
     └── base.errors.EyewallError
+        ├── SpoolError                  500 the temporary file of an upload failed
+        │   └── DiskFull                507 there is no room for it
         └── ProtocolError
             ├── LocalProtocolError          also an HTTPOutputError: our side broke the protocol
             └── RemoteProtocolError         also an HTTPInputError: the peer did; `status` answers it
@@ -24,6 +26,7 @@
                     ├── DecompressionBomb   400  decompression_ratio
                     ├── TooManyParts        400  multipart_parts
                     ├── PartHeaderTooLarge  400  multipart_header_bytes
+                    ├── FieldTooLarge       413  multipart_memory_bytes
                     └── TooManyFields       400  form_fields
 
 A handler written for Tornado that catches HTTPInputError catches all that a peer can do wrong. The message of
@@ -46,6 +49,18 @@ class HTTPInputError(Exception):
 
 class HTTPOutputError(Exception):
     """What the application wants to send is not valid HTTP, or contradicts what it announced."""
+
+
+class SpoolError(EyewallError):
+    """The temporary file that keeps an upload could not be written or read; the OSError is its cause."""
+
+    status = 500
+
+
+class DiskFull(SpoolError):
+    """There is no room for an upload where temporary files are kept."""
+
+    status = 507
 
 
 class ProtocolError(EyewallError):
@@ -192,6 +207,14 @@ class PartHeaderTooLarge(MessageLimitExceeded):
 
     limit_name = "multipart_header_bytes"
     complaint = "multipart/form-data part header too large"
+
+
+class FieldTooLarge(MessageLimitExceeded):
+    """A part of a multipart body that is no file is too long to be kept in memory."""
+
+    status = 413
+    limit_name = "multipart_memory_bytes"
+    complaint = "multipart/form-data field too large"
 
 
 class TooManyFields(MessageLimitExceeded):
