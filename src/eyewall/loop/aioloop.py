@@ -88,6 +88,8 @@ class BaseAsyncIOLoop(IOLoop):
         if timeout is None:
             return loop.run_until_complete(_call(func))
         task = loop.create_task(_call(func))
+        # As run_until_complete does it: if the task does not end, an exception says so.
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
         expired = False
 
         def expire() -> None:
@@ -275,6 +277,9 @@ async def _call(func: Callable[[], Any]) -> Any:
     result = func()
     if result is None:
         return None
+    if asyncio.iscoroutine(result):
+        # It needs no second task.
+        return await result
     future = convert_yielded(result)
     if isinstance(future, futures.Future):
         future = asyncio.wrap_future(future)

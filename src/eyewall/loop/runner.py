@@ -117,6 +117,9 @@ class Runner:
         self.io_loop: IOLoop | None = IOLoop.current()
         # Whoever can still read the result keeps the coroutine alive.
         result_future._eyewall_runner = self  # type: ignore[attr-defined]
+        # Tracebacks reach the frames below those that raised, this one among them: it must not hold the
+        # future that will hold the exception.
+        del result_future, gen
         if ctx_run(self.handle_yield, first_yielded):
             ctx_run(self.run)
 
