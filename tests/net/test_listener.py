@@ -17,6 +17,7 @@ import pytest
 from eyewall.guard.admission import ConnectionLimit
 from eyewall.guard.profile import NATIVE
 from eyewall.guard.throttle import LogThrottle
+from eyewall.net.acceptor import add_accept_handler
 from eyewall.net.listener import Listener
 from eyewall.net.tls import client_context, server_context
 
@@ -165,7 +166,7 @@ def test_sweep_takes_what_waits(run: Run) -> None:
         server = Server()
         server.listener.pause()
         clients = [socket.create_connection(server.address) for _ in range(40)]
-        server.listener.close(sweep=True)
+        server.listener.close(sweep=100)
         await server.listener.wait_opened()
         assert len(server.protocols) == 40
         for client in clients:
@@ -343,8 +344,8 @@ def test_clients_that_have_left_are_ignored(run: Run, caplog: pytest.LogCaptureF
 def test_exhaustion_pauses_and_resumes(
     run: Run, code: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("eyewall.net.listener._FIRST_PAUSE", 0.001)
-    monkeypatch.setattr("eyewall.net.listener._LONGEST_PAUSE", 0.002)
+    monkeypatch.setattr("eyewall.net.acceptor._FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("eyewall.net.acceptor._LONGEST_PAUSE", 0.002)
 
     async def main() -> None:
         sock: Any = FakeSocket(*[code] * 5)
@@ -371,7 +372,7 @@ def test_closing_while_starved(run: Run) -> None:
         server = Server(sock)
         client = socket.create_connection(server.address)
         await until(lambda: server.listener.starved)
-        server.listener.close(sweep=True)
+        server.listener.close(sweep=100)
         assert not server.listener.starved
         client.close()
 
@@ -398,6 +399,7 @@ def test_a_socket_closed_by_somebody_else_is_no_busy_loop(run: Run, caplog: pyte
 EXHAUSTED = """
 import asyncio, logging, os, resource, socket, sys, time
 from eyewall.guard.profile import NATIVE
+from eyewall.net.acceptor import add_accept_handler
 from eyewall.net.listener import Listener
 
 lines = []
@@ -598,3 +600,34 @@ def test_the_loop_may_be_given() -> None:
     assert listener.loop is loop
     listener.close()
     loop.close()
+
+
+@both_loops
+def test_add_accept_handler(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        sock = listening()
+        taken: list[tuple[socket.socket, Any]] = []
+
+        def take(connection: socket.socket, address: Any) -> None:
+            taken.append((connection, address))
+            if len(taken) == 2:
+                raise RuntimeError("broken callback")
+            if len(taken) == 3:
+                remove()
+
+        remove = add_accept_handler(sock, take)
+        clients = [socket.create_connection(sock.getsockname()) for _ in range(4)]
+        await until(lambda: len(taken) == 3)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(taken) == 3
+        assert [address for _, address in taken] == [client.getsockname() for client in clients[:3]]
+        assert taken[0][0].gettimeout() == 0.0
+        assert taken[1][0].fileno() == -1
+        assert sock.fileno() != -1
+        remove()
+        for each in (*clients, *(connection for connection, _ in taken), sock):
+            each.close()
+
+    run(main())
+    assert "broken callback" in caplog.text

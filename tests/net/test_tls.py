@@ -78,7 +78,7 @@ def test_a_client_verifies() -> None:
 
 def test_client_certificates() -> None:
     server = server_context(CERT, KEY, ca_certs=CERT)
-    theirs, ours = handshake(server, client_context(ca_certs=CERT, certfile=CERT, keyfile=KEY))
+    theirs, _ = handshake(server, client_context(ca_certs=CERT, certfile=CERT, keyfile=KEY))
     assert theirs.getpeercert()["subject"] == ((("commonName", "localhost"),),)
     with pytest.raises(ssl.SSLError):
         theirs, _ = handshake(server, client_context(ca_certs=CERT))

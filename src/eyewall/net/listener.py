@@ -1,12 +1,7 @@
-"""Accepting connections, and what to do when no more can be accepted.
+"""Making transports and protocols of the connections that a socket accepts.
 
-A `Listener` watches a listening socket and makes a transport and a protocol of each connection. It does not
-use `loop.create_server`, because of what that does when the process is out of file descriptors: uvloop
-(libuv) accepts each client just to close it, without a word to anybody; asyncio reports every attempt and
-makes a thousand of them a second. Here accepting pauses, the clients wait in the kernel's backlog, one line a
-minute says why, and after `_FIRST_PAUSE` to `_LONGEST_PAUSE` seconds it is tried again. (Handing the accepted
-socket to the loop costs 1.1 to 1.4 times the processor time of the loops' own accepting, about 10 µs a
-connection.)
+Handing an accepted socket to the loop (`connect_accepted_socket`) costs 1.1 to 1.4 times the processor time
+of the loops' own servers, about 10 µs a connection; `net.acceptor` says what it is good for.
 
 Who counts connections: the listener admits a client at the `ConnectionLimit` as soon as it is accepted, so
 that those whose TLS handshake takes its time count as well. From `connection_made` on the connection is the
@@ -17,26 +12,21 @@ protocol's, which calls `release` in `connection_lost`; one that fails before is
 from __future__ import annotations
 
 import asyncio
-import errno
-import logging
 import socket
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from eyewall.base.loggers import app_log, gen_log
+from eyewall.base.loggers import app_log
 from eyewall.guard.admission import ConnectionLimit
 from eyewall.guard.profile import Profile
 from eyewall.guard.throttle import LogThrottle
+from eyewall.net.acceptor import Acceptor
+from eyewall.net.acceptor import throttle as common_throttle
 
 if TYPE_CHECKING:
     import ssl as ssl_module
 
-#: Connections accepted in one turn of the loop, before those that are open get theirs.
-_BATCH = 16
-#: Seconds for which accepting pauses when resources are exhausted; doubled each time, up to the longest.
-_FIRST_PAUSE = 0.1
-_LONGEST_PAUSE = 1.0
 #: Refused clients that are given time to read why, at once, and how long in seconds. See `_refuse`.
 _LINGERING = 64
 _LINGER_TIME = 1.0
@@ -44,21 +34,13 @@ _LINGER_TIME = 1.0
 _DISCARD_BYTES = 65536
 _DISCARD_READS = 4
 
-#: The process or the machine has no more of something.
-_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-#: The listening socket itself is of no use any more: somebody closed it.
-_CLOSED = frozenset({errno.EBADF, errno.ENOTSOCK, errno.EINVAL})
 
-#: What all listeners say about their clients goes through here.
-_throttle = LogThrottle(gen_log)
+class Listener(Acceptor):
+    """Serves the connections of `sock`, a listening socket, from `start` to `close`, which closes it too.
 
-
-class Listener:
-    """Accepts the connections of `sock`, a listening socket, from `start` to `close`.
-
-    For each, `protocol_factory` makes the protocol, and the loop the transport. `ssl` is the context for a
-    TLS server; its handshake has `profile.tls_handshake_timeout` seconds. At the `limit` a client gets the
-    bytes `refusal` (not over TLS) and is closed. The socket belongs to the listener from now on.
+    For each, `protocol_factory` makes the protocol, and the loop the transport. `ssl` is the context of a TLS
+    server; its handshake has `profile.tls_handshake_timeout` seconds. At the `limit` a client gets the bytes
+    `refusal` (not over TLS) and is closed.
     """
 
     def __init__(
@@ -71,30 +53,22 @@ class Listener:
         ssl: ssl_module.SSLContext | None = None,
         limit: ConnectionLimit | None = None,
         refusal: bytes = b"",
-        throttle: LogThrottle | None = None,
+        throttle: LogThrottle = common_throttle,
     ) -> None:
-        self.loop = asyncio.get_running_loop() if loop is None else loop
-        self.sock = sock
+        loop = asyncio.get_running_loop() if loop is None else loop
+        super().__init__(sock, self._admit, loop=loop, throttle=throttle)
         #: Connections that were handed to the loop, refused at the limit, and lost before they were made.
         self.accepted = 0
         self.refused = 0
         self.failed = 0
-        self.closed = False
         self._factory = protocol_factory
         self._profile = profile
         self._ssl = ssl
         self._limit = limit
         self._refusal = refusal
-        self._throttle = _throttle if throttle is None else throttle
-        self._tcp = sock.family in (socket.AF_INET, socket.AF_INET6)
         self._opening: set[asyncio.Task[None]] = set()
         self._lingering: dict[socket.socket, asyncio.TimerHandle] = {}
-        self._reading = False
-        self._stopped = True
-        self._pause = _FIRST_PAUSE
-        self._retry: asyncio.TimerHandle | None = None
-        sock.setblocking(False)
-        if self._tcp:
+        if sock.family in (socket.AF_INET, socket.AF_INET6):
             # What is accepted inherits it on Linux and the BSDs; the loops set it where it is not inherited.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -103,43 +77,9 @@ class Listener:
         """The number of connections that are accepted and not made yet."""
         return len(self._opening)
 
-    @property
-    def starved(self) -> bool:
-        """Whether accepting pauses because the process has run out of file descriptors or memory."""
-        return self._retry is not None
-
-    def start(self) -> None:
-        """Begins, or goes on after `pause`, to accept. Raises RuntimeError when closed."""
-        if self.closed:
-            raise RuntimeError("this listener is closed")
-        self._stopped = False
-        if self._retry is None:
-            self._watch()
-
-    resume = start
-
-    def pause(self) -> None:
-        """Stops accepting; clients wait in the kernel's backlog, as many as have room there."""
-        self._stopped = True
-        self._unwatch()
-
-    def close(self, *, sweep: bool = False) -> None:
-        """Stops accepting and frees the address at once. Connections that were accepted live on.
-
-        The kernel resets the clients that wait in the backlog. With `sweep` they are accepted first, for a
-        server that goes on to finish what it has begun.
-        """
-        if self.closed:
-            return
-        self._stopped = True
-        self._unwatch()
-        if sweep:
-            self._accept(self._profile.listen_backlog)
-        if self._retry is not None:
-            self._retry.cancel()
-            self._retry = None
-        self.closed = True
-        self.sock.close()
+    def stop(self) -> None:
+        """Stops accepting for good, but leaves the socket open."""
+        super().stop()
         for sock, timer in self._lingering.items():
             timer.cancel()
             sock.close()
@@ -150,42 +90,14 @@ class Listener:
         while self._opening:
             await asyncio.wait(self._opening)
 
-    def _watch(self) -> None:
-        if not self._reading:
-            self.loop.add_reader(self.sock.fileno(), self._accept)
-            self._reading = True
-
-    def _unwatch(self) -> None:
-        if self._reading:
-            self._reading = False
-            self.loop.remove_reader(self.sock.fileno())
-
-    def _accept(self, most: int = _BATCH) -> None:
-        for _ in range(most):
-            try:
-                sock, address = self.sock.accept()
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError as error:
-                if error.errno in _EXHAUSTED:
-                    self._starve(error)
-                    return
-                if error.errno in _CLOSED:
-                    self._unwatch()
-                    self._stopped = True
-                    gen_log.error("A listening socket was closed by somebody else: %s", error)
-                    return
-                # The client has left already, or a firewall or the network has something against it.
-                continue
-            self._pause = _FIRST_PAUSE
-            sock.setblocking(False)
-            if self._limit is not None and not self._limit.admit():
-                self._refuse(sock)
-                continue
-            self.accepted += 1
-            task = self.loop.create_task(self._open(sock, address))
-            self._opening.add(task)
-            task.add_done_callback(partial(self._opened, sock))
+    def _admit(self, sock: socket.socket, address: Any) -> None:
+        if self._limit is not None and not self._limit.admit():
+            self._refuse(sock)
+            return
+        self.accepted += 1
+        task = self.loop.create_task(self._open(sock, address))
+        self._opening.add(task)
+        task.add_done_callback(partial(self._opened, sock))
 
     def _opened(self, sock: socket.socket, task: asyncio.Task[None]) -> None:
         self._opening.discard(task)
@@ -216,34 +128,15 @@ class Listener:
         except OSError as error:  # every ssl.SSLError is one, too
             self._fail()
             if context is not None:
-                self._throttle.warning("A TLS handshake with %s failed: %s", _name(address), error, key="tls")
+                self.throttle.warning("A TLS handshake with %s failed: %s", _name(address), error, key="tls")
             else:
                 sock.close()
-                self._throttle.warning("A connection of %s failed: %s", _name(address), error, key="open")
+                self.throttle.warning("A connection of %s failed: %s", _name(address), error, key="open")
 
     def _fail(self) -> None:
         self.failed += 1
         if self._limit is not None:
             self._limit.release()
-
-    def _starve(self, error: OSError) -> None:
-        """Pauses accepting: the connections that are open go on, and one that ends makes room for another."""
-        self._throttle.log(
-            logging.ERROR,
-            "Accepting connections pauses, as the process is out of resources: %s. "
-            "More open files may be allowed with `ulimit -n`, or fewer connections in the profile.",
-            error,
-            key="starved",
-        )
-        self._unwatch()
-        if self._retry is None:
-            self._retry = self.loop.call_later(self._pause, self._try_again)
-        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
-
-    def _try_again(self) -> None:
-        self._retry = None
-        if not self._stopped:
-            self._watch()
 
     def _refuse(self, sock: socket.socket) -> None:
         """Says `refusal` and closes.
@@ -253,7 +146,7 @@ class Listener:
         them.
         """
         self.refused += 1
-        self._throttle.warning("More connections than the limit allows: refusing clients", key="refused")
+        self.throttle.warning("More connections than the limit allows: refusing clients", key="refused")
         if not self._refusal or self._ssl is not None or len(self._lingering) >= _LINGERING:
             sock.close()
             return

@@ -1,0 +1,169 @@
+"""Accepting connections, and what to do when no more can be accepted.
+
+An `Acceptor` watches a listening socket and hands each connection to a callback. `loop.create_server` is not
+used because of what it does when the process is out of file descriptors: uvloop (libuv) accepts each client
+just to close it, without a word to anybody; asyncio reports every attempt and makes a thousand of them a
+second. Here accepting pauses, the clients wait in the kernel's backlog, one line a minute says why, and after
+`_FIRST_PAUSE` to `_LONGEST_PAUSE` seconds it is tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from eyewall.base.loggers import app_log, gen_log
+from eyewall.guard.throttle import LogThrottle
+from eyewall.loop.ioloop import IOLoop
+
+#: Connections accepted in one turn of the loop, before those that are open get theirs.
+_BATCH = 16
+#: Seconds for which accepting pauses when resources are exhausted; doubled each time, up to the longest.
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 1.0
+
+#: The process or the machine has no more of something.
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+#: The listening socket itself is of no use any more: somebody closed it.
+_CLOSED = frozenset({errno.EBADF, errno.ENOTSOCK, errno.EINVAL})
+
+#: What all acceptors say goes through here, unless they are given another.
+throttle = LogThrottle(gen_log)
+
+
+class Acceptor:
+    """Accepts the connections of `sock`, a listening socket, from `start` to `close`, which closes it too.
+
+    `take(connection, address)` gets each connection, a non-blocking socket that is its own from then on; an
+    exception that it raises is logged, and the connection closed.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        take: Callable[[socket.socket, Any], object],
+        *,
+        loop: asyncio.AbstractEventLoop,
+        throttle: LogThrottle = throttle,
+    ) -> None:
+        self.loop = loop
+        self.sock = sock
+        self.closed = False
+        self.throttle = throttle
+        self._take = take
+        self._reading = False
+        self._stopped = True
+        self._pause = _FIRST_PAUSE
+        self._retry: asyncio.TimerHandle | None = None
+        sock.setblocking(False)
+
+    @property
+    def starved(self) -> bool:
+        """Whether accepting pauses because the process has run out of file descriptors or memory."""
+        return self._retry is not None
+
+    def start(self) -> None:
+        """Begins, or goes on after `pause`, to accept. Raises RuntimeError when closed."""
+        if self.closed:
+            raise RuntimeError("this listener is closed")
+        self._stopped = False
+        if self._retry is None:
+            self._watch()
+
+    resume = start
+
+    def pause(self) -> None:
+        """Stops accepting; clients wait in the kernel's backlog, as many as have room there."""
+        self._stopped = True
+        self._unwatch()
+
+    def stop(self) -> None:
+        """Stops accepting for good, but leaves the socket open."""
+        self.closed = True
+        self.pause()
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+
+    def close(self, *, sweep: int = 0) -> None:
+        """Stops accepting and frees the address at once. Connections that were accepted live on.
+
+        The kernel resets the clients that wait in the backlog. With `sweep` at most as many of them are
+        accepted first, for a server that goes on to finish what it has begun.
+        """
+        if not self.closed:
+            self.accept(sweep)
+            self.stop()
+            self.sock.close()
+
+    def accept(self, most: int = _BATCH) -> None:
+        """Accepts what waits, at most `most` connections."""
+        for _ in range(most):
+            try:
+                connection, address = self.sock.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                if error.errno in _EXHAUSTED:
+                    self._starve(error)
+                    return
+                if error.errno in _CLOSED:
+                    self.pause()
+                    gen_log.error("A listening socket was closed by somebody else: %s", error)
+                    return
+                # The client has left already, or a firewall or the network has something against it.
+                continue
+            self._pause = _FIRST_PAUSE
+            try:
+                connection.setblocking(False)
+                self._take(connection, address)
+            except Exception:  # noqa: BLE001 - whatever it is, it must not end the accepting
+                connection.close()
+                app_log.exception("Error in the callback for an accepted connection")
+            if self.closed:  # by the callback
+                return
+
+    def _watch(self) -> None:
+        if not self._reading:
+            self.loop.add_reader(self.sock.fileno(), self.accept)
+            self._reading = True
+
+    def _unwatch(self) -> None:
+        if self._reading:
+            self._reading = False
+            self.loop.remove_reader(self.sock.fileno())
+
+    def _starve(self, error: OSError) -> None:
+        """Pauses accepting: the connections that are open go on, and one that ends makes room for another."""
+        self.throttle.log(
+            logging.ERROR,
+            "Accepting connections pauses, as the process is out of resources: %s. "
+            "More open files may be allowed with `ulimit -n`, or fewer connections in the profile.",
+            error,
+            key="starved",
+        )
+        self._unwatch()
+        if self._retry is None:
+            self._retry = self.loop.call_later(self._pause, self._try_again)
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+
+    def _try_again(self) -> None:
+        self._retry = None
+        if not self._stopped:
+            self._watch()
+
+
+def add_accept_handler(
+    sock: socket.socket, callback: Callable[[socket.socket, Any], None]
+) -> Callable[[], None]:
+    """Calls `callback(connection, address)` on the current `IOLoop` for each connection that `sock` accepts.
+
+    Returns a function that ends it; `sock` stays open.
+    """
+    acceptor = Acceptor(sock, callback, loop=IOLoop.current().asyncio_loop)  # type: ignore[attr-defined]
+    acceptor.start()
+    return acceptor.stop
