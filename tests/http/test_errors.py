@@ -30,15 +30,17 @@ def test_a_limit_error_names_a_limit_of_the_profile(cls):
 
 
 def test_statuses():
-    assert errors.RemoteProtocolError("x").status == 400
-    assert errors.RemoteProtocolError("x", 505).status == 505
+    error = errors.RemoteProtocolError(505, "x")
+    assert (error.status, error.reason, str(error)) == (505, "x", "x")
+    assert errors.MalformedBody("x").status == 400
     assert errors.RequestTimeout("x").status == 408
     assert errors.HeadTooLarge(1).status == 431
     assert errors.TargetTooLong(1).status == 414
     assert errors.BodyTooLarge(1).status == 413
     assert errors.UnsupportedCoding("x").status == 415
-    again = pickle.loads(pickle.dumps(errors.RemoteProtocolError("x", 505)))
-    assert (str(again), again.status) == ("x", 505)
+    for error in (errors.RemoteProtocolError(505, "x"), errors.RequestTimeout("x")):
+        again = pickle.loads(pickle.dumps(error))
+        assert (type(again), str(again), again.status) == (type(error), "x", error.status)
 
 
 def test_whose_fault():

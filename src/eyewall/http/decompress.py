@@ -19,6 +19,7 @@ from eyewall.http.errors import (
     BodyTooLarge,
     DecompressionBomb,
     LocalProtocolError,
+    MalformedBody,
     RemoteProtocolError,
     UnsupportedCoding,
     quoted,
@@ -79,7 +80,7 @@ class BodyDecompressor:
                 yield from self._expand(view[at : at + PIECE_BYTES])
         except zlib.error as error:
             self._failed = True
-            raise RemoteProtocolError(f"compressed body is damaged: {error}") from None
+            raise MalformedBody(f"compressed body is damaged: {error}") from None
         except RemoteProtocolError:
             self._failed = True
             raise
@@ -91,7 +92,7 @@ class BodyDecompressor:
         ended = self._expander is not None and self._expander.eof
         if self._first or (self._begun and not ended):
             self._failed = True
-            raise RemoteProtocolError("compressed body ends too early")
+            raise MalformedBody("compressed body ends too early")
 
     def _choose(self, data: bytes) -> bytes:
         """Finds out whether a deflate body has a zlib wrapper; returns the bytes to decompress."""
@@ -113,10 +114,10 @@ class BodyDecompressor:
                 if not data:
                     return
                 if not self._gzip:
-                    raise RemoteProtocolError("compressed body has data behind its end")
+                    raise MalformedBody("compressed body has data behind its end")
                 self._members += 1
                 if self._members >= GZIP_MEMBERS:
-                    raise RemoteProtocolError("gzip body has too many members")
+                    raise MalformedBody("gzip body has too many members")
                 expander = self._expander = zlib.decompressobj(_GZIP)
             if data:
                 self._begun = True

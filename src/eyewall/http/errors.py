@@ -11,6 +11,7 @@
         └── ProtocolError
             ├── LocalProtocolError          also an HTTPOutputError: our side broke the protocol
             └── RemoteProtocolError         also an HTTPInputError: the peer did; `status` answers it
+                ├── MalformedBody           400  content that is not what its header fields say
                 ├── RequestTimeout          408  head_timeout, body_timeout
                 ├── BodyTooSlow             408  body_min_rate
                 ├── UnsupportedCoding       415  a Content-Encoding that is not understood
@@ -74,41 +75,55 @@ class LocalProtocolError(ProtocolError, HTTPOutputError):
 class RemoteProtocolError(ProtocolError, HTTPInputError):
     """The peer broke the protocol.
 
-    `reason` says what was wrong; `status` is what a server answers with before it closes the connection, and
-    where it is not given, that of the class.
+    `status` is what a server answers with before it closes the connection; `reason` says what was wrong.
     """
 
     status = 400
 
-    def __init__(self, reason: str, status: int | None = None) -> None:
+    def __init__(self, status: int, reason: str) -> None:
         Exception.__init__(self, reason)
+        self.status = status
         self.reason = reason
-        if status is not None:
-            self.status = status
 
     def __reduce__(self) -> tuple[type[RemoteProtocolError], tuple[object, ...]]:
-        return type(self), (self.reason, self.status)
+        return type(self), (self.status, self.reason)
 
 
-class RequestTimeout(RemoteProtocolError):
+class _StatusOfClass(RemoteProtocolError):
+    """A RemoteProtocolError whose class settles the status."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(type(self).status, reason)
+
+    def __reduce__(self) -> tuple[type[RemoteProtocolError], tuple[object, ...]]:
+        return type(self), (self.reason,)
+
+
+class MalformedBody(_StatusOfClass):
+    """The content of a message is not what its header fields say it is."""
+
+    status = 400
+
+
+class RequestTimeout(_StatusOfClass):
     """A message, or a part of it that has a deadline, did not arrive in time."""
 
     status = 408
 
 
-class BodyTooSlow(RemoteProtocolError):
+class BodyTooSlow(_StatusOfClass):
     """A body arrives more slowly than `body_min_rate` allows."""
 
     status = 408
 
 
-class UnsupportedCoding(RemoteProtocolError):
+class UnsupportedCoding(_StatusOfClass):
     """The body has a Content-Encoding that cannot be undone here (RFC 9110 section 8.4)."""
 
     status = 415
 
 
-class UnsupportedTransferCoding(RemoteProtocolError):
+class UnsupportedTransferCoding(_StatusOfClass):
     """The body has a Transfer-Encoding other than `chunked` (RFC 9112 section 6.1)."""
 
     status = 501
@@ -125,7 +140,9 @@ class MessageLimitExceeded(RemoteProtocolError, LimitExceeded):
     complaint: ClassVar[str] = "limit exceeded"
 
     def __init__(self, allowed: int) -> None:
-        RemoteProtocolError.__init__(self, f"{self.complaint} (limit {self.limit_name}={allowed})")
+        RemoteProtocolError.__init__(
+            self, type(self).status, f"{self.complaint} (limit {self.limit_name}={allowed})"
+        )
         self.limit = self.limit_name
         self.allowed = allowed
 

@@ -12,7 +12,7 @@ from eyewall.base.objects import ObjectDict
 from eyewall.base.query import TooManyFields as _TooManyFields
 from eyewall.base.query import parse_arguments
 from eyewall.guard.profile import Profile, active
-from eyewall.http.errors import HTTPInputError, RemoteProtocolError, TooManyFields, UnsupportedCoding, quoted
+from eyewall.http.errors import HTTPInputError, MalformedBody, TooManyFields, quoted
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.multipart import MultipartEngine, PartBegin, PartData, PartEnd
 from eyewall.http.parameters import parse_parameters
@@ -117,14 +117,14 @@ def _refuse_encoded(headers: HTTPHeaders | None) -> None:
     coding = headers.get("Content-Encoding") if headers is not None else None
     if coding:
         # Decompressed bodies do not say so any more: who gets here would parse compressed bytes.
-        raise UnsupportedCoding(f"Unsupported Content-Encoding: {quoted(coding)}", 400)
+        raise MalformedBody(f"Unsupported Content-Encoding: {quoted(coding)}")
 
 
 def boundary_of(content_type: str) -> bytes:
     """Returns the boundary that a `multipart/...` Content-Type names. Raises HTTPInputError without one."""
     boundary = parse_parameters(content_type)[1].get("boundary")
     if not boundary:
-        raise RemoteProtocolError("Invalid multipart/form-data: multipart boundary not found")
+        raise MalformedBody("Invalid multipart/form-data: multipart boundary not found")
     return boundary.encode("utf-8", "surrogatepass")
 
 

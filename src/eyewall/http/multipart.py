@@ -29,8 +29,8 @@ import re
 from eyewall.http.errors import (
     HTTPInputError,
     LocalProtocolError,
+    MalformedBody,
     PartHeaderTooLarge,
-    RemoteProtocolError,
     TooManyParts,
     quoted,
 )
@@ -119,15 +119,15 @@ class MultipartEngine:
     """Parses one multipart/form-data body.
 
     `boundary` is the parameter of the Content-Type, without quotes. `max_parts` and `max_header_bytes` (of
-    one part, its last empty line excluded) are limits of the Profile. Raises RemoteProtocolError (400) for
+    one part, its last empty line excluded) are limits of the Profile. Raises MalformedBody (400) for
     a boundary that RFC 2046 does not allow.
     """
 
     def __init__(self, boundary: bytes, *, max_parts: int, max_header_bytes: int) -> None:
         if not boundary or len(boundary) > BOUNDARY_BYTES:
-            raise RemoteProtocolError("Invalid multipart/form-data: boundary empty or too long")
+            raise MalformedBody("Invalid multipart/form-data: boundary empty or too long")
         if boundary[-1:] == b" " or not boundary.isascii() or not boundary.decode("ascii").isprintable():
-            raise RemoteProtocolError(f"Invalid multipart/form-data: boundary {quoted(boundary)}")
+            raise MalformedBody(f"Invalid multipart/form-data: boundary {quoted(boundary)}")
         self.max_parts = max_parts
         self.max_header_bytes = max_header_bytes
         self.parts = 0
@@ -161,7 +161,7 @@ class MultipartEngine:
     def finish(self) -> list[Event]:
         """Says that the body is over, and returns the rest of the events.
 
-        Raises RemoteProtocolError (400) where the last delimiter is missing.
+        Raises MalformedBody (400) where the last delimiter is missing.
         """
         events: list[Event] = []
         if self._state == _FAILED:
@@ -176,7 +176,7 @@ class MultipartEngine:
             self._close(events)
         if self._state != _EPILOGUE:
             self._state = _FAILED
-            raise RemoteProtocolError("Invalid multipart/form-data: no final boundary found")
+            raise MalformedBody("Invalid multipart/form-data: no final boundary found")
         return events
 
     # -- the walk ---------------------------------------------------------------------------------------
@@ -240,7 +240,7 @@ class MultipartEngine:
             return size
         if line_end == _NO_DELIMITER:
             if self._state == _FIRST:
-                raise RemoteProtocolError("Invalid multipart/form-data: no boundary at the beginning")
+                raise MalformedBody("Invalid multipart/form-data: no boundary at the beginning")
             self._state = _CONTENT
             return at
         if self._state == _EMPTY:
@@ -305,7 +305,7 @@ class MultipartEngine:
         room = self.max_header_bytes + 4 - before
         head += data[at : at + room]
         if head[:2] == b"\r\n":
-            raise RemoteProtocolError("multipart/form-data missing headers")
+            raise MalformedBody("multipart/form-data missing headers")
         end = head.find(b"\r\n\r\n", max(before - 3, 0))
         if end < 0:
             if len(head) >= self.max_header_bytes + 4:
@@ -326,25 +326,25 @@ def _part(head: bytes) -> PartBegin:
     try:
         text = head.decode("utf-8")
     except UnicodeDecodeError:
-        raise RemoteProtocolError("multipart/form-data header is not UTF-8") from None
+        raise MalformedBody("multipart/form-data header is not UTF-8") from None
     fields: list[tuple[str, str]] = []
     disposition: str | None = None
     for line in text[:-2].split("\r\n"):
         name, colon, value = line.partition(":")
         if not colon:
-            raise RemoteProtocolError("no colon in multipart/form-data header")
+            raise MalformedBody("no colon in multipart/form-data header")
         # A folded line has a name that begins with white space, a bare LF is a control character.
         spelling = normalized(name)
         value = value.strip(HTTP_WHITESPACE)
         if has_control(value):
-            raise RemoteProtocolError(f"Invalid header value {quoted(value)}")
+            raise MalformedBody(f"Invalid header value {quoted(value)}")
         if spelling == "Content-Disposition":
             if disposition is not None:
-                raise RemoteProtocolError("Invalid multipart/form-data: two Content-Disposition")
+                raise MalformedBody("Invalid multipart/form-data: two Content-Disposition")
             disposition = value
         fields.append((spelling, value))
     if disposition is None:
-        raise RemoteProtocolError("Invalid multipart/form-data: no Content-Disposition")
+        raise MalformedBody("Invalid multipart/form-data: no Content-Disposition")
     name, filename = _disposition(disposition)
     return PartBegin(name, filename, HTTPHeaders.from_fields(fields))
 
@@ -356,17 +356,17 @@ def _disposition(value: str) -> tuple[str, str | None]:
         return usual[1], usual[2]
     kind, _, _ = value.partition(";")
     if kind.strip(HTTP_WHITESPACE).lower() != "form-data":
-        raise RemoteProtocolError(f"Invalid multipart/form-data: Content-Disposition {quoted(kind)}")
+        raise MalformedBody(f"Invalid multipart/form-data: Content-Disposition {quoted(kind)}")
     pairs = list(iter_parameters(value, len(kind) + 1, strict=True))
     names = [name for name, _ in pairs]
     if len(set(names)) != len(names):
-        raise RemoteProtocolError("multipart/form-data part has a parameter twice")
+        raise MalformedBody("multipart/form-data part has a parameter twice")
     parameters = decode_parameters(iter(pairs))
     name = parameters.get("name")
     if not name:
-        raise RemoteProtocolError("multipart/form-data missing name")
+        raise MalformedBody("multipart/form-data missing name")
     filename = parameters.get("filename")
     for text in (name, filename):
         if text is not None and has_control(text):
-            raise RemoteProtocolError(f"Invalid header value {quoted(text)}")
+            raise MalformedBody(f"Invalid header value {quoted(text)}")
     return name, filename

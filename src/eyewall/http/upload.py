@@ -52,7 +52,7 @@ class MultipartReceiver:
     ) -> None:
         profile = profile or active()
         if content_type.partition(";")[0].strip(" \t").lower() != "multipart/form-data":
-            raise RemoteProtocolError(f"not multipart/form-data: {quoted(content_type)}", 415)
+            raise RemoteProtocolError(415, f"not multipart/form-data: {quoted(content_type)}")
         self._engine = MultipartEngine(
             boundary_of(content_type),
             max_parts=profile.multipart_parts,
