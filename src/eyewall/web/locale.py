@@ -247,7 +247,7 @@ class Locale:
         `shorter` leaves the time of day out where there is a day; `full_format` asks for day, year and time.
         """
         moment = _with_zone(date)
-        now = datetime.datetime.now(moment.tzinfo)
+        now = _now(moment.tzinfo)
         if moment > now:
             # The clocks of two machines may differ a little: a moment ago for one is to come for the other.
             if relative and moment - now <= datetime.timedelta(seconds=60):
@@ -331,6 +331,10 @@ class Locale:
     def friendly_number(self, value: int) -> str:
         """Returns an integer with commas between thousands in English; elsewhere as it is."""
         return f"{value:,}" if self.code in ("en", "en_US") else str(value)
+
+
+def _now(zone: datetime.tzinfo | None) -> datetime.datetime:
+    return datetime.datetime.now(zone)
 
 
 def _with_zone(date: float | datetime.datetime) -> datetime.datetime:
