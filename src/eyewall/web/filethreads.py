@@ -1,0 +1,71 @@
+"""The threads that wait for the disk, so that the loop does not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: Apart from asyncio's own pool: a disk that hangs must not stop name resolution or what applications run
+#: there.
+THREADS = 8
+
+_pool: ThreadPoolExecutor | None = None
+
+
+def _started() -> ThreadPoolExecutor:
+    global _pool
+    if _pool is None:
+        # Deferred: only programs that serve files need it.
+        from concurrent.futures import ThreadPoolExecutor
+
+        _pool = ThreadPoolExecutor(THREADS, thread_name_prefix="eyewall-files")
+    return _pool
+
+
+def off_loop(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+    """Calls a function that may block in one of the threads; await the result.
+
+    When nobody waits for it any more, because the waiting task was cancelled, what the call has opened is
+    closed: its result, or the members of a tuple, by their method `close`.
+    """
+    loop = asyncio.get_running_loop()
+    waiting: asyncio.Future[T] = loop.create_future()
+
+    def call() -> None:
+        outcome: tuple[T | None, BaseException | None]
+        try:
+            outcome = function(*args, **kwargs), None
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
+            outcome = None, error
+        try:
+            loop.call_soon_threadsafe(_deliver, waiting, *outcome)
+        except RuntimeError:
+            # The loop is closed.
+            _discard(outcome[0])
+
+    _started().submit(call)
+    return waiting
+
+
+def _deliver(waiting: asyncio.Future[T], result: T, error: BaseException | None) -> None:
+    if waiting.done():
+        _discard(result)
+    elif error is not None:
+        waiting.set_exception(error)
+    else:
+        waiting.set_result(result)
+
+
+def _discard(result: object) -> None:
+    """Closes what nobody waits for any more."""
+    for item in result if isinstance(result, tuple) else (result,):
+        close = getattr(item, "close", None)
+        if close is not None:
+            close()
