@@ -121,6 +121,10 @@ class Profile:
     websocket_deflate_mem_level: int = 5
     websocket_deflate_window_bits: int = 12
 
+    # -- event streams ----------------------------------------------------------------------------------
+    #: Bytes of events that a client has not taken above which its stream is broken off.
+    sse_unsent_bytes: int = MIB
+
     # -- static files -----------------------------------------------------------------------------------
     #: A file up to this size may be kept in memory.
     static_file_bytes: int = 256 * KIB
