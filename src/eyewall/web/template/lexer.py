@@ -84,11 +84,12 @@ def tokenize(source: str, name: str) -> Iterator[Token]:
             return
         kind, closing = opened
         inner = brace + 2
-        position.move(inner)
         if source.startswith("!", inner):
+            position.move(brace)
             yield Token(Kind.TEXT, source[brace:inner], position.line, position.column)
             begin = search = inner + 1
             continue
+        position.move(inner)
         end = source.find(closing, inner)
         if end < 0:
             raise ParseError(f"Missing end {kind.value} {closing}", name, position.line)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import posixpath
 import threading
-from pathlib import Path
 from typing import Any
 
 from eyewall.web.template.codegen import DIRECT_ESCAPE
@@ -86,7 +85,9 @@ class Loader(BaseLoader):
         return path[len(inside) :] if path.startswith(inside) else name
 
     def _create_template(self, name: str) -> Template:
-        return Template(Path(self.root, name).read_bytes(), name=name, loader=self)
+        with open(os.path.join(self.root, name), "rb") as file:
+            source = file.read()
+        return Template(source, name=name, loader=self)
 
 
 class DictLoader(BaseLoader):
