@@ -11,15 +11,15 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import io
-import logging
 import re
 import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from eyewall.base.loggers import access_log, app_log
+from eyewall.base.loggers import app_log
 from eyewall.base.percent import percent_decode
 from eyewall.guard.profile import active
+from eyewall.http.accesslog import log_request
 from eyewall.http.errors import HTTPOutputError, LocalProtocolError, quoted
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.request import HTTPServerRequest
@@ -140,7 +140,7 @@ class WSGIContainer:
                 await self._fail(request)
         if response.sent and response.start_line is not None:
             status = response.start_line.code
-        _log(status, request)
+        log_request(status, request.method, request.uri, request.remote_ip, request.request_time())
 
     async def _respond(self, request: HTTPServerRequest, response: _Response) -> None:
         environ = self.environ(request)
@@ -249,10 +249,3 @@ def _break_off(request: HTTPServerRequest) -> None:
     carrier = getattr(request.connection, "carrier", None)
     if carrier is not None:
         carrier.break_off()
-
-
-def _log(status: int, request: HTTPServerRequest) -> None:
-    level = logging.INFO if status < 400 else logging.WARNING if status < 500 else logging.ERROR
-    if access_log.isEnabledFor(level):
-        summary = f"{request.method} {request.uri} ({request.remote_ip})"
-        access_log.log(level, "%d %s %.2fms", status, summary, 1000.0 * request.request_time())
