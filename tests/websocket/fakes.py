@@ -185,7 +185,7 @@ class Recorder:
     def on_pong(self, data: bytes) -> None:
         self.events.append(("pong", data))
 
-    def on_closed(self, code: int | None, reason: str | None) -> None:
+    def on_ws_connection_close(self, code: int | None, reason: str | None) -> None:
         self.closed.append((code, reason))
 
     def log_exception(
@@ -225,7 +225,7 @@ class Bench:
         self.transport.protocol = self.connection
         self.connection.connection_made(self.transport)  # type: ignore[arg-type]
         if not held:
-            self.connection.release()
+            self.connection.start()
 
     def settle(self) -> None:
         """Runs scheduled callbacks until there are none."""

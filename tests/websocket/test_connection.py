@@ -38,15 +38,15 @@ def test_a_write_that_need_not_wait_returns_the_shared_future() -> None:
     assert bench.connection.write_message("b") is first
 
 
-def test_nothing_is_handed_over_before_release() -> None:
+def test_nothing_is_handed_over_before_start() -> None:
     bench = Bench(held=True)
     bench.connection.data_received(masked(0x81, b"early"))
     assert bench.receiver.events == []
-    bench.connection.release()
+    bench.connection.start()
     assert bench.receiver.events == ["early"]
     bench.connection.data_received(masked(0x81, b"later"))
     assert bench.receiver.events == ["early", "later"]
-    bench.connection.release()
+    bench.connection.start()
 
 
 # -- a busy receiver ------------------------------------------------------------------------------------
@@ -212,7 +212,7 @@ def test_a_failure_after_the_end_is_logged(caplog: pytest.LogCaptureFixture) -> 
 
 def test_on_closed_may_fail() -> None:
     bench = Bench()
-    bench.receiver.on_closed = lambda code, reason: raises()  # type: ignore[method-assign]
+    bench.receiver.on_ws_connection_close = lambda code, reason: raises()  # type: ignore[method-assign]
     bench.transport.lose(None)
     assert isinstance(bench.receiver.errors[0], ZeroDivisionError)
 
@@ -345,7 +345,7 @@ def test_a_connection_that_just_ends() -> None:
 
 def test_draining_says_going_away() -> None:
     bench = Bench()
-    bench.connection.drain()
+    bench.connection.go_away()
     assert bench.said() == [("close", 1001, "")]
 
 

@@ -14,6 +14,7 @@ cdef object _websocket_open, _websocket_close, _limit_reached
 cdef class WebSocketConnection(FlowControl):
     cdef readonly object profile
     cdef readonly object receiver
+    cdef public object release
     cdef public double ping_interval
     cdef public double ping_timeout
     cdef public double deadline
@@ -28,7 +29,7 @@ cdef class WebSocketConnection(FlowControl):
     cdef object _timer
 
     cpdef resume_writing(self)
-    cpdef release(self)
+    cpdef start(self, opened=*)
     cdef _keep(self, bytes data)
     cdef _pause_reading(self)
     @cython.locals(backlog=bytearray)
@@ -39,7 +40,7 @@ cdef class WebSocketConnection(FlowControl):
     cdef _pinged_by_peer(self, receiver)
     cdef _pong(self, bytes payload)
     cdef bint _is_done(self, wait) except -1
-    cdef _receiver_failed(self, error)
+    cpdef receiver_failed(self, error)
     cpdef write_message(self, message, bint binary=*)
     cpdef bint send_frame(self, bytes frame, Py_ssize_t message_bytes) except -1
     cpdef ping(self, bytes data=*)
@@ -48,7 +49,7 @@ cdef class WebSocketConnection(FlowControl):
     cdef _failed(self, waiter)
     @cython.locals(frame=bytes)
     cpdef start_close(self, code=*, reason=*)
-    cpdef drain(self)
+    cpdef go_away(self)
     cdef _closed_by_peer(self)
     cdef _fail_for(self, error)
     cdef _fail(self, int code, str reason)

@@ -24,8 +24,10 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import os
+import socket
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from eyewall.base import probe
@@ -75,7 +77,7 @@ _limit_reached = probe.limit_reached
 class WebSocketConnection(FlowControl):
     """An asyncio protocol that carries one WebSocket, in either role.
 
-    It starts held: events wait until `release`. `ping_interval` and `ping_timeout` are seconds; 0 for no
+    It starts held: events wait until `start`. `ping_interval` and `ping_timeout` are seconds; 0 for no
     pings, and for pings whose answer nobody waits for.
     """
 
@@ -100,6 +102,7 @@ class WebSocketConnection(FlowControl):
         "ping_timeout",
         "profile",
         "receiver",
+        "release",
     )
 
     def __init__(
@@ -115,16 +118,18 @@ class WebSocketConnection(FlowControl):
     ) -> None:
         super().__init__(loop, wheel, profile)
         self.profile = profile
-        #: Takes the events; None after `on_closed`.
+        #: Takes the events; None after `on_ws_connection_close`.
         self.receiver: Receiver | None = receiver
         self.ping_interval = ping_interval
         self.ping_timeout = ping_timeout
+        #: What is to be called when the connection is lost: a server counts its connections.
+        self.release: Callable[[], None] | None = None
         #: When the wheel should call, in its time.
         self.deadline = _NONE
         self._engine = engine
         self._client = client
         self._state = _OPEN
-        # Events wait: until `release`, while the receiver is busy, for the others' turn.
+        # Events wait: until `start`, while the receiver is busy, for the others' turn.
         self._held = True
         self._advancing = False
         self._pending: asyncio.Future[Any] | None = None
@@ -195,6 +200,10 @@ class WebSocketConnection(FlowControl):
         self._late_pong = None
         receiver = self.receiver
         self.receiver = None
+        release = self.release
+        self.release = None
+        if release is not None:
+            release()
         code: int | None = self._engine.close_code
         reason: str | None = self._engine.close_reason
         if code == 0:
@@ -207,7 +216,7 @@ class WebSocketConnection(FlowControl):
             _websocket_close.fire(self, code)
         if receiver is not None:
             try:
-                receiver.on_closed(code, reason or None)
+                receiver.on_ws_connection_close(code, reason or None)
             except (Exception, asyncio.CancelledError):  # noqa: BLE001 - the loop has no use for it
                 receiver.log_exception(*sys.exc_info())
 
@@ -221,10 +230,20 @@ class WebSocketConnection(FlowControl):
 
     # -- receiving --------------------------------------------------------------------------------------
 
-    def release(self) -> None:
-        """Lets events through; those that have come already are handled now."""
-        if self._held and self._pending is None and not self._advancing:
-            self._continue()
+    def start(self, opened: object = None) -> None:
+        """Lets events through, once: those that have come already are handled now.
+
+        `opened` is what opening returned on the receiver's side; if it can be awaited, events wait for it.
+        """
+        if not self._held or self._advancing or self._pending is not None:
+            return
+        if opened is not None:
+            try:
+                if not self._is_done(opened):
+                    return
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - handlers raise anything
+                self.receiver_failed(error)
+        self._continue()
 
     def _keep(self, data: bytes) -> None:
         """Keeps bytes for later; see the head of this file."""
@@ -293,7 +312,7 @@ class WebSocketConnection(FlowControl):
                     if wait is not None and not self._is_done(wait):
                         return
                 except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - handlers raise anything
-                    self._receiver_failed(error)
+                    self.receiver_failed(error)
                     break
                 count += 1
                 if count >= self.profile.websocket_burst and engine.has_unread():
@@ -348,16 +367,16 @@ class WebSocketConnection(FlowControl):
         """The receiver is done with an event."""
         self._pending = None
         if future.cancelled():
-            self._receiver_failed(asyncio.CancelledError())
+            self.receiver_failed(asyncio.CancelledError())
         else:
             error = future.exception()
             if error is not None:
-                self._receiver_failed(error)
+                self.receiver_failed(error)
         if self._state != _OVER:
             self._continue()
 
-    def _receiver_failed(self, error: BaseException) -> None:
-        """The receiver raised: it is logged, and the connection ends."""
+    def receiver_failed(self, error: BaseException) -> None:
+        """The receiver raised `error`: it has it logged, and the connection ends with 1011."""
         receiver = self.receiver
         if self._state != _OPEN and isinstance(error, (WebSocketClosedError, StreamClosedError)):
             # It was writing, or waiting to write, when the peer left; that is how it gets to know.
@@ -397,6 +416,18 @@ class WebSocketConnection(FlowControl):
         if self._state != _OPEN or self.transport is None:
             raise WebSocketClosedError
         self._send(self._engine.encode_ping(data))
+
+    def set_nodelay(self, value: bool) -> None:
+        """Has small writes sent at once (TCP_NODELAY), or collected. Raises WebSocketClosedError."""
+        transport = self.transport
+        if transport is None:
+            raise WebSocketClosedError
+        peer = transport.get_extra_info("socket")
+        if peer is None or peer.family not in (socket.AF_INET, socket.AF_INET6):
+            return
+        # The transport's own object may not have all methods of a socket; its descriptor does.
+        with socket.socket(peer.family, peer.type, peer.proto, os.dup(peer.fileno())) as same:
+            same.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1 if value else 0)
 
     def _send(self, frame: bytes) -> None:
         transport = self.transport
@@ -446,7 +477,7 @@ class WebSocketConnection(FlowControl):
         if self._state == _CLOSING:
             self._arm(self.profile.websocket_close_timeout)
 
-    def drain(self) -> None:
+    def go_away(self) -> None:
         """The server stops: says so (1001) and ends."""
         self.start_close(GOING_AWAY)
 

@@ -23,7 +23,7 @@ class Receiver(Protocol):
     def on_pong(self, data: bytes, /) -> Awaitable[object] | None:
         """The peer sent a pong. As `on_message`."""
 
-    def on_closed(self, code: int | None, reason: str | None, /) -> None:
+    def on_ws_connection_close(self, code: int | None, reason: str | None, /) -> None:
         """The connection is over; called exactly once, and nothing is called after it.
 
         `code` and `reason` are what the peer's close frame said, or with what this side failed the
