@@ -4,10 +4,11 @@ import asyncio
 import json
 
 from common import CHUNK, CHUNKS, DOWNLOAD, HELLO, HOST, options, user
-from eyewall.web.websocket import WebSocketHandler
 
 from eyewall.loop import IOLoop
 from eyewall.web import Application, RequestHandler, StaticFileHandler, stream_request_body
+from eyewall.web.websocket import WebSocketHandler
+from eyewall.websocket import broadcast
 
 
 class Plaintext(RequestHandler):
@@ -76,9 +77,7 @@ class Room(WebSocketHandler):
         self.members.discard(self)
 
     def on_message(self, message):
-        binary = isinstance(message, bytes)
-        for member in self.members:
-            member.write_message(message, binary=binary)
+        broadcast(self.members, message, isinstance(message, bytes))
 
 
 def make(static):

@@ -1,4 +1,4 @@
-"""Tornado. `eyewall_app.py` is the same program with its imports changed."""
+"""Tornado. `eyewall_app.py` is the same program but for its imports."""
 
 import asyncio
 import json
@@ -7,6 +7,12 @@ from common import CHUNK, CHUNKS, DOWNLOAD, HELLO, HOST, options, user
 from tornado.ioloop import IOLoop
 from tornado.web import Application, RequestHandler, StaticFileHandler, stream_request_body
 from tornado.websocket import WebSocketHandler
+
+
+def broadcast(members, message, binary):
+    """What Eyewall brings along."""
+    for member in members:
+        member.write_message(message, binary)
 
 
 class Plaintext(RequestHandler):
@@ -75,9 +81,7 @@ class Room(WebSocketHandler):
         self.members.discard(self)
 
     def on_message(self, message):
-        binary = isinstance(message, bytes)
-        for member in self.members:
-            member.write_message(message, binary=binary)
+        broadcast(self.members, message, isinstance(message, bytes))
 
 
 def make(static):
