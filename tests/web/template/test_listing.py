@@ -91,6 +91,22 @@ def test_an_error_while_a_value_is_converted():
         ),
         (
             {
+                "base": "{% set x = 0 %}{% block i %}{% end %}\n{% block o %}{% end %}",
+                "sub": "{% extends base %}{% block o %}\n{% block i %}\n{{ 1/x }}{% end %}\n{% end %}",
+            },
+            "sub",
+            "{{ 1/x }}{% end %}  # sub:3 (via base:1)",
+        ),
+        (
+            {
+                "base": "{% set x = 1 %}{% block i %}{% end %}\n{% set x = 0 %}{% block o %}{% end %}",
+                "sub": "{% extends base %}{% block o %}\n{% block i %}\n{{ 1/x }}{% end %}\n{% end %}",
+            },
+            "sub",
+            "{{ 1/x }}{% end %}  # sub:3 (via base:2)",
+        ),
+        (
+            {
                 "base": "{% set x = 1 %}{% block b %}{% end %}\n{% set x = 0 %}{% block b %}{% end %}",
                 "sub": "{% extends base %}\n{% block b %}{{ 1/x }}{% end %}",
             },

@@ -11,10 +11,27 @@ Python finds it by the module protocol for sources (PEP 302): the function's glo
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from eyewall.web.template.nodes import File
 
 #: What `str.splitlines` takes for the end of a line besides the line feed.
 _NO_LINE_ENDS = dict.fromkeys(map(ord, "\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"), " ")
+
+
+class _Part(NamedTuple):
+    """Lines of one file that stand together: `first` to `last` of it, line `number` of the listing and on."""
+
+    number: int
+    file: File
+    first: int
+    last: int
+    #: The tags they came in through, as `file:line`, the nearest first.
+    via: str
+
+    def meets(self, first: int, last: int) -> bool:
+        """Says whether one of the lines `first` to `last` of the listing is one of these."""
+        return self.number <= last and first <= self.number + self.last - self.first
 
 
 class Listing:
@@ -22,42 +39,42 @@ class Listing:
 
     def __init__(self, main: File) -> None:
         self._main = main
-        self._main_lines = main.source.count("\n") + 1
-        #: For each line: its file, its line there, and how it came in. None in a main file's line that is not
-        #: used.
-        self._lines: list[tuple[File, int, str] | None] = [None] * self._main_lines
         #: Where the code that is not from a template, at the end of the function, is shown to be.
-        self.last_line = self._main_lines
+        self.last_line = main.source.count("\n") + 1
+        self._length = self.last_line
+        #: The main file's own lines are not here unless they are used.
+        self._parts: list[_Part] = []
 
     def place(self, file: File, first: int, last: int, via: str) -> int:
-        """Takes the lines `first` to `last` of `file` in; returns what to add to their numbers.
-
-        `via` is the tags they came in through, as `file:line`, the nearest first.
-        """
-        lines: list[tuple[File, int, str] | None] = [(file, line, via) for line in range(first, last + 1)]
-        if file is self._main and not any(self._lines[first - 1 : last]):
-            self._lines[first - 1 : last] = lines
-            return 0
-        shift = len(self._lines) + 1 - first
-        self._lines += lines
-        return shift
+        """Takes the lines `first` to `last` of `file` in; returns what to add to their numbers."""
+        number = first
+        if file is not self._main or any(part.meets(first, last) for part in self._parts):
+            number = self._length + 1
+            self._length += last - first + 1
+        self._parts.append(_Part(number, file, first, last, via))
+        return number - first
 
     def origin(self, number: int) -> tuple[str, int]:
         """Returns the name of the file and the line in it that line `number` of the listing shows."""
-        found = self._lines[number - 1] if 0 < number <= len(self._lines) else None
-        return (
-            (found[0].name, found[1]) if found else (self._main.name, min(max(number, 1), self._main_lines))
-        )
+        for part in self._parts:
+            if part.meets(number, number):
+                return part.file.name, part.first + number - part.number
+        return self._main.name, min(max(number, 1), self.last_line)
 
     def get_source(self, name: str) -> str:
         """Returns the listing; `name` is the module's, and there is only one."""
-        sources: dict[int, list[str]] = {}
-        shown = []
-        for number, entry in enumerate(self._lines, 1):
-            file, line, via = entry or (self._main, number, "")
-            if id(file) not in sources:
-                sources[id(file)] = file.source.split("\n")
-            text = sources[id(file)][line - 1].translate(_NO_LINE_ENDS)
-            came = f" (via {via})" if via else ""
-            shown.append(f"{text}  # {file.name}:{line}{came}\n")
+        shown = _lines(self._main, 1, self.last_line, "") + [""] * (self._length - self.last_line)
+        for part in self._parts:
+            begin = part.number - 1
+            shown[begin : begin + part.last - part.first + 1] = _lines(
+                part.file, part.first, part.last, part.via
+            )
         return "".join(shown)
+
+
+def _lines(file: File, first: int, last: int, via: str) -> list[str]:
+    came = f" (via {via})" if via else ""
+    texts = file.source.split("\n")[first - 1 : last]
+    return [
+        f"{text.translate(_NO_LINE_ENDS)}  # {file.name}:{n}{came}\n" for n, text in enumerate(texts, first)
+    ]
