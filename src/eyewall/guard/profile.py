@@ -46,6 +46,8 @@ class Profile:
     repeated_content_length: bool = False
     #: An HTTP/1.1 request may lack the Host field.
     missing_host: bool = False
+    #: Length of an X-Request-ID that is taken over; a longer one is replaced.
+    request_id_bytes: int = 128
     #: Informational (1xx) responses the client role accepts before the final one.
     informational_responses: int = 16
 

@@ -3,7 +3,9 @@ import cython
 from eyewall.http.h1.head cimport Head
 from eyewall.net.transport cimport FlowControl
 
-cdef object status_line, chunk_head, HTTPOutputError, StreamClosedError, send_file
+from eyewall.http.h1.writer cimport chunk_head, length_line, status_line
+
+cdef object HTTPOutputError, StreamClosedError, sendfile
 cdef bytes LAST_CHUNK
 cdef int _OPEN, _STARTED, _FINISHED, _DEAD
 cdef int _WHOLE, _CHUNKED, _COUNTED, _UNTIL_CLOSE
@@ -30,14 +32,16 @@ cdef class Exchange:
     cdef public bint complete
     cdef public bint close_after
     cdef public bint sent_continue
+    cdef public str request_id
     cdef int _state
     cdef int _framing
     cdef long long _remaining
     cdef object _on_close
 
-    @cython.locals(carrier=Carrier, connection=bytes, top=bytes)
+    @cython.locals(carrier=Carrier, parts=list)
     cpdef respond(self, int code, str reason, bytes block, bytes body, Py_ssize_t length)
-    cdef bytes _connection_field(self)
+    @cython.locals(fields=bytes)
+    cdef bytes _own_fields(self, bytes block)
     @cython.locals(bodiless=bint, framing_field=bytes, top=bytes)
     cpdef start(self, int code, str reason, bytes block, long long length, bytes chunk)
     cpdef write(self, chunk)

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from eyewall.http.errors import HTTPOutputError
 from eyewall.http.h1.head import Head
-from eyewall.http.h1.writer import LAST_CHUNK, chunk_head, status_line
+from eyewall.http.h1.writer import LAST_CHUNK, chunk_head, length_line, status_line
 from eyewall.net.errors import StreamClosedError
-from eyewall.net.sendfile import send_file
+from eyewall.net import sendfile
 from eyewall.net.transport import FlowControl
 
 if TYPE_CHECKING:
     from eyewall.http.headers import HTTPHeaders
-    from eyewall.http.interfaces import Sink
+    from eyewall.http.sink import Sink
     from eyewall.http.startline import ResponseStartLine
 
 _OPEN = 0
@@ -88,7 +88,8 @@ class Exchange:
     """One request and its response: Tornado's `HTTPConnection`, and what the web layer uses beneath it.
 
     `head`: of the request. `carrier`: the connection. `sink`: who takes the request. `complete`: the request has
-    come whole. `close_after`: the connection ends with this response.
+    come whole. `close_after`: the connection ends with this response. `request_id`: what the response names as its
+    X-Request-ID, unless the application does so itself; None for nothing.
     """
 
     __slots__ = (
@@ -101,6 +102,7 @@ class Exchange:
         "close_after",
         "complete",
         "head",
+        "request_id",
         "sent_continue",
         "sink",
     )
@@ -112,6 +114,7 @@ class Exchange:
         self.complete = False
         self.close_after = not head.keep_alive
         self.sent_continue = False
+        self.request_id: str | None = None
         self._state = _OPEN
         self._framing = _WHOLE
         self._remaining = 0
@@ -143,7 +146,7 @@ class Exchange:
         carrier = self.carrier
         self._state = _FINISHED
         self._on_close = None
-        connection = self._connection_field()
+        connection = self._own_fields(block)
         if length >= 0:
             top = b"%b%b%bContent-Length: %d\r\n\r\n" % (status_line(code, reason), block, connection, length)
         else:
@@ -154,13 +157,17 @@ class Exchange:
             carrier.write_two(top, body)
         carrier.finished(self)
 
-    def _connection_field(self) -> bytes:
-        """Returns the Connection field that this response needs, if any (RFC 9112 section 9.3)."""
+    def _own_fields(self, block: bytes) -> bytes:
+        """Returns the fields that are the exchange's own: Connection (RFC 9112 section 9.3), X-Request-ID."""
         if self.carrier.ending:
             self.close_after = True
         if self.head.minor == 1:
-            return _CLOSE if self.close_after else b""
-        return _CLOSE if self.close_after else _KEEP_ALIVE
+            fields = _CLOSE if self.close_after else b""
+        else:
+            fields = _CLOSE if self.close_after else _KEEP_ALIVE
+        if self.request_id is not None and b"X-Request-Id:" not in block and b"x-request-id:" not in block:
+            fields = b"%bX-Request-ID: %b\r\n" % (fields, self.request_id.encode("latin-1"))
+        return fields
 
     # -- a response in pieces ---------------------------------------------------------------------------
 
@@ -190,7 +197,7 @@ class Exchange:
         else:
             self._framing = _UNTIL_CLOSE
             self.close_after = True
-        top = b"%b%b%b%b\r\n" % (status_line(code, reason), block, self._connection_field(), framing_field)
+        top = b"%b%b%b%b\r\n" % (status_line(code, reason), block, self._own_fields(block), framing_field)
         if not chunk:
             self.carrier.write(top)
             return self.carrier.drained()
@@ -265,7 +272,7 @@ class Exchange:
         carrier = self.carrier
         sent = False
         try:
-            await send_file(carrier, file, offset, count)
+            await sendfile.send_file(carrier, file, offset, count)
             sent = True
         finally:
             if not sent:
