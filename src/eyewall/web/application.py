@@ -1,8 +1,8 @@
 """`Application`: settings, routes, and what a server serves.
 
-A request that comes over one of our connections takes the short way, `begin`: match, dispatch. The way through
-`find_handler` and delegates, which Tornado documents, is taken where a subclass has changed a part of it, and by
-routers that have an application among their targets.
+A request that comes over one of our connections takes the short way, through an `Entry`: match, dispatch. The way
+through `find_handler` and delegates, which Tornado documents, is taken where a subclass has changed a part of it, and
+by routers that have an application among their targets.
 """
 
 from __future__ import annotations
@@ -14,22 +14,25 @@ from typing import TYPE_CHECKING, Any
 
 from eyewall.base import probe
 from eyewall.base.loggers import access_log
-from eyewall.http.delegates import DelegateApp, HTTPMessageDelegate
+from eyewall.http.delegates import DelegateApp
 from eyewall.http.exchange import Exchange
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.request import HTTPServerRequest
+from eyewall.http.requestids import IdentifyingApp
 from eyewall.http.server import HTTPServer
 from eyewall.http.startline import ResponseStartLine, responses
 from eyewall.guard.profile import Profile, active
 from eyewall.web.dispatch import Dispatch
+from eyewall.web.entry import Entry
 from eyewall.web.handlers import ErrorHandler
-from eyewall.web.matchers import AnyMatches, DefaultHostMatches, HostMatches
-from eyewall.web.rendering import load_ui
+from eyewall.web.matchers import AnyMatches, DefaultHostMatches, HostMatches, unquoted
+from eyewall.web.uimodules import load_ui
 from eyewall.web.routing import ApplicationRouter, ReversibleRouter, Rule, RuleLike
 from eyewall.web.transforms import GZipContentEncoding, OutputTransform
 
 if TYPE_CHECKING:
-    from eyewall.http.interfaces import Sink
+    from eyewall.http.interfaces import App
+    from eyewall.web.routeindex import Match
     from eyewall.web.handler import RequestHandler
 
 _request_end = probe.request_end
@@ -111,32 +114,30 @@ class Application(ReversibleRouter):
         server.listen(port, address, family=family, backlog=backlog, flags=flags, reuse_port=reuse_port)
         return server
 
-    def begin(self, exchange: Exchange) -> Sink:
-        """Serves a request whose head has come: an `App` of `http.interfaces`."""
+    def entry(self) -> App:
+        """Returns what a server serves: this application's `Entry`, or where a subclass begins requests or finds
+        handlers itself, the documented way through delegates. The setting `request_ids` gives requests their ids."""
+        app: App
         kind = type(self)
-        if kind.find_handler is not Application.find_handler or kind.start_request is not ReversibleRouter.start_request:
-            return DelegateApp(self).begin(exchange)
-        request = HTTPServerRequest.of(exchange, self.profile.form_fields)
-        router = self.wildcard_router if len(self.default_router.rules) == 1 else self.default_router
-        match = router.match(exchange.head.path, request)
-        if match is None:
-            dispatch = self._unmatched(request)
-        elif match.delegate is not None:
-            return _sink_of(match.delegate, exchange)
-        elif kind.get_handler_delegate is not Application.get_handler_delegate:
-            return _sink_of(
-                self.get_handler_delegate(
-                    request, match.target, match.target_kwargs, list(match.raw_args), match.raw_kwargs
-                ),
-                exchange,
-            )
+        if kind.find_handler is not Application.find_handler or kind.start_request is not Application.start_request:
+            app = DelegateApp(self)
         else:
-            dispatch = Dispatch(
-                self, request, match.target, match.target_kwargs, match.raw_args or None, match.raw_kwargs or None
+            own = kind.get_handler_delegate is not Application.get_handler_delegate
+            app = Entry(
+                self,
+                self.default_router,
+                self.wildcard_router,
+                self.profile.form_fields,
+                self._unmatched,
+                self._own_delegate if own else None,
             )
-        dispatch.exchange = exchange
-        dispatch.begin()
-        return dispatch
+        return IdentifyingApp(app, self.profile.request_id_bytes) if self.settings.get("request_ids") else app
+
+    def _own_delegate(self, request: HTTPServerRequest, match: Match) -> Any:
+        """Asks a subclass for the delegate of a request."""
+        args = [unquoted(value) for value in match.raw_args]
+        kwargs = {name: unquoted(value) for name, value in match.raw_kwargs.items()}
+        return self.get_handler_delegate(request, match.target, match.target_kwargs, args, kwargs)
 
     def _unmatched(self, request: HTTPServerRequest) -> Dispatch:
         """Returns who answers a request that no route matches."""
@@ -228,12 +229,3 @@ class Application(ReversibleRouter):
         if _is_logged(level):
             milliseconds = 1000.0 * handler.request.request_time()
             access_log.log(level, "%d %s %.2fms", status, handler._request_summary(), milliseconds)
-
-
-def _sink_of(delegate: HTTPMessageDelegate | Dispatch, exchange: Exchange) -> Sink:
-    """Serves a request with a delegate that a route led to."""
-    if isinstance(delegate, Dispatch):
-        delegate.exchange = exchange
-        delegate.begin()
-        return delegate
-    return DelegateApp.sink(delegate, exchange)
