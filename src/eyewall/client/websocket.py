@@ -1,0 +1,341 @@
+"""`websocket_connect`: a WebSocket as a client.
+
+A `WebSocketClientConnection` is the receiver of a `websocket.connection.WebSocketConnection` in the client
+role. Messages go to a callback, or into a queue from which `read_message` takes them; when the queue is full
+the connection stops reading until somebody reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections import deque
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import Any
+
+from eyewall.base.escape import json_encode, utf8
+from eyewall.base.loggers import app_log
+from eyewall.client.opening import Opened, open_websocket, parse_target, request_head
+from eyewall.client.request import HTTPRequest, HTTPTimeoutError, option
+from eyewall.guard.profile import active
+from eyewall.guard.wheel import DeadlineWheel
+from eyewall.http.headers import HTTPHeaders
+from eyewall.loop.eager import start_task
+from eyewall.loop.ioloop import IOLoop
+from eyewall.net.resolver import Resolver
+from eyewall.websocket.connection import WebSocketConnection
+from eyewall.websocket.deflate import DeflateCodec, DeflateOptions
+from eyewall.websocket.engine import WebSocketEngine
+from eyewall.websocket.errors import WebSocketClosedError
+from eyewall.websocket.handshake import Agreement, check_response, new_key, request_fields
+
+_MESSAGE_BYTES = 10 * 1024 * 1024
+
+
+class WebSocketClientConnection:
+    """A WebSocket to a server; what `websocket_connect` returns once it is open.
+
+    `connect_future` is done with this object when the handshake is, or fails. `headers` are those of the
+    server's answer, `close_code` and `close_reason` what its close frame said, None before and without one.
+    `protocol` is the connection beneath, None before the handshake and after `close`.
+    """
+
+    protocol: WebSocketConnection | None = None
+    headers: HTTPHeaders | None = None
+    close_code: int | None = None
+    close_reason: str | None = None
+
+    def __init__(
+        self,
+        request: HTTPRequest,
+        on_message_callback: Callable[[str | bytes | None], Any] | None = None,
+        compression_options: dict[str, Any] | None = None,
+        ping_interval: float | None = None,
+        ping_timeout: float | None = None,
+        max_message_size: int = _MESSAGE_BYTES,
+        subprotocols: list[str] | None = None,
+        resolver: Resolver | None = None,
+    ) -> None:
+        self.request = request
+        self.key = new_key()
+        self._profile = profile = active()
+        self._callback = on_message_callback
+        self._deflate = None
+        if compression_options is not None:
+            self._deflate = DeflateOptions.of(profile, compression_options)
+        interval = profile.websocket_ping_interval if ping_interval is None else ping_interval
+        self.ping_interval = interval
+        self.ping_timeout = interval if ping_timeout is None else ping_timeout
+        self.max_message_size = max_message_size
+        self._subprotocols = subprotocols or []
+        self._agreement: Agreement | None = None
+        self._connection: WebSocketConnection | None = None
+        self._closed = False
+        # Messages that wait to be read, and who waits for messages; never both. None stands for the end.
+        self._messages: deque[str | bytes] = deque()
+        self._readers: deque[asyncio.Future[str | bytes | None]] = deque()
+        # Done when the queue has room again.
+        self._room: asyncio.Future[None] | None = None
+        self._target = parse_target(request.url)
+        fields = request_fields(self.key, self._subprotocols, self._deflate)
+        head = request_head(request, self._target, fields)
+        self.io_loop = IOLoop.current()
+        self._loop: asyncio.AbstractEventLoop = self.io_loop.asyncio_loop  # type: ignore[attr-defined]
+        self.connect_future: asyncio.Future[WebSocketClientConnection] = self._loop.create_future()
+        self._opening = self._loop.create_task(self._open(head, resolver or Resolver()))
+        self.connect_future.add_done_callback(self._given_up)
+
+    # -- opening ----------------------------------------------------------------------------------------
+
+    async def _open(self, head: bytes, resolver: Resolver) -> None:
+        """Opens the WebSocket and resolves `connect_future`."""
+        timeout = option(self.request, "connect_timeout") or None
+        try:
+            async with asyncio.timeout(timeout):
+                opened = await open_websocket(self.request, self._target, head, self._profile, resolver)
+            self._begin(opened)
+        except TimeoutError as error:
+            failure = HTTPTimeoutError("Timeout while connecting")
+            failure.__cause__ = error
+            self._fail(failure)
+        except Exception as error:  # noqa: BLE001 - it is the caller's, who waits for the future
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        self._closed = True
+        if not self.connect_future.done():
+            self.connect_future.set_exception(error)
+
+    def _given_up(self, future: asyncio.Future[Any]) -> None:
+        """Stops opening when nobody waits for it any more."""
+        if future.cancelled():
+            self._closed = True
+            self._opening.cancel()
+            self.close()
+
+    def _begin(self, opened: Opened) -> None:
+        """The server has switched protocols: checks its answer, and begins."""
+        transport, headers, rest = opened
+        try:
+            agreement = check_response(self.key, 101, headers, self._subprotocols, self._deflate)
+        except BaseException:
+            transport.abort()
+            raise
+        codec = None
+        if agreement.deflate is not None and self._deflate is not None:
+            codec = DeflateCodec(agreement.deflate, self._deflate, client=True)
+        engine = WebSocketEngine(True, self.max_message_size, self._profile.websocket_frames, codec)
+        connection = WebSocketConnection(
+            self._loop,
+            DeadlineWheel.of(self._loop),
+            self._profile,
+            engine,
+            self,
+            True,
+            self.ping_interval,
+            self.ping_timeout,
+        )
+        self._agreement = agreement
+        self._connection = self.protocol = connection
+        self.headers = headers
+        transport.set_protocol(connection)  # type: ignore[arg-type]
+        connection.connection_made(transport)
+        if rest:
+            connection.data_received(rest)
+        transport.resume_reading()
+        if self.connect_future.done():
+            # Given up in the very turn in which the answer came.
+            self.close()
+        else:
+            self.connect_future.set_result(self)
+        # In the next turn, so that whoever waits for the connection is there before its messages are.
+        self._loop.call_soon(connection.start)
+
+    # -- what the connection calls ----------------------------------------------------------------------
+
+    def on_message(self, message: str | bytes) -> Any:
+        """Takes a message: passes it on to the callback or to `read_message`."""
+        if self._callback is not None:
+            return self._callback(message)
+        while self._readers:
+            reader = self._readers.popleft()
+            if not reader.done():
+                reader.set_result(message)
+                return None
+        self._messages.append(message)
+        if len(self._messages) < self._profile.websocket_queue:
+            return None
+        self._room = self._loop.create_future()
+        return self._room
+
+    def on_ping(self, data: bytes) -> Any:
+        """Called when the server has sent a ping, which is answered already."""
+
+    def on_pong(self, data: bytes) -> Any:
+        """Called when the server has answered a ping."""
+
+    def on_ws_connection_close(self, close_code: int | None = None, close_reason: str | None = None) -> None:
+        """Called by the connection when it is lost."""
+        self.close_code = close_code
+        self.close_reason = close_reason
+        self.on_connection_close()
+
+    def on_connection_close(self) -> None:
+        """Called when the connection is lost: tells the callback, or whoever reads, with None."""
+        if self._closed and self._connection is None:
+            return
+        self._closed = True
+        self._connection = None
+        room = self._room
+        if room is not None and not room.done():
+            room.set_result(None)
+        while self._readers:
+            reader = self._readers.popleft()
+            if not reader.done():
+                reader.set_result(None)
+        if self._callback is not None:
+            result = self._callback(None)
+            if isinstance(result, Coroutine):
+                start_task(result, self._loop)
+
+    def log_exception(
+        self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Logs what the callback raised."""
+        app_log.error("Uncaught exception %s", value, exc_info=(typ, value, tb))  # type: ignore[arg-type]
+
+    # -- what the application calls ---------------------------------------------------------------------
+
+    def read_message(
+        self, callback: Callable[[asyncio.Future[str | bytes | None]], Any] | None = None
+    ) -> asyncio.Future[str | bytes | None]:
+        """Returns a future for the next message; it is None when the WebSocket is closed and all is read.
+
+        Not for connections with an `on_message_callback`. `callback` is called with the future when it is
+        done.
+        """
+        future: asyncio.Future[str | bytes | None] = self._loop.create_future()
+        if self._messages:
+            future.set_result(self._messages.popleft())
+            room = self._room
+            if room is not None:
+                self._room = None
+                if not room.done():
+                    room.set_result(None)
+        elif self._closed and self._connection is None:
+            future.set_result(None)
+        else:
+            self._readers.append(future)
+        if callback is not None:
+            future.add_done_callback(callback)
+        return future
+
+    def write_message(
+        self, message: str | bytes | dict[str, Any], binary: bool = False
+    ) -> asyncio.Future[None]:
+        """Sends a message: text, or, with `binary`, bytes. A dict is sent as JSON.
+
+        To await the result lets a slow server catch up; it fails with WebSocketClosedError when the
+        connection is lost meanwhile. Raises WebSocketClosedError when the WebSocket is closed already.
+        """
+        connection = self.protocol
+        if connection is None:
+            raise WebSocketClosedError
+        if isinstance(message, dict):
+            message = json_encode(message)
+        return connection.write_message(message, binary)
+
+    def ping(self, data: str | bytes = b"") -> None:
+        """Sends a ping. Raises ValueError beyond 125 bytes, WebSocketClosedError as `write_message`."""
+        connection = self.protocol
+        if connection is None:
+            raise WebSocketClosedError
+        connection.ping(utf8(data))
+
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Closes the WebSocket, with a close code and a reason of at most 123 bytes. Does nothing if it is
+        closed.
+
+        Raises ValueError for a code that must not be sent (RFC 6455 section 7.4).
+        """
+        connection = self.protocol
+        if connection is not None:
+            connection.start_close(code, reason)
+            self.protocol = None
+            self._closed = True
+
+    @property
+    def ws_connection(self) -> WebSocketConnection | None:
+        """The connection beneath, for `eyewall.websocket.broadcast`."""
+        return self._connection
+
+    @property
+    def stream(self) -> WebSocketConnection | None:
+        """The connection beneath; its `close` ends it without a closing handshake."""
+        return self._connection
+
+    @property
+    def selected_subprotocol(self) -> str | None:
+        """The subprotocol that the server chose, None for none."""
+        return self._agreement.subprotocol if self._agreement is not None else None
+
+    def get_websocket_protocol(self) -> WebSocketConnection | None:
+        """Returns the connection beneath, None before the handshake and after `close`."""
+        return self.protocol
+
+    def __del__(self) -> None:
+        if self.protocol is not None and not self._closed:
+            warnings.warn("Unclosed WebSocketClientConnection", ResourceWarning, stacklevel=2, source=self)
+
+
+def websocket_connect(
+    url: str | HTTPRequest,
+    callback: Callable[[asyncio.Future[WebSocketClientConnection]], Any] | None = None,
+    connect_timeout: float | None = None,
+    on_message_callback: Callable[[str | bytes | None], Any] | None = None,
+    compression_options: dict[str, Any] | None = None,
+    ping_interval: float | None = None,
+    ping_timeout: float | None = None,
+    max_message_size: int = _MESSAGE_BYTES,
+    subprotocols: list[str] | None = None,
+    resolver: Resolver | None = None,
+) -> asyncio.Future[WebSocketClientConnection]:
+    """Opens a WebSocket. Returns a future for the `WebSocketClientConnection`.
+
+    `url`: begins with ws:// or wss://; or an `HTTPRequest`, for header fields, TLS options and credentials.
+    `connect_timeout`: seconds until the handshake is done (20; 0 for no limit); with an `HTTPRequest`, set it
+    there. `on_message_callback`: called with each message, and with None at the end; what it returns is
+    waited for before the next one. Without it, use `read_message`. `compression_options`: as
+    `WebSocketHandler.get_compression_options` returns. `ping_interval`, `ping_timeout`: seconds; 0 for no
+    pings, and for no limit; None for the profile's interval and for the same time. `max_message_size`: bytes;
+    a larger message closes the WebSocket with 1009. `subprotocols`: to offer. `resolver`: for the host name.
+    `callback` (deprecated) is called with the future.
+
+    The future fails with OSError where the server can't be reached, HTTPClientError for an answer with an
+    error status (599 for a timeout), WebSocketError for an answer that is no WebSocket's. Raises ValueError
+    for what can't be sent.
+    """
+    if isinstance(url, HTTPRequest):
+        if connect_timeout is not None:
+            raise ValueError("with an HTTPRequest, connect_timeout is set there")
+        request = url
+    else:
+        request = HTTPRequest(url, connect_timeout=connect_timeout)
+    connection = WebSocketClientConnection(
+        request,
+        on_message_callback=on_message_callback,
+        compression_options=compression_options,
+        ping_interval=ping_interval,
+        ping_timeout=ping_timeout,
+        max_message_size=max_message_size,
+        subprotocols=subprotocols,
+        resolver=resolver,
+    )
+    future = connection.connect_future
+    if callback is not None:
+        warnings.warn(
+            "the callback argument is deprecated; await the future", DeprecationWarning, stacklevel=2
+        )
+        future.add_done_callback(callback)
+    return future
