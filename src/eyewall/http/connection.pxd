@@ -9,7 +9,9 @@ cdef int _EVENT_HEAD, _EVENT_DATA, _EVENT_END
 cdef double _NONE, _GONE
 cdef object _connection_open, _connection_close
 cdef bytes CONTINUE
-cdef object status_line, responses, RemoteProtocolError, BodyTooSlow, RequestTimeout, app_log, asyncio
+from eyewall.http.h1.writer cimport status_line
+
+cdef object responses, RemoteProtocolError, BodyTooSlow, RequestTimeout, app_log, asyncio
 
 cdef class ServerConnection(Carrier):
     cdef readonly object server

@@ -20,6 +20,7 @@ from eyewall.http.errors import HTTPInputError
 from eyewall.http.forms import HTTPFile, parse_body_arguments
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.proxy import forwarded
+from eyewall.http.requestcore import RequestCore
 from eyewall.http.startline import RequestStartLine
 from eyewall.http.url import split_host_and_port
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 _VERSIONS = ("HTTP/1.0", "HTTP/1.1")
 
 
-class HTTPServerRequest:
+class HTTPServerRequest(RequestCore):
     """One request.
 
     `start_line` is the usual way to construct one; `method` and `uri` are deprecated. `headers`, `body`, `host`,
@@ -44,12 +45,6 @@ class HTTPServerRequest:
     `arguments`, `query_arguments`, `body_arguments` (name to values, as bytes), `files` (name to `HTTPFile`s),
     `cookies`, `trailers` (fields that came behind a chunked body), `connection`, `server_connection`.
     """
-
-    _head: Head | None = None
-    _form_fields: int = 0
-
-    connection: Any
-    body: bytes = b""
 
     def __init__(
         self,
@@ -72,6 +67,7 @@ class HTTPServerRequest:
             )
             if uri is None:
                 raise TypeError("HTTPServerRequest needs a start_line")
+        super().__init__()
         self._start_time = time.time()
         self._form_fields = active().form_fields
         self.method = method or "GET"
@@ -98,10 +94,7 @@ class HTTPServerRequest:
     def of(cls, exchange: Exchange, form_fields: int) -> HTTPServerRequest:
         """Makes the request of an exchange whose head has come. `form_fields`: the limit of the profile."""
         self = cls.__new__(cls)
-        self._head = exchange.head
-        self.connection = exchange
-        self._form_fields = form_fields
-        self._start_time = time.time()
+        self.take(exchange, exchange.head, form_fields, time.time())
         return self
 
     # -- of the head ------------------------------------------------------------------------------------
@@ -111,11 +104,6 @@ class HTTPServerRequest:
         if head is None:
             raise AttributeError("this request was not read from a connection")
         return head
-
-    @lazy_attribute
-    def method(self) -> str:
-        """The method, as it was sent."""
-        return self._of_head().method
 
     @lazy_attribute
     def uri(self) -> str:
@@ -138,22 +126,10 @@ class HTTPServerRequest:
         return _VERSIONS[1 if self._of_head().minor else 0]
 
     @lazy_attribute
-    def headers(self) -> HTTPHeaders:
-        """The header fields."""
-        return HTTPHeaders.from_fields(self._of_head().fields())
-
-    @lazy_attribute
     def trailers(self) -> HTTPHeaders:
         """The fields behind a chunked body; empty until the body has come whole."""
         head = self._head
         return HTTPHeaders.from_fields((head.trailers if head is not None else None) or [])
-
-    def find_header(self, name: bytes) -> str | None:
-        """Returns the value of the header with this lower-case name, or None, without taking the head apart."""
-        headers: HTTPHeaders | None = self.__dict__.get("headers")
-        if headers is not None:
-            return headers.get(name.decode("ascii"))
-        return self._of_head().find(name)
 
     @lazy_attribute
     def cookies(self) -> SimpleCookie:

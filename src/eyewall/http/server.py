@@ -36,6 +36,13 @@ if TYPE_CHECKING:
 #: Seconds between two looks at what a drain still waits for.
 _DRAIN_STEP = 0.05
 _GONE_AWAY_GRACE = 1.0
+#: Turns of the loop in which a drain reads what clients have sent already. In one of them the sockets are looked at,
+#: in the next what they had is handled; which that is depends on the loop.
+_LAST_LOOKS = 3
+#: Seconds that a connection which a drain was the last to accept has for its request to come.
+_FIRST_REQUEST_GRACE = 1.0
+#: What was broken off is named in the log, so many of them.
+_NAMED = 20
 
 
 class HTTPServer:
@@ -237,27 +244,59 @@ class HTTPServer:
     async def drain(self, timeout: float) -> int:
         """Stops accepting, finishes what is begun, and closes everything.
 
-        `timeout`: seconds after which what is left is broken off. Returns how many connections that were.
+        What has reached this machine counts as begun: connections that wait to be accepted, and requests that wait
+        to be read. `timeout`: seconds after which what is left is broken off, with a log line that says what that
+        was. Returns how many requests and other protocols it was.
         """
+        if self.loop is None:
+            return 0
+        now = self.loop.time
+        end = now() + timeout
         for listener in self._listeners:
             listener.close(sweep=True)
         opening = [listener.wait_opened() for listener in self._listeners]
         self._listeners.clear()
         self.draining = True
         for connection in list(self.connections):
-            connection.drain()
+            connection.ending = True
         for protocol in list(self.others):
             protocol.go_away()
+        for _ in range(_LAST_LOOKS):
+            await asyncio.sleep(0)
+        for connection in list(self.connections):
+            connection.drain()
         try:
-            await asyncio.wait_for(asyncio.gather(*opening), timeout)
+            await asyncio.wait_for(asyncio.gather(*opening), max(0.0, end - now()))
         except TimeoutError:
             gen_log.warning("Connections were still being opened at the end of the drain")
-        await self._gone(timeout)
-        left = len(self.connections) + len(self.others)
+        await self._gone(min(_FIRST_REQUEST_GRACE, end - now()))
+        for connection in list(self.connections):
+            # Those that were accepted last, and have not said what for.
+            connection.drain()
+        await self._gone(end - now())
+        left = self.unfinished()
         if left:
-            gen_log.warning("Breaking off %d connections that did not end within %g seconds", left, timeout)
-            self._break_off()
-            await self._gone(_GONE_AWAY_GRACE)
+            more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
+            gen_log.warning(
+                "Breaking off what did not end within %g seconds: %s%s", timeout, ", ".join(left[:_NAMED]), more
+            )
+        self._break_off()
+        await self._gone(_GONE_AWAY_GRACE)
+        return len(left)
+
+    def unfinished(self) -> list[str]:
+        """Returns a description of each request that is not answered yet, and of each other protocol.
+
+        Part of a head, which nobody has seen, is no request.
+        """
+        left = []
+        for connection in self.connections:
+            exchange = connection.exchange
+            if exchange is not None:
+                left.append(f"{exchange.head.method} {exchange.head.target} ({connection.remote_ip})")
+            elif connection.waiting():
+                left.append(f"the rest of a response ({connection.remote_ip})")
+        left += [type(protocol).__name__ for protocol in self.others]
         return left
 
     async def _gone(self, timeout: float) -> None:
@@ -277,6 +316,9 @@ def app_of(served: Any, profile: Profile) -> App:
 
     Raises TypeError for what can't be served.
     """
+    entry = getattr(served, "entry", None)
+    if entry is not None:
+        served = entry()
     if hasattr(served, "begin"):
         app: App = served
         return app

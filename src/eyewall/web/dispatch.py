@@ -81,6 +81,7 @@ class Dispatch:
         self.kwargs = kwargs
         self.path_args = path_args
         self.path_kwargs = path_kwargs
+        self.exchange: Exchange | None = None
         self.handler: Any = None
         self.pieces: list[bytes] | None = None
         self.context: Context | None = None

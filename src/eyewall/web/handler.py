@@ -1,59 +1,35 @@
 """`RequestHandler`: one request, one instance.
 
-This file has the life of a handler: how it begins, writes and ends. What it can do besides (arguments, cookies,
-XSRF, users, templates, locales) stands in the mixins, which cost nothing where they are not used.
-
-A handler starts with class-level defaults and gets its own attributes as it changes them. Its response fields are
-`None` (nothing set), a dict of what was set over the defaults, or an `HTTPHeaders` once somebody needs one; see
-`web.response`.
+This file has what applications override, and how a request ends when something was raised. How a response is
+written is `web.reply`; what a handler can do besides (arguments, cookies, XSRF, users, templates, locales) stands in
+the mixins, which cost nothing where they are not used.
 """
 
 from __future__ import annotations
 
-import asyncio
-import datetime
-import hashlib
 import traceback
 from collections.abc import Awaitable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from eyewall.web.localization import LocaleMixin
-from eyewall.web.rendering import RenderingMixin
-
-from eyewall.base.clock import format_timestamp
-from eyewall.base.escape import json_encode, utf8, xhtml_escape
+from eyewall.base.escape import utf8, xhtml_escape
 from eyewall.base.loggers import app_log, gen_log
 from eyewall.http.errors import HTTPInputError, RemoteProtocolError
-from eyewall.http.etags import matches_any
-from eyewall.http.headers import HTTPHeaders
-from eyewall.http.names import normalized
-from eyewall.http.startline import responses
-from eyewall.loop.done import done_future
-from eyewall.web import response
 from eyewall.web.arguments import ArgumentsMixin
 from eyewall.web.auth import AuthMixin
 from eyewall.web.cookies import CookiesMixin
-from eyewall.web.errors import Finish, HTTPError, MissingArgumentError
+from eyewall.web.errors import Finish, HTTPError
+from eyewall.web.localization import LocaleMixin
+from eyewall.web.rendering import RenderingMixin
+from eyewall.web.reply import Reply
 from eyewall.web.xsrf import XsrfMixin
 
-if TYPE_CHECKING:
-    from eyewall.http.request import HTTPServerRequest
-    from eyewall.web.transforms import OutputTransform
-
-HeaderValue = bytes | str | int | datetime.datetime
 #: The current description of an error, as `sys.exc_info` gives it.
 ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
-_sha1 = hashlib.sha1
-_JSON = "application/json; charset=UTF-8"
-_DEFAULT_NAMES = frozenset(("Server", "Content-Type", "Date"))
-#: The fields that describe content, which a response without content must not have.
-_CONTENT_FIELDS = ("Content-Encoding", "Content-Language", "Content-Type")
-
 
 class RequestHandler(
-    ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, LocaleMixin, RenderingMixin
+    Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, LocaleMixin, RenderingMixin
 ):
     """Base of the classes that answer requests: subclasses define a method for each HTTP method they support.
 
@@ -66,41 +42,14 @@ class RequestHandler(
 
     SUPPORTED_METHODS: ClassVar[tuple[str, ...]] = ("GET", "HEAD", "POST", "DELETE", "PATCH", "PUT", "OPTIONS")
 
-    application: Any
-    request: HTTPServerRequest
-    path_args: list[str] = []
-    path_kwargs: dict[str, str] = {}
-
-    _fields: dict[str, str] | None = None
-    _header_object: HTTPHeaders | None = None
-    _status_code = 200
-    _reason = "OK"
-    _headers_written = False
-    _finished = False
-    _auto_finish = True
-    _transforms: list[OutputTransform] | None = None
     #: Set by the decorator `stream_request_body`.
     _stream_request_body: ClassVar[bool] = False
 
-    def __init__(self, application: Any, request: HTTPServerRequest, **kwargs: Any) -> None:
-        super().__init__()
-        self.application = application
-        self.request = request
-        self._write_buffer: list[bytes] = []
-        self.set_default_headers()
-        self.initialize(**kwargs)
-
     # -- what applications override ---------------------------------------------------------------------
-
-    def initialize(self) -> None:
-        """Called with the keyword arguments of the route, which an override names."""
 
     def prepare(self) -> Awaitable[None] | None:
         """Called before the verb, whatever the method; may be a coroutine, and may finish the response."""
         return None
-
-    def on_finish(self) -> None:
-        """Called when the response is written. It can't send anything any more."""
 
     def on_connection_close(self) -> None:
         """Called when the client left before the response was finished."""
@@ -108,9 +57,6 @@ class RequestHandler(
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Takes a piece of the request's content, in a class with `stream_request_body`; may be a coroutine."""
         raise NotImplementedError
-
-    def set_default_headers(self) -> None:
-        """Sets fields at the start of a response, and again when an error starts it anew."""
 
     def head(self, *args: Any, **kwargs: Any) -> Any:
         """Answers HEAD. Like the other verbs not overridden: 405."""
@@ -140,203 +86,7 @@ class RequestHandler(
         """Answers OPTIONS."""
         raise HTTPError(405)
 
-    # -- status and fields ------------------------------------------------------------------------------
-
-    def clear(self) -> None:
-        """Starts the response anew: status, fields and everything written."""
-        self._fields = None
-        self._header_object = None
-        self._write_buffer = []
-        self._status_code = 200
-        self._reason = "OK"
-        self.set_default_headers()
-
-    @property
-    def _headers(self) -> HTTPHeaders:
-        """The fields of the response, defaults included."""
-        headers = self._header_object
-        if headers is None:
-            headers = response.default_headers()
-            if self._fields is not None:
-                for name, value in self._fields.items():
-                    headers[name] = value
-                self._fields = None
-            self._header_object = headers
-        return headers
-
-    @_headers.setter
-    def _headers(self, value: HTTPHeaders) -> None:
-        self._header_object = value
-        self._fields = None
-
-    def set_status(self, status_code: int, reason: str | None = None) -> None:
-        """Sets the status; `reason` replaces the registered phrase and may have no control characters."""
-        if reason is None:
-            reason = responses.get(status_code, "Unknown")
-        else:
-            reason = _reason_phrase(reason)
-        self._status_code = int(status_code)
-        self._reason = reason
-
-    def get_status(self) -> int:
-        """Returns the status of the response as it stands."""
-        return self._status_code
-
-    def set_header(self, name: str, value: HeaderValue) -> None:
-        """Sets a field, in place of what it had. Raises ValueError for what would end the field early.
-
-        A datetime is written as HTTP writes dates, an int in decimal; bytes are taken as UTF-8.
-        """
-        text = value if type(value) is str and value.isprintable() else self._convert_header_value(value)
-        headers = self._header_object
-        if headers is not None:
-            headers[name] = text
-            return
-        fields = self._fields
-        if fields is None:
-            fields = self._fields = {}
-        fields[normalized(name)] = text
-
-    def add_header(self, name: str, value: HeaderValue) -> None:
-        """Adds a field, besides those of the same name. Raises like `set_header`."""
-        self._headers.add(name, self._convert_header_value(value))
-
-    def clear_header(self, name: str) -> None:
-        """Removes a field, a default one included; one that is not there is no error."""
-        headers = self._header_object
-        name = normalized(name)
-        if headers is None:
-            if name not in _DEFAULT_NAMES:
-                if self._fields is not None:
-                    self._fields.pop(name, None)
-                return
-            headers = self._headers
-        if name in headers:
-            del headers[name]
-
-    def _convert_header_value(self, value: HeaderValue) -> str:
-        """Returns a header value as text. Raises ValueError for control characters, TypeError for other types."""
-        if isinstance(value, str):
-            text = value
-        elif isinstance(value, bytes):
-            text = value.decode("latin1")
-        elif isinstance(value, int):
-            return str(value)
-        elif isinstance(value, datetime.datetime):
-            return format_timestamp(value)
-        else:
-            raise TypeError(f"Unsupported header value {value!r}")
-        if not text.isprintable() and any((char < " " and char != "\t") or char == "\x7f" for char in text):
-            raise ValueError(f"Unsafe header value {text!r}")
-        return text
-
-    def _header(self, name: str) -> str | None:
-        """Returns what the response's field `name` (in its usual spelling) is set to, None where it is not."""
-        headers = self._header_object
-        if headers is not None:
-            return headers.get(name)
-        fields = self._fields
-        found = fields.get(name) if fields is not None else None
-        if found is None and name in _DEFAULT_NAMES:
-            return self._headers.get(name)
-        return found
-
-    # -- writing ----------------------------------------------------------------------------------------
-
-    def write(self, chunk: str | bytes | dict[Any, Any]) -> None:
-        """Adds to the response. A dict is written as JSON and sets the Content-Type.
-
-        Nothing is sent before `flush` or `finish`. Raises TypeError for anything else (a list, too: as the whole
-        of a JSON document it was once readable across sites), RuntimeError after `finish`.
-        """
-        if self._finished:
-            raise RuntimeError("Cannot write() after finish()")
-        if type(chunk) is bytes:
-            self._write_buffer.append(chunk)
-            return
-        if isinstance(chunk, dict):
-            chunk = json_encode(chunk)
-            self.set_header("Content-Type", _JSON)
-        elif not isinstance(chunk, bytes | str):
-            message = "write() only accepts bytes, unicode, and dict objects"
-            if isinstance(chunk, list):
-                message += ". Lists not accepted for security reasons; wrap the list in a dict, or encode it yourself"
-            raise TypeError(message)
-        self._write_buffer.append(utf8(chunk))
-
-    def flush(self, include_footers: bool = False) -> asyncio.Future[None]:
-        """Sends what was written so far, after the head if that was not sent.
-
-        Await the result to let the client catch up: it is done when the buffer has room. It fails with
-        StreamClosedError where the client has left.
-        """
-        chunk = b"".join(self._write_buffer)
-        self._write_buffer = []
-        method = self.request.method
-        if not self._headers_written:
-            self._headers_written = True
-            if self._transforms:
-                for transform in self._transforms:
-                    self._status_code, self._headers, chunk = transform.transform_first_chunk(
-                        self._status_code, self._headers, chunk, include_footers
-                    )
-            if include_footers:
-                return response.send_whole(self, chunk)
-            return response.send_first(self, chunk)
-        if self._transforms:
-            for transform in self._transforms:
-                chunk = transform.transform_chunk(chunk, include_footers)
-        if method == "HEAD" or not chunk:
-            return done_future()
-        written: asyncio.Future[None] = self.request.connection.write(chunk)
-        return written
-
-    def finish(self, chunk: str | bytes | dict[Any, Any] | None = None) -> asyncio.Future[None]:
-        """Ends the response, with a last `chunk` if there is one. Returns what `flush` does.
-
-        Raises RuntimeError when the response is finished already.
-        """
-        if self._finished:
-            raise RuntimeError("finish() called twice")
-        if chunk is not None:
-            self.write(chunk)
-        if self._headers_written:
-            future = self.flush(include_footers=True)
-            self.request.connection.finish()
-        else:
-            code = self._status_code
-            if code == 200:
-                method = self.request.method
-                if method == "GET" or method == "HEAD":
-                    self.set_etag_header()
-                    if self.check_etag_header():
-                        self._write_buffer = []
-                        self.set_status(304)
-                        code = 304
-            if code == 304 or code == 204 or 100 <= code < 200:
-                if self._write_buffer:
-                    raise RuntimeError(f"Cannot send body with {code}")
-                self._clear_content_fields()
-            if self._transforms:
-                future = self.flush(include_footers=True)
-            else:
-                self._headers_written = True
-                buffer = self._write_buffer
-                body = buffer[0] if len(buffer) == 1 else b"".join(buffer)
-                self._write_buffer = []
-                future = response.send_whole(self, body)
-        self._finished = True
-        self._log()
-        self.on_finish()
-        return future
-
-    def _clear_content_fields(self) -> None:
-        for name in _CONTENT_FIELDS:
-            self.clear_header(name)
-
-    def _log(self) -> None:
-        """Has the application log the request, once it is finished."""
-        self.application.log_request(self)
+    # -- the response --------------------------------------------------------------------------------------
 
     def _request_summary(self) -> str:
         request = self.request
@@ -365,32 +115,6 @@ class RequestHandler(
         """
         self._finished = True
         return self.request.connection.detach()
-
-    # -- entity tags ------------------------------------------------------------------------------------
-
-    def compute_etag(self) -> str | None:
-        """Returns the entity tag of what was written, None for none."""
-        buffer = self._write_buffer
-        if len(buffer) == 1:
-            return f'"{_sha1(buffer[0], usedforsecurity=False).hexdigest()}"'
-        digest = _sha1(usedforsecurity=False)
-        for part in buffer:
-            digest.update(part)
-        return f'"{digest.hexdigest()}"'
-
-    def set_etag_header(self) -> None:
-        """Sets the Etag field from `compute_etag`."""
-        etag = self.compute_etag()
-        if etag is not None:
-            self.set_header("Etag", etag)
-
-    def check_etag_header(self) -> bool:
-        """Tells whether the client has what would be sent (If-None-Match, RFC 9110 section 13.1.2)."""
-        stated = self.request.find_header(b"if-none-match")
-        if not stated:
-            return False
-        etag = self._header("Etag")
-        return etag is not None and matches_any(stated, etag)
 
     # -- errors -----------------------------------------------------------------------------------------
 
@@ -502,14 +226,3 @@ class RequestHandler(
         base = f"{self.request.protocol}://{self.request.host}" if include_host else ""
         url: str = base + get_url(self.settings, path, **kwargs)
         return url
-
-
-def _reason_phrase(reason: str) -> str:
-    """Returns a reason phrase that can be written. Raises ValueError for control characters."""
-    text = reason.decode("latin-1") if isinstance(reason, bytes) else reason
-    if any((char < " " and char != "\t") or char == "\x7f" for char in text):
-        raise ValueError(f"Unsafe reason phrase {text!r}")
-    return text
-
-
-__all__ = ["Finish", "HTTPError", "MissingArgumentError", "RequestHandler"]

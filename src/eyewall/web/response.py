@@ -1,4 +1,4 @@
-"""How a handler's response becomes bytes, once.
+"""How the fields of a response become bytes, once.
 
 The head of most responses is the same for a second: `Server`, `Date` and `Content-Type` with the values that
 every handler begins with. So those are kept as bytes, and what a handler sets is put behind them. A handler
@@ -9,18 +9,11 @@ stands.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
 
 from eyewall.base.clock import http_date, http_date_bytes
 from eyewall.guard.profile import active
 from eyewall.http.errors import HTTPOutputError
-from eyewall.http.exchange import Exchange
 from eyewall.http.headers import HTTPHeaders
-from eyewall.http.startline import ResponseStartLine
-from eyewall.loop.done import done_future
-
-if TYPE_CHECKING:
-    import asyncio
 
 HTML = "text/html; charset=UTF-8"
 
@@ -74,7 +67,7 @@ class Encoded:
         self.close = close
 
 
-def encode_fields(fields: dict[str, str] | None, cookies: Any) -> Encoded:
+def encode_fields(fields: dict[str, str] | None, cookies: dict[str, str] | None) -> Encoded:
     """Encodes what a handler has set over the defaults. The values were checked when they were set."""
     length = -1
     close = False
@@ -99,7 +92,7 @@ def encode_fields(fields: dict[str, str] | None, cookies: Any) -> Encoded:
     return Encoded(_default_top() + block, length, close)
 
 
-def encode_headers(headers: HTTPHeaders, cookies: Any) -> Encoded:
+def encode_headers(headers: HTTPHeaders, cookies: dict[str, str] | None) -> Encoded:
     """Encodes a whole set of fields, without those that are the connection's."""
     fields = headers.copy()
     length = -1
@@ -124,68 +117,3 @@ def _stated_length(value: str) -> int:
     if not (value.isascii() and value.isdigit()):
         raise HTTPOutputError(f"malformed Content-Length {value!r}")
     return int(value)
-
-
-def send_whole(handler: Any, body: bytes) -> asyncio.Future[None]:
-    """Sends the response of a handler that has written all of it. Returns a future for its being taken."""
-    connection = handler.request.connection
-    headers = handler._header_object
-    code: int = handler._status_code
-    if type(connection) is not Exchange:
-        return _send_elsewhere(handler, connection, body)
-    exchange: Exchange = connection
-    encoded = (
-        encode_fields(handler._fields, handler._new_cookies)
-        if headers is None
-        else encode_headers(headers, handler._new_cookies)
-    )
-    if encoded.close:
-        exchange.close_after = True
-    length = encoded.length
-    if code == 204 or code == 304 or code < 200:
-        length = -1
-    elif length < 0:
-        length = len(body)
-    elif length != len(body) and handler.request.method != "HEAD":
-        # Less or more than was announced: the exchange knows how to end that.
-        exchange.start(code, handler._reason, encoded.block, length, body)
-        exchange.finish()
-        return done_future()
-    carrier = exchange.carrier
-    exchange.respond(code, handler._reason, encoded.block, body, length)
-    return carrier.drained()
-
-
-def send_first(handler: Any, chunk: bytes) -> asyncio.Future[None]:
-    """Sends the head of a response whose body follows, and its first piece."""
-    connection = handler.request.connection
-    headers = handler._header_object
-    if type(connection) is not Exchange:
-        return _start_elsewhere(handler, connection, chunk)
-    encoded = (
-        encode_fields(handler._fields, handler._new_cookies)
-        if headers is None
-        else encode_headers(headers, handler._new_cookies)
-    )
-    if encoded.close:
-        connection.close_after = True
-    return connection.start(handler._status_code, handler._reason, encoded.block, encoded.length, chunk)
-
-
-def _start_elsewhere(handler: Any, connection: Any, chunk: bytes) -> Any:
-    """Sends the head over a connection that is not ours, through the public interface."""
-    headers = handler._headers.copy()
-    if handler._new_cookies is not None:
-        for cookie in handler._new_cookies.values():
-            headers.add("Set-Cookie", cookie)
-    start_line = ResponseStartLine("", handler._status_code, handler._reason)
-    return connection.write_headers(start_line, headers, chunk)
-
-
-def _send_elsewhere(handler: Any, connection: Any, body: bytes) -> Any:
-    code = handler._status_code
-    if "Content-Length" not in handler._headers and not (code == 204 or code == 304 or code < 200):
-        handler._headers["Content-Length"] = str(len(body))
-    future = _start_elsewhere(handler, connection, b"" if handler.request.method == "HEAD" else body)
-    connection.finish()
-    return future

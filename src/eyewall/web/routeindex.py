@@ -149,7 +149,8 @@ class RouteIndex:
         `resolve(rule, params, path, request)` decides for routes that are not final, and for those whose
         matcher is the application's own.
         """
-        for route in self.candidates(path):
+        candidates = self.candidates(path)
+        for route in candidates:
             kind = route.kind
             if route.final and kind != ASK:
                 if kind != PATTERN:
@@ -170,7 +171,7 @@ class RouteIndex:
                     return match
         return None
 
-    def candidates(self, path: str) -> Sequence[Route]:
+    def candidates(self, path: str) -> tuple[Route, ...]:
         """Returns the routes that may match `path`, in their order; every other one does not.
 
         A route of kind WHOLE among them does match.

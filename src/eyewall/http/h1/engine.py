@@ -262,8 +262,10 @@ class H1Engine:
                 if self._empty_lines > _MOST_EMPTY_LINES:
                     raise RemoteProtocolError(400, "too many empty lines before the request line")
             self._position = position
-            line_end = data.find(b"\n", position)
-            if line_end < 0:
+            line_end = position
+            while line_end < end and data[line_end] != 10:
+                line_end += 1
+            if line_end == end:
                 self._check_partial_start(data, position, end)
                 return NEED_DATA
             head = Head()

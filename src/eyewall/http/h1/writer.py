@@ -9,17 +9,17 @@ from eyewall.http.startline import responses
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 
-_STATUS_LINES: dict[int, bytes] = {}
+#: Status lines with the usual reasons, and those reasons, by code.
+_LINES: dict[int, tuple[str, bytes]] = {}
+#: The end of a head with a Content-Length, by that length.
+_LENGTHS: list[bytes] = [b"Content-Length: %d\r\n\r\n" % length for length in range(2048)]
 
 
 def status_line(code: int, reason: str) -> bytes:
-    """Returns the status line with its end. Raises HTTPOutputError for a reason that would end it early.
-
-    The lines with the usual reasons are kept.
-    """
-    line = _STATUS_LINES.get(code)
-    if line is not None and reason == responses.get(code):
-        return line
+    """Returns the status line with its end. Raises HTTPOutputError for a reason that would end it early."""
+    entry = _LINES.get(code)
+    if entry is not None and (entry[0] is reason or entry[0] == reason):
+        return entry[1]
     if not 100 <= code <= 999:
         raise HTTPOutputError(f"not a status code: {code}")
     raw = reason.encode("utf-8", "surrogateescape")
@@ -28,8 +28,17 @@ def status_line(code: int, reason: str) -> bytes:
             raise HTTPOutputError(f"control character in reason {quoted(reason)}")
     line = b"HTTP/1.1 %d %b\r\n" % (code, raw)
     if reason == responses.get(code):
-        _STATUS_LINES[code] = line
+        _LINES[code] = (reason, line)
     return line
+
+
+def length_line(length: int) -> bytes:
+    """Returns the end of a head: its Content-Length, if it is not negative, and the empty line."""
+    if length < 0:
+        return b"\r\n"
+    if length < 2048:
+        return _LENGTHS[length]
+    return b"Content-Length: %d\r\n\r\n" % length
 
 
 def chunk_head(size: int) -> bytes:

@@ -1,0 +1,19 @@
+"""Who takes the rest of one request, as a type: what an exchange knows of the application above it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Protocol
+
+
+class Sink(Protocol):
+    """Takes the rest of one request: any number of `data`, then `end`; or, at any time, `closed`."""
+
+    def data(self, chunk: bytes) -> Awaitable[None] | None:
+        """Content has come. An awaitable pauses reading until it is done; None asks for more at once."""
+
+    def end(self) -> None:
+        """The request is complete."""
+
+    def closed(self) -> None:
+        """The connection was lost, or the rest of the request refused, before the response was finished."""

@@ -1,0 +1,39 @@
+import cython
+
+cdef object _get_loop, copy_context, start_task, complete, complete_prepare, stream, unquoted
+cdef object app_log, HTTPError, RemoteProtocolError, StreamClosedError, asyncio, _request_begin
+cdef dict _VERBS
+cdef set _running
+cdef object _SAFE
+
+cdef class Dispatch:
+    cdef object __weakref__
+    cdef public object application
+    cdef public object request
+    cdef public object handler_class
+    cdef public object kwargs
+    cdef public object path_args
+    cdef public object path_kwargs
+    cdef public object exchange
+    cdef public object handler
+    cdef public object pieces
+    cdef public object context
+    cdef public object task
+    cdef public object ready
+    cdef public object body_done
+    cdef public bint streaming
+
+    cpdef begin(self)
+    cpdef data(self, bytes chunk)
+    cdef _pass_on(self, bytes chunk)
+    @cython.locals(pieces=list)
+    cpdef end(self)
+    cpdef closed(self)
+    cdef _start(self, rest)
+    cpdef over(self)
+    cpdef bint _make(self)
+    cpdef _run(self)
+    cpdef check(self)
+    cpdef call_verb(self)
+    cdef _decoded(self, value, name)
+    cpdef fail(self, error)

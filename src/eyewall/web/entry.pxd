@@ -1,0 +1,20 @@
+import cython
+
+from eyewall.http.exchange cimport Exchange
+from eyewall.http.h1.head cimport Head
+from eyewall.http.requestcore cimport RequestCore
+from eyewall.web.dispatch cimport Dispatch
+from eyewall.web.routeindex cimport Match, RouteIndex
+
+cdef object _new_request, _time, HTTPServerRequest, DelegateApp
+
+cdef class Entry:
+    cdef object _application
+    cdef object _default
+    cdef object _wildcard
+    cdef int _form_fields
+    cdef object _unmatched
+    cdef object _delegate
+
+    @cython.locals(core=RequestCore, dispatch=Dispatch, head=Head, index=RouteIndex, match=Match)
+    cpdef begin(self, Exchange exchange)

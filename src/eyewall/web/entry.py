@@ -1,0 +1,84 @@
+"""Where requests enter an application: match, then dispatch.
+
+`Entry` is the `App` that a server gets of an application. It is compiled and remembers what doesn't change from one
+request to the next; what a subclass of `Application` has changed is asked.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from eyewall.http.delegates import DelegateApp
+from eyewall.http.exchange import Exchange
+from eyewall.http.request import HTTPServerRequest
+from eyewall.http.requestcore import RequestCore
+from eyewall.web.dispatch import Dispatch
+from eyewall.web.routeindex import Match, RouteIndex
+
+if TYPE_CHECKING:
+    from eyewall.http.sink import Sink
+    from eyewall.web.routing import ApplicationRouter
+
+_new_request = HTTPServerRequest.__new__
+_time = time.time
+
+
+class Entry:
+    """Begins the requests of `application`.
+
+    `form_fields`: limit of the profile. `unmatched(request)` returns the dispatch for a request without a route;
+    `delegate(request, match)`, where the application makes its delegates itself, returns that for one with.
+    """
+
+    __slots__ = ("_application", "_default", "_delegate", "_form_fields", "_unmatched", "_wildcard")
+
+    def __init__(
+        self,
+        application: Any,
+        default_router: ApplicationRouter,
+        wildcard_router: ApplicationRouter,
+        form_fields: int,
+        unmatched: Callable[[HTTPServerRequest], Dispatch],
+        delegate: Callable[[HTTPServerRequest, Match], Any] | None,
+    ) -> None:
+        self._application = application
+        self._default = default_router
+        self._wildcard = wildcard_router
+        self._form_fields = form_fields
+        self._unmatched = unmatched
+        self._delegate = delegate
+
+    def begin(self, exchange: Exchange) -> Sink:
+        """The head of a request is complete."""
+        request = _new_request(HTTPServerRequest)
+        core: RequestCore = request
+        head = exchange.head
+        core.take(exchange, head, self._form_fields, _time())
+        # Only where hosts have routes of their own is there anything before the wildcard router.
+        router = self._wildcard if len(self._default.rules) == 1 else self._default
+        index: RouteIndex = router._routes()
+        match = index.find(head.path, request, router._resolve)
+        if match is None:
+            dispatch = self._unmatched(request)
+        else:
+            delegate = match.delegate
+            if delegate is None and self._delegate is not None:
+                delegate = self._delegate(request, match)
+            if delegate is None:
+                dispatch = Dispatch(
+                    self._application,
+                    request,
+                    match.target,
+                    match.target_kwargs,
+                    match.raw_args or None,
+                    match.raw_kwargs or None,
+                )
+            elif isinstance(delegate, Dispatch):
+                dispatch = delegate
+            else:
+                return DelegateApp.sink(delegate, exchange)
+        dispatch.exchange = exchange
+        dispatch.begin()
+        return dispatch

@@ -1,0 +1,43 @@
+import cython
+
+from eyewall.http.requestcore cimport RequestCore
+from eyewall.http.exchange cimport Exchange
+from eyewall.web.response cimport Encoded, encode_fields, encode_headers
+
+cdef object json_encode, utf8, normalized, done_future, matches_any, _sha1, _small_sha1, responses
+cdef object default_headers, HTTPHeaders, ResponseStartLine
+cdef Py_ssize_t _SMALL
+cdef dict _spellings
+cdef str _JSON
+cdef object _DEFAULT_NAMES
+cdef tuple _CONTENT_FIELDS
+
+cdef class Reply:
+    cdef object __weakref__
+    cdef public object application
+    cdef public object request
+    cdef public object path_args
+    cdef public object path_kwargs
+    cdef public dict _fields
+    cdef public object _header_object
+    cdef public list _write_buffer
+    cdef public dict _new_cookies
+    cdef public int _status_code
+    cdef public str _reason
+    cdef public bint _headers_written
+    cdef public bint _finished
+    cdef public bint _auto_finish
+    cdef public object _transforms
+
+    cdef bint _is_get(self) except -1
+    cdef Encoded _encode(self)
+    @cython.locals(exchange=Exchange, encoded=Encoded, code=int, length=Py_ssize_t, bodiless=bint)
+    cdef _send_whole(self, bytes body)
+    @cython.locals(exchange=Exchange, encoded=Encoded)
+    cdef _send_first(self, bytes chunk)
+    cdef _start_elsewhere(self, connection, bytes chunk)
+    @cython.locals(core=RequestCore)
+    cdef _find_request_header(self, bytes name)
+
+@cython.locals(char=cython.Py_UCS4)
+cdef bint _has_control(str text) except -1

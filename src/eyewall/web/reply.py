@@ -1,0 +1,388 @@
+"""The response half of a handler: status, fields, what was written, and how it is sent.
+
+Its attributes are a compiled class's, because every request reads and writes most of them; `RequestHandler` derives
+from it and is an ordinary class. Response fields are `None` while nothing was set, a dict of what was set over the
+defaults, or an `HTTPHeaders` once somebody needs one; see `web.response`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from eyewall.base.clock import format_timestamp
+from eyewall.base.escape import json_encode, utf8
+from eyewall.http.etags import matches_any
+from eyewall.http.exchange import Exchange
+from eyewall.http.headers import HTTPHeaders
+from eyewall.http.names import normalized, spellings
+from eyewall.http.requestcore import RequestCore
+from eyewall.http.startline import ResponseStartLine, responses
+from eyewall.loop.done import done_future
+from eyewall.web.response import Encoded, default_headers, encode_fields, encode_headers
+
+if TYPE_CHECKING:
+    from eyewall.http.request import HTTPServerRequest
+    from eyewall.web.transforms import OutputTransform
+
+try:
+    from _sha1 import sha1 as _small_sha1
+except ImportError:  # an interpreter built without it
+    _small_sha1 = hashlib.sha1
+_spellings = spellings
+
+HeaderValue = bytes | str | int | datetime.datetime
+
+_sha1 = hashlib.sha1
+_spellings = spellings
+#: Up to this size the plain implementation beats the set-up of OpenSSL's.
+_SMALL = 512
+_JSON = "application/json; charset=UTF-8"
+_DEFAULT_NAMES = frozenset(("Server", "Content-Type", "Date"))
+#: The fields that describe content, which a response without content must not have.
+_CONTENT_FIELDS = ("Content-Encoding", "Content-Language", "Content-Type")
+
+
+class Reply:
+    """What a handler answers. `application` and `request` are whose answer it is, and to what.
+
+    `path_args`, `path_kwargs`: what the route's groups matched, decoded.
+    """
+
+    application: Any
+    request: HTTPServerRequest
+    path_args: list[Any]
+    path_kwargs: dict[str, Any]
+
+    def __init__(self, application: Any, request: HTTPServerRequest, **kwargs: Any) -> None:
+        self.application = application
+        self.request = request
+        self.path_args = []
+        self.path_kwargs = {}
+        self._fields: dict[str, str] | None = None
+        self._header_object: HTTPHeaders | None = None
+        self._write_buffer: list[bytes] = []
+        self._new_cookies: dict[str, str] | None = None
+        self._status_code = 200
+        self._reason = "OK"
+        self._headers_written = False
+        self._finished = False
+        self._auto_finish = True
+        self._transforms: list[OutputTransform] | None = None
+        self.set_default_headers()
+        if kwargs:
+            self.initialize(**kwargs)
+        else:
+            self.initialize()
+
+    # -- what applications override ---------------------------------------------------------------------
+
+    def initialize(self) -> None:
+        """Called with the keyword arguments of the route, which an override names."""
+
+    def set_default_headers(self) -> None:
+        """Sets fields at the start of a response, and again when an error starts it anew."""
+
+    def on_finish(self) -> None:
+        """Called when the response is written. It can't send anything any more."""
+
+    # -- status and fields ------------------------------------------------------------------------------
+
+    def clear(self) -> None:
+        """Starts the response anew: status, fields and everything written."""
+        self._fields = None
+        self._header_object = None
+        self._write_buffer = []
+        self._status_code = 200
+        self._reason = "OK"
+        self.set_default_headers()
+
+    @property
+    def _headers(self) -> HTTPHeaders:
+        """The fields of the response, defaults included."""
+        headers = self._header_object
+        if headers is None:
+            headers = default_headers()
+            if self._fields is not None:
+                for name, value in self._fields.items():
+                    headers[name] = value
+                self._fields = None
+            self._header_object = headers
+        return headers
+
+    @_headers.setter
+    def _headers(self, value: HTTPHeaders) -> None:
+        self._header_object = value
+        self._fields = None
+
+    def set_status(self, status_code: int, reason: str | None = None) -> None:
+        """Sets the status; `reason` replaces the registered phrase. Raises ValueError for control characters."""
+        if reason is None:
+            reason = responses.get(status_code, "Unknown")
+        else:
+            reason = _reason_phrase(reason)
+        self._status_code = int(status_code)
+        self._reason = reason
+
+    def get_status(self) -> int:
+        """Returns the status of the response as it stands."""
+        return self._status_code
+
+    def set_header(self, name: str, value: HeaderValue) -> None:
+        """Sets a field, in place of what it had. Raises ValueError for what would end the field early.
+
+        A datetime is written as HTTP writes dates, an int in decimal; bytes are taken as they are.
+        """
+        text = self._convert_header_value(value)
+        headers = self._header_object
+        if headers is not None:
+            headers[name] = text
+            return
+        fields = self._fields
+        if fields is None:
+            fields = self._fields = {}
+        fields[_spellings.get(name) or normalized(name)] = text
+
+    def add_header(self, name: str, value: HeaderValue) -> None:
+        """Adds a field, besides those of the same name. Raises like `set_header`."""
+        self._headers.add(name, self._convert_header_value(value))
+
+    def clear_header(self, name: str) -> None:
+        """Removes a field, a default one included; one that is not there is no error."""
+        headers = self._header_object
+        name = normalized(name)
+        if headers is None:
+            if name not in _DEFAULT_NAMES:
+                if self._fields is not None:
+                    self._fields.pop(name, None)
+                return
+            headers = self._headers
+        if name in headers:
+            del headers[name]
+
+    def _convert_header_value(self, value: HeaderValue) -> str:
+        """Returns a header value as text. Raises ValueError for control characters, TypeError for other types."""
+        if isinstance(value, str):
+            text = value
+        elif isinstance(value, bytes):
+            text = value.decode("latin1")
+        elif isinstance(value, int):
+            return str(value)
+        elif isinstance(value, datetime.datetime):
+            return format_timestamp(value)
+        else:
+            raise TypeError(f"Unsupported header value {value!r}")
+        if _has_control(text):
+            raise ValueError(f"Unsafe header value {text!r}")
+        return text
+
+    def _header(self, name: str) -> str | None:
+        """Returns what the response's field `name` (in its usual spelling) is set to, None where it is not."""
+        headers = self._header_object
+        if headers is not None:
+            return headers.get(name)
+        fields = self._fields
+        found = fields.get(name) if fields is not None else None
+        if found is None and name in _DEFAULT_NAMES:
+            return self._headers.get(name)
+        return found
+
+    # -- writing ----------------------------------------------------------------------------------------
+
+    def write(self, chunk: str | bytes | dict[Any, Any]) -> None:
+        """Adds to the response. A dict is written as JSON and sets the Content-Type.
+
+        Nothing is sent before `flush` or `finish`. Raises TypeError for anything else (a list, too: as the whole
+        of a JSON document it was once readable across sites), RuntimeError after `finish`.
+        """
+        if self._finished:
+            raise RuntimeError("Cannot write() after finish()")
+        if type(chunk) is bytes:
+            self._write_buffer.append(chunk)
+            return
+        if isinstance(chunk, dict):
+            chunk = json_encode(chunk)
+            self.set_header("Content-Type", _JSON)
+        elif not isinstance(chunk, bytes | str):
+            message = "write() only accepts bytes, unicode, and dict objects"
+            if isinstance(chunk, list):
+                message += ". Lists not accepted for security reasons; wrap the list in a dict, or encode it yourself"
+            raise TypeError(message)
+        self._write_buffer.append(utf8(chunk))
+
+    def flush(self, include_footers: bool = False) -> asyncio.Future[None]:
+        """Sends what was written so far, after the head if that was not sent.
+
+        Await the result to let the client catch up: it is done when the buffer has room. It fails with
+        StreamClosedError where the client has left.
+        """
+        chunk = b"".join(self._write_buffer)
+        self._write_buffer = []
+        if not self._headers_written:
+            self._headers_written = True
+            if self._transforms:
+                for transform in self._transforms:
+                    self._status_code, self._headers, chunk = transform.transform_first_chunk(
+                        self._status_code, self._headers, chunk, include_footers
+                    )
+            return self._send_whole(chunk) if include_footers else self._send_first(chunk)
+        if self._transforms:
+            for transform in self._transforms:
+                chunk = transform.transform_chunk(chunk, include_footers)
+        if self.request.method == "HEAD" or not chunk:
+            return done_future()
+        written: asyncio.Future[None] = self.request.connection.write(chunk)
+        return written
+
+    def finish(self, chunk: str | bytes | dict[Any, Any] | None = None) -> asyncio.Future[None]:
+        """Ends the response, with a last `chunk` if there is one. Returns what `flush` does.
+
+        Raises RuntimeError when the response is finished already.
+        """
+        if self._finished:
+            raise RuntimeError("finish() called twice")
+        if chunk is not None:
+            self.write(chunk)
+        if self._headers_written:
+            future = self.flush(include_footers=True)
+            self.request.connection.finish()
+        else:
+            code = self._status_code
+            if code == 200 and self._is_get():
+                self.set_etag_header()
+                if self.check_etag_header():
+                    self._write_buffer = []
+                    self.set_status(304)
+                    code = 304
+            if code == 304 or code == 204 or 100 <= code < 200:
+                if self._write_buffer:
+                    raise RuntimeError(f"Cannot send body with {code}")
+                for name in _CONTENT_FIELDS:
+                    self.clear_header(name)
+            if self._transforms:
+                future = self.flush(include_footers=True)
+            else:
+                self._headers_written = True
+                buffer = self._write_buffer
+                body = buffer[0] if len(buffer) == 1 else b"".join(buffer)
+                self._write_buffer = []
+                future = self._send_whole(body)
+        self._finished = True
+        self._log()
+        self.on_finish()
+        return future
+
+    def _is_get(self) -> bool:
+        method = self.request.method
+        return method == "GET" or method == "HEAD"
+
+    def _log(self) -> None:
+        """Has the application log the request, once it is finished."""
+        self.application.log_request(self)
+
+    # -- sending ----------------------------------------------------------------------------------------
+
+    def _encode(self) -> Encoded:
+        headers = self._header_object
+        if headers is None:
+            return encode_fields(self._fields, self._new_cookies)
+        return encode_headers(headers, self._new_cookies)
+
+    def _send_whole(self, body: bytes) -> asyncio.Future[None]:
+        """Sends a response that is complete. Returns a future for its being taken."""
+        connection = self.request.connection
+        code = self._status_code
+        bodiless = code == 204 or code == 304 or code < 200
+        if type(connection) is not Exchange:
+            if not bodiless and "Content-Length" not in self._headers:
+                self._headers["Content-Length"] = str(len(body))
+            future = self._start_elsewhere(connection, b"" if self.request.method == "HEAD" else body)
+            connection.finish()
+            return future
+        exchange: Exchange = connection
+        encoded = self._encode()
+        if encoded.close:
+            exchange.close_after = True
+        length = encoded.length
+        if bodiless:
+            length = -1
+        elif length < 0:
+            length = len(body)
+        elif length != len(body) and self.request.method != "HEAD":
+            # Less or more than was announced: the exchange knows how to end that.
+            exchange.start(code, self._reason, encoded.block, length, body)
+            exchange.finish()
+            return done_future()
+        exchange.respond(code, self._reason, encoded.block, body, length)
+        return exchange.carrier.drained()
+
+    def _send_first(self, chunk: bytes) -> asyncio.Future[None]:
+        """Sends the head of a response whose body follows, and its first piece."""
+        connection = self.request.connection
+        if type(connection) is not Exchange:
+            return self._start_elsewhere(connection, chunk)
+        exchange: Exchange = connection
+        encoded = self._encode()
+        if encoded.close:
+            exchange.close_after = True
+        return exchange.start(self._status_code, self._reason, encoded.block, encoded.length, chunk)
+
+    def _start_elsewhere(self, connection: Any, chunk: bytes) -> Any:
+        """Sends the head over a connection that is not ours, through the public interface."""
+        headers = self._headers.copy()
+        if self._new_cookies is not None:
+            for cookie in self._new_cookies.values():
+                headers.add("Set-Cookie", cookie)
+        return connection.write_headers(ResponseStartLine("", self._status_code, self._reason), headers, chunk)
+
+    # -- entity tags ------------------------------------------------------------------------------------
+
+    def compute_etag(self) -> str | None:
+        """Returns the entity tag of what was written, None for none."""
+        buffer = self._write_buffer
+        body = buffer[0] if len(buffer) == 1 else b""
+        if len(body) <= _SMALL and len(buffer) <= 1:
+            return f'"{_small_sha1(body).hexdigest()}"'
+        digest = _sha1(usedforsecurity=False)
+        for part in buffer:
+            digest.update(part)
+        return f'"{digest.hexdigest()}"'
+
+    def set_etag_header(self) -> None:
+        """Sets the Etag field from `compute_etag`."""
+        etag = self.compute_etag()
+        if etag is not None:
+            self.set_header("Etag", etag)
+
+    def check_etag_header(self) -> bool:
+        """Tells whether the client has what would be sent (If-None-Match, RFC 9110 section 13.1.2)."""
+        stated = self._find_request_header(b"if-none-match")
+        if not stated:
+            return False
+        etag = self._header("Etag")
+        return etag is not None and matches_any(stated, etag)
+
+    def _find_request_header(self, name: bytes) -> str | None:
+        request = self.request
+        if isinstance(request, RequestCore):
+            core: RequestCore = request
+            return core.find_header(name)
+        found: str | None = request.headers.get(name.decode("ascii"))  # type: ignore[unreachable]
+        return found
+
+
+def _has_control(text: str) -> bool:
+    for char in text:
+        if (char < " " and char != "\t") or char == "\x7f":
+            return True
+    return False
+
+
+def _reason_phrase(reason: str | bytes) -> str:
+    """Returns a reason phrase that can be written. Raises ValueError for control characters."""
+    text = reason.decode("latin-1") if isinstance(reason, bytes) else reason
+    if _has_control(text):
+        raise ValueError(f"Unsafe reason phrase {text!r}")
+    return text

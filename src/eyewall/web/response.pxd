@@ -1,0 +1,21 @@
+import cython
+
+cdef object http_date_bytes, active, HTTPOutputError, HTTPHeaders
+cdef str _HTML_LINE
+cdef double _second
+cdef bytes _top
+cdef object _time
+
+@cython.locals(now=double)
+cdef bytes _default_top()
+cpdef forget_defaults()
+
+cdef class Encoded:
+    cdef readonly bytes block
+    cdef readonly Py_ssize_t length
+    cdef readonly bint close
+
+@cython.locals(length=Py_ssize_t, close=bint, text=str, block=bytes, name=str, value=str)
+cpdef Encoded encode_fields(dict fields, dict cookies)
+cpdef Encoded encode_headers(headers, cookies)
+cdef Py_ssize_t _stated_length(value) except -1

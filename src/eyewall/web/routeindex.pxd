@@ -1,0 +1,41 @@
+import cython
+
+cdef object bisect_right, unquoted, AnyMatches, PathMatches
+cdef int WHOLE, PATTERN, ALWAYS, ASK
+
+cdef class Match:
+    cdef readonly object target
+    cdef readonly object target_kwargs
+    cdef readonly object raw_args
+    cdef readonly object raw_kwargs
+    cdef readonly object delegate
+
+cdef class Route:
+    cdef readonly int order
+    cdef readonly object rule
+    cdef readonly object matcher
+    cdef readonly bint final
+    cdef readonly int kind
+    cdef readonly str text
+    cdef readonly object regex
+    cdef readonly bint named
+    cdef readonly int groups
+    cdef readonly Match ready
+
+cdef class RouteIndex:
+    cdef list _prefixes
+    cdef list _own
+    cdef list _parents
+    cdef list _merged
+    cdef dict _whole
+    cdef dict _found
+    cdef Py_ssize_t _room
+    cdef tuple _only
+
+    @cython.locals(route=Route, kind=int, candidates=tuple)
+    cpdef find(self, str path, request, resolve)
+    cpdef tuple candidates(self, str path)
+    @cython.locals(at=Py_ssize_t)
+    cdef Py_ssize_t _position(self, str path) except -1
+    cdef tuple _chain(self, Py_ssize_t at)
+    cdef bint _keep(self, Py_ssize_t size)
