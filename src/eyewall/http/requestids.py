@@ -1,11 +1,12 @@
 """Request ids: every request has one, the log lines on its behalf carry it, and its response names it.
 
-`IdentifyingApp` stands between a connection and any `App`. The id is the client's X-Request-ID, or its proxy's,
-where that is harmless; otherwise it is made here, from a random part that is the process's own and a counter that
-is scrambled, so that ids are unique and don't tell how many requests there were. They are no secrets.
+`IdentifyingApp` stands between a connection and any `App`. The id is the client's X-Request-ID, or its
+proxy's, where that is harmless; otherwise it is made here, from a random part that is the process's own and a
+counter that is scrambled, so that ids are unique and don't tell how many requests there were. They are no
+secrets.
 
-What an application does on behalf of a request begins in `begin`, `data`, `end` or `closed`; the context variable
-is set around those, and tasks that start there take it along.
+What an application does on behalf of a request begins in `begin`, `data`, `end` or `closed`; the context
+variable is set around those, and tasks that start there take it along.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def new_request_id() -> str:
 
 
 class IdentifyingApp:
-    """Serves with `app`, and gives every request an id. `longest`: of an id that is taken over, in characters."""
+    """Serves with `app`, and gives every request an id. `longest`: of one that is taken over, in characters."""
 
     __slots__ = ("_app", "_longest", "on_close")
 

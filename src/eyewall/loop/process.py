@@ -38,6 +38,12 @@ def task_id() -> int | None:
     return _task_id
 
 
+def set_task_id(number: int) -> None:
+    """Says which one of several processes this is, where something else than `fork_processes` has made them."""
+    global _task_id
+    _task_id = number
+
+
 def fork_processes(num_processes: int | None, max_restarts: int | None = None) -> int:
     """Makes child processes, and returns in each of them with its number, from 0.
 

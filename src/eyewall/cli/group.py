@@ -1,0 +1,59 @@
+"""The command `eyewall`, and its commands, each loaded when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import platform
+
+import click
+
+from eyewall._version import TORNADO_API_VERSION, VERSION
+
+#: Name, module, and the first line of the help, which a listing needs without loading the module.
+_COMMANDS = {
+    "run": ("eyewall.cli.run", "Serve an application."),
+    "version": ("eyewall.cli.group", "Show versions."),
+}
+
+
+class _Commands(click.Group):
+    """A group that imports the module of a command when that is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        found = _COMMANDS.get(cmd_name)
+        if found is None:
+            return None
+        command: click.Command = getattr(importlib.import_module(found[0]), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in _COMMANDS.items()])
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="eyewall")
+def main() -> None:
+    """Tornado's programming model, ten times faster, with an eye inside."""
+
+
+@click.command()
+def version() -> None:
+    """Show versions: of Eyewall, of the API it offers, and of what it runs on."""
+    # What decides it is also what imports uvloop.
+    from eyewall.loop.policy import loop_kind
+
+    click.echo(f"eyewall {VERSION} (API of Tornado {TORNADO_API_VERSION})")
+    click.echo(f"{platform.python_implementation()} {platform.python_version()}, {platform.platform()}")
+    click.echo(f"loop: {loop_kind()}, build: {_build()}")
+
+
+def _build() -> str:
+    """Whether the hot modules are compiled in this installation."""
+    spec = importlib.util.find_spec("eyewall.http.exchange")
+    origin = (spec.origin if spec is not None else None) or ""
+    return "pure" if origin.endswith(".py") else "compiled"

@@ -1,0 +1,221 @@
+"""`eyewall run`: serves an application."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from eyewall.base.loggers import gen_log
+from eyewall.cli.addresses import Addresses
+from eyewall.cli.exits import StartError
+from eyewall.cli.settings import (
+    INTERFACES,
+    LOG_FORMATS,
+    LOG_LEVELS,
+    PROFILES,
+    SettingError,
+    Settings,
+    parse_limits,
+)
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_DRAIN = 30.0
+#: In development nobody wants to wait for the old process.
+_DRAIN_RELOADING = 1.0
+
+_EPILOG = """
+\b
+Options may be set in the environment as well: --log-format is EYEWALL_LOG_FORMAT,
+and so on; several values are separated by spaces (by colons for paths). The
+command line comes first, then the environment, then the defaults.
+
+\b
+Signals:
+  SIGTERM, SIGINT  drain: stop accepting, finish requests, close WebSockets with
+                   1001, exit. A second one ends everything at once.
+  SIGHUP           with --processes: restart workers one by one, with the code
+                   and certificates of now. Without: drain.
+
+\b
+Exit codes:
+  0  everything that was begun was finished
+  1  an unforeseen error
+  2  a wrong option
+  3  the application can't be loaded
+  4  an address can't be listened on
+  5  TLS certificate or key can't be used
+  6  work was cut off at --drain-timeout
+  7  workers kept ending just after their start
+  128+N  ended at once by signal N
+"""
+
+
+def _option(*names: str, **kwargs: Any) -> Callable[[Command], Command]:
+    """`click.option`, which the environment can set, too."""
+    longest = next(name for name in names if name.startswith("--")).split("/")[0]
+    envvar = "EYEWALL_" + longest.strip("-").upper().replace("-", "_")
+    return click.option(*names, envvar=envvar, show_envvar=False, **kwargs)
+
+
+class _Octal(click.ParamType[int]):
+    name = "octal"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            mode = int(value, 8)
+        except ValueError:
+            mode = -1
+        if not 0 <= mode <= 0o777:
+            self.fail(f"{value!r} is not a file mode like 660", param, ctx)
+        return mode
+
+
+_PATH = click.Path()
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("target")
+@_option("--app-dir", default=".", type=_PATH, help="Where modules are looked for first.", show_default=True)
+@_option(
+    "--factory/--no-factory", default=None, help="TARGET makes the application, or it is it. [default: seen]"
+)
+@_option(
+    "--interface",
+    type=click.Choice(INTERFACES),
+    default="auto",
+    show_default=True,
+    help="Kind of application.",
+)
+@_option(
+    "--host", "hosts", multiple=True, help="Name or address, * for all; several times. [default: 127.0.0.1]"
+)
+@_option(
+    "--port", "-p", type=click.IntRange(0, 65535), default=None, help="0: any that is free. [default: 8000]"
+)
+@_option("--unix", multiple=True, type=_PATH, help="Path of a Unix socket; @NAME is an abstract one.")
+@_option("--unix-mode", type=_Octal(), default="600", show_default=True, help="Permissions of Unix sockets.")
+@_option("--fd", "fds", multiple=True, type=click.IntRange(0), help="Number of an open listening socket.")
+@_option("--tls-cert", type=_PATH, default=None, help="Certificate chain, PEM; turns TLS on.")
+@_option("--tls-key", type=_PATH, default=None, help="Its key, where that is in a file of its own.")
+@_option("--tls-key-password", default=None, help="Of an encrypted key. Better set in the environment.")
+@_option("--tls-ca", type=_PATH, default=None, help="Authorities; clients must have a certificate of theirs.")
+@_option(
+    "--processes",
+    type=click.IntRange(0, 1024),
+    default=None,
+    help="Workers that share the addresses and are restarted when they crash; 0: one for each core. "
+    "[default: serve in this process]",
+)
+@_option(
+    "--drain-timeout",
+    type=click.FloatRange(0),
+    default=None,
+    help="Seconds for requests to finish. [default: 30]",
+)
+@_option("--reload/--no-reload", default=False, help="Restart when files change; for development.")
+@_option(
+    "--reload-dir", "reload_dirs", multiple=True, type=_PATH, help="Folders to watch. [default: --app-dir]"
+)
+@_option("--reload-suffix", "reload_suffixes", multiple=True, help="Files to watch. [default: .py .html]")
+@_option("--log-format", type=click.Choice(LOG_FORMATS), default="text", show_default=True)
+@_option("--log-level", type=click.Choice(LOG_LEVELS), default="info", show_default=True)
+@_option("--access-log/--no-access-log", default=True, show_default=True, help="A log line for each request.")
+@_option(
+    "--request-ids/--no-request-ids",
+    default=True,
+    show_default=True,
+    help="Take X-Request-ID over, or make one; log and return it.",
+)
+@_option(
+    "--xheaders/--no-xheaders", default=False, help="Believe X-Real-Ip, X-Forwarded-For, X-Scheme of a proxy."
+)
+@_option("--forwarded/--no-forwarded", default=False, help="Believe Forwarded (RFC 7239) of a proxy.")
+@_option(
+    "--trusted-proxy", "trusted_proxies", multiple=True, help="Address of a proxy beyond the nearest one."
+)
+@_option(
+    "--protocol", type=click.Choice(["http", "https"]), default=None, help="What clients use, behind a proxy."
+)
+@_option(
+    "--profile",
+    type=click.Choice(list(PROFILES)),
+    default=None,
+    help="Limits. [default: the application's, or native]",
+)
+@_option(
+    "--limit", "limits", multiple=True, metavar="NAME=VALUE", help="One limit of the profile; several times."
+)
+@_option(
+    "--keep-alive/--no-keep-alive",
+    default=True,
+    show_default=True,
+    help="More than one request a connection.",
+)
+@_option("--decompress-request/--no-decompress-request", default=False, help="Undo the gzip of requests.")
+@_option(
+    "--loop", type=click.Choice(["uvloop", "asyncio"]), default=None, help="[default: uvloop where installed]"
+)
+def run(
+    loop: str | None,
+    limits: tuple[str, ...],
+    drain_timeout: float | None,
+    reload_suffixes: tuple[str, ...],
+    **options: Any,
+) -> None:
+    """Serve the application TARGET.
+
+    TARGET is package.module:NAME or path/file.py:NAME, of an application or of a function that makes one.
+    Without :NAME, it is `app`, `application`, `make_app` or `create_app`.
+    """
+    if drain_timeout is None:
+        drain_timeout = _DRAIN_RELOADING if options["reload"] else _DRAIN
+    if reload_suffixes:
+        options["reload_suffixes"] = reload_suffixes
+    try:
+        settings = Settings(drain_timeout=drain_timeout, limits=parse_limits(limits), **options)
+    except SettingError as error:
+        raise click.BadParameter(str(error), param_hint=error.option) from None
+    if loop is not None:
+        # Programs that the application starts inherit it.
+        os.environ["EYEWALL_LOOP"] = loop
+    sys.exit(serve(settings))
+
+
+def serve(settings: Settings) -> int:
+    """Serves as `settings` say, and returns the exit code."""
+    # Loaded here, so that help and mistakes on the command line do not wait for the whole server.
+    from eyewall.cli.logs import set_up_logging
+    from eyewall.cli.supervisor import Supervisor
+    from eyewall.cli.worker import Worker
+
+    set_up_logging(settings)
+    try:
+        addresses = Addresses.open(settings, settings.profile_for(None).listen_backlog)
+    except StartError as error:
+        gen_log.error("%s", error)
+        return error.code
+    try:
+        urls = addresses.urls("https" if settings.tls_cert is not None else "http")
+        if settings.supervised:
+            processes = _cores() if settings.processes == 0 else settings.processes or 1
+            return Supervisor(settings, addresses, urls, processes).run()
+        return Worker(settings, addresses.sockets, urls).run()
+    finally:
+        addresses.close()
+        addresses.remove_files()
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        # Where processes can't be bound to cores.
+        return os.cpu_count() or 1

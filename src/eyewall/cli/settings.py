@@ -1,0 +1,176 @@
+"""What `eyewall run` was told, checked, in one immutable object.
+
+Where it comes from has one precedence: the command line, then the environment (`EYEWALL_` and the name of the
+option), then the defaults here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from eyewall.guard.profile import NATIVE, TORNADO, Profile
+
+PROFILES = {NATIVE.name: NATIVE, TORNADO.name: TORNADO}
+INTERFACES = ("auto", "eyewall", "asgi", "wsgi")
+LOG_FORMATS = ("text", "json")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8000
+
+_SIZE = re.compile(r"([0-9]{1,15})(?:([KMG])(?:iB)?)?", re.ASCII)
+_SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?", re.ASCII)
+_FACTORS = {None: 1, "K": 1024, "M": 1024**2, "G": 1024**3}
+_SWITCHES = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
+
+Limit = int | float | bool | str
+
+
+class SettingError(ValueError):
+    """An option says something that can't be meant; `option` is its name on the command line."""
+
+    def __init__(self, option: str, message: str) -> None:
+        self.option = option
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How to serve. Raises SettingError for combinations that make no sense."""
+
+    target: str
+    app_dir: str = "."
+    factory: bool | None = None
+    interface: str = "auto"
+    #: For a WSGI application.
+    wsgi_threads: int = 8
+
+    hosts: tuple[str, ...] = ()
+    port: int | None = None
+    unix: tuple[str, ...] = ()
+    unix_mode: int = 0o600
+    fds: tuple[int, ...] = ()
+
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    tls_key_password: str | None = None
+    tls_ca: str | None = None
+
+    #: None: in this process, without one that watches over it. 0: one for each core.
+    processes: int | None = None
+    #: Seconds.
+    drain_timeout: float = 30.0
+
+    reload: bool = False
+    reload_dirs: tuple[str, ...] = ()
+    reload_suffixes: tuple[str, ...] = (".py", ".html")
+
+    log_format: str = "text"
+    log_level: str = "info"
+    access_log: bool = True
+    request_ids: bool = True
+
+    xheaders: bool = False
+    forwarded: bool = False
+    trusted_proxies: tuple[str, ...] = ()
+    protocol: str | None = None
+
+    #: None: what the application says, or else the native one.
+    profile: str | None = None
+    limits: dict[str, Limit] = dataclasses.field(default_factory=dict)
+    keep_alive: bool = True
+    decompress_request: bool = False
+
+    def __post_init__(self) -> None:
+        if self.tls_cert is None:
+            for option, value in (
+                ("--tls-key", self.tls_key),
+                ("--tls-ca", self.tls_ca),
+                ("--tls-key-password", self.tls_key_password),
+            ):
+                if value is not None:
+                    raise SettingError(option, "needs --tls-cert as well")
+        if self.reload and self.processes is not None and self.processes != 1:
+            raise SettingError("--reload", "is for development with one process; leave --processes away")
+        if self.trusted_proxies and not (self.xheaders or self.forwarded):
+            raise SettingError("--trusted-proxy", "needs --xheaders or --forwarded as well")
+        if self.xheaders and self.forwarded:
+            raise SettingError(
+                "--forwarded",
+                "can't be combined with --xheaders: a proxy that writes one kind of header lets a client's "
+                "own of the other kind through",
+            )
+        for address in self.trusted_proxies:
+            try:
+                ipaddress.ip_address(address)
+            except ValueError:
+                raise SettingError("--trusted-proxy", f"{address!r} is not an IP address") from None
+        if self.drain_timeout < 0:
+            raise SettingError("--drain-timeout", "can't be negative")
+
+    @property
+    def supervised(self) -> bool:
+        """Whether workers serve, and this process watches over them."""
+        return self.processes is not None or self.reload
+
+    def profile_for(self, own: Profile | None) -> Profile:
+        """Returns the limits to serve with: the profile asked for, else an application's `own`, else the
+        native one, with the single limits that were asked for.
+        """
+        base = PROFILES[self.profile] if self.profile is not None else own or NATIVE
+        return base.replace(**self.limits) if self.limits else base
+
+
+def parse_limits(texts: Iterable[str]) -> dict[str, Limit]:
+    """Returns the limits that `NAME=VALUE` texts set.
+
+    Sizes and counts may have K, M or G behind them (KiB, MiB, GiB mean the same). Raises SettingError for a
+    name that is no limit, with those that resemble it, and for a value that does not fit.
+    """
+    kinds = {field.name: str(field.type) for field in dataclasses.fields(Profile) if field.name != "name"}
+    limits: dict[str, Limit] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals:
+            raise SettingError("--limit", f"{text!r} is not of the form NAME=VALUE")
+        if name not in kinds:
+            # Only for the message.
+            import difflib
+
+            near = difflib.get_close_matches(name, kinds, 3) or sorted(kinds)
+            raise SettingError("--limit", f"{name!r} is not a limit; there is {', '.join(near)}")
+        limits[name] = _parse_limit(name, kinds[name], value.strip())
+    return limits
+
+
+def _parse_limit(name: str, kind: str, text: str) -> Limit:
+    if kind == "int":
+        match = _SIZE.fullmatch(text)
+        if match is None:
+            raise SettingError("--limit", f"{name} is a number like 1000, 64K or 10M, not {text!r}")
+        return int(match[1]) * _FACTORS[match[2]]
+    if kind == "float":
+        if _SECONDS.fullmatch(text) is None:
+            raise SettingError("--limit", f"{name} is a number like 30 or 0.5, not {text!r}")
+        return float(text)
+    if kind == "bool":
+        if text.lower() not in _SWITCHES:
+            raise SettingError("--limit", f"{name} is on or off, not {text!r}")
+        return _SWITCHES[text.lower()]
+    if not (text.isascii() and (text == "" or text.isprintable())):
+        raise SettingError("--limit", f"{name} is printable ASCII, not {text!r}")
+    return text

@@ -1,0 +1,240 @@
+"""One process that serves: how it starts, what its signals mean, how it ends.
+
+    load the application → make the server → accept → ... signal ... → drain → end
+
+A worker that is watched over tells its supervisor when it accepts (`ready`), and drains when the supervisor
+is gone. SIGTERM drains; a second signal ends the process at once. SIGINT and SIGHUP do the same where nobody
+watches over it. Under a supervisor they are its business: a terminal sends them to the whole group of
+processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import os
+import signal
+import socket
+import ssl
+import threading
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any
+
+from eyewall.base.loggers import gen_log
+from eyewall.cli.exits import ExitCode, StartError
+from eyewall.cli.interface import adapted, factory_of, is_factory
+from eyewall.cli.settings import Settings
+from eyewall.cli.target import TargetError, load
+from eyewall.guard.profile import Profile, activate
+from eyewall.http.asgi import ASGIContainer, LifespanError
+from eyewall.http.proxy import Trust
+from eyewall.http.requestids import IdentifyingApp
+from eyewall.http.server import HTTPServer
+from eyewall.loop.policy import new_event_loop, set_current_loop
+from eyewall.net.tls import TLSConfigError, server_context
+
+#: What a worker says to its supervisor when it accepts connections.
+READY = b"ready\n"
+#: Seconds that threads and tasks have to end when everything is drained.
+_EXIT_GRACE = 5.0
+
+
+class Worker:
+    """Serves `sockets`, which are its own from now on, as `settings` say.
+
+    `urls` are logged when it serves. `supervisor`: the line to the process that watches over it.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        sockets: Sequence[socket.socket],
+        urls: Sequence[str] = (),
+        supervisor: socket.socket | None = None,
+    ) -> None:
+        self._settings = settings
+        self._sockets = sockets
+        self._urls = urls
+        self._supervisor = supervisor
+        self._signals = 0
+        self._container: Any = None
+        self._loop: asyncio.AbstractEventLoop
+        self._stop: asyncio.Future[str]
+
+    def run(self) -> int:
+        """Serves until a signal comes. Returns the exit code; what could not start is logged."""
+        try:
+            # What the application makes while it is imported takes these limits by default.
+            activate(self._settings.profile_for(None))
+            with asyncio.Runner(loop_factory=new_event_loop) as runner:
+                self._loop = runner.get_loop()
+                # An application that asks for the loop while it is imported gets the one it will run on.
+                set_current_loop(self._loop)
+                found = load(self._settings.target, self._settings.app_dir)
+                set_current_loop(self._loop)
+                code = runner.run(self._serve(found))
+                self._leave_within(_EXIT_GRACE)
+        except StartError as error:
+            gen_log.error("%s", error, exc_info=error.__cause__)
+            return error.code
+        return code
+
+    # -- serving ----------------------------------------------------------------------------------------
+
+    async def _serve(self, found: Any) -> ExitCode:
+        self._stop = self._loop.create_future()
+        self._take_signals()
+        starting = self._loop.create_task(self._start(found))
+        await asyncio.wait((starting, self._stop), return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            await asyncio.wait((starting,))
+            return ExitCode.DONE
+        server = starting.result()
+        reason = await self._stop
+        return await self._end(server, reason)
+
+    async def _start(self, found: Any) -> HTTPServer:
+        settings = self._settings
+        served = await self._application(found)
+        own = getattr(served, "profile", None)
+        profile = settings.profile_for(own if isinstance(own, Profile) else None)
+        activate(profile)
+        if isinstance(own, Profile):
+            served.profile = profile
+        tls = self._tls()
+        self._container = adapted(served, settings.interface, settings.target, settings.wsgi_threads)
+        if isinstance(self._container, ASGIContainer):
+            try:
+                await self._container.startup()
+            except LifespanError as error:
+                raise TargetError(str(error)) from None
+        server = HTTPServer(
+            self._container,
+            profile=profile,
+            no_keep_alive=not settings.keep_alive,
+            ssl_options=tls,
+            protocol=settings.protocol,
+            decompress_request=settings.decompress_request,
+        )
+        if settings.xheaders or settings.forwarded:
+            server.xheaders = True
+            server.trust = Trust(downstream=settings.trusted_proxies, standard=settings.forwarded)
+        if settings.request_ids and getattr(served, "settings", {}).get("request_ids", True):
+            server.app = IdentifyingApp(server.app, profile.request_id_bytes)
+        server.add_sockets(self._sockets)
+        for url in self._urls:
+            gen_log.info("Listening on %s", url)
+        if self._supervisor is not None:
+            self._supervisor.send(READY)
+        return server
+
+    async def _application(self, found: Any) -> Any:
+        """Returns the application: `found`, or what it makes."""
+        settings = self._settings
+        if settings.factory or (settings.factory is None and is_factory(found)):
+            factory = factory_of(found, settings.target)
+            try:
+                found = factory()
+                if inspect.isawaitable(found):
+                    found = await found
+            except Exception as error:
+                raise TargetError(
+                    f"the factory {settings.target!r} raised {type(error).__name__}: {error}"
+                ) from error
+        return found
+
+    def _tls(self) -> ssl.SSLContext | None:
+        settings = self._settings
+        if settings.tls_cert is None:
+            return None
+        try:
+            return server_context(
+                settings.tls_cert,
+                settings.tls_key,
+                ca_certs=settings.tls_ca,
+                password=settings.tls_key_password,
+            )
+        except TLSConfigError as error:
+            raise StartError(ExitCode.TLS, str(error)) from None
+
+    # -- signals ----------------------------------------------------------------------------------------
+
+    def _take_signals(self) -> None:
+        # Not the loop's own handlers: these run while a handler blocks the loop, too.
+        signal.signal(signal.SIGTERM, self._signalled)
+        for number in (signal.SIGINT, signal.SIGHUP):
+            if self._supervisor is not None:
+                # Not SIG_IGN, which programs that are started from here would inherit.
+                signal.signal(number, _do_nothing)
+            elif number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._signalled)
+        if self._supervisor is not None:
+            self._supervisor.setblocking(False)
+            self._loop.add_reader(self._supervisor.fileno(), self._hear)
+
+    def _signalled(self, number: int, frame: FrameType | None) -> None:
+        self._signals += 1
+        if self._signals > 1:
+            os._exit(128 + number)
+        self._loop.call_soon_threadsafe(self._request_stop, signal.Signals(number).name)
+
+    def _hear(self) -> None:
+        """The supervisor says nothing; the line tells when it is gone."""
+        assert self._supervisor is not None
+        try:
+            if self._supervisor.recv(1024):
+                return
+        except BlockingIOError:
+            return
+        except OSError:
+            # Its end was reset, which says the same.
+            pass
+        self._loop.remove_reader(self._supervisor.fileno())
+        self._request_stop("the supervisor is gone")
+
+    def _request_stop(self, reason: str) -> None:
+        if not self._stop.done():
+            self._stop.set_result(reason)
+
+    # -- the end ----------------------------------------------------------------------------------------
+
+    async def _end(self, server: HTTPServer, reason: str) -> ExitCode:
+        timeout = self._settings.drain_timeout
+        gen_log.info("Draining (%s): requests have %g s to finish", reason, timeout)
+        cut = await server.drain(timeout)
+        if isinstance(self._container, ASGIContainer):
+            try:
+                await asyncio.wait_for(self._container.shutdown(), _EXIT_GRACE)
+            except (LifespanError, TimeoutError) as error:
+                gen_log.error("The application did not shut down well: %s", error or "no answer in time")
+                cut = cut or 1
+        if cut:
+            gen_log.error("Stopped; not everything was finished")
+            return ExitCode.CUT
+        gen_log.info("Stopped; everything was finished")
+        return ExitCode.DONE
+
+    def _leave_within(self, seconds: float) -> None:
+        """Ends the process even where tasks swallow their cancellation or threads do not end."""
+        timer = threading.Timer(seconds, _leave)
+        timer.daemon = True
+        timer.start()
+
+
+def _leave() -> None:
+    names = [
+        thread.name
+        for thread in threading.enumerate()
+        if thread is not threading.current_thread() and thread is not threading.main_thread()
+    ]
+    what = f"threads {', '.join(names)}" if names else "tasks"
+    gen_log.error("Not ended within %g s, and cut off: %s", _EXIT_GRACE, what)
+    logging.shutdown()
+    os._exit(ExitCode.CUT)
+
+
+def _do_nothing(number: int, frame: FrameType | None) -> None:
+    """Takes a signal that is for somebody else."""
