@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import time
+from functools import cache
 
 from eyewall.base.clock import format_timestamp
 
@@ -21,13 +22,18 @@ _LONG_DAY = "(?:Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
 _TIME = "(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
-_FORMS = (
-    re.compile(f"{_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT"),
-    re.compile(f"{_LONG_DAY}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT"),
-    re.compile(f"{_DAY} {_MONTH} (?P<day>[0-9 ][0-9]) {_TIME} (?P<year>[0-9]{{4}})"),
-)
 _DAYS_IN_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _DAYS_TO_EPOCH = 719_162
+
+
+@cache
+def _forms() -> tuple[re.Pattern[str], ...]:
+    # Compiled when the first date is read: that costs a millisecond.
+    return (
+        re.compile(f"{_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT"),
+        re.compile(f"{_LONG_DAY}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT"),
+        re.compile(f"{_DAY} {_MONTH} (?P<day>[0-9 ][0-9]) {_TIME} (?P<year>[0-9]{{4}})"),
+    )
 
 
 def _days(year: int, month: int, day: int) -> int:
@@ -50,7 +56,7 @@ def parse_http_date(text: str, now: float | None = None) -> int | None:
     the week is not compared with the date. A year of two digits is the one that is at most 50 years after
     `now` (seconds since the epoch; the current time where it is not given).
     """
-    for form in _FORMS:
+    for form in _forms():
         match = form.fullmatch(text)
         if match is not None:
             break

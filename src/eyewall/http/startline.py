@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import NamedTuple
 
 from eyewall.http.errors import HTTPInputError, quoted
@@ -92,8 +93,17 @@ responses: dict[int, str] = {
 }
 
 _VERSION = "HTTP/[0-9]\\.[0-9]"
-_REQUEST_LINE = re.compile(f"({TOKEN.pattern}) ({REQUEST_TARGET.pattern}) ({_VERSION})")
-_STATUS_LINE = re.compile(f"({_VERSION}) ([0-9]{{3}}) ((?:{REASON_PHRASE.pattern})?)")
+
+
+# Compiled when first needed: the server's engine reads start lines without them.
+@cache
+def _request_line() -> re.Pattern[str]:
+    return re.compile(f"({TOKEN.pattern}) ({REQUEST_TARGET.pattern}) ({_VERSION})")
+
+
+@cache
+def _status_line() -> re.Pattern[str]:
+    return re.compile(f"({_VERSION}) ([0-9]{{3}}) ((?:{REASON_PHRASE.pattern})?)")
 
 
 def _check_version(version: str) -> None:
@@ -110,7 +120,7 @@ def parse_request_start_line(line: str) -> RequestStartLine:
     >>> parse_request_start_line("GET /foo HTTP/1.1")
     RequestStartLine(method='GET', path='/foo', version='HTTP/1.1')
     """
-    match = _REQUEST_LINE.fullmatch(line)
+    match = _request_line().fullmatch(line)
     if match is None:
         raise HTTPInputError("Malformed HTTP request line")
     method, target, version = match.groups()
@@ -126,7 +136,7 @@ def parse_response_start_line(line: str) -> ResponseStartLine:
     >>> parse_response_start_line("HTTP/1.1 200 OK")
     ResponseStartLine(version='HTTP/1.1', code=200, reason='OK')
     """
-    match = _STATUS_LINE.fullmatch(line)
+    match = _status_line().fullmatch(line)
     if match is None:
         raise HTTPInputError("Error parsing response start line")
     version, code, reason = match.groups()
