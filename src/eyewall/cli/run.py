@@ -94,6 +94,13 @@ _PATH = click.Path()
     help="Kind of application.",
 )
 @_option(
+    "--wsgi-threads",
+    type=click.IntRange(1, 1024),
+    default=8,
+    show_default=True,
+    help="Requests that a WSGI application serves at once.",
+)
+@_option(
     "--host", "hosts", multiple=True, help="Name or address, * for all; several times. [default: 127.0.0.1]"
 )
 @_option(

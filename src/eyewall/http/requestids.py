@@ -57,7 +57,10 @@ def new_request_id() -> str:
 
 
 class IdentifyingApp:
-    """Serves with `app`, and gives every request an id. `longest`: of one that is taken over, in characters."""
+    """Serves with `app`, and gives every request an id.
+
+    `longest`: how long one that is taken over may be, in characters.
+    """
 
     __slots__ = ("_app", "_longest", "on_close")
 
