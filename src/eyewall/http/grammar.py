@@ -21,9 +21,6 @@ FIELD_NAME = TOKEN
 FIELD_VALUE = re.compile(f"(?:[{_FIELD_VCHAR}](?:[\t \x21-\x7e\x80-\xff]*[{_FIELD_VCHAR}])?)?")
 REQUEST_TARGET = re.compile(f"[{_FIELD_VCHAR}]+")
 REASON_PHRASE = re.compile("[\t \x21-\x7e\x80-\xff]+")
-#: Only HTTP/1.x: what it says of itself decides how it is parsed.
-HTTP1_VERSION = re.compile("HTTP/1\\.[0-9]")
-STATUS_CODE = re.compile("[0-9]{3}")
 
 #: What no field value may contain: it would end the field, or be read differently by the next server.
 CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
