@@ -501,17 +501,6 @@ class ServerConnection(Carrier):
         """The wheel says that a deadline is due."""
         if self._phase == _OVER:
             return
-        if self.write_paused and self.stalled(now):
-            app_log.debug("%s took nothing for %s s", self.remote_ip, self.profile.write_timeout)
-            self.abort()
-            return
-        phase_deadline = self._phase_deadline
-        if phase_deadline > 0 and now >= phase_deadline - 1e-6:
-            self._expire(now)
-        else:
-            self.deadline = phase_deadline
-
-    def _expire(self, now: float) -> None:
         phase = self._phase
         if phase == _IDLE:
             self._close()

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from eyewall.http.errors import HTTPOutputError
 from eyewall.http.h1.head import Head
-from eyewall.http.h1.writer import LAST_CHUNK, chunk_head, length_line, status_line
-from eyewall.net.errors import StreamClosedError
+from eyewall.http.h1.writer import LAST_CHUNK, chunk_head, status_line
 from eyewall.net import sendfile
+from eyewall.net.errors import StreamClosedError
 from eyewall.net.transport import FlowControl
 
 if TYPE_CHECKING:
@@ -305,7 +305,7 @@ class Exchange:
                 if "close" in connection.lower():
                     self.close_after = True
                 del fields["Connection"]
-        return self.start(start_line.code, start_line.reason, fields.encode(), length, chunk or b"")
+        return self.start(start_line.code, start_line.reason or "", fields.encode(), length, chunk or b"")
 
     def set_close_callback(self, callback: Callable[[], object] | None) -> None:
         """Has `callback` called when the connection is lost before the response is finished; None clears it."""

@@ -122,7 +122,7 @@ class HTTPServerRequest(RequestCore):
 
     @lazy_attribute
     def version(self) -> str:
-        """"HTTP/1.0" or "HTTP/1.1"."""
+        """ "HTTP/1.0" or "HTTP/1.1"."""
         return _VERSIONS[1 if self._of_head().minor else 0]
 
     @lazy_attribute
@@ -158,7 +158,7 @@ class HTTPServerRequest(RequestCore):
 
     @lazy_attribute
     def protocol(self) -> str:
-        """"http" or "https"; behind a trusted proxy, what it says the client used."""
+        """ "http" or "https"; behind a trusted proxy, what it says the client used."""
         return self._origin[1]
 
     def _stated_host(self) -> str:
@@ -184,7 +184,7 @@ class HTTPServerRequest(RequestCore):
         finished: float | None = self.__dict__.get("_finish_time")
         return (time.time() if finished is None else finished) - self._start_time
 
-    def get_ssl_certificate(self, binary_form: bool = False) -> None | dict[str, Any] | bytes:
+    def get_ssl_certificate(self, binary_form: bool = False) -> dict[str, Any] | bytes | None:
         """Returns the client's certificate, None without TLS or without one.
 
         The server must have been told to ask for it (`verify_mode` of its SSLContext). `binary_form`: in DER.
@@ -237,6 +237,7 @@ class HTTPServerRequest(RequestCore):
 
     def __repr__(self) -> str:
         shown = ", ".join(
-            f"{name}={getattr(self, name)!r}" for name in ("protocol", "host", "method", "uri", "version", "remote_ip")
+            f"{name}={getattr(self, name)!r}"
+            for name in ("protocol", "host", "method", "uri", "version", "remote_ip")
         )
         return f"{type(self).__name__}({shown})"

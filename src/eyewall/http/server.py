@@ -106,8 +106,9 @@ class HTTPServer:
         self._listeners: list[Listener] = []
         self._bound: list[socket.socket] = []
         self._throttle = LogThrottle(gen_log)
-        self.loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment]
-        self.wheel: DeadlineWheel = None  # type: ignore[assignment]
+        #: Set when listening begins.
+        self.loop: asyncio.AbstractEventLoop
+        self.wheel: DeadlineWheel
 
     # -- listening --------------------------------------------------------------------------------------
 
@@ -115,21 +116,23 @@ class HTTPServer:
         self,
         port: int,
         address: str | None = None,
-        family: int = socket.AF_UNSPEC,
+        family: socket.AddressFamily = socket.AF_UNSPEC,
         backlog: int = 128,
         flags: int | None = None,
         reuse_port: bool = False,
     ) -> None:
         """Binds `port` and starts accepting. Raises OSError where the address can't be had."""
         self.add_sockets(
-            bind_sockets(port, address=address, family=family, backlog=backlog, flags=flags, reuse_port=reuse_port)
+            bind_sockets(
+                port, address=address, family=family, backlog=backlog, flags=flags, reuse_port=reuse_port
+            )
         )
 
     def bind(
         self,
         port: int,
         address: str | None = None,
-        family: int = socket.AF_UNSPEC,
+        family: socket.AddressFamily = socket.AF_UNSPEC,
         backlog: int = 128,
         flags: int | None = None,
         reuse_port: bool = False,
@@ -145,7 +148,7 @@ class HTTPServer:
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
         """Starts accepting on bound sockets, which are the server's from now on."""
-        if self.loop is None:
+        if not hasattr(self, "loop"):
             self.loop = IOLoop.current().asyncio_loop  # type: ignore[attr-defined]
             self.wheel = DeadlineWheel.of(self.loop)
         for sock in sockets:
@@ -278,7 +281,10 @@ class HTTPServer:
         if left:
             more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
             gen_log.warning(
-                "Breaking off what did not end within %g seconds: %s%s", timeout, ", ".join(left[:_NAMED]), more
+                "Breaking off what did not end within %g seconds: %s%s",
+                timeout,
+                ", ".join(left[:_NAMED]),
+                more,
             )
         self._break_off()
         await self._gone(_GONE_AWAY_GRACE)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import logging
 import re
+import socket
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from eyewall.base import probe
 from eyewall.base.loggers import access_log
+from eyewall.guard.profile import Profile, active
 from eyewall.http.delegates import DelegateApp
 from eyewall.http.exchange import Exchange
 from eyewall.http.headers import HTTPHeaders
@@ -21,19 +23,18 @@ from eyewall.http.request import HTTPServerRequest
 from eyewall.http.requestids import IdentifyingApp
 from eyewall.http.server import HTTPServer
 from eyewall.http.startline import ResponseStartLine, responses
-from eyewall.guard.profile import Profile, active
 from eyewall.web.dispatch import Dispatch
 from eyewall.web.entry import Entry
 from eyewall.web.handlers import ErrorHandler
 from eyewall.web.matchers import AnyMatches, DefaultHostMatches, HostMatches, unquoted
-from eyewall.web.uimodules import load_ui
 from eyewall.web.routing import ApplicationRouter, ReversibleRouter, Rule, RuleLike
 from eyewall.web.transforms import GZipContentEncoding, OutputTransform
+from eyewall.web.uimodules import load_ui
 
 if TYPE_CHECKING:
     from eyewall.http.interfaces import App
-    from eyewall.web.routeindex import Match
     from eyewall.web.handler import RequestHandler
+    from eyewall.web.routeindex import Match
 
 _request_end = probe.request_end
 _is_logged = access_log.isEnabledFor
@@ -89,7 +90,10 @@ class Application(ReversibleRouter):
         handler = settings.setdefault("static_handler_class", StaticFileHandler)
         kwargs = {**settings.get("static_handler_args", {}), "path": settings["static_path"]}
         prefix = settings.setdefault("static_url_prefix", "/static/")
-        return [(pattern, handler, kwargs) for pattern in (re.escape(prefix) + "(.*)", r"/(favicon\.ico)", r"/(robots\.txt)")]
+        return [
+            (pattern, handler, kwargs)
+            for pattern in (re.escape(prefix) + "(.*)", r"/(favicon\.ico)", r"/(robots\.txt)")
+        ]
 
     # -- serving ----------------------------------------------------------------------------------------
 
@@ -98,7 +102,7 @@ class Application(ReversibleRouter):
         port: int,
         address: str | None = None,
         *,
-        family: int = 0,
+        family: socket.AddressFamily = socket.AF_UNSPEC,
         backlog: int = 128,
         flags: int | None = None,
         reuse_port: bool = False,
@@ -119,7 +123,10 @@ class Application(ReversibleRouter):
         handlers itself, the documented way through delegates. The setting `request_ids` gives requests their ids."""
         app: App
         kind = type(self)
-        if kind.find_handler is not Application.find_handler or kind.start_request is not Application.start_request:
+        if (
+            kind.find_handler is not Application.find_handler
+            or kind.start_request is not Application.start_request
+        ):
             app = DelegateApp(self)
         else:
             own = kind.get_handler_delegate is not Application.get_handler_delegate
@@ -157,7 +164,9 @@ class Application(ReversibleRouter):
             else:
                 exchange.respond(status, reason, b"", b"", 0)
         else:
-            exchange.write_headers(ResponseStartLine("", status, reason), HTTPHeaders({"Content-Length": "0"}))
+            exchange.write_headers(
+                ResponseStartLine("", status, reason), HTTPHeaders({"Content-Length": "0"})
+            )
             exchange.finish()
 
     # -- Tornado's interface ----------------------------------------------------------------------------

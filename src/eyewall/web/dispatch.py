@@ -10,7 +10,7 @@ A class with `stream_request_body` begins when the head has come, and `data` pas
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +20,11 @@ from eyewall.http.errors import RemoteProtocolError
 from eyewall.loop.eager import start_task
 from eyewall.net.errors import StreamClosedError
 from eyewall.web.errors import HTTPError
-from eyewall.web.matchers import unquoted
 from eyewall.web.execution import complete, complete_prepare, stream
+from eyewall.web.matchers import unquoted
 
 if TYPE_CHECKING:
+    from eyewall.http.exchange import Exchange
     from eyewall.http.request import HTTPServerRequest
 
 _get_loop = asyncio.get_running_loop
@@ -72,7 +73,7 @@ class Dispatch:
         request: HTTPServerRequest,
         handler_class: Any,
         kwargs: dict[str, Any] | None,
-        path_args: list[Any] | None,
+        path_args: Sequence[Any] | None,
         path_kwargs: dict[str, Any] | None,
     ) -> None:
         self.application = application
@@ -194,7 +195,9 @@ class Dispatch:
             else:
                 handler = self.handler_class(self.application, self.request)
         except Exception:
-            app_log.error("Uncaught exception in the constructor of %s", self.handler_class.__name__, exc_info=True)
+            app_log.error(
+                "Uncaught exception in the constructor of %s", self.handler_class.__name__, exc_info=True
+            )
             self.application.refuse(self.request, 500)
             return False
         self.handler = handler
@@ -233,7 +236,9 @@ class Dispatch:
         if self.path_args is not None:
             handler.path_args = [self._decoded(value, None) for value in self.path_args]
         if self.path_kwargs is not None:
-            handler.path_kwargs = {name: self._decoded(value, name) for name, value in self.path_kwargs.items()}
+            handler.path_kwargs = {
+                name: self._decoded(value, name) for name, value in self.path_kwargs.items()
+            }
         if method not in _SAFE and self.application.settings.get("xsrf_cookies"):
             handler.check_xsrf_cookie()
 

@@ -28,9 +28,7 @@ from eyewall.web.xsrf import XsrfMixin
 ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
 
-class RequestHandler(
-    Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, LocaleMixin, RenderingMixin
-):
+class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, LocaleMixin, RenderingMixin):
     """Base of the classes that answer requests: subclasses define a method for each HTTP method they support.
 
     The order of calls is `initialize` (with the keyword arguments of the route), `prepare`, the method named like
@@ -40,7 +38,15 @@ class RequestHandler(
     Attributes: `application`, `request`, `path_args` and `path_kwargs` (what the route's groups matched).
     """
 
-    SUPPORTED_METHODS: ClassVar[tuple[str, ...]] = ("GET", "HEAD", "POST", "DELETE", "PATCH", "PUT", "OPTIONS")
+    SUPPORTED_METHODS: ClassVar[tuple[str, ...]] = (
+        "GET",
+        "HEAD",
+        "POST",
+        "DELETE",
+        "PATCH",
+        "PUT",
+        "OPTIONS",
+    )
 
     #: Set by the decorator `stream_request_body`.
     _stream_request_body: ClassVar[bool] = False

@@ -1,3 +1,5 @@
+import cython
+
 cdef bytes TOKEN
 cdef dict _NAMES
 cdef int _NAMES_MOST
@@ -29,8 +31,8 @@ cdef class Head:
     cpdef bint may_have(self, bytes name)
     cpdef object find(self, bytes name)
     cpdef list fields(self)
-
-import cython
+    @cython.locals(one=cython.ulonglong)
+    cpdef rename(self, bytes old, bytes new)
 
 @cython.locals(position=Py_ssize_t, end=Py_ssize_t, start=Py_ssize_t, name_end=Py_ssize_t,
                value_start=Py_ssize_t, value_end=Py_ssize_t, name=bytes)

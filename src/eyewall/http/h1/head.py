@@ -102,6 +102,17 @@ class Head:
         """Returns all fields in their order, names in their usual spelling, values as latin-1 text."""
         return parse_block(self.block)
 
+    def rename(self, old: bytes, new: bytes) -> None:
+        """Gives the field with the lower-case name `old` the name `new`."""
+        wanted = old.decode("latin-1")
+        spelled = new.decode("latin-1")
+        lines = []
+        for name, value in self.fields():
+            lines.append(f"{spelled if name.lower() == wanted else name}: {value}\r\n")
+        self.block = "".join(lines).encode("latin-1")
+        one = 1
+        self.names |= one << ((len(new) + (new[0] | 32) * 7) & 63)
+
 
 def parse_block(block: bytes) -> list[tuple[str, str]]:
     """Takes a validated field block apart; its lines end in CRLF or LF throughout."""
