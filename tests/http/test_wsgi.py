@@ -147,7 +147,7 @@ def test_without_a_body():
 
     connection = serve(application)
     assert connection.log == [b"", "finish"]
-    assert list(connection.headers) == ["Server"]
+    assert list(connection.headers) == ["Date", "Server"]
 
 
 def test_environ():

@@ -13,9 +13,11 @@ import contextvars
 import io
 import re
 import sys
+import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from eyewall.base.clock import http_date
 from eyewall.base.loggers import app_log
 from eyewall.base.percent import percent_decode
 from eyewall.guard.profile import active
@@ -185,14 +187,14 @@ class WSGIContainer:
             headers["Content-Length"] = str(len(piece))
         if code != 304:
             headers.setdefault("Content-Type", "text/html; charset=UTF-8")
-        _set_server(headers)
+        _add_usual(headers)
         waiting = request.connection.write_headers(response.start_line, headers, piece)
         response.sent = True
         await waiting
 
     async def _fail(self, request: HTTPServerRequest) -> None:
         headers = HTTPHeaders({"Content-Type": "text/plain", "Content-Length": str(len(_ERROR_BODY))})
-        _set_server(headers)
+        _add_usual(headers)
         line = ResponseStartLine("HTTP/1.1", 500, "Internal Server Error")
         try:
             await request.connection.write_headers(line, headers, _ERROR_BODY)
@@ -239,7 +241,8 @@ class WSGIContainer:
         return environ
 
 
-def _set_server(headers: HTTPHeaders) -> None:
+def _add_usual(headers: HTTPHeaders) -> None:
+    headers.setdefault("Date", http_date(time.time()))
     token = active().server_token
     if token:
         headers.setdefault("Server", token)
