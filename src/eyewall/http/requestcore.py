@@ -30,6 +30,7 @@ class RequestCore:
         self.body = b""
         self.connection = exchange
         self._head = head
+        self._made_headers = None
         self._form_fields = form_fields
         self._start_time = now
 

@@ -19,7 +19,8 @@ THREADS = 8
 _pool: ThreadPoolExecutor | None = None
 
 
-def _started() -> ThreadPoolExecutor:
+def executor() -> ThreadPoolExecutor:
+    """Returns the pool, which is made when it is first asked for."""
     global _pool
     if _pool is None:
         # Deferred: only programs that serve files need it.
@@ -50,7 +51,7 @@ def off_loop(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> 
             # The loop is closed.
             _discard(outcome[0])
 
-    _started().submit(call)
+    executor().submit(call)
     return waiting
 
 

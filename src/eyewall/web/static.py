@@ -25,6 +25,7 @@ from eyewall.http.etags import strong_match
 from eyewall.http.exchange import Exchange
 from eyewall.http.ranges import RangeNotSatisfiable, content_range, requested_range
 from eyewall.net.errors import FileChanged, StreamClosedError
+from eyewall.net.files import read_range
 from eyewall.web.decorators import starts_like_a_host
 from eyewall.web.errors import HTTPError
 from eyewall.web.filecache import FileCache, FileEntry
@@ -39,7 +40,7 @@ from eyewall.web.filelookup import (
     modified_time,
     pieces,
 )
-from eyewall.web.filethreads import off_loop
+from eyewall.web.filethreads import executor, off_loop
 from eyewall.web.handler import RequestHandler
 from eyewall.web.staticpaths import Allowed, NeedsSlash, absolute, lies_in, locate, open_regular, outside
 from eyewall.web.staticversions import Known, VersionCache, hash_of, stamp_of
@@ -449,7 +450,8 @@ class StaticFileHandler(RequestHandler):
         """Sends a part of a file through the transforms, or over a connection that can't take files."""
         stop = start + count
         while start < stop:
-            chunk = await off_loop(os.pread, file.fileno(), min(CHUNK_BYTES, stop - start), start)
+            count = min(CHUNK_BYTES, stop - start)
+            chunk = await read_range(file.fileno(), start, count, executor=executor())
             if not chunk:
                 raise FileChanged(stop - start)
             start += len(chunk)
