@@ -40,6 +40,8 @@ class BaseAsyncIOLoop(IOLoop):
     writers: set[int]
     #: The loop is closed, or being closed.
     closing: bool
+    #: Within `start`: whether `stop` was called since. None elsewhere.
+    _stop_called: bool | None
 
     def initialize(  # type: ignore[override]
         self, asyncio_loop: asyncio.AbstractEventLoop, **kwargs: Any
@@ -59,14 +61,26 @@ class BaseAsyncIOLoop(IOLoop):
         self.readers = set()
         self.writers = set()
         self.closing = False
+        self._stop_called = None
         if not _watches_descriptors(asyncio_loop):
             self.selector_loop = AddThreadSelectorEventLoop(asyncio_loop)  # type: ignore[abstract]
         super().initialize(**kwargs)
 
     def start(self) -> None:
-        self.asyncio_loop.run_forever()
+        if self.asyncio_loop.is_running():
+            raise RuntimeError("This event loop is already running")
+        self._stop_called = False
+        try:
+            self.asyncio_loop.run_forever()
+        finally:
+            self._stop_called = None
 
     def stop(self) -> None:
+        if self._stop_called:
+            # uvloop ends one run for each call, so a second one would end a later run.
+            return
+        if self._stop_called is not None:
+            self._stop_called = True
         self.asyncio_loop.stop()
 
     def close(self, all_fds: bool = False) -> None:

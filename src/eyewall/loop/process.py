@@ -39,7 +39,7 @@ def task_id() -> int | None:
 
 
 def set_task_id(number: int) -> None:
-    """Says which one of several processes this is, where something else than `fork_processes` has made them."""
+    """Says which of several processes this is, where something else than `fork_processes` made them."""
     global _task_id
     _task_id = number
 

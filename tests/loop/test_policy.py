@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import asyncio
+import builtins
+import threading
+
+import pytest
+import uvloop
+
+from eyewall.loop import policy
+
+
+@pytest.fixture
+def no_uvloop(monkeypatch):
+    original = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name == "uvloop":
+            raise ImportError("no uvloop here")
+        return original(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+
+
+@pytest.fixture(autouse=True)
+def restored():
+    yield
+    asyncio.set_event_loop_policy(None)
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch):
+    monkeypatch.delenv("EYEWALL_LOOP", raising=False)
+
+
+def kind_of(loop):
+    loop.close()
+    return "uvloop" if isinstance(loop, uvloop.Loop) else "asyncio"
+
+
+def test_uvloop_where_it_is_installed():
+    assert policy.loop_kind() == "uvloop"
+    assert kind_of(policy.new_event_loop()) == "uvloop"
+
+
+def test_asyncio_where_uvloop_is_not(no_uvloop):
+    assert policy.loop_kind() == "asyncio"
+    assert kind_of(policy.new_event_loop()) == "asyncio"
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
+def test_environment_decides(monkeypatch, kind):
+    monkeypatch.setenv("EYEWALL_LOOP", kind)
+    assert kind_of(policy.new_event_loop()) == kind
+
+
+def test_asyncio_even_if_the_policy_makes_others(monkeypatch):
+    monkeypatch.setenv("EYEWALL_LOOP", "asyncio")
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    assert kind_of(policy.new_event_loop()) == "asyncio"
+
+
+def test_environment_is_checked(monkeypatch):
+    monkeypatch.setenv("EYEWALL_LOOP", "epoll")
+    with pytest.raises(ValueError, match="EYEWALL_LOOP is 'epoll'; it must be one of uvloop, asyncio"):
+        policy.new_event_loop()
+
+
+def test_missing_uvloop_that_was_asked_for(monkeypatch, no_uvloop):
+    monkeypatch.setenv("EYEWALL_LOOP", "uvloop")
+    with pytest.raises(ImportError):
+        policy.new_event_loop()
+
+
+def test_run():
+    async def main():
+        return type(asyncio.get_running_loop()), asyncio.current_task() is not None
+
+    assert policy.run(main()) == (uvloop.Loop, True)
+
+
+class OwnPolicy(asyncio.DefaultEventLoopPolicy):
+    made = 0
+
+    def new_event_loop(self):
+        self.made += 1
+        return super().new_event_loop()
+
+
+def test_own_policy_is_respected():
+    own = OwnPolicy()
+    asyncio.set_event_loop_policy(own)
+    assert kind_of(policy.new_policy_loop()) == "asyncio"
+    assert own.made == 1
+
+
+def test_stock_policy_gives_the_best_kind():
+    asyncio.set_event_loop_policy(None)
+    assert kind_of(policy.new_policy_loop()) == "uvloop"
+
+
+def test_current_loop_is_the_running_one(run):
+    async def main():
+        assert policy.current_loop() is asyncio.get_running_loop()
+        assert policy.current_loop(create=False) is asyncio.get_running_loop()
+
+    run(main())
+
+
+def test_current_loop_is_the_one_that_was_set(new_loop):
+    loop = new_loop()
+    policy.set_current_loop(loop)
+    assert policy.current_loop() is loop
+    assert asyncio.get_event_loop() is loop
+    policy.set_current_loop(None)
+    assert policy.current_loop(create=False) is None
+    loop.close()
+
+
+def in_thread(function):
+    result = []
+    thread = threading.Thread(target=lambda: result.append(function()))
+    thread.start()
+    thread.join()
+    return result[0]
+
+
+@pytest.mark.parametrize("call", [lambda f: f(), in_thread], ids=["main", "other"])
+def test_current_loop_is_made_in_any_thread(call):
+    def first():
+        assert policy.current_loop(create=False) is None
+        loop = policy.current_loop()
+        assert policy.current_loop() is loop
+        assert asyncio.get_event_loop() is loop
+        asyncio.set_event_loop(None)
+        return loop
+
+    assert kind_of(call(first)) == "uvloop"
+
+
+class ForeignPolicy(asyncio.AbstractEventLoopPolicy):
+    loop = None
+
+    def get_event_loop(self):
+        if self.loop is None:
+            raise RuntimeError("none set")
+        return self.loop
+
+    def set_event_loop(self, loop):
+        self.loop = loop
+
+    def new_event_loop(self):
+        return asyncio.SelectorEventLoop()
+
+
+def test_current_loop_of_a_policy_of_another_build():
+    asyncio.set_event_loop_policy(ForeignPolicy())
+    assert policy.current_loop(create=False) is None
+    loop = policy.current_loop()
+    assert policy.current_loop() is loop
+    assert kind_of(loop) == "asyncio"
