@@ -71,25 +71,3 @@ def test_decode_argument_may_leave_bytes():
 
     h = assemble(Latin, query={"a": [b" \xe9 "]})
     assert h.get_argument("a") == b"\xe9"
-
-
-def test_path_groups_are_decoded_like_arguments():
-    h = handler()
-    assert h.decode_path(("a", None, "%C3%A9", "1%20+%2F"), {}) == (["a", None, "\u00e9", "1 +/"], {})
-    assert h.decode_path((), {"x": "a%62", "y": None}) == ([], {"x": "ab", "y": None})
-    with pytest.raises(HTTPError, match="Invalid unicode in url"):
-        h.decode_path(("%FF",), {})
-    with pytest.raises(HTTPError, match="Invalid unicode in x"):
-        h.decode_path((), {"x": "%FF"})
-
-
-def test_own_decoding_sees_every_path_group():
-    class Latin(ArgumentsMixin):
-        def decode_argument(self, value, name=None):
-            return (type(value), value.decode("latin-1"), name)
-
-    h = assemble(Latin)
-    assert h.decode_path(("a", None), {"n": "%E9"}) == (
-        [(bytes, "a", None), None],
-        {"n": (bytes, "\u00e9", "n")},
-    )

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from eyewall.base.escape import to_unicode
-from eyewall.base.percent import percent_decode
 from eyewall.web.errors import HTTPError, MissingArgumentError
 
 if TYPE_CHECKING:
@@ -94,23 +93,6 @@ class ArgumentsMixin:
             return to_unicode(value)
         except UnicodeDecodeError as error:
             raise HTTPError(400, "Invalid unicode in %s: %r", name or "url", value[:_QUOTED_BYTES]) from error
-
-    def decode_path(
-        self, raw_args: tuple[str | None, ...], raw_kwargs: Mapping[str, str | None]
-    ) -> tuple[list[Any], dict[str, Any]]:
-        """Decodes the groups of a path as they were sent: percent-decoded, then by `decode_argument`.
-
-        None stays None. Raises HTTPError (400) where one is not UTF-8.
-        """
-        # Decoding plain ASCII changes nothing, unless an application has its own idea of decoding.
-        plain = type(self).decode_argument is ArgumentsMixin.decode_argument
-        args = [self._path_value(raw, None, plain) for raw in raw_args]
-        return args, {name: self._path_value(raw_kwargs[name], name, plain) for name in raw_kwargs}
-
-    def _path_value(self, raw: str | None, name: str | None, plain: bool) -> Any:
-        if raw is None or (plain and "%" not in raw and raw.isascii()):
-            return raw
-        return self.decode_argument(percent_decode(raw.encode("utf-8")), name=name)
 
     def _last(self, source: Mapping[str, list[bytes]], name: str, default: Any, strip: bool) -> Any:
         values = self._all(source, name, strip)

@@ -239,8 +239,12 @@ class Dispatch:
             handler.path_kwargs = {
                 name: self._decoded(value, name) for name, value in self.path_kwargs.items()
             }
-        if method not in _SAFE and self.application.settings.get("xsrf_cookies"):
-            handler.check_xsrf_cookie()
+        if method not in _SAFE:
+            settings = self.application.settings
+            if settings.get("cross_origin_protection"):
+                handler._refuse_cross_origin()
+            if settings.get("xsrf_cookies"):
+                handler.check_xsrf_cookie()
 
     def call_verb(self) -> Any:
         """Calls the handler's method for the request's."""
