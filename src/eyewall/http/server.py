@@ -260,13 +260,14 @@ class HTTPServer:
         opening = [listener.wait_opened() for listener in self._listeners]
         self._listeners.clear()
         self.draining = True
-        for connection in list(self.connections):
+        known = list(self.connections)
+        for connection in known:
             connection.ending = True
         for protocol in list(self.others):
             protocol.go_away()
         for _ in range(_LAST_LOOKS):
             await asyncio.sleep(0)
-        for connection in list(self.connections):
+        for connection in known:
             connection.drain()
         try:
             await asyncio.wait_for(asyncio.gather(*opening), max(0.0, end - now()))
