@@ -139,12 +139,22 @@ async def serving(
 ) -> AsyncIterator[int]:
     """A server on a free port, which it yields."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Server(make, profile, deflate, ping), "127.0.0.1", 0)
+    made: list[Echo] = []
+
+    def remember() -> Echo:
+        made.append(make())
+        return made[-1]
+
+    server = await loop.create_server(lambda: Server(remember, profile, deflate, ping), "127.0.0.1", 0)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
         await server.wait_closed()
+        # A test leaves nothing behind: its connections have ended by themselves.
+        async with asyncio.timeout(10):
+            await asyncio.gather(*(receiver.closed for receiver in made))
+        await asyncio.sleep(0)
 
 
 async def connect(

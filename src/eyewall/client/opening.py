@@ -57,6 +57,8 @@ class Opening(asyncio.Protocol):
         self._transport: Any = None
         self._refusal: list[bytes] = []
         self._kept = 0
+        # The head of an answer that is no acceptance is there; its content may be cut off.
+        self._answered = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The server is reached; with TLS, the handshake is done."""
@@ -72,9 +74,12 @@ class Opening(asyncio.Protocol):
         engine.feed(data)
         try:
             while (event := engine.next_event()) != NEED_DATA:
-                if event == HEAD and self._head_read().status == 101:
-                    self._switch()
-                    return
+                if event == HEAD:
+                    status = self._head_read().status
+                    if status == 101:
+                        self._switch()
+                        return
+                    self._answered = status >= 200
                 if event == DATA:
                     self._keep(engine.data)
                 if event == END or self._kept >= _REFUSAL_BYTES:
@@ -85,21 +90,17 @@ class Opening(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """The server sends no more, which may be the end of its answer."""
-        if not self.answer.done():
-            try:
-                ended = self._engine.feed_eof() == END
-            except RemoteProtocolError:
-                ended = False
-            if ended or self._engine.in_body:
-                self._refused()
+        if self._answered and not self.answer.done():
+            self._refused()
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone."""
-        if not self.answer.done():
-            if error is not None:
-                self.answer.set_exception(error)
-            else:
-                self.answer.set_exception(HTTPStreamClosedError("Connection closed"))
+        if self.answer.done():
+            return
+        if self._answered:
+            self._refused()
+        else:
+            self.answer.set_exception(error or HTTPStreamClosedError("Connection closed"))
 
     def _head_read(self) -> Head:
         head = self._engine.head
