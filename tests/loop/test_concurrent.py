@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
+import gc
 import threading
+import weakref
 from concurrent import futures
 
 import pytest
@@ -18,6 +21,9 @@ from eyewall.loop.concurrent import (
     is_future,
     run_on_executor,
 )
+from eyewall.loop.runner import coroutine
+from eyewall.loop.timeouts import with_timeout
+from eyewall.loop.yielded import multi
 
 
 def test_is_future(run):
@@ -240,3 +246,35 @@ def test_done_callback(run):
         assert called[2] is future
 
     run(main())
+
+
+@pytest.mark.parametrize("how", ["chain", "multi", "timeout", "yield"])
+def test_threaded_futures_are_freed_without_the_collector(run, how):
+    @coroutine
+    def work(future):
+        yield future
+
+    async def main():
+        future = futures.Future()
+        freed = weakref.ref(future)
+        if how == "chain":
+            outer = Future()
+            chain_future(future, outer)
+        elif how == "multi":
+            outer = multi([future])
+        elif how == "timeout":
+            outer = with_timeout(datetime.timedelta(hours=1), future)
+        else:
+            outer = work(future)
+        future.set_result(1)
+        await outer
+        del future, outer
+        await asyncio.sleep(0)
+        assert freed() is None
+
+    gc.collect()
+    gc.disable()
+    try:
+        run(main())
+    finally:
+        gc.enable()

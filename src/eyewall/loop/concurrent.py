@@ -94,9 +94,10 @@ def chain_future(a: Future[T] | futures.Future[T], b: Future[T] | futures.Future
     is completed in the thread of that loop; if the loop is closed by then, it is left alone.
     """
 
-    def copy(_: object) -> None:
+    # A threaded future keeps its callbacks for ever, so they must not refer to it.
+    def copy(done: Future[T] | futures.Future[T]) -> None:
         if not b.done():
-            copy_outcome(a, b)
+            copy_outcome(done, b)
 
     if isinstance(a, futures.Future) and isinstance(b, Future):
         loop = b.get_loop()

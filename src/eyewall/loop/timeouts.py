@@ -65,7 +65,7 @@ def with_timeout(
         _, error = outcome(late)
         if error is None or isinstance(error, (asyncio.CancelledError, quiet_exceptions)):
             return
-        app_log.error("Exception in Future %r after timeout", inner, exc_info=error)
+        app_log.error("Exception in Future %r after timeout", late, exc_info=error)
 
     handle = io_loop.add_timeout(timeout, expire)
     result.add_done_callback(lambda _: io_loop.remove_timeout(handle))

@@ -132,6 +132,8 @@ def _complete(whole: Future[Any], keys: list[Any] | None, parts: list[Any], quie
             app_log.error("Multiple exceptions in yield list", exc_info=error)
     if not whole.done():
         whole.set_result(results if keys is None else dict(zip(keys, results, strict=True)))
+    # A threaded future keeps its callbacks for ever, and with them this list.
+    parts.clear()
 
 
 def add_loop_callback(
