@@ -256,7 +256,7 @@ class HTTPServer:
         now = self.loop.time
         end = now() + timeout
         for listener in self._listeners:
-            listener.close(sweep=True)
+            listener.close(sweep=self.profile.listen_backlog)
         opening = [listener.wait_opened() for listener in self._listeners]
         self._listeners.clear()
         self.draining = True
