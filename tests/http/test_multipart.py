@@ -108,6 +108,11 @@ def test_where_content_ends(body, contents):
     assert [content for _, _, _, content in parse([bytes([byte]) for byte in body])] == contents
 
 
+def test_a_part_without_headers_is_the_same_in_pieces():
+    body = HEAD + b"--1234\r\n\r\n--1234\r\n\r\n"
+    assert outcome([body]) == outcome([bytes([byte]) for byte in body])
+
+
 def test_padding_is_the_same_in_pieces():
     for padding in range(PADDING_BYTES + 4):
         for closing in (b"", b"--"):

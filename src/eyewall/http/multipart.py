@@ -297,6 +297,8 @@ class MultipartEngine:
         """Collects the header up to its empty line; returns the position behind that, or the end."""
         head = self._head
         if not head:
+            if data.startswith(b"\r\n", at):
+                raise MalformedBody("multipart/form-data missing headers")
             end = data.find(b"\r\n\r\n", at, at + self.max_header_bytes + 4)
             if end > at:
                 self._begin(data[at : end + 2], events)
