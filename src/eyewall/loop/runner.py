@@ -167,7 +167,9 @@ class Runner:
         loop: asyncio.AbstractEventLoop = self.io_loop.asyncio_loop  # type: ignore[union-attr]
         return loop
 
-    def _resume(self, _: Any = None) -> None:
+    def _resume(self, done: Any = None) -> None:
+        # As in the constructor: what is raised from here on may be the future's own exception.
+        del done
         self.ctx_run(self.run)
 
     def _step(self) -> bool:
