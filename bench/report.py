@@ -49,12 +49,12 @@ def _remarks(data: Results, workload: Workload, server: str) -> str:
     samples = data.of(workload.name, server)
     loads = sorted(s.utilisation for s in samples if s.utilisation)
     waits = sorted(s.disturbance for s in samples)
-    remarks = []
-    if loads and loads[len(loads) // 2] < SATURATED:
-        remarks.append(f"core used to {loads[len(loads) // 2]:.0%}")
+    # A server that other programs kept from its core did not use it either, so one remark is enough.
     if waits and waits[len(waits) // 2] > DISTURBED:
-        remarks.append(f"disturbed ({waits[len(waits) // 2]:.0%} waiting)")
-    return ", ".join(remarks)
+        return f"disturbed: waited {waits[len(waits) // 2]:.0%} of its time"
+    if loads and loads[len(loads) // 2] < SATURATED:
+        return f"used {loads[len(loads) // 2]:.0%} of its core"
+    return ""
 
 
 def table(data: Results, workload: Workload) -> list[str]:

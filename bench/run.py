@@ -89,6 +89,10 @@ class Run:
         results.facts.update(machine.describe())
         results.facts["date"] = time.strftime("%Y-%m-%d")
         results.facts["rounds"] = f"{self._plan.rounds} rounds, {self._plan.seconds} s for each measurement"
+        if self._plan.divisor > 1:
+            results.facts["connections"] = (
+                f"idle ones and those of broadcasts: a {self._plan.divisor}th of what is said"
+            )
         results.labels = {peer.name: peer.label for peer in self._peers} | pages.labels(self._workloads)
         results.rivals = [peer.name for peer in self._peers if peer.rival]
         able = []

@@ -191,11 +191,18 @@ def test_tables_are_sorted_and_tell_ratios_and_failures():
     assert len({line.count("|") for line in lines}) == 1
 
 
-def test_a_server_that_waited_for_its_load_is_marked():
+@pytest.mark.parametrize(
+    ("sample", "remark"),
+    [
+        (Sample(0, "json", "nginx", 5.0, 9.0, utilisation=0.5, disturbance=0.01), "used 50% of its core"),
+        (Sample(0, "json", "nginx", 5.0, 9.0, utilisation=0.5, disturbance=0.2), "disturbed: waited 20%"),
+    ],
+)
+def test_a_server_that_could_not_do_its_best_is_marked(sample, remark):
     data = _results()
-    data.samples.append(Sample(0, "json", "nginx", 5.0, 9.0, utilisation=0.5, disturbance=0.2))
-    lines = report.table(data, workloads.BY_NAME["json"])
-    assert any("core used to 50%" in line and "20% waiting" in line for line in lines)
+    data.samples.append(sample)
+    assert sum(remark in line for line in report.table(data, workloads.BY_NAME["json"])) == 1
+    assert not any(remark in line for line in report.table(_results(), workloads.BY_NAME["json"]))
 
 
 def test_the_whole_report_is_written_and_read_again(tmp_path):
