@@ -11,6 +11,8 @@ import datetime
 import threading
 from collections.abc import Callable, Hashable
 
+#: What an entry takes besides its content, about.
+ENTRY_BYTES = 1024
 #: Seconds for which a file must not have changed to be kept.
 SETTLED_SECONDS = 2.0
 
@@ -22,7 +24,17 @@ class FileEntry:
     the file's, `version` names its content, None for none; `content` is all of it.
     """
 
-    __slots__ = ("content", "content_type", "last_modified", "modified", "path", "size", "until", "version")
+    __slots__ = (
+        "content",
+        "content_type",
+        "cost",
+        "last_modified",
+        "modified",
+        "path",
+        "size",
+        "until",
+        "version",
+    )
 
     def __init__(
         self,
@@ -41,13 +53,14 @@ class FileEntry:
         self.content_type = content_type
         self.version = version
         self.content = content
+        self.cost = ENTRY_BYTES + len(content)
         self.until = 0.0
 
 
 class FileCache:
     """Entries by what was asked for, the least recently used of them given up first.
 
-    `clock` counts seconds, as `time.monotonic` does; `limit` is in bytes of content, `fresh` in seconds.
+    `clock` counts seconds, as `time.monotonic` does; `limit` is in bytes, `fresh` in seconds.
     """
 
     def __init__(self, clock: Callable[[], float], limit: int, fresh: float) -> None:
@@ -66,7 +79,7 @@ class FileCache:
             if entry is None:
                 return None
             if entry.until <= self._clock():
-                self.size -= len(entry.content)
+                self.size -= entry.cost
                 return None
             # Behind all others: the first one is the next to go.
             self._entries[key] = entry
@@ -77,17 +90,16 @@ class FileCache:
         with self._lock:
             old = self._entries.pop(key, None)
             if old is not None:
-                self.size -= len(old.content)
-            size = len(entry.content)
+                self.size -= old.cost
+            size = entry.cost
             if self._fresh <= 0 or size > self._limit:
                 return
             entry.until = self._clock() + self._fresh
             self._entries[key] = entry
             self.size += size
-            # Files without content count too: each is at least an entry.
-            while self.size > self._limit or len(self._entries) > self._limit // 1024 + 1:
+            while self.size > self._limit:
                 first = next(iter(self._entries))
-                self.size -= len(self._entries.pop(first).content)
+                self.size -= self._entries.pop(first).cost
 
     def clear(self) -> None:
         """Forgets everything."""

@@ -64,8 +64,8 @@ def _resolved(path: str, directories: Sequence[str], shown: str) -> str:
     """Follows links. Raises HTTPError: 403 where they leave `directories`, 404 for what can't be a path."""
     try:
         real = os.path.realpath(path)
-    except ValueError as error:
-        # A null byte.
+    except (OSError, ValueError) as error:
+        # Too deep, or a null byte.
         raise HTTPError(404) from error
     if not any(lies_in(real, os.path.realpath(directory)) for directory in directories):
         raise outside(shown)
@@ -103,6 +103,9 @@ def _mode(path: str) -> int:
         return os.stat(path).st_mode
     except OSError as error:
         raise _refusal(error) from error
+    except ValueError as error:
+        # A null byte, where a link in a circle has kept `realpath` from seeing it.
+        raise HTTPError(404) from error
 
 
 def open_regular(path: str, shown: str) -> tuple[io.FileIO, os.stat_result]:
@@ -114,15 +117,14 @@ def open_regular(path: str, shown: str) -> tuple[io.FileIO, os.stat_result]:
         descriptor = os.open(path, _OPEN_FLAGS)
     except OSError as error:
         raise _refusal(error) from error
-    file = io.FileIO(descriptor, "rb")
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise no_file(shown)
+        return io.FileIO(descriptor, "rb"), status
     except BaseException:
-        file.close()
+        os.close(descriptor)
         raise
-    return file, status
 
 
 def _refusal(error: OSError) -> HTTPError:

@@ -1,0 +1,75 @@
+import asyncio
+import io
+import threading
+
+import pytest
+
+from eyewall.web.filethreads import off_loop
+from tests.conftest import LOOP_KINDS
+
+
+def run(main, kind):
+    if kind == "uvloop":
+        import uvloop
+
+        return uvloop.run(main())
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("kind", LOOP_KINDS)
+def test_a_call_runs_in_a_thread(kind):
+    async def main():
+        thread, arguments = await off_loop(lambda *args: (threading.current_thread(), args), 1, 2)
+        assert thread.name.startswith("eyewall-files")
+        assert arguments == (1, 2)
+        with pytest.raises(ZeroDivisionError):
+            await off_loop(lambda: 1 / 0)
+
+    run(main, kind)
+
+
+@pytest.mark.parametrize("kind", LOOP_KINDS)
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_what_nobody_waits_for_is_closed(kind, wrapped):
+    go = threading.Event()
+    opened = []
+
+    def slow():
+        assert go.wait(10)
+        opened.append(io.BytesIO())
+        return (None, opened[0]) if wrapped else opened[0]
+
+    async def main():
+        task = asyncio.ensure_future(off_loop(slow))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        go.set()
+        for _ in range(500):
+            if opened and opened[0].closed:
+                return
+            await asyncio.sleep(0.005)
+        raise AssertionError("it was not closed")
+
+    run(main, kind)
+
+
+def test_a_loop_that_is_gone():
+    go = threading.Event()
+    done = threading.Event()
+
+    class Result:
+        def close(self):
+            done.set()
+
+    def slow():
+        assert go.wait(10)
+        return Result()
+
+    async def main():
+        off_loop(slow).cancel()
+
+    asyncio.run(main())
+    go.set()
+    assert done.wait(10)
