@@ -1,9 +1,93 @@
-# `make demo` and `make test` are the whole set-up; each makes what it needs.
+# `make demo` and `make test` are the whole set-up: each makes what it needs, on a machine with Python 3.11+, a C
+# compiler and git.
 
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
+SOURCES := $(shell find src -name '*.py' -o -name '*.pxd') pyproject.toml setup.py
+PYTEST := $(BIN)/python -m pytest
 
-.PHONY: build
-build: ## compile into build/compiled, for PYTHONPATH
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-compiled test-pure test-checked test-sanitized lint docs bench bench-quick soak autobahn build browser clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install -U pip
+
+$(VENV)/.installed: $(BIN)/python $(SOURCES)
+	$(PIP) install --force-reinstall --no-deps .
+	$(PIP) install '.[reload]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.installed
+	$(PIP) install '.[test,lint]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.installed
+	$(PIP) install '.[bench]'
+	@touch $@
+
+demo: $(VENV)/.installed ## serve the demo application
+	$(BIN)/eyewall demo $(ARGS)
+
+test: lint test-compiled test-pure ## set up, lint and run all tests on both builds
+
+test-compiled: $(VENV)/.test browser
+	EYEWALL_EXPECT_BUILD=compiled $(PYTEST) -o pythonpath= $(ARGS)
+
+test-pure: $(VENV)/.test browser build/pure/.installed
+	EYEWALL_EXPECT_BUILD=pure $(PYTEST) -o pythonpath=build/pure $(ARGS)
+
+build/pure/.installed: $(VENV)/.test $(SOURCES)
+	rm -rf build/pure
+	EYEWALL_PURE=1 $(PIP) install --no-deps --target build/pure .
+	@touch $@
+
+test-checked: $(VENV)/.test browser ## the tests on a build that checks every index
+	rm -rf build/checked
+	EYEWALL_BOUNDSCHECK=1 $(BIN)/python setup.py -q build --build-lib build/checked --build-temp build/temp-checked
+	EYEWALL_EXPECT_BUILD=compiled $(PYTEST) -o pythonpath=build/checked $(ARGS)
+
+test-sanitized: $(VENV)/.test ## the parsers' tests under AddressSanitizer
+	rm -rf build/sanitized
+	EYEWALL_SANITIZE=1 $(BIN)/python setup.py -q build --build-lib build/sanitized --build-temp build/temp-sanitized
+	LD_PRELOAD=$$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
+	  EYEWALL_EXPECT_BUILD=compiled $(PYTEST) -o pythonpath=build/sanitized -o timeout=600 \
+	  tests/base tests/http tests/websocket tests/guard $(ARGS)
+
+browser:
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { \
+	  echo "installing Chromium, which the tests of the demo drive"; \
+	  apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium chromium-driver >/dev/null; } || \
+	  { echo "The tests need the packages chromium and chromium-driver: install them, or run make as root."; exit 1; }
+
+lint: $(VENV)/.test ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: $(VENV)/.test ## check the documentation: links, examples, tables of defaults
+	$(PYTEST) -o pythonpath= tests/docs tests/test_examples.py
+
+bench: $(VENV)/.bench ## measure against the peers (half an hour), and write docs/benchmarks.md
+	$(BIN)/python -m bench $(ARGS)
+
+bench-quick: $(VENV)/.bench ## the same in three minutes, without writing
+	$(BIN)/python -m bench --quick --no-report $(ARGS)
+
+soak: $(VENV)/.bench ## ten million requests, and what they do to the memory
+	$(BIN)/python -m bench.soak $(ARGS)
+
+autobahn: $(VENV)/.test ## every Autobahn case, server and client
+	$(BIN)/python -m tests.websocket.autobahn $(ARGS)
+
+build: $(BIN)/python ## compile into build/compiled, for PYTHONPATH
+	$(PIP) install 'setuptools>=77' 'cython>=3.1'
 	$(BIN)/python setup.py -q build --build-lib build/compiled
+
+clean: ## remove everything made here
+	rm -rf build $(VENV) *.egg-info src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -66,7 +66,7 @@ def height(name: str) -> int:
     parts = name.split(".")
     if len(parts) > 1 and parts[1] in LAYERS:
         return LAYERS.index(parts[1])
-    return -1 if parts[1:] == ["_version"] else len(LAYERS)
+    return -1 if parts[1:] in (["_version"], ["_face"]) else len(LAYERS)
 
 
 def _of_statement(

@@ -1,1 +1,37 @@
+"""What keeps a program within its bounds: limits by name, deadlines, admission, log throttles."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from eyewall._face import lazy_face
+
+if TYPE_CHECKING:
+    from eyewall.guard.admission import ConnectionLimit
+    from eyewall.guard.profile import NATIVE, TORNADO, Profile, activate, active
+    from eyewall.guard.throttle import LogThrottle
+    from eyewall.guard.wheel import DeadlineWheel
+
+__all__ = [
+    "NATIVE",
+    "TORNADO",
+    "ConnectionLimit",
+    "DeadlineWheel",
+    "LogThrottle",
+    "Profile",
+    "activate",
+    "active",
+]
+
+_NAMES = {
+    "ConnectionLimit": "admission",
+    "DeadlineWheel": "wheel",
+    "LogThrottle": "throttle",
+    "NATIVE": "profile",
+    "Profile": "profile",
+    "TORNADO": "profile",
+    "activate": "profile",
+    "active": "profile",
+}
+
+__getattr__, __dir__ = lazy_face(__name__, _NAMES)

@@ -231,6 +231,8 @@ class ServerConnection(Carrier):
             self._body_ends = self._from_now(self.profile.body_timeout)
         try:
             exchange.sink = self.app.begin(exchange)
+        except RemoteProtocolError:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever an application raises, the connection must answer
             self._fail(error)
 

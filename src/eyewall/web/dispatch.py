@@ -194,7 +194,7 @@ class Dispatch:
                 handler = self.handler_class(self.application, self.request, **kwargs)
             else:
                 handler = self.handler_class(self.application, self.request)
-        except Exception:
+        except Exception:  # noqa: BLE001 - logged; the request must end whatever an application does
             app_log.error(
                 "Uncaught exception in the constructor of %s", self.handler_class.__name__, exc_info=True
             )
@@ -267,7 +267,7 @@ class Dispatch:
         """Gives the handler what it raised."""
         try:
             self.handler._handle_request_exception(error)
-        except Exception:
+        except Exception:  # noqa: BLE001 - logged; the request must end whatever an application does
             app_log.error("Exception in exception handler", exc_info=True)
             self.application.refuse(self.request, 500)
 

@@ -135,7 +135,7 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
                 # The rest of what was announced can't follow: an end that looks whole would deceive the client.
                 try:
                     self.finish()
-                except Exception:
+                except Exception:  # noqa: BLE001 - logged; the request must end whatever an application does
                     gen_log.error("Failed to flush partial response", exc_info=True)
             return
         self.clear()
@@ -151,7 +151,7 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
             self.set_status(status_code)
         try:
             self.write_error(status_code, **kwargs)
-        except Exception:
+        except Exception:  # noqa: BLE001 - logged; the request must end whatever an application does
             app_log.error("Uncaught exception in write_error", exc_info=True)
         if not self._finished:
             self.finish()
@@ -207,7 +207,7 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
         if not isinstance(error, HTTPInputError):
             try:
                 self.log_exception(*exc_info)
-            except Exception:
+            except Exception:  # noqa: BLE001 - logged; the request must end whatever an application does
                 app_log.error("Error in exception logger", exc_info=True)
         if self._finished:
             # The response is out; there is nothing that could still be said to the client.

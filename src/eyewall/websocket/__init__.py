@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from eyewall.websocket.broadcasting import Delivery, PreparedMessage, broadcast
-from eyewall.websocket.connection import WebSocketConnection
-from eyewall.websocket.deflate import DeflateOptions, DeflateParameters
-from eyewall.websocket.engine import WebSocketEngine
-from eyewall.websocket.errors import (
-    HandshakeFailed,
-    HandshakeRefused,
-    MessageTooBig,
-    PayloadError,
-    PeerError,
-    PolicyError,
-    ProtocolError,
-    WebSocketClosedError,
-    WebSocketError,
-)
-from eyewall.websocket.interfaces import Receiver
+from typing import TYPE_CHECKING
+
+from eyewall._face import lazy_face
+
+if TYPE_CHECKING:
+    from eyewall.websocket.broadcasting import Delivery, PreparedMessage, broadcast
+    from eyewall.websocket.connection import WebSocketConnection
+    from eyewall.websocket.deflate import DeflateOptions, DeflateParameters
+    from eyewall.websocket.engine import WebSocketEngine
+    from eyewall.websocket.errors import (
+        HandshakeFailed,
+        HandshakeRefused,
+        MessageTooBig,
+        PayloadError,
+        PeerError,
+        PolicyError,
+        ProtocolError,
+        WebSocketClosedError,
+        WebSocketError,
+    )
+    from eyewall.websocket.interfaces import Receiver
 
 __all__ = [
     "DeflateOptions",
@@ -38,3 +43,25 @@ __all__ = [
     "WebSocketError",
     "broadcast",
 ]
+
+_NAMES = {
+    "DeflateOptions": "deflate",
+    "DeflateParameters": "deflate",
+    "Delivery": "broadcasting",
+    "HandshakeFailed": "errors",
+    "HandshakeRefused": "errors",
+    "MessageTooBig": "errors",
+    "PayloadError": "errors",
+    "PeerError": "errors",
+    "PolicyError": "errors",
+    "PreparedMessage": "broadcasting",
+    "ProtocolError": "errors",
+    "Receiver": "interfaces",
+    "WebSocketClosedError": "errors",
+    "WebSocketConnection": "connection",
+    "WebSocketEngine": "engine",
+    "WebSocketError": "errors",
+    "broadcast": "broadcasting",
+}
+
+__getattr__, __dir__ = lazy_face(__name__, _NAMES)

@@ -1,1 +1,1 @@
-
+"""Tornado's `tornado.platform`: bridges to other event loops."""

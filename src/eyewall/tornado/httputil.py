@@ -1,0 +1,24 @@
+"""Tornado's `tornado.httputil`."""
+
+from eyewall.base.clock import format_timestamp as format_timestamp
+from eyewall.http.cookies import parse_cookie as parse_cookie
+from eyewall.http.delegates import HTTPConnection as HTTPConnection
+from eyewall.http.delegates import HTTPMessageDelegate as HTTPMessageDelegate
+from eyewall.http.delegates import HTTPServerConnectionDelegate as HTTPServerConnectionDelegate
+from eyewall.http.errors import HTTPInputError as HTTPInputError, HTTPOutputError as HTTPOutputError
+from eyewall.http.forms import HTTPFile as HTTPFile, ParseBodyConfig as ParseBodyConfig
+from eyewall.http.forms import ParseMultipartConfig as ParseMultipartConfig
+from eyewall.http.forms import ParseUrlEncodedConfig as ParseUrlEncodedConfig
+from eyewall.http.forms import parse_body_arguments as parse_body_arguments
+from eyewall.http.forms import parse_multipart_form_data as parse_multipart_form_data
+from eyewall.http.forms import set_parse_body_config as set_parse_body_config
+from eyewall.http.grammar import HTTP_WHITESPACE as HTTP_WHITESPACE
+from eyewall.http.headers import HTTPHeaders as HTTPHeaders
+from eyewall.http.request import HTTPServerRequest as HTTPServerRequest
+from eyewall.http.startline import RequestStartLine as RequestStartLine
+from eyewall.http.startline import ResponseStartLine as ResponseStartLine
+from eyewall.http.startline import parse_request_start_line as parse_request_start_line
+from eyewall.http.startline import parse_response_start_line as parse_response_start_line
+from eyewall.http.startline import responses as responses
+from eyewall.http.url import encode_username_password as encode_username_password, qs_to_qsl as qs_to_qsl
+from eyewall.http.url import split_host_and_port as split_host_and_port, url_concat as url_concat
