@@ -23,7 +23,7 @@ def test_headers_and_body_are_converted() -> None:
     request = HTTPRequest("http://example.com", headers={"foo": "bar"}, body="ü")
     assert request.headers == {"foo": "bar"}
     assert request.body == "ü".encode()
-    request.headers = None  # type: ignore[assignment]
+    request.headers = None
     request.body = None
     assert request.headers == {}
     assert request.body is None

@@ -332,7 +332,7 @@ def test_the_resolver_is_asked(run: Run) -> None:
         def configurable_default(cls) -> type[Resolver]:
             return Fixed
 
-        async def resolve(self, host: str, port: int, family: int = 0) -> list[tuple[int, Any]]:  # type: ignore[override]
+        async def resolve(self, host: str, port: int, family: int = 0) -> list[tuple[int, Any]]:
             assert host == "somewhere.example"
             # Nobody listens at the first one.
             return [(2, ("127.0.0.1", 1)), (2, ("127.0.0.1", port))]
