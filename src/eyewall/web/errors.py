@@ -9,16 +9,9 @@ MissingSettingError      the application lacks a setting that a feature needs: a
 from __future__ import annotations
 
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import Any
 
-
-def _phrase(status_code: int) -> str:
-    """The registered reason phrase of a status, or 'Unknown'."""
-    try:
-        return HTTPStatus(status_code).phrase
-    except ValueError:
-        return "Unknown"
+from eyewall.http.startline import responses
 
 
 def _restore(kind: type[HTTPError], args: tuple[Any, ...], state: dict[str, Any]) -> HTTPError:
@@ -61,7 +54,7 @@ class HTTPError(Exception):
         return self._message % self.args
 
     def __str__(self) -> str:
-        head = f"HTTP {self.status_code}: {self.reason or _phrase(self.status_code)}"
+        head = f"HTTP {self.status_code}: {self.reason or responses.get(self.status_code, 'Unknown')}"
         message = self.get_message()
         return f"{head} ({message})" if message else head
 

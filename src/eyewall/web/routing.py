@@ -15,7 +15,9 @@ from typing import Any, Protocol
 
 from eyewall.base.loggers import app_log, gen_log
 from eyewall.base.objects import import_object
+from eyewall.guard.profile import active
 from eyewall.http.delegates import HTTPMessageDelegate, HTTPServerConnectionDelegate
+from eyewall.http.exchange import Exchange
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.request import HTTPServerRequest
 from eyewall.http.startline import RequestStartLine, ResponseStartLine
@@ -87,16 +89,20 @@ class _RoutedMessage(HTTPMessageDelegate):
         self._taker: HTTPMessageDelegate | None = None
 
     def headers_received(self, start_line: Any, headers: HTTPHeaders) -> Any:
-        request = HTTPServerRequest(
-            connection=self._request_conn,
-            server_connection=self._server_conn,
-            start_line=RequestStartLine(*start_line),
-            headers=headers,
-        )
+        connection = self._request_conn
+        if isinstance(connection, Exchange):
+            request = HTTPServerRequest.of(connection, active().form_fields)
+        else:
+            request = HTTPServerRequest(
+                connection=connection,
+                server_connection=self._server_conn,
+                start_line=RequestStartLine(*start_line),
+                headers=headers,
+            )
         taker = self._router.find_handler(request)
         if taker is None:
             gen_log.debug("Delegate for %s %s request not found", request.method, request.path)
-            taker = _NotFound(self._request_conn)
+            taker = _NotFound(connection)
         self._taker = taker
         return taker.headers_received(start_line, headers)
 

@@ -193,6 +193,8 @@ class EventSourceHandler(RequestHandler):
         finally:
             self._streaming = None
             self._stop()
+            if self._wheel is not None:
+                self._wheel.discard(self)
             self.on_close()
 
     def _open(self) -> None:
