@@ -93,8 +93,8 @@ class Profile:
 
     # -- connections ------------------------------------------------------------------------------------
     tls_handshake_timeout: float = 10.0
-    #: Closing a TLS connection waits this long for the peer's part of it.
-    tls_shutdown_timeout: float = 5.0
+    #: Closing a TLS connection waits this long for what is left to be sent and for the peer's part of it.
+    tls_shutdown_timeout: float = 30.0
     #: Connections open at once, for one server in one process (refused with 503 beyond it). 0: no limit.
     connections: int = 0
     listen_backlog: int = 1024

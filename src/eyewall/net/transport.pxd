@@ -45,6 +45,8 @@ cdef class FlowControl:
 
     cpdef drained(self)
 
+    cpdef waiter(self)
+
     cpdef close(self)
 
     cpdef abort(self, error=*)

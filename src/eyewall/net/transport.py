@@ -132,11 +132,18 @@ class FlowControl:
         it raises StreamClosedError. Each caller has its own: cancelling a task cancels the future it waits
         for.
         """
-        if self.closed:
-            return self._failed(self.loop.create_future())
-        if not self.paused:
+        if not self.paused and not self.closed:
             return done_future(self.loop)
+        return self.waiter()
+
+    def waiter(self) -> asyncio.Future[None]:
+        """Returns a new future, which the next `resume_writing` completes, paused or not, and a loss fails.
+
+        Its owner may complete it as well.
+        """
         waiter = self.loop.create_future()
+        if self.closed:
+            return self._failed(waiter)
         if len(self._waiters) >= self._crowd:
             self._waiters = [other for other in self._waiters if not other.done()]
             self._crowd = max(_FEW_WAITERS, 2 * len(self._waiters))
