@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eyewall.web.errors import HTTPError
-from eyewall.web.staticpaths import NeedsSlash, absolute, lies_in, locate, open_regular
+from eyewall.web.staticpaths import NeedsSlash, absolute, lies_in, locate, names_stream, open_regular
 
 NAMES = st.sampled_from(["..", ".", "", "a", "b", "link", "out", "circle", "f.txt", "\0", "root", "rootless"])
 
@@ -24,6 +24,23 @@ NAMES = st.sampled_from(["..", ".", "", "a", "b", "link", "out", "circle", "f.tx
 )
 def test_lies_in(path, directory, inside):
     assert lies_in(path, directory) is inside
+
+
+@pytest.mark.parametrize(
+    ("path", "stream"),
+    [("C:\\a\\b.txt", False), ("C:\\a\\b.txt:c", True), ("\\a:$DATA", True), ("/a", False)],
+)
+def test_alternate_data_streams(path, stream):
+    assert names_stream(path) is stream
+
+
+def test_absolute():
+    assert absolute("/a", "b/../c") == "/a/c"
+    assert absolute("/a/", "../a") == "/a"
+    assert absolute("/", "/x") == "/x"
+    for path in ("../b", "/etc", "../ab", ".."):
+        with pytest.raises(HTTPError, match="is not in root static directory"):
+            absolute("/a", path)
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +64,8 @@ def tree(tmp_path_factory):
 
 @given(st.lists(NAMES, max_size=8), st.sampled_from([None, "f.txt", "../f.txt", "out/f.txt"]), st.booleans())
 def test_nothing_outside_is_ever_found(tree, names, default, slash):
-    path = absolute(str(tree), "/".join(names))
     try:
+        path = absolute(str(tree), "/".join(names))
         found = locate(str(tree), path, "shown", None, default, slash)
         file, status = open_regular(found, "shown")
     except NeedsSlash:

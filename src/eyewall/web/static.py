@@ -42,7 +42,7 @@ from eyewall.web.filelookup import (
 )
 from eyewall.web.filethreads import executor, off_loop
 from eyewall.web.handler import RequestHandler
-from eyewall.web.staticpaths import Allowed, NeedsSlash, absolute, lies_in, locate, open_regular, outside
+from eyewall.web.staticpaths import Allowed, NeedsSlash, absolute, locate, open_regular
 from eyewall.web.staticversions import Known, VersionCache, hash_of, stamp_of
 
 if TYPE_CHECKING:
@@ -247,7 +247,8 @@ class StaticFileHandler(RequestHandler):
     def get_absolute_path(cls, root: str, path: str) -> str:
         """Returns the absolute path of `path`, which may be the name of something else than a file.
 
-        Nothing is checked: that is for `validate_absolute_path`.
+        Raises HTTPError (403) where it is outside of `root` by its name; where links lead is for
+        `validate_absolute_path` to see.
         """
         return absolute(root, path)
 
@@ -321,8 +322,6 @@ class StaticFileHandler(RequestHandler):
         """
         root = settings["static_path"]
         abspath = cls.get_absolute_path(root, path)
-        if not lies_in(abspath, os.path.abspath(root)):
-            raise outside(path)
         allowed = (settings.get("static_handler_args") or {}).get("allowed_symlink_directory")
         try:
             real = locate(root, abspath, abspath, allowed, None, True)

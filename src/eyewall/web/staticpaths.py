@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import io
+import ntpath
 import os
 import stat
 from collections.abc import Sequence
@@ -34,11 +35,6 @@ class NeedsSlash(Exception):
     places."""
 
 
-def absolute(root: str, path: str) -> str:
-    """Returns the absolute path that `path`, from a URL, means below `root`; it may lie outside."""
-    return os.path.abspath(os.path.join(root, path))
-
-
 def lies_in(path: str, directory: str) -> bool:
     """Tells whether the absolute `path` is `directory` or below it, by their names alone."""
     ending = directory if directory.endswith(os.path.sep) else directory + os.path.sep
@@ -47,7 +43,7 @@ def lies_in(path: str, directory: str) -> bool:
 
 def names_stream(path: str) -> bool:
     """Tells whether Windows would take `path` for an alternate data stream: a colon behind the drive."""
-    return ":" in os.path.splitdrive(path)[1]
+    return ":" in ntpath.splitdrive(path)[1]
 
 
 def outside(shown: str) -> HTTPError:
@@ -58,6 +54,19 @@ def outside(shown: str) -> HTTPError:
 def no_file(shown: str) -> HTTPError:
     """The answer for what exists but is no regular file."""
     return HTTPError(403, "%s is not a file", shown)
+
+
+def absolute(root: str, path: str) -> str:
+    """Returns the absolute path that `path`, from a URL, means below `root`.
+
+    Raises HTTPError (403) where that is outside of it, by its name alone.
+    """
+    found = os.path.abspath(os.path.join(root, path))
+    if not lies_in(found, os.path.abspath(root)):
+        raise outside(path)
+    if os.name == "nt" and names_stream(found):
+        raise no_file(path)
+    return found
 
 
 def _resolved(path: str, directories: Sequence[str], shown: str) -> str:
