@@ -36,11 +36,10 @@ class AddressError(StartError):
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """The file of a Unix socket, known again by what can't be two files at once."""
+    """The file of a Unix socket, and what tells it from one that another server has put in its place."""
 
     path: str
-    device: int
-    inode: int
+    identity: tuple[int, ...]
 
 
 class Addresses:
@@ -85,8 +84,7 @@ class Addresses:
             return
         for file in self._files:
             try:
-                found = os.lstat(file.path)
-                if (found.st_dev, found.st_ino) == (file.device, file.inode):
+                if _identity(file.path) == file.identity:
                     os.unlink(file.path)
             except OSError:
                 # It is gone, or its folder can't be written any more: a start replaces what is left behind.
@@ -134,8 +132,13 @@ class Addresses:
         except (OSError, ValueError) as error:
             raise AddressError(str(error.args[-1])) from error
         if not full.startswith("\0"):
-            found = os.lstat(full)
-            self._files.append(_File(full, found.st_dev, found.st_ino))
+            self._files.append(_File(full, _identity(full)))
+
+
+def _identity(path: str) -> tuple[int, ...]:
+    found = os.lstat(path)
+    # The number alone is given to the next file when this one is gone.
+    return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
 def _opened(number: int) -> socket.socket:

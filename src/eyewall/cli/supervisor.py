@@ -196,20 +196,27 @@ class Supervisor:
         code = os.waitstatus_to_exitcode(status)
         if slot.retiring is child:
             slot.retiring = None
-        if slot.next is child:
+        is_next, is_current = slot.next is child, slot.current is child
+        if is_next:
             slot.next = None
-            if not self._stopping:
-                gen_log.error("New %s %s; the old one goes on", child, describe(status))
-                # Others would fare no better; what was asked for later is tried again.
-                self._roll = deque(each for each in self._roll if each[1] != slot.rolling)
-        elif slot.current is child:
+        elif is_current:
             slot.current = None
-            if not self._stopping:
-                self._replace(child, slot, code, status)
-        if self._stopping and code != ExitCode.DONE:
-            gen_log.error("%s %s", str(child).capitalize(), describe(status))
-            if self._code in (ExitCode.DONE, ExitCode.FAILED):
-                self._code = ExitCode.CUT if code == ExitCode.CUT or code < 0 else ExitCode.FAILED
+        if self._stopping:
+            self._count(child, code, status)
+        elif is_next:
+            gen_log.error("New %s %s; the old one goes on", child, describe(status))
+            # Others would fare no better; what was asked for later is tried again.
+            self._roll = deque(each for each in self._roll if each[1] != slot.rolling)
+        elif is_current:
+            self._replace(child, slot, code, status)
+
+    def _count(self, child: _Child, code: int, status: int) -> None:
+        """Takes the end of a worker into the exit code of the whole, if it did not end well."""
+        if code == ExitCode.DONE or (code == -signal.SIGTERM and not child.ready):
+            return
+        gen_log.error("%s %s", str(child).capitalize(), describe(status))
+        if self._code in (ExitCode.DONE, ExitCode.FAILED):
+            self._code = ExitCode.CUT if code == ExitCode.CUT or code < 0 else ExitCode.FAILED
 
     def _replace(self, child: _Child, slot: _Slot, code: int, status: int) -> None:
         """Decides what follows on the end of a worker that nobody asked for."""

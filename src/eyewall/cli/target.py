@@ -20,6 +20,8 @@ from eyewall.cli.exits import ExitCode, StartError
 
 #: Where no attribute is named, the first of these that the module has.
 USUAL_NAMES = ("app", "application", "make_app", "create_app", "get_app")
+#: Names in one message.
+_MOST_OFFERED = 5
 
 
 class TargetError(StartError):
@@ -193,9 +195,12 @@ def _attribute(module: ModuleType, target: Target) -> Any:
 
 def _offer(module: ModuleType, wanted: str) -> str:
     """Returns what could have been meant: names that resemble `wanted`, or applications."""
-    names = [name for name in vars(module) if not name.startswith("_")]
+    names = [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and not isinstance(value, type | ModuleType)
+    ]
     near = difflib.get_close_matches(wanted, names, 1) if wanted else []
     if not near:
-        near = [name for name in names if hasattr(getattr(module, name), "begin")][:5]
-    near = [name for name in near if not isinstance(getattr(module, name), type)]
+        near = [name for name in names if hasattr(getattr(module, name), "find_handler")][:_MOST_OFFERED]
     return f". Did you mean {' or '.join(map(repr, near))}?" if near else ""

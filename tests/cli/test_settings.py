@@ -1,0 +1,116 @@
+"""What options may say, and what they may not."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eyewall.cli.settings import SettingError, Settings, parse_limits
+from eyewall.guard.profile import NATIVE, TORNADO, Profile
+
+
+def settings(**options: Any) -> Settings:
+    return Settings(target="app", **options)
+
+
+def test_limits_of_every_kind() -> None:
+    texts = [
+        "head_bytes=64K",
+        "body-bytes = 2GiB",
+        "head_fields=7",
+        "head_timeout=0.5",
+        "bare_lf=on",
+        "server_token=",
+    ]
+    assert parse_limits(texts) == {
+        "head_bytes": 65536,
+        "body_bytes": 2 * 1024**3,
+        "head_fields": 7,
+        "head_timeout": 0.5,
+        "bare_lf": True,
+        "server_token": "",
+    }
+
+
+def test_every_limit_can_be_set() -> None:
+    values = {"int": "1M", "float": "1.5", "bool": "off", "str": "Name"}
+    texts = [
+        f"{field.name}={values[str(field.type)]}"
+        for field in dataclasses.fields(Profile)
+        if field.name != "name"
+    ]
+    NATIVE.replace(**parse_limits(texts))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("body_byte=1", "there is body_bytes"),
+        ("name=x", "not a limit"),
+        ("head_bytes", "NAME=VALUE"),
+        ("head_bytes=", "64K"),
+        ("head_bytes=-1", "64K"),
+        ("head_bytes=1.5", "64K"),
+        ("head_bytes=+1", "64K"),
+        ("head_bytes=1_0", "64K"),
+        ("head_bytes=１", "64K"),
+        ("head_timeout=1e3", "like 30"),
+        ("head_timeout=nan", "like 30"),
+        ("head_timeout=-1", "like 30"),
+        ("bare_lf=maybe", "on or off"),
+        ("server_token=a\r\nb", "printable"),
+    ],
+)
+def test_what_is_no_limit(text: str, said: str) -> None:
+    with pytest.raises(SettingError, match=said) as caught:
+        parse_limits([text])
+    assert caught.value.option == "--limit"
+
+
+@given(st.text(max_size=40))
+def test_nothing_else_comes_of_a_limit(text: str) -> None:
+    try:
+        limits = parse_limits([text])
+    except SettingError:
+        return
+    NATIVE.replace(**limits)
+
+
+@pytest.mark.parametrize(
+    ("options", "option"),
+    [
+        ({"tls_key": "key"}, "--tls-key"),
+        ({"tls_ca": "ca"}, "--tls-ca"),
+        ({"tls_key_password": "x"}, "--tls-key-password"),
+        ({"reload": True, "processes": 2}, "--reload"),
+        ({"trusted_proxies": ("10.0.0.1",)}, "--trusted-proxy"),
+        ({"trusted_proxies": ("proxy",), "xheaders": True}, "--trusted-proxy"),
+        ({"xheaders": True, "forwarded": True}, "--forwarded"),
+        ({"drain_timeout": -1.0}, "--drain-timeout"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_combinations_that_make_no_sense(options: dict[str, Any], option: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        settings(**options)
+    assert caught.value.option == option
+
+
+def test_whose_limits_count() -> None:
+    own = NATIVE.replace(body_bytes=5)
+    assert settings().profile_for(None) is NATIVE
+    assert settings().profile_for(own) is own
+    assert settings(profile="tornado").profile_for(own) is TORNADO
+    changed = settings(limits={"head_fields": 3}).profile_for(own)
+    assert (changed.body_bytes, changed.head_fields) == (5, 3)
+
+
+def test_who_watches() -> None:
+    assert not settings().supervised
+    assert settings(processes=1).supervised
+    assert settings(processes=0).supervised
+    assert settings(reload=True).supervised
