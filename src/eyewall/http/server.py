@@ -23,7 +23,7 @@ from eyewall.http.connection import ServerConnection, error_response
 from eyewall.http.decompression import DecompressingApp
 from eyewall.http.delegates import CallbackApp, DelegateApp, HTTPServerConnectionDelegate
 from eyewall.http.proxy import Trust
-from eyewall.loop.ioloop import IOLoop
+from eyewall.loop.policy import current_loop
 from eyewall.net.address import bind_sockets
 from eyewall.net.listener import Listener
 from eyewall.net.tls import ssl_options_to_context
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from eyewall.http.interfaces import App
     from eyewall.http.request import HTTPServerRequest
 
-#: Seconds between two looks at what a drain still waits for.
-_DRAIN_STEP = 0.05
 _GONE_AWAY_GRACE = 1.0
 #: Turns of the loop in which a drain reads what clients have sent already. In one of them the sockets are looked at,
 #: in the next what they had is handled; which that is depends on the loop.
@@ -106,6 +104,7 @@ class HTTPServer:
         self._listeners: list[Listener] = []
         self._bound: list[socket.socket] = []
         self._throttle = LogThrottle(gen_log)
+        self._emptied: asyncio.Future[None] | None = None
         #: Set when listening begins.
         self.loop: asyncio.AbstractEventLoop
         self.wheel: DeadlineWheel
@@ -149,7 +148,7 @@ class HTTPServer:
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
         """Starts accepting on bound sockets, which are the server's from now on."""
         if not hasattr(self, "loop"):
-            self.loop = IOLoop.current().asyncio_loop  # type: ignore[attr-defined]
+            self.loop = current_loop()
             self.wheel = DeadlineWheel.of(self.loop)
         for sock in sockets:
             listener = Listener(
@@ -199,6 +198,7 @@ class HTTPServer:
         if connection in self.connections:
             self.connections.discard(connection)
             self.limit.release(connection.remote_ip)
+            self._one_less()
             close = getattr(self.app, "on_close", None)
             if close is not None:
                 close(connection)
@@ -213,6 +213,7 @@ class HTTPServer:
             if protocol in self.others:
                 self.others.discard(protocol)
                 self.limit.release(remote_ip)
+                self._one_less()
 
         protocol.release = release
 
@@ -244,14 +245,14 @@ class HTTPServer:
         self._break_off()
         await self._gone(_GONE_AWAY_GRACE)
 
-    async def drain(self, timeout: float) -> int:
+    async def drain(self, timeout: float) -> int:  # noqa: ASYNC109 - what is begun goes on until then
         """Stops accepting, finishes what is begun, and closes everything.
 
         What has reached this machine counts as begun: connections that wait to be accepted, and requests that wait
         to be read. `timeout`: seconds after which what is left is broken off, with a log line that says what that
         was. Returns how many requests and other protocols it was.
         """
-        if self.loop is None:
+        if not (self._listeners or self.connections or self.others):
             return 0
         now = self.loop.time
         end = now() + timeout
@@ -306,10 +307,17 @@ class HTTPServer:
         left += [type(protocol).__name__ for protocol in self.others]
         return left
 
-    async def _gone(self, timeout: float) -> None:
-        end = self.loop.time() + timeout
-        while (self.connections or self.others) and self.loop.time() < end:
-            await asyncio.sleep(_DRAIN_STEP)
+    async def _gone(self, seconds: float) -> None:
+        """Waits until nothing is open, at most so long."""
+        if self.connections or self.others:
+            self._emptied = self.loop.create_future()
+            await asyncio.wait((self._emptied,), timeout=max(0.0, seconds))
+            self._emptied = None
+
+    def _one_less(self) -> None:
+        emptied = self._emptied
+        if emptied is not None and not (self.connections or self.others or emptied.done()):
+            emptied.set_result(None)
 
     def _break_off(self) -> None:
         for connection in list(self.connections):

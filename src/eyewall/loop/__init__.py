@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 from eyewall._face import lazy_face
 
+# It fills in what `IOLoop()` and `IOLoop.current()` make, and so has to be there whenever `ioloop` is.
+from eyewall.loop import aioloop as aioloop
+
 if TYPE_CHECKING:
     from eyewall.loop.aioloop import AsyncIOLoop, AsyncIOMainLoop
     from eyewall.loop.concurrent import Future, run_on_executor
