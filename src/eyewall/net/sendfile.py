@@ -183,5 +183,6 @@ async def _copy(flow: FlowControl, fd: int, offset: int, count: int, executor: E
         flow.write(chunk)
         offset += len(chunk)
         count -= len(chunk)
-        if flow.paused:
-            await flow.drained()
+        if count:
+            # Also a transport that takes everything at once must not keep the others waiting.
+            await (flow.drained() if flow.paused else asyncio.sleep(0))
