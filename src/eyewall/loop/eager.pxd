@@ -9,15 +9,16 @@ cdef object _STEP
 
 @cython.final
 cdef class Starter:
-    cdef list _caught
-    cdef object _hook
+    cdef dict _namespace
+    cdef object _hook, _step, _context
+    cdef list _more
     cdef object __weakref__
 
-    @cython.locals(namespace=dict, caught=list, entry=tuple)
+    @cython.locals(namespace=dict)
     cpdef object start(self, object coro, object loop, object context)
 
-    @cython.locals(caught=list, entry=tuple)
-    cdef object _hand_on(self, object loop, object task)
+    @cython.locals(caught=list)
+    cdef tuple _hand_on(self, object loop, object task)
 
 
 @cython.locals(starter=Starter)

@@ -63,7 +63,7 @@ def start_task(
     try:
         starter = loop._eyewall_starter  # type: ignore[attr-defined]
     except AttributeError:
-        starter = Starter()
+        starter = Starter(loop)
         try:
             loop._eyewall_starter = starter  # type: ignore[attr-defined]
         except AttributeError:
@@ -75,67 +75,79 @@ def start_task(
 class Starter:
     """Catches the first steps of new tasks of one loop, on interpreters that cannot start tasks eagerly.
 
-    It holds no reference to its loop, which holds it.
+    It stands in the namespace of its loop.
     """
 
-    __slots__ = ("_caught", "_hook")
+    __slots__ = ("_context", "_hook", "_more", "_namespace", "_step")
 
-    def __init__(self) -> None:
-        self._caught: list[tuple[Any, Context]] = []
+    def __init__(self, loop: Any) -> None:
+        self._namespace: dict[str, Any] = loop.__dict__
         self._hook = self.catch
+        #: The first step that was caught, its context, and what came after it; mostly nothing does.
+        self._step: Any = None
+        self._context: Context | None = None
+        self._more: list[tuple[Any, Context]] = []
 
     def catch(self, callback: Any, *args: Any, context: Context | None = None) -> Handle | None:
         """Stands for `loop.call_soon` while a task is constructed: keeps first steps, passes on the rest."""
         if type(callback) is _STEP and context is not None:
-            self._caught.append((callback, context))
+            if self._step is None:
+                self._step = callback
+                self._context = context
+            else:
+                self._more.append((callback, context))
             return None
         loop: Any = _get_running_loop()
         return type(loop).call_soon(loop, callback, *args, context=context)  # type: ignore[no-any-return]
 
     def start(self, coro: Any, loop: Any, context: Context | None) -> Any:
         """Constructs the task and runs its step. `loop` is the running one and has no task factory."""
-        namespace = loop.__dict__
+        namespace = self._namespace
         # Somebody's own replacement of the method, or the hook of a start that this one interrupts.
         before = namespace.get("call_soon")
         namespace["call_soon"] = self._hook
         try:
-            task = Task(coro, loop=loop, context=context)
+            # Without the argument where there is nothing to say: it costs a tenth of the whole.
+            task = Task(coro, loop=loop) if context is None else Task(coro, loop=loop, context=context)
         except BaseException:
             _restore(namespace, before)
             self._hand_on(loop, None)
             raise
         _restore(namespace, before)
-        caught = self._caught
-        if len(caught) == 1 and caught[0][0].__self__ is task:
-            step, inner = caught.pop()
+        step = self._step
+        if step is not None and step.__self__ is task and not self._more:
+            context = self._context
+            self._step = self._context = None
         else:
-            found = self._hand_on(loop, task)
-            if found is None:
+            step, context = self._hand_on(loop, task)
+            if step is None:
                 return task
-            step, inner = found
         if task._source_traceback:  # type: ignore[attr-defined]
             _trim(task)
         outer = _current_tasks.get(loop)
         if outer is None:
-            _run(step, inner, loop)
+            _run(step, context, loop)
         else:
             _leave_task(loop, outer)
             try:
-                _run(step, inner, loop)
+                _run(step, context, loop)
             finally:
                 _enter_task(loop, outer)
         return task
 
-    def _hand_on(self, loop: Any, task: Any) -> tuple[Any, Context] | None:
+    def _hand_on(self, loop: Any, task: Any) -> tuple[Any, Any]:
         """Gives the loop all steps that were caught but that of `task`, which is returned if it is there."""
-        caught = self._caught
-        self._caught = []
-        ours = None
-        for entry in caught:
-            if entry[0].__self__ is task:
-                ours = entry
+        caught = [(self._step, self._context), *self._more]
+        self._step = self._context = None
+        self._more = []
+        ours: tuple[Any, Any] = (None, None)
+        for step, context in caught:
+            if step is None:
+                continue
+            if step.__self__ is task:
+                ours = (step, context)
             else:
-                loop.call_soon(entry[0], context=entry[1])
+                loop.call_soon(step, context=context)
         return ours
 
 
@@ -153,7 +165,7 @@ def _restore(namespace: dict[str, Any], before: Any) -> None:
         namespace["call_soon"] = before
 
 
-def _run(step: Any, context: Context, loop: Any) -> None:
+def _run(step: Any, context: Any, loop: Any) -> None:
     try:
         context.run(step)
     except RuntimeError:
