@@ -393,10 +393,17 @@ def test_version_of_what_is_outside(root, path):
 
 @pytest.mark.parametrize(
     ("path", "message"),
-    [("dir", "is not a file"), ("fifo", "is not a file"), ("nope", "Not Found"), ("link", "is not in")],
+    [
+        ("dir", "is not a file"),
+        ("fifo", "is not a file"),
+        ("nope", "Not Found"),
+        ("zero", "is not a file"),
+        ("link", "is not in"),
+    ],
 )
 def test_no_version(root, tmp_path, path, message, caplog):
     os.mkfifo(root / "fifo")
+    (root / "zero").symlink_to("/dev/zero")
     (root / "link").symlink_to(tmp_path / "outside" / "secret.txt")
     assert version(root, path) is None
     assert "Could not open static file" in caplog.text

@@ -42,7 +42,7 @@ from eyewall.web.filelookup import (
 )
 from eyewall.web.filethreads import executor, off_loop
 from eyewall.web.handler import RequestHandler
-from eyewall.web.staticpaths import Allowed, NeedsSlash, absolute, locate, open_regular
+from eyewall.web.staticpaths import Allowed, NeedsSlash, absolute, check_regular, locate, open_regular
 from eyewall.web.staticversions import Known, VersionCache, hash_of, stamp_of
 
 if TYPE_CHECKING:
@@ -324,6 +324,7 @@ class StaticFileHandler(RequestHandler):
         abspath = cls.get_absolute_path(root, path)
         allowed = (settings.get("static_handler_args") or {}).get("allowed_symlink_directory")
         try:
+            check_regular(abspath, abspath)
             real = locate(root, abspath, abspath, allowed, None, True)
         except HTTPError as error:
             gen_log.error("Could not open static file %r: %s", abspath, error)

@@ -117,6 +117,12 @@ def _mode(path: str) -> int:
         raise HTTPError(404) from error
 
 
+def check_regular(path: str, shown: str) -> None:
+    """Raises HTTPError (403 or 404) unless `path`, links followed, is a regular file."""
+    if not stat.S_ISREG(_mode(path)):
+        raise no_file(shown)
+
+
 def open_regular(path: str, shown: str) -> tuple[io.FileIO, os.stat_result]:
     """Opens a resolved path. Returns the file, to be closed by the caller, and what it is.
 
