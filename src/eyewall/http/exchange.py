@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from eyewall.http.errors import HTTPOutputError
 from eyewall.http.h1.head import Head
-from eyewall.http.h1.writer import LAST_CHUNK, chunk_head, status_line
+from eyewall.http.h1.writer import LAST_CHUNK, chunk_head, length_line, status_line
 from eyewall.net import sendfile
 from eyewall.net.errors import StreamClosedError
 from eyewall.net.transport import FlowControl
@@ -146,15 +146,14 @@ class Exchange:
         carrier = self.carrier
         self._state = _FINISHED
         self._on_close = None
-        connection = self._own_fields(block)
-        if length >= 0:
-            top = b"%b%b%bContent-Length: %d\r\n\r\n" % (status_line(code, reason), block, connection, length)
-        else:
-            top = b"%b%b%b\r\n" % (status_line(code, reason), block, connection)
         if not body or self.head.method == "HEAD" or code == 304 or code == 204 or code < 200:
-            carrier.write(top)
+            body = b""
+        parts = [status_line(code, reason), block, self._own_fields(block), length_line(length)]
+        if len(body) <= _JOIN_BYTES:
+            parts.append(body)
+            carrier.write(b"".join(parts))
         else:
-            carrier.write_two(top, body)
+            carrier.write_two(b"".join(parts), body)
         carrier.finished(self)
 
     def _own_fields(self, block: bytes) -> bytes:

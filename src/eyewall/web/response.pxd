@@ -1,13 +1,13 @@
 import cython
 
 cdef object http_date_bytes, active, HTTPOutputError, HTTPHeaders
-cdef str _HTML_LINE
+cdef bytes _HTML_LINE
 cdef double _second
-cdef bytes _top
+cdef bytes _top, _html_top
 cdef object _time
 
 @cython.locals(now=double)
-cdef bytes _default_top()
+cdef _refresh()
 cpdef forget_defaults()
 
 cdef class Encoded:
@@ -15,7 +15,7 @@ cdef class Encoded:
     cdef readonly Py_ssize_t length
     cdef readonly bint close
 
-@cython.locals(length=Py_ssize_t, close=bint, text=str, block=bytes, name=str, value=str)
+@cython.locals(length=Py_ssize_t, close=bint, html=bint, text=str, block=bytes, top=bytes, name=str, value=str)
 cpdef Encoded encode_fields(dict fields, dict cookies)
 cpdef Encoded encode_headers(headers, cookies)
 cdef Py_ssize_t _stated_length(value) except -1

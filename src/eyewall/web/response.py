@@ -17,9 +17,10 @@ from eyewall.http.headers import HTTPHeaders
 
 HTML = "text/html; charset=UTF-8"
 
-_HTML_LINE = "Content-Type: text/html; charset=UTF-8\r\n"
+_HTML_LINE = b"Content-Type: text/html; charset=UTF-8\r\n"
 _second = -1.0
 _top = b""
+_html_top = b""
 _time = time.time
 
 
@@ -34,16 +35,16 @@ def default_headers() -> HTTPHeaders:
     return headers
 
 
-def _default_top() -> bytes:
-    """Returns the default fields but Content-Type, encoded; made anew each second."""
-    global _second, _top
+def _refresh() -> None:
+    """Makes the default fields anew, once a second: `_html_top`, and `_top` without the Content-Type."""
+    global _second, _top, _html_top
     now = _time()
     if now - _second >= 1.0 or now < _second:
         _second = now // 1.0
         token = active().server_token
         server = b"Server: %b\r\n" % token.encode("latin-1") if token else b""
         _top = b"%bDate: %b\r\n" % (server, http_date_bytes(now))
-    return _top
+        _html_top = _top + _HTML_LINE
 
 
 def forget_defaults() -> None:
@@ -71,25 +72,42 @@ def encode_fields(fields: dict[str, str] | None, cookies: dict[str, str] | None)
     """Encodes what a handler has set over the defaults. The values were checked when they were set."""
     length = -1
     close = False
-    if fields is None:
-        text = _HTML_LINE
-    else:
-        text = "" if "Content-Type" in fields else _HTML_LINE
+    html = True
+    text = ""
+    if fields is not None:
         for name, value in fields.items():
             if name == "Content-Length":
                 length = _stated_length(value)
             elif name == "Connection":
                 close = "close" in value.lower()
             elif name != "Transfer-Encoding":
+                if name == "Content-Type":
+                    html = False
                 text += f"{name}: {value}\r\n"
     if cookies is not None:
         for cookie in cookies.values():
             text += f"Set-Cookie: {cookie}\r\n"
+    _refresh()
+    top = _html_top if html else _top
+    if not text:
+        return Encoded(top, length, close)
+    # A value that Latin-1 can't express goes as UTF-8, its own line only where others were meant as Latin-1.
+    block = text.encode("latin-1") if text.isascii() else _encode_lines(text)
+    return Encoded(top + block, length, close)
+
+
+def _encode_lines(text: str) -> bytes:
     try:
-        block = text.encode("latin-1")
+        return text.encode("latin-1")
     except UnicodeEncodeError:
-        block = text.encode("utf-8")
-    return Encoded(_default_top() + block, length, close)
+        return b"".join([_encode_line(line) for line in text.splitlines(keepends=True)])
+
+
+def _encode_line(line: str) -> bytes:
+    try:
+        return line.encode("latin-1")
+    except UnicodeEncodeError:
+        return line.encode("utf-8")
 
 
 def encode_headers(headers: HTTPHeaders, cookies: dict[str, str] | None) -> Encoded:
