@@ -144,6 +144,57 @@ def test_work_that_does_not_end_in_time_is_cut_off_and_named(folder: Path) -> No
         assert "not everything was finished" in program.output
 
 
+@pytest.mark.parametrize(("timeout", "code"), [("20", 0), ("0.2", 6)])
+def test_a_handler_that_goes_on_after_its_response_is_waited_for(
+    tmp_path: Path, timeout: str, code: int
+) -> None:
+    late = """
+class Late(RequestHandler):
+    async def get(self):
+        await self.finish("sent")
+        logging.info("working")
+        await asyncio.sleep(1)
+        logging.info("worked")
+app.add_handlers(".*", [("/late", Late)])
+"""
+    write_app(tmp_path, APP + late)
+    with Program(tmp_path, "app:app", *FREE, "--drain-timeout", timeout) as program:
+        assert get(program.port(), "/late")[2] == b"sent"
+        program.wait_for("working")
+        assert program.stop() == code
+        assert ("worked" in program.output) == (code == 0)
+        assert ("at work after their responses" in program.output) == (code != 0)
+
+
+@pytest.mark.parametrize("args", [(), ("--processes", "1")], ids=["alone", "supervised"])
+def test_a_websocket_is_told_that_the_server_goes_away(tmp_path: Path, args: tuple[str, ...]) -> None:
+    echo = """
+from eyewall.web.websocket import WebSocketHandler
+class Echo(WebSocketHandler):
+    def on_message(self, message):
+        self.write_message(message)
+    def on_close(self):
+        logging.info("closed with %s", self.close_code)
+app.add_handlers(".*", [("/ws", Echo)])
+"""
+    write_app(tmp_path, APP + echo)
+    with Program(tmp_path, "app:app", *FREE, *args) as program, connect(program.port()) as sock:
+        upgrade = ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"]
+        sock.sendall(request_bytes("/ws", *upgrade, "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="))
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += sock.recv(1)
+        assert head.startswith(b"HTTP/1.1 101 ")
+        program.send(signal.SIGTERM)
+        frame = sock.recv(2, socket.MSG_WAITALL)
+        assert frame[0] == 0x88
+        assert sock.recv(frame[1], socket.MSG_WAITALL)[:2] == (1001).to_bytes(2, "big")
+        sock.sendall(bytes([0x88, 0x82, 0, 0, 0, 0]) + (1001).to_bytes(2, "big"))
+        assert sock.recv(1) == b""
+        assert program.code() == 0
+        assert "closed with 1001" in program.output
+
+
 def test_a_second_signal_ends_at_once(folder: Path) -> None:
     with Program(folder, "app:app", *FREE) as program, connect(program.port()) as sock:
         sock.sendall(request_bytes("/slow/60"))

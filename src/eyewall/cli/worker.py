@@ -34,6 +34,7 @@ from eyewall.http.requestids import IdentifyingApp
 from eyewall.http.server import HTTPServer
 from eyewall.loop.policy import new_event_loop, set_current_loop
 from eyewall.net.tls import TLSConfigError, server_context
+from eyewall.web.dispatch import running
 
 #: What a worker says to its supervisor when it accepts connections.
 READY = b"ready\n"
@@ -204,7 +205,15 @@ class Worker:
     async def _end(self, server: HTTPServer, reason: str) -> ExitCode:
         timeout = self._settings.drain_timeout
         gen_log.info("Draining (%s): requests have %g s to finish", reason, timeout)
+        end = self._loop.time() + timeout
         cut = await server.drain(timeout)
+        tasks = running()
+        if tasks:
+            # Of handlers that go on when their response is finished.
+            _, left = await asyncio.wait(tasks, timeout=max(0.0, end - self._loop.time()))
+            if left:
+                gen_log.warning("Breaking off %d handlers that were at work after their responses", len(left))
+                cut += len(left)
         if isinstance(self._container, ASGIContainer):
             try:
                 await asyncio.wait_for(self._container.shutdown(), _EXIT_GRACE)

@@ -43,6 +43,11 @@ _running: set[asyncio.Task[None]] = set()
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 
 
+def running() -> list[asyncio.Task[None]]:
+    """Returns the tasks of requests, also of those that go on after their response is finished."""
+    return list(_running)
+
+
 class Dispatch:
     """Serves one request with a handler of `handler_class`; `kwargs` are for its `initialize`.
 
