@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import lock, peers, report, workloads
+from bench import lock, machine, peers, report, workloads
 from bench.run import Plan, Run, make_files
 
 RESULTS = Path(__file__).parent / "results"
@@ -88,6 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
         budget=options.budget or (QUICK_BUDGET if quick else BUDGET),
         divisor=5 if quick else 1,
     )
+    machine.end_cleanly()
     with lock.exclusive(), tempfile.TemporaryDirectory(prefix="bench-static-") as folder:
         static = Path(folder)
         make_files(static)

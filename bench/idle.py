@@ -107,6 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
     count = most_connections(options.connections)
     core, load_core = machine.cores()
     machine.pin(load_core)
+    machine.end_cleanly()
     websocket = options.kind == "ws"
     path = "/ws" if websocket else "/plaintext"
     with (

@@ -43,7 +43,10 @@ class ServerProcess:
         self._script = script
         self._core = core
         self._static = static
-        self._environment = {**os.environ, **(environment or {})}
+        # What the server leaves behind goes with it; nginx's worker must be able to read it.
+        self._folder = tempfile.TemporaryDirectory(prefix="bench-server-")
+        Path(self._folder.name).chmod(0o755)
+        self._environment = {**os.environ, **(environment or {}), "TMPDIR": self._folder.name}
         self._process: subprocess.Popen[bytes] | None = None
         self._output = tempfile.TemporaryFile()  # noqa: SIM115
         self.port = 0
@@ -127,3 +130,4 @@ class ServerProcess:
                 pass  # as it should be: no child was left behind
         self._process = None
         self._output.close()
+        self._folder.cleanup()

@@ -150,6 +150,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(str(error))
     core, load_core = machine.cores()
     machine.pin(load_core)
+    machine.end_cleanly()
     with (
         lock.exclusive(),
         tempfile.TemporaryDirectory() as static,
