@@ -54,7 +54,8 @@ class ServerProcess:
     def __enter__(self) -> "ServerProcess":
         try:
             self.start()
-        except ServerError:
+        except BaseException:
+            # Also when the benchmark is ended in the meantime.
             self.stop()
             raise
         return self
