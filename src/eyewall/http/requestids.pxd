@@ -2,7 +2,7 @@ import cython
 
 from eyewall.http.exchange cimport Exchange
 
-cdef object request_id, asyncio, _HARMLESS, _set, _reset
+cdef object request_id, asyncio, _set, _reset
 cdef str _prefix
 cdef unsigned long long _MASK, _factor, _count
 
