@@ -127,6 +127,69 @@ def test_a_peer_that_leaves_is_noticed_while_its_handler_works() -> None:
     assert bench.receiver.events == ["1"]
 
 
+def test_what_came_before_the_end_is_handed_over_before_it() -> None:
+    bench = Bench(held=True)
+    bench.connection.data_received(masked(0x81, b"early") + masked(0x88, b"\x03\xe9bye"))
+    bench.connection.eof_received()
+    bench.transport.lose(None)
+    assert bench.receiver.events == ["early"]
+    assert bench.receiver.closed == [(1001, "bye")]
+    bench.connection.start()
+
+
+def test_a_burst_that_the_end_interrupts_is_handed_over() -> None:
+    bench = Bench(NATIVE.replace(websocket_burst=10))
+    bench.connection.data_received(masked(0x82, b"x") * 35)
+    assert len(bench.receiver.events) == 10
+    bench.transport.lose(None)
+    assert len(bench.receiver.events) == 35
+    assert bench.receiver.closed == [(None, None)]
+    bench.settle()
+    assert len(bench.receiver.closed) == 1
+
+
+def test_the_close_code_is_found_behind_messages_that_nobody_takes() -> None:
+    bench = Bench()
+    wait: asyncio.Future[None] = bench.loop.create_future()
+    bench.receiver.answer = lambda message: wait
+    bench.connection.data_received(masked(0x81, b"1") + masked(0x81, b"2"))
+    bench.connection.data_received(masked(0x88, b"\x03\xe9bye"))
+    bench.transport.lose(None)
+    assert bench.receiver.events == ["1"]
+    assert bench.receiver.closed == [(1001, "bye")]
+
+
+def test_a_client_reads_what_came_before_the_end_at_its_own_pace() -> None:
+    bench = Bench(client=True)
+    waits: list[asyncio.Future[None]] = []
+
+    def slow(message: str | bytes) -> Awaitable[None]:
+        waits.append(bench.loop.create_future())
+        return waits[-1]
+
+    bench.receiver.answer = slow
+    bench.connection.data_received(b"\x81\x011\x81\x012\x88\x02\x03\xe8")
+    bench.transport.lose(None)
+    assert bench.receiver.events == ["1"]
+    assert bench.receiver.closed == []
+    for _ in range(2):
+        waits[-1].set_result(None)
+        bench.settle()
+    assert bench.receiver.events == ["1", "2"]
+    assert bench.receiver.closed == [(1000, None)]
+
+
+def test_writing_in_vain_while_closing_does_not_hinder_the_closing_handshake() -> None:
+    bench = Bench()
+    write = bench.connection.write_message
+    bench.receiver.answer = lambda message: write(message)
+    bench.connection.start_close(1000)
+    bench.connection.data_received(masked(0x81, b"1") + masked(0x81, b"2") + masked(0x88, b"\x03\xe8"))
+    assert bench.receiver.events == ["1", "2"]
+    assert bench.receiver.errors == []
+    assert bench.transport.closing
+
+
 # -- failing receivers ----------------------------------------------------------------------------------
 
 

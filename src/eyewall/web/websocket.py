@@ -143,7 +143,7 @@ class WebSocketHandler(RequestHandler):
         self.open_kwargs = kwargs
         request = self.request
         # Headers that only the handshake has read need not be kept: they can be read again from the head.
-        untouched = "headers" not in request.__dict__
+        untouched = request._made_headers is None
         try:
             accepted = self._check_handshake()
             if accepted is not None:
@@ -216,7 +216,7 @@ class WebSocketHandler(RequestHandler):
         if leftover:
             connection.data_received(leftover)
         self._log()
-        self._let_go(untouched)
+        self._let_go(exchange, untouched)
         opened = None
         try:
             self.on_finish()
@@ -237,15 +237,17 @@ class WebSocketHandler(RequestHandler):
                 headers.add("Set-Cookie", cookie)
         return headers.encode()
 
-    def _let_go(self, untouched: bool) -> None:
+    def _let_go(self, exchange: Exchange, untouched: bool) -> None:
         """Drops what belongs to the HTTP request and is of no use to a WebSocket."""
         request = self.request
         # Both are read from the connection when first asked for, and that is another one now.
         request.remote_ip  # noqa: B018
         request.protocol  # noqa: B018
         request.connection = request.server_connection = self.ws_connection
+        # The exchange and its sink refer to each other.
+        exchange.sink = None
         if untouched:
-            request.__dict__.pop("headers", None)
+            request._made_headers = None
         self._header_object = None
         self._fields = None
         self._transforms = None

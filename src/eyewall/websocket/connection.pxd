@@ -19,7 +19,7 @@ cdef class WebSocketConnection(FlowControl):
     cdef public double ping_timeout
     cdef public double deadline
     cdef WebSocketEngine _engine
-    cdef bint _client, _held, _advancing, _reading_paused, _heard, _pinged, _in_wheel
+    cdef bint _client, _held, _receiving, _advancing, _reading_paused, _heard, _pinged, _in_wheel
     cdef int _state
     cdef int _failed_code
     cdef str _failed_reason
@@ -30,6 +30,9 @@ cdef class WebSocketConnection(FlowControl):
 
     cpdef resume_writing(self)
     cpdef start(self, opened=*)
+    cdef _end(self)
+    @cython.locals(engine=WebSocketEngine, backlog=bytearray)
+    cdef _skip_to_close(self)
     cdef _keep(self, bytes data)
     cdef _pause_reading(self)
     @cython.locals(backlog=bytearray)

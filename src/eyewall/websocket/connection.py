@@ -95,6 +95,7 @@ class WebSocketConnection(FlowControl):
         "_pending",
         "_pinged",
         "_reading_paused",
+        "_receiving",
         "_state",
         "_timer",
         "deadline",
@@ -132,6 +133,8 @@ class WebSocketConnection(FlowControl):
         # Events wait: until `start`, while the receiver is busy, for the others' turn.
         self._held = True
         self._advancing = False
+        # Events are wanted; not after the close frame, nor after a failure.
+        self._receiving = True
         self._pending: asyncio.Future[Any] | None = None
         self._backlog: bytearray | None = None
         self._reading_paused = False
@@ -171,7 +174,7 @@ class WebSocketConnection(FlowControl):
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
         self._heard = True
-        if self._state >= _LEAVING:
+        if not self._receiving:
             return
         if self._held:
             self._keep(data)
@@ -196,14 +199,27 @@ class WebSocketConnection(FlowControl):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._backlog = None
         self._late_pong = None
-        receiver = self.receiver
-        self.receiver = None
         release = self.release
         self.release = None
+        self.lost(error)
         if release is not None:
             release()
+        # What has come is handed over before the end is told, if that need not wait.
+        while self._held and self._pending is None and not self._advancing:
+            self._continue()
+        if self._pending is None or not self._client:
+            self._end()
+
+    def _end(self) -> None:
+        """Tells the receiver that it is over."""
+        receiver = self.receiver
+        if receiver is None:
+            return
+        if self._receiving:
+            self._receiving = False
+            self._skip_to_close()
+        self.receiver = None
         code: int | None = self._engine.close_code
         reason: str | None = self._engine.close_reason
         if code == 0:
@@ -211,14 +227,22 @@ class WebSocketConnection(FlowControl):
             reason = self._failed_reason
         if code in (0, NO_STATUS):
             code = None
-        self.lost(error)
         if _websocket_close.fire is not None and not self._client:
             _websocket_close.fire(self, code)
-        if receiver is not None:
-            try:
-                receiver.on_ws_connection_close(code, reason or None)
-            except (Exception, asyncio.CancelledError):  # noqa: BLE001 - the loop has no use for it
-                receiver.log_exception(*sys.exc_info())
+        try:
+            receiver.on_ws_connection_close(code, reason or None)
+        except (Exception, asyncio.CancelledError):  # noqa: BLE001 - the loop has no use for it
+            receiver.log_exception(*sys.exc_info())
+
+    def _skip_to_close(self) -> None:
+        """Drops what nobody will take any more, but for what the peer said in closing."""
+        engine = self._engine
+        backlog = self._backlog
+        if backlog is not None:
+            self._backlog = None
+            engine.feed(bytes(backlog))
+        while engine.next_event() != _EVENT_NONE:
+            pass
 
     def resume_writing(self) -> None:
         """The peer has taken enough of what was waiting."""
@@ -264,7 +288,7 @@ class WebSocketConnection(FlowControl):
     def _continue(self) -> None:
         """Goes on with what was kept."""
         self._held = False
-        if self._state >= _LEAVING:
+        if not self._receiving:
             self._backlog = None
         backlog = self._backlog
         if backlog is not None:
@@ -276,6 +300,8 @@ class WebSocketConnection(FlowControl):
             transport = self.transport
             if transport is not None and not transport.is_closing():
                 transport.resume_reading()
+        if self._state == _OVER and not self._held:
+            self._end()
 
     def _advance(self) -> None:
         """Takes events until there are no more, or the receiver wants the next one to wait."""
@@ -284,7 +310,7 @@ class WebSocketConnection(FlowControl):
         self._held = True
         self._advancing = True
         try:
-            while self._state < _LEAVING:
+            while self._receiving:
                 receiver = self.receiver
                 event = engine.next_event()
                 wait: object
@@ -313,7 +339,6 @@ class WebSocketConnection(FlowControl):
                         return
                 except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - handlers raise anything
                     self.receiver_failed(error)
-                    break
                 count += 1
                 if count >= self.profile.websocket_burst and engine.has_unread():
                     self._pause_reading()
@@ -324,7 +349,7 @@ class WebSocketConnection(FlowControl):
         self._held = False
 
     def _next_burst(self) -> None:
-        if self._state != _OVER:
+        if self._held and self._pending is None:
             self._continue()
 
     def _pinged_by_peer(self, receiver: Receiver) -> object:
@@ -372,8 +397,7 @@ class WebSocketConnection(FlowControl):
             error = future.exception()
             if error is not None:
                 self.receiver_failed(error)
-        if self._state != _OVER:
-            self._continue()
+        self._continue()
 
     def receiver_failed(self, error: BaseException) -> None:
         """The receiver raised `error`: it has it logged, and the connection ends with 1011."""
@@ -445,6 +469,7 @@ class WebSocketConnection(FlowControl):
         if _limit_reached.fire is not None:
             _limit_reached.fire("websocket_write_bytes", self)
         self._state = _LEAVING
+        self._receiving = False
         self.abort(BufferError(f"more than {limit} bytes wait to be written"))
 
     def _failed(self, waiter: asyncio.Future[None]) -> asyncio.Future[None]:
@@ -483,6 +508,9 @@ class WebSocketConnection(FlowControl):
 
     def _closed_by_peer(self) -> None:
         """The peer's close frame came: answers it with the same code, and ends the connection."""
+        self._receiving = False
+        if self.transport is None:
+            return
         if self._state == _OPEN:
             self._state = _LEAVING
             # Not its reason: a code is answered by a code, and the peer knows what it said.
@@ -505,13 +533,14 @@ class WebSocketConnection(FlowControl):
     def _fail(self, code: int, reason: str) -> None:
         """Fails the connection (section 7.1.7): says why, and reads no more."""
         transport = self.transport
+        self._receiving = False
+        self._backlog = None
+        self._failed_code = code
+        self._failed_reason = reason
         if self._state >= _LEAVING or transport is None:
             return
         said = self._state == _CLOSING
         self._state = _LEAVING
-        self._failed_code = code
-        self._failed_reason = reason
-        self._backlog = None
         if not said:
             self._send(self._engine.encode_close(code, reason))
         if transport.is_closing():
