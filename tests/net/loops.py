@@ -16,7 +16,7 @@ from ..conftest import LOOP_KINDS, loop_factory
 TLS = Path(__file__).parent / "tls"
 
 #: Seconds after which a test has failed: uvloop does not let the signal of pytest's timeout in.
-PATIENCE = 10.0
+PATIENCE = 40.0
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eyewall.net import address
@@ -217,7 +217,7 @@ def test_what_is_no_ip_address(ip: str) -> None:
     assert not is_valid_ip(ip)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(alphabet="0123456789abcdef:.% \n", max_size=24) | st.ip_addresses().map(str))
 def test_ip_addresses_are_those_of_ipaddress(text: str) -> None:
     try:

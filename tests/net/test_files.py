@@ -40,7 +40,11 @@ def cached(fd: int) -> int:
     return fd
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=50,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    deadline=None,
+)
 @given(offset=st.integers(0, len(CONTENT) + 10), count=st.integers(0, CACHED_BYTES))
 def test_cached_bytes(cached: int, offset: int, count: int) -> None:
     assert read_cached(cached, offset, count) == CONTENT[offset : offset + count]

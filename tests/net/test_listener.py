@@ -399,7 +399,6 @@ def test_a_socket_closed_by_somebody_else_is_no_busy_loop(run: Run, caplog: pyte
 EXHAUSTED = """
 import asyncio, logging, os, resource, socket, sys, time
 from eyewall.guard.profile import NATIVE
-from eyewall.net.acceptor import add_accept_handler
 from eyewall.net.listener import Listener
 
 lines = []
@@ -444,10 +443,10 @@ async def main():
     await asyncio.sleep(0)
     resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) - 1 + 22, 1000))
     listener.start()
-    while not listener.starved:
+    while not (listener.starved and Echo.made == listener.accepted):
         await asyncio.sleep(0.01)
+    await listener.wait_opened()
     accepted, began = Echo.made, time.process_time()
-    turns = 0
     await asyncio.sleep(0.5)
     spent = time.process_time() - began
     assert Echo.made == accepted >= 10, (Echo.made, accepted)
