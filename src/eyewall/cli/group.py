@@ -13,6 +13,7 @@ from eyewall._version import TORNADO_API_VERSION, VERSION
 #: Name, module, and the first line of the help, which a listing needs without loading the module.
 _COMMANDS = {
     "run": ("eyewall.cli.run", "Serve an application."),
+    "demo": ("eyewall.cli.democommand", "Show what Eyewall can do."),
     "version": ("eyewall.cli.group", "Show versions."),
 }
 

@@ -1,0 +1,56 @@
+"""The server's numbers, as they come: server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from eyewall.cli.demo.handlers.base import DemoHandler, JSONHandler, Page, Problem
+from eyewall.cli.demo.limits import BLOCK_INTERVAL, BLOCK_SECONDS, STREAMS
+from eyewall.web import EventSourceHandler, HTTPError
+
+
+class Live(Page):
+    """The page with the charts."""
+
+    def get(self) -> None:
+        self.render("live.html", block=round(BLOCK_SECONDS * 1000))
+
+
+class Numbers(DemoHandler, EventSourceHandler):
+    """A stream of samples: first those that the client has missed, then each as it is taken."""
+
+    RETRY = 2000
+
+    def prepare(self) -> None:
+        if len(self.demo.streams) >= STREAMS:
+            raise HTTPError(503)
+
+    async def stream(self) -> None:
+        # A browser that lost its connection says what it has seen last, all by itself.
+        last = self.last_event_id or ""
+        for event in self.demo.meter.since(int(last) if last.isdecimal() and len(last) < 10 else 0):
+            self.send(event)
+        self.demo.streams.add(self)
+        await self.closed()
+
+    def on_close(self) -> None:
+        self.demo.streams.discard(self)
+
+
+class Block(JSONHandler):
+    """Waits in two ways. One of them makes everybody else wait as well."""
+
+    _next = 0.0
+
+    async def post(self, where: str) -> None:
+        if time.monotonic() < Block._next:
+            self.set_header("Retry-After", 1)
+            raise Problem(429, "Once a second is enough.")
+        Block._next = time.monotonic() + BLOCK_SECONDS + BLOCK_INTERVAL
+        if where == "loop":
+            # Never do this: it is here to be seen in the chart.
+            time.sleep(BLOCK_SECONDS)  # noqa: ASYNC251
+        else:
+            await asyncio.to_thread(time.sleep, BLOCK_SECONDS)
+        self.write({"waited": BLOCK_SECONDS})

@@ -1,0 +1,83 @@
+"""How the demo starts and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import signal
+import socket
+from types import FrameType
+
+from eyewall.cli.demo.application import make_app
+from eyewall.cli.demo.limits import DRAIN_SECONDS, PROFILE
+from eyewall.cli.demo.state import Demo
+from eyewall.http.server import HTTPServer
+from eyewall.net.address import bind_sockets
+
+DEFAULT_PORT = 8888
+#: Ports that are tried after the default one, before the system chooses.
+_MORE_PORTS = 10
+
+
+def bind(host: str, port: int | None) -> list[socket.socket]:
+    """Returns listening sockets: on `port`, or where that is None, on the default port or a free one.
+
+    Raises OSError where that can't be had, `socket.gaierror` for a host that is not known.
+    """
+    if port is not None:
+        return bind_sockets(port, host)
+    for each in [*range(DEFAULT_PORT, DEFAULT_PORT + _MORE_PORTS + 1), 0]:
+        try:
+            return bind_sockets(each, host)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or each == 0:
+                raise
+    raise AssertionError("the last port raises or is bound")
+
+
+class Signals:
+    """Ends the demo when the terminal or the system says so: the first time in order, then at once."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._task: asyncio.Task[None] | None = None
+        self.stop = asyncio.Event()
+
+    def take(self, task: asyncio.Task[None]) -> None:
+        """Listens from now on. `task` is what a second signal cancels."""
+        self._task = task
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                # Not the loop's own handlers: these are called even while something blocks the loop.
+                signal.signal(getattr(signal, name), self._signalled)
+
+    def _signalled(self, number: int, frame: FrameType | None) -> None:
+        self._loop.call_soon_threadsafe(self._end)
+
+    def _end(self) -> None:
+        if self.stop.is_set() and self._task is not None:
+            self._task.cancel()
+        self.stop.set()
+
+
+async def serve(sockets: list[socket.socket]) -> None:
+    """Serves the demo on `sockets` until a signal comes; then says goodbye and removes its files."""
+    signals = Signals(asyncio.get_running_loop())
+    task = asyncio.current_task()
+    assert task is not None
+    signals.take(task)
+    await run(sockets, signals.stop)
+
+
+async def run(sockets: list[socket.socket], stop: asyncio.Event) -> None:
+    """Serves the demo on `sockets`, which are its own from now on, until `stop` is set."""
+    demo = Demo()
+    try:
+        server = HTTPServer(make_app(demo), profile=PROFILE)
+        server.add_sockets(sockets)
+        await demo.start(server)
+        await stop.wait()
+        demo.end_streams()
+        await server.drain(DRAIN_SECONDS)
+    finally:
+        await demo.close()

@@ -1,0 +1,62 @@
+"""Everything the demo has, and its temporary directory."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+
+from eyewall.cli.demo.database import Database
+from eyewall.cli.demo.guestbook import GuestBook
+from eyewall.cli.demo.meter import Meter
+from eyewall.cli.demo.room import Room
+from eyewall.cli.demo.shelf import Shelf
+from eyewall.cli.demo.tasks import Tasks
+from eyewall.http.server import HTTPServer
+from eyewall.web import EventSourceHandler
+from eyewall.web.sse import Event, broadcast
+
+_WELCOME = "Welcome! This page is made on the server, in your language.\nLeave a few words, if you like."
+
+
+class Demo:
+    """What the handlers work with. Nothing in it outlives `close`."""
+
+    def __init__(self) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="eyewall-demo-"))
+        self.database = Database(self.directory / "demo.db")
+        self.tasks = Tasks(self.database)
+        self.guestbook = GuestBook(self.database)
+        self.shelf = Shelf(self.directory)
+        self.room = Room()
+        #: The event streams that show the numbers.
+        self.streams: set[EventSourceHandler] = set()
+        self.meter = Meter(self._connections, self._publish)
+        self._server: HTTPServer | None = None
+
+    async def start(self, server: HTTPServer) -> None:
+        """Begins to measure `server`, and makes the first page less empty."""
+        self._server = server
+        await self.tasks.fill()
+        await self.guestbook.add("Eyewall", _WELCOME)
+        self.meter.start()
+
+    async def close(self) -> None:
+        """Ends what runs and removes every file."""
+        self.meter.stop()
+        self.end_streams()
+        await self.database.close()
+        await asyncio.to_thread(shutil.rmtree, self.directory)
+
+    def end_streams(self) -> None:
+        """Ends the event streams, which would go on for ever."""
+        for stream in list(self.streams):
+            stream.close()
+
+    def _connections(self) -> int:
+        server = self._server
+        return 0 if server is None else len(server.connections) + len(server.others)
+
+    def _publish(self, event: Event) -> None:
+        broadcast(self.streams, event)
