@@ -171,8 +171,9 @@ def test_a_websocket_is_told_that_the_server_goes_away(tmp_path: Path, args: tup
     echo = """
 from eyewall.web.websocket import WebSocketHandler
 class Echo(WebSocketHandler):
-    def on_message(self, message):
-        self.write_message(message)
+    async def on_message(self, message):
+        await asyncio.sleep(0)
+        logging.info("working on %s", message)
     def on_close(self):
         logging.info("closed with %s", self.close_code)
 app.add_handlers(".*", [("/ws", Echo)])
@@ -180,11 +181,16 @@ app.add_handlers(".*", [("/ws", Echo)])
     write_app(tmp_path, APP + echo)
     with Program(tmp_path, "app:app", *FREE, *args) as program, connect(program.port()) as sock:
         upgrade = ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"]
-        sock.sendall(request_bytes("/ws", *upgrade, "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="))
+        sock.sendall(
+            request_bytes("/ws", *upgrade, "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "X-Request-ID: abc")
+        )
         head = b""
         while b"\r\n\r\n" not in head:
             head += sock.recv(1)
         assert head.startswith(b"HTTP/1.1 101 ")
+        assert b"X-Request-ID: abc\r\n" in head
+        sock.sendall(bytes([0x81, 0x81, 0, 0, 0, 0]) + b"m")
+        program.wait_for(r"\(abc\) working on m")
         program.send(signal.SIGTERM)
         frame = sock.recv(2, socket.MSG_WAITALL)
         assert frame[0] == 0x88
@@ -192,7 +198,7 @@ app.add_handlers(".*", [("/ws", Echo)])
         sock.sendall(bytes([0x88, 0x82, 0, 0, 0, 0]) + (1001).to_bytes(2, "big"))
         assert sock.recv(1) == b""
         assert program.code() == 0
-        assert "closed with 1001" in program.output
+        assert "(abc) closed with 1001" in program.output
 
 
 def test_a_second_signal_ends_at_once(folder: Path) -> None:

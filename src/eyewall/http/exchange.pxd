@@ -42,6 +42,7 @@ cdef class Exchange:
     cpdef respond(self, int code, str reason, bytes block, bytes body, Py_ssize_t length)
     @cython.locals(fields=bytes)
     cdef bytes _own_fields(self, bytes block)
+    cdef bytes _id_field(self, bytes block)
     @cython.locals(bodiless=bint, framing_field=bytes, top=bytes)
     cpdef start(self, int code, str reason, bytes block, long long length, bytes chunk)
     cpdef write(self, chunk)

@@ -164,9 +164,13 @@ class Exchange:
             fields = _CLOSE if self.close_after else b""
         else:
             fields = _CLOSE if self.close_after else _KEEP_ALIVE
-        if self.request_id is not None and b"X-Request-Id:" not in block and b"x-request-id:" not in block:
-            fields = b"%bX-Request-ID: %b\r\n" % (fields, self.request_id.encode("latin-1"))
-        return fields
+        return fields if self.request_id is None else fields + self._id_field(block)
+
+    def _id_field(self, block: bytes) -> bytes:
+        """Returns the X-Request-ID field, unless the application has set its own."""
+        if self.request_id is None or b"X-Request-Id:" in block or b"x-request-id:" in block:
+            return b""
+        return b"X-Request-ID: %b\r\n" % self.request_id.encode("latin-1")
 
     # -- a response in pieces ---------------------------------------------------------------------------
 
@@ -335,7 +339,7 @@ class Exchange:
             raise HTTPOutputError("too late, or too early, to switch protocols")
         self._state = _FINISHED
         self._on_close = None
-        self.carrier.write(b"HTTP/1.1 101 Switching Protocols\r\n%b\r\n" % block)
+        self.carrier.write(b"HTTP/1.1 101 Switching Protocols\r\n%b%b\r\n" % (block, self._id_field(block)))
         return transport, self.carrier.hand_over(protocol)
 
     def die(self) -> None:

@@ -27,6 +27,7 @@ from eyewall.websocket.connection import WebSocketConnection
 from eyewall.websocket.deflate import DeflateCodec, DeflateOptions
 from eyewall.websocket.engine import WebSocketEngine
 from eyewall.websocket.errors import HandshakeRefused, WebSocketClosedError
+from eyewall.websocket.identified import IdentifiedReceiver
 
 _UNSUPPORTED = "Method not supported for Web Sockets"
 #: Coroutines of `on_close`: a loop refers to its tasks weakly.
@@ -195,7 +196,7 @@ class WebSocketHandler(RequestHandler):
             carrier.wheel,
             profile,
             WebSocketEngine(False, self.max_message_size, profile.websocket_frames, codec),
-            self,
+            self if exchange.request_id is None else IdentifiedReceiver(self, exchange.request_id),
             False,
             interval,
             interval if timeout is None else timeout,
