@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from collections.abc import Callable
@@ -128,7 +129,11 @@ _PATH = click.Path()
 )
 @_option("--reload/--no-reload", default=False, help="Restart when files change; for development.")
 @_option(
-    "--reload-dir", "reload_dirs", multiple=True, type=_PATH, help="Folders to watch. [default: --app-dir]"
+    "--reload-dir",
+    "reload_dirs",
+    multiple=True,
+    type=_PATH,
+    help="Folders to watch. [default: where TARGET is]",
 )
 @_option("--reload-suffix", "reload_suffixes", multiple=True, help="Files to watch. [default: .py .html]")
 @_option("--log-format", type=click.Choice(LOG_FORMATS), default="text", show_default=True)
@@ -189,6 +194,8 @@ def run(
         settings = Settings(drain_timeout=drain_timeout, limits=parse_limits(limits), **options)
     except SettingError as error:
         raise click.BadParameter(str(error), param_hint=error.option) from None
+    if loop == "uvloop" and importlib.util.find_spec("uvloop") is None:
+        raise click.BadParameter("uvloop is not installed: pip install uvloop", param_hint="--loop")
     if loop is not None:
         # Programs that the application starts inherit it.
         os.environ["EYEWALL_LOOP"] = loop

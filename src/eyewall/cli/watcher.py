@@ -9,6 +9,7 @@ import socket
 from eyewall.base.loggers import gen_log
 from eyewall.cli.exits import ExitCode
 from eyewall.cli.settings import Settings
+from eyewall.cli.target import parse
 
 #: Milliseconds between two looks whether the supervisor is still there.
 _LOOK = 1000
@@ -28,7 +29,7 @@ def watch(settings: Settings, line: socket.socket, supervisor: int) -> int:
         gen_log.error("--reload needs watchfiles, which is not installed: pip install 'eyewall[reload]'")
         return ExitCode.USAGE
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    folders = settings.reload_dirs or (settings.app_dir,)
+    folders = watched_folders(settings)
     only = _Suffixes(settings.reload_suffixes)
     for changes in watchfiles.watch(
         *folders, watch_filter=only, rust_timeout=_LOOK, yield_on_timeout=True, raise_interrupt=False
@@ -41,6 +42,14 @@ def watch(settings: Settings, line: socket.socket, supervisor: int) -> int:
         more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
         line.sendall(os.fsencode(", ".join(names[:_MOST_NAMES]).replace("\n", "?") + more) + b"\n")
     return ExitCode.DONE
+
+
+def watched_folders(settings: Settings) -> tuple[str, ...]:
+    """Returns the folders that are asked for, or else the one that the application is in."""
+    if settings.reload_dirs:
+        return settings.reload_dirs
+    file = parse(settings.target).path
+    return (os.path.dirname(os.path.abspath(file)),) if file else (settings.app_dir,)
 
 
 class _Suffixes:

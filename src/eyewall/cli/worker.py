@@ -180,7 +180,8 @@ class Worker:
         self._signals += 1
         if self._signals > 1:
             os._exit(128 + number)
-        self._loop.call_soon_threadsafe(self._request_stop, signal.Signals(number).name)
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._request_stop, signal.Signals(number).name)
 
     def _hear(self) -> None:
         """The supervisor says nothing; the line tells when it is gone."""
