@@ -611,10 +611,10 @@ def test_handshakes_are_logged_as_requests(run: Run, caplog: pytest.LogCaptureFi
 
 
 class Compressing(Echo):
-    options: dict[str, Any] | None = {}
+    wishes: dict[str, Any] | None = {}
 
     def get_compression_options(self) -> dict[str, Any] | None:
-        return self.options
+        return self.wishes
 
 
 @pytest.mark.parametrize(
@@ -627,7 +627,7 @@ class Compressing(Echo):
     ],
 )
 def test_compression_needs_both(run: Run, server: Any, client: Any, compressed: bool) -> None:
-    handler = type("Handler", (Compressing,), {"options": server})
+    handler = type("Handler", (Compressing,), {"wishes": server})
 
     async def main() -> None:
         async with connected(application(handler), compression_options=client) as ws:
@@ -643,7 +643,7 @@ def test_compression_needs_both(run: Run, server: Any, client: Any, compressed: 
 
 
 def test_wrong_compression_options_are_a_mistake(run: Run, caplog: pytest.LogCaptureFixture) -> None:
-    handler = type("Handler", (Compressing,), {"options": {"speed": 11}})
+    handler = type("Handler", (Compressing,), {"wishes": {"speed": 11}})
 
     async def main() -> None:
         assert (await refused(application(handler))).code == 500
