@@ -7,14 +7,11 @@ by routers that have an application among their targets.
 
 from __future__ import annotations
 
-import logging
 import re
 import socket
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from eyewall.base import probe
-from eyewall.base.loggers import access_log
 from eyewall.guard.profile import Profile, active
 from eyewall.http.delegates import DelegateApp
 from eyewall.http.exchange import Exchange
@@ -27,6 +24,7 @@ from eyewall.web.dispatch import Dispatch
 from eyewall.web.entry import Entry
 from eyewall.web.handlers import ErrorHandler
 from eyewall.web.matchers import AnyMatches, DefaultHostMatches, HostMatches, unquoted
+from eyewall.web.requestlog import RequestLog
 from eyewall.web.routing import ApplicationRouter, ReversibleRouter, Rule, RuleLike
 from eyewall.web.transforms import GZipContentEncoding, OutputTransform
 from eyewall.web.uimodules import load_ui
@@ -36,11 +34,8 @@ if TYPE_CHECKING:
     from eyewall.web.handler import RequestHandler
     from eyewall.web.routeindex import Match
 
-_request_end = probe.request_end
-_is_logged = access_log.isEnabledFor
 
-
-class Application(ReversibleRouter):
+class Application(RequestLog, ReversibleRouter):
     """A collection of routes with settings.
 
     `handlers`: rules, or tuples `(pattern, handler[, kwargs[, name]])`. `default_host`: which host a request counts
@@ -57,7 +52,7 @@ class Application(ReversibleRouter):
         transforms: list[type[OutputTransform]] | None = None,
         **settings: Any,
     ) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self.default_host = default_host
         self.profile: Profile = settings.get("profile") or active()
         self.transforms: list[type[OutputTransform]] = list(transforms) if transforms is not None else []
@@ -223,18 +218,3 @@ class Application(ReversibleRouter):
         if path is None:
             raise KeyError(f"{name} not found in named urls")
         return path
-
-    def log_request(self, handler: RequestHandler) -> None:
-        """Logs a finished request: with the setting `log_function` if there is one, else to `tornado.access`."""
-        if _request_end.fire is not None:
-            request = handler.request
-            _request_end.fire(request, handler.get_status(), request.request_time())
-        log = self.settings.get("log_function")
-        if log is not None:
-            log(handler)
-            return
-        status = handler.get_status()
-        level = logging.INFO if status < 400 else logging.WARNING if status < 500 else logging.ERROR
-        if _is_logged(level):
-            milliseconds = 1000.0 * handler.request.request_time()
-            access_log.log(level, "%d %s %.2fms", status, handler._request_summary(), milliseconds)

@@ -1,5 +1,8 @@
 import cython
 
+from eyewall.http.requestcore cimport RequestCore
+from eyewall.web.reply cimport Reply
+
 cdef object _get_loop, copy_context, start_task, complete, complete_prepare, stream, unquoted
 cdef object app_log, HTTPError, RemoteProtocolError, StreamClosedError, asyncio, _request_begin
 cdef dict _VERBS
@@ -9,13 +12,13 @@ cdef object _SAFE
 cdef class Dispatch:
     cdef object __weakref__
     cdef public object application
-    cdef public object request
+    cdef public RequestCore request
     cdef public object handler_class
     cdef public object kwargs
     cdef public object path_args
     cdef public object path_kwargs
     cdef public object exchange
-    cdef public object handler
+    cdef public Reply handler
     cdef public object pieces
     cdef public object context
     cdef public object task
@@ -25,14 +28,18 @@ cdef class Dispatch:
 
     cpdef begin(self)
     cpdef data(self, bytes chunk)
+    @cython.locals(handler=Reply)
     cdef _pass_on(self, bytes chunk)
     @cython.locals(pieces=list)
     cpdef end(self)
     cpdef closed(self)
     cdef _start(self, rest)
     cpdef over(self)
+    @cython.locals(handler=Reply)
     cpdef bint _make(self)
+    @cython.locals(handler=Reply)
     cpdef _run(self)
+    @cython.locals(handler=Reply)
     cpdef check(self)
     cpdef call_verb(self)
     cdef _decoded(self, value, name)

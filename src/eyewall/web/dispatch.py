@@ -88,7 +88,7 @@ class Dispatch:
         self.path_args = path_args
         self.path_kwargs = path_kwargs
         self.exchange: Exchange | None = None
-        self.handler: Any = None
+        self.handler: Any = None  # a RequestHandler; compiled, its base `Reply`
         self.pieces: list[bytes] | None = None
         self.context: Context | None = None
         self.task: asyncio.Task[None] | None = None
@@ -270,8 +270,14 @@ class Dispatch:
 
     def fail(self, error: BaseException) -> None:
         """Gives the handler what it raised."""
+        handler = self.handler
         try:
-            self.handler._handle_request_exception(error)
+            if isinstance(error, StreamClosedError) and self.left:
+                # What the handler waited for can't happen any more: that is no error of anybody's.
+                if not handler._finished:
+                    handler._abandon()
+            else:
+                handler._handle_request_exception(error)
         except Exception:  # noqa: BLE001 - logged; the request must end whatever an application does
             app_log.error("Exception in exception handler", exc_info=True)
             self.application.refuse(self.request, 500)

@@ -13,6 +13,7 @@ cdef class Entry:
     cdef object _default
     cdef object _wildcard
     cdef int _form_fields
+    cdef object _resolve
     cdef object _unmatched
     cdef object _delegate
 

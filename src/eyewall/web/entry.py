@@ -15,7 +15,7 @@ from eyewall.http.exchange import Exchange
 from eyewall.http.request import HTTPServerRequest
 from eyewall.http.requestcore import RequestCore
 from eyewall.web.dispatch import Dispatch
-from eyewall.web.routeindex import Match, RouteIndex
+from eyewall.web.routeindex import Match
 
 if TYPE_CHECKING:
     from eyewall.http.sink import Sink
@@ -32,7 +32,15 @@ class Entry:
     `delegate(request, match)`, where the application makes its delegates itself, returns that for one with.
     """
 
-    __slots__ = ("_application", "_default", "_delegate", "_form_fields", "_unmatched", "_wildcard")
+    __slots__ = (
+        "_application",
+        "_default",
+        "_delegate",
+        "_form_fields",
+        "_resolve",
+        "_unmatched",
+        "_wildcard",
+    )
 
     def __init__(
         self,
@@ -47,6 +55,7 @@ class Entry:
         self._default = default_router
         self._wildcard = wildcard_router
         self._form_fields = form_fields
+        self._resolve = wildcard_router._resolve
         self._unmatched = unmatched
         self._delegate = delegate
 
@@ -57,9 +66,13 @@ class Entry:
         head = exchange.head
         core.take(exchange, head, self._form_fields, _time())
         # Only where hosts have routes of their own is there anything before the wildcard router.
-        router = self._wildcard if len(self._default.rules) == 1 else self._default
-        index: RouteIndex = router._routes()
-        match = index.find(head.path, request, router._resolve)
+        if len(self._default.rules) == 1:
+            index = self._wildcard.index
+            if index is None or len(self._wildcard.rules) != index.size:
+                index = self._wildcard._routes()
+            match = index.find(head.path, request, self._resolve)
+        else:
+            match = self._default.match(head.path, request)
         if match is None:
             dispatch = self._unmatched(request)
         else:

@@ -9,6 +9,8 @@ cdef object default_headers, HTTPHeaders, ResponseStartLine
 cdef Py_ssize_t _SMALL
 cdef dict _spellings
 cdef str _JSON
+cdef dict _etags, _etag_lines
+cdef Py_ssize_t _ETAGS_KEPT
 cdef object _DEFAULT_NAMES
 cdef tuple _CONTENT_FIELDS
 
@@ -19,6 +21,7 @@ cdef class Reply:
     cdef public object path_args
     cdef public object path_kwargs
     cdef public dict _fields
+    cdef str _etag
     cdef public object _header_object
     cdef public list _write_buffer
     cdef public dict _new_cookies
@@ -27,9 +30,14 @@ cdef class Reply:
     cdef public bint _headers_written
     cdef public bint _finished
     cdef public bint _auto_finish
+    cdef public bint _in_error
     cdef public object _transforms
 
     cdef bint _is_get(self) except -1
+    @cython.locals(core=RequestCore)
+    cdef object _method(self)
+    @cython.locals(core=RequestCore)
+    cdef object _connection(self)
     cdef Encoded _encode(self)
     @cython.locals(exchange=Exchange, encoded=Encoded, code=int, length=Py_ssize_t, bodiless=bint)
     cdef _send_whole(self, bytes body)
@@ -41,3 +49,7 @@ cdef class Reply:
 
 @cython.locals(char=cython.Py_UCS4)
 cdef bint _has_control(str text) except -1
+
+cdef str _remember_etag(bytes body)
+@cython.locals(line=bytes)
+cdef bytes _etag_line(str etag)

@@ -39,6 +39,10 @@ _sha1 = hashlib.sha1
 _spellings = spellings
 #: Up to this size the plain implementation beats the set-up of OpenSSL's.
 _SMALL = 512
+#: Entity tags by small bodies, and their header lines.
+_etags: dict[bytes, str] = {}
+_etag_lines: dict[str, bytes] = {}
+_ETAGS_KEPT = 1000
 _JSON = "application/json; charset=UTF-8"
 _DEFAULT_NAMES = frozenset(("Server", "Content-Type", "Date"))
 #: The fields that describe content, which a response without content must not have.
@@ -62,6 +66,7 @@ class Reply:
         self.path_args = []
         self.path_kwargs = {}
         self._fields: dict[str, str] | None = None
+        self._etag: str | None = None
         self._header_object: HTTPHeaders | None = None
         self._write_buffer: list[bytes] = []
         self._new_cookies: dict[str, str] | None = None
@@ -70,6 +75,7 @@ class Reply:
         self._headers_written = False
         self._finished = False
         self._auto_finish = True
+        self._in_error = False
         self._transforms: list[OutputTransform] | None = None
         self.set_default_headers()
         if kwargs:
@@ -93,6 +99,7 @@ class Reply:
     def clear(self) -> None:
         """Starts the response anew: status, fields and everything written."""
         self._fields = None
+        self._etag = None
         self._header_object = None
         self._write_buffer = []
         self._status_code = 200
@@ -105,6 +112,9 @@ class Reply:
         headers = self._header_object
         if headers is None:
             headers = default_headers()
+            if self._etag is not None:
+                headers["Etag"] = self._etag
+                self._etag = None
             if self._fields is not None:
                 for name, value in self._fields.items():
                     headers[name] = value
@@ -116,9 +126,14 @@ class Reply:
     def _headers(self, value: HTTPHeaders) -> None:
         self._header_object = value
         self._fields = None
+        self._etag = None
 
     def set_status(self, status_code: int, reason: str | None = None) -> None:
-        """Sets the status; `reason` replaces the registered phrase. Raises ValueError for control characters."""
+        """Sets the status; `reason` replaces the registered phrase.
+
+        A `reason` that could end the status line early, or that holds markup, becomes "Unknown": it often comes
+        from outside. Raises ValueError for a `status_code` that is no number.
+        """
         if reason is None:
             reason = responses.get(status_code, "Unknown")
         else:
@@ -143,7 +158,10 @@ class Reply:
         fields = self._fields
         if fields is None:
             fields = self._fields = {}
-        fields[_spellings.get(name) or normalized(name)] = text
+        spelled = _spellings.get(name) or normalized(name)
+        if self._etag is not None and spelled == "Etag":
+            self._etag = None
+        fields[spelled] = text
 
     def add_header(self, name: str, value: HeaderValue) -> None:
         """Adds a field, besides those of the same name. Raises like `set_header`."""
@@ -155,6 +173,8 @@ class Reply:
         name = normalized(name)
         if headers is None:
             if name not in _DEFAULT_NAMES:
+                if name == "Etag":
+                    self._etag = None
                 if self._fields is not None:
                     self._fields.pop(name, None)
                 return
@@ -183,6 +203,8 @@ class Reply:
         headers = self._header_object
         if headers is not None:
             return headers.get(name)
+        if self._etag is not None and name == "Etag":
+            return self._etag
         fields = self._fields
         found = fields.get(name) if fields is not None else None
         if found is None and name in _DEFAULT_NAMES:
@@ -231,7 +253,7 @@ class Reply:
         if self._transforms:
             for transform in self._transforms:
                 chunk = transform.transform_chunk(chunk, include_footers)
-        if self.request.method == "HEAD" or not chunk:
+        if self._method() == "HEAD" or not chunk:
             return done_future()
         written: asyncio.Future[None] = self.request.connection.write(chunk)
         return written
@@ -258,7 +280,10 @@ class Reply:
                     code = 304
             if code == 304 or code == 204 or 100 <= code < 200:
                 if self._write_buffer:
-                    raise RuntimeError(f"Cannot send body with {code}")
+                    if not self._in_error:
+                        raise RuntimeError(f"Cannot send body with {code}")
+                    # The page of an error whose status allows none.
+                    self._write_buffer = []
                 for name in _CONTENT_FIELDS:
                     self.clear_header(name)
             if self._transforms:
@@ -275,8 +300,22 @@ class Reply:
         return future
 
     def _is_get(self) -> bool:
-        method = self.request.method
+        method = self._method()
         return method == "GET" or method == "HEAD"
+
+    def _method(self) -> str:
+        request: object = self.request
+        if isinstance(request, RequestCore):
+            core: RequestCore = request
+            return core.method
+        return self.request.method
+
+    def _connection(self) -> Any:
+        request: object = self.request
+        if isinstance(request, RequestCore):
+            core: RequestCore = request
+            return core.connection
+        return self.request.connection
 
     def _log(self) -> None:
         """Has the application log the request, once it is finished."""
@@ -287,19 +326,22 @@ class Reply:
     def _encode(self) -> Encoded:
         headers = self._header_object
         if headers is None:
-            return encode_fields(self._fields, self._new_cookies)
+            etag = self._etag
+            return encode_fields(
+                self._fields, self._new_cookies, _etag_line(etag) if etag is not None else b""
+            )
         return encode_headers(headers, self._new_cookies)
 
     def _send_whole(self, body: bytes) -> asyncio.Future[None]:
         """Sends a response that is complete. Returns a future for its being taken."""
-        connection = self.request.connection
+        connection = self._connection()
         code = self._status_code
         bodiless = code == 204 or code == 304 or code < 200
         if type(connection) is not Exchange:
             if not bodiless and "Content-Length" not in self._headers:
                 self._headers["Content-Length"] = str(len(body))
             future: asyncio.Future[None] = self._start_elsewhere(
-                connection, b"" if self.request.method == "HEAD" else body
+                connection, b"" if self._method() == "HEAD" else body
             )
             connection.finish()
             return future
@@ -312,7 +354,7 @@ class Reply:
             length = -1
         elif length < 0:
             length = len(body)
-        elif length != len(body) and self.request.method != "HEAD":
+        elif length != len(body) and self._method() != "HEAD":
             # Less or more than was announced: the exchange knows how to end that.
             exchange.start(code, self._reason, encoded.block, length, body)
             exchange.finish()
@@ -322,7 +364,7 @@ class Reply:
 
     def _send_first(self, chunk: bytes) -> asyncio.Future[None]:
         """Sends the head of a response whose body follows, and its first piece."""
-        connection = self.request.connection
+        connection = self._connection()
         if type(connection) is not Exchange:
             started: asyncio.Future[None] = self._start_elsewhere(connection, chunk)
             return started
@@ -347,9 +389,11 @@ class Reply:
     def compute_etag(self) -> str | None:
         """Returns the entity tag of what was written, None for none."""
         buffer = self._write_buffer
-        body = buffer[0] if len(buffer) == 1 else b""
-        if len(body) <= _SMALL and len(buffer) <= 1:
-            return f'"{_small_sha1(body).hexdigest()}"'
+        if len(buffer) == 1:
+            body = buffer[0]
+            if len(body) <= _SMALL:
+                etag = _etags.get(body)
+                return etag if etag is not None else _remember_etag(body)
         digest = _sha1(usedforsecurity=False)
         for part in buffer:
             digest.update(part)
@@ -359,7 +403,11 @@ class Reply:
         """Sets the Etag field from `compute_etag`."""
         etag = self.compute_etag()
         if etag is not None:
-            self.set_header("Etag", etag)
+            if self._header_object is None and etag in _etag_lines:
+                # It was made here, so it needs no check; and its line stands ready.
+                self._etag = etag
+            else:
+                self.set_header("Etag", etag)
 
     def check_etag_header(self) -> bool:
         """Tells whether the client has what would be sent (If-None-Match, RFC 9110 section 13.1.2)."""
@@ -378,6 +426,22 @@ class Reply:
         return self.request.headers.get(name.decode("ascii"))
 
 
+def _remember_etag(body: bytes) -> str:
+    """Makes the entity tag of a small body. Small bodies recur: the last thousand tags are kept, with their line."""
+    etag = f'"{_small_sha1(body).hexdigest()}"'
+    if len(_etags) >= _ETAGS_KEPT:
+        _etags.clear()
+        _etag_lines.clear()
+    _etags[body] = etag
+    _etag_lines[etag] = f"Etag: {etag}\r\n".encode("ascii")
+    return etag
+
+
+def _etag_line(etag: str) -> bytes:
+    line = _etag_lines.get(etag)
+    return line if line is not None else f"Etag: {etag}\r\n".encode("ascii")
+
+
 def _has_control(text: str) -> bool:
     for char in text:
         if (char < " " and char != "\t") or char == "\x7f":
@@ -386,8 +450,6 @@ def _has_control(text: str) -> bool:
 
 
 def _reason_phrase(reason: str | bytes) -> str:
-    """Returns a reason phrase that can be written. Raises ValueError for control characters."""
+    """Returns a reason phrase that can be written, also into a page."""
     text = reason.decode("latin-1") if isinstance(reason, bytes) else reason
-    if _has_control(text):
-        raise ValueError(f"Unsafe reason phrase {text!r}")
-    return text
+    return "Unknown" if _has_control(text) or "<" in text else text

@@ -16,6 +16,6 @@ cdef class Encoded:
     cdef readonly bint close
 
 @cython.locals(length=Py_ssize_t, close=bint, html=bint, text=str, block=bytes, top=bytes, name=str, value=str)
-cpdef Encoded encode_fields(dict fields, dict cookies)
+cpdef Encoded encode_fields(dict fields, dict cookies, bytes line)
 cpdef Encoded encode_headers(headers, cookies)
 cdef Py_ssize_t _stated_length(value) except -1

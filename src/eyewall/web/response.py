@@ -68,8 +68,11 @@ class Encoded:
         self.close = close
 
 
-def encode_fields(fields: dict[str, str] | None, cookies: dict[str, str] | None) -> Encoded:
-    """Encodes what a handler has set over the defaults. The values were checked when they were set."""
+def encode_fields(fields: dict[str, str] | None, cookies: dict[str, str] | None, line: bytes) -> Encoded:
+    """Encodes what a handler has set over the defaults. The values were checked when they were set.
+
+    `line`: a field that is encoded already, with its line end; or nothing.
+    """
     length = -1
     close = False
     html = True
@@ -90,10 +93,10 @@ def encode_fields(fields: dict[str, str] | None, cookies: dict[str, str] | None)
     _refresh()
     top = _html_top if html else _top
     if not text:
-        return Encoded(top, length, close)
+        return Encoded(top + line if line else top, length, close)
     # A value that Latin-1 can't express goes as UTF-8, its own line only where others were meant as Latin-1.
     block = text.encode("latin-1") if text.isascii() else _encode_lines(text)
-    return Encoded(top + block, length, close)
+    return Encoded(top + line + block, length, close)
 
 
 def _encode_lines(text: str) -> bytes:

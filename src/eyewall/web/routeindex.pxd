@@ -23,6 +23,7 @@ cdef class Route:
     cdef readonly Match ready
 
 cdef class RouteIndex:
+    cdef readonly Py_ssize_t size
     cdef list _prefixes
     cdef list _own
     cdef list _parents

@@ -126,7 +126,9 @@ class RouteIndex:
     def __init__(self, routes: Iterable[Route]) -> None:
         whole: dict[str, list[Route]] = {}
         starting: dict[str, list[Route]] = {"": []}
+        self.size = 0
         for route in routes:
+            self.size += 1
             if route.kind == WHOLE:
                 # `$` matches before a last line feed too.
                 for text in (route.text, route.text + "\n"):

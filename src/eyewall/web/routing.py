@@ -217,8 +217,8 @@ class RuleRouter(Router):
     afterwards or give the list another length.
     """
 
-    _index: RouteIndex | None = None
-    _indexed: int = -1
+    #: The index of the rules, None where they have changed.
+    index: RouteIndex | None = None
 
     def __init__(self, rules: Iterable[RuleLike] | None = None) -> None:
         self.rules: list[Rule] = []
@@ -229,7 +229,7 @@ class RuleRouter(Router):
         """Appends rules. Raises TypeError and ValueError for what is none."""
         for rule in rules:
             self.rules.append(self.process_rule(_as_rule(rule)))
-        self._index = None
+        self.index = None
 
     def process_rule(self, rule: Rule) -> Rule:
         """Override it to change rules as they are added; returns the one to use."""
@@ -272,12 +272,11 @@ class RuleRouter(Router):
 
     def _routes(self) -> RouteIndex:
         """The index of the rules as they are now."""
-        index = self._index
-        if index is None or len(self.rules) != self._indexed:
+        index = self.index
+        if index is None or len(self.rules) != index.size:
             rules = enumerate(self.rules)
             index = RouteIndex([Route(order, rule, self._is_final(rule.target)) for order, rule in rules])
-            self._indexed = len(self.rules)
-            self._index = index
+            self.index = index
         return index
 
 
