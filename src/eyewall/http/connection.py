@@ -124,7 +124,7 @@ class ServerConnection(Carrier):
     @property
     def idle(self) -> bool:
         """Whether the connection waits for a request of which nothing has come."""
-        return self._exchange is None and self._engine.idle
+        return self._exchange is None and self._engine.idle()
 
     # -- what the transport calls -----------------------------------------------------------------------
 
@@ -147,7 +147,7 @@ class ServerConnection(Carrier):
             return
         engine = self._engine
         engine.feed(data)
-        if self._exchange is not None and not engine.in_body:
+        if self._exchange is not None and not engine.in_body():
             self._count_backlog(data)
         if not self._advancing:
             self._advance()
@@ -205,7 +205,7 @@ class ServerConnection(Carrier):
                         break
                     engine.start_next()
                     served += 1
-                    if served >= self.profile.pipelined_requests and not engine.idle:
+                    if served >= self.profile.pipelined_requests and not engine.idle():
                         # Others have their turn first.
                         self.loop.call_soon(self._advance)
                         break
@@ -243,7 +243,7 @@ class ServerConnection(Carrier):
         sink = exchange.sink
         if sink is None:
             # The response is finished; the rest of the request is dropped so that the connection can go on.
-            if self._engine.body_received > self.profile.unread_body_bytes:
+            if self._engine.received() > self.profile.unread_body_bytes:
                 self._linger()
             return
         try:
@@ -320,7 +320,7 @@ class ServerConnection(Carrier):
             self._close()
         elif not self._advancing:
             self._engine.start_next()
-            if self._engine.idle:
+            if self._engine.idle():
                 self._resume_reading()
                 self._settle()
             else:
@@ -331,14 +331,14 @@ class ServerConnection(Carrier):
         if head.expect_continue and not exchange.sent_continue:
             # The client may send the content or leave it: only the connection's end says which.
             return True
-        return head.content_length - self._engine.body_received > self.profile.unread_body_bytes
+        return head.content_length - self._engine.received() > self.profile.unread_body_bytes
 
     def _settle(self) -> None:
         """Nothing more can be done with the bytes there are: sets phase and deadline for the wait."""
         engine = self._engine
         exchange = self._exchange
         if exchange is None:
-            if engine.idle:
+            if engine.idle():
                 if self.ending:
                     self._close()
                     return
@@ -355,7 +355,7 @@ class ServerConnection(Carrier):
                 exchange.head.expect_continue
                 and not exchange.sent_continue
                 and not exchange.started
-                and self._engine.body_received == 0
+                and self._engine.received() == 0
             ):
                 exchange.sent_continue = True
                 self.write(CONTINUE)
@@ -368,7 +368,7 @@ class ServerConnection(Carrier):
     def _count_backlog(self, data: bytes) -> None:
         """Pauses reading when enough requests wait behind the one in progress."""
         self._backlog += data.count(b"\r\n\r\n")
-        if self._backlog >= self.profile.pipelined_requests or self._engine.buffered > self.profile.head_bytes:
+        if self._backlog >= self.profile.pipelined_requests or self._engine.buffered() > self.profile.head_bytes:
             self._pause_reading()
 
     def _pause_reading(self) -> None:
@@ -454,7 +454,7 @@ class ServerConnection(Carrier):
     def drain(self) -> None:
         """Takes no further request: closes an idle connection now, another one after its response."""
         self.ending = True
-        if self._exchange is None and self._engine.idle and self._phase < _LINGER:
+        if self._exchange is None and self._engine.idle() and self._phase < _LINGER:
             self._close()
 
     def hand_over(self, protocol: Any) -> bytes:
@@ -484,7 +484,7 @@ class ServerConnection(Carrier):
         deadline = _NONE
         rate = self.profile.body_min_rate
         if rate > 0:
-            deadline = self._body_began + self.profile.body_grace + self._engine.body_received / rate
+            deadline = self._body_began + self.profile.body_grace + self._engine.received() / rate
         if self._body_ends > 0 and (deadline <= 0 or self._body_ends < deadline):
             deadline = self._body_ends
         return deadline
@@ -507,7 +507,7 @@ class ServerConnection(Carrier):
         if phase == _IDLE:
             self._close()
         elif phase == _HEAD:
-            if self._engine.idle:
+            if self._engine.idle():
                 self._close()
             else:
                 self.reject(RequestTimeout(f"head not complete within {self.profile.head_timeout} s"))

@@ -21,6 +21,8 @@
                     ├── TooManyHeaders      431  head_fields
                     ├── TargetTooLong       414  target_bytes
                     ├── BodyTooLarge        413  body_bytes
+                    │   ├── ContentLengthTooLarge     what was announced
+                    │   └── ChunkedBodyTooLarge       what came in chunks
                     ├── ChunkExtensionsTooLarge 400  chunk_extension_bytes
                     ├── TrailerTooLarge     431  trailer_bytes
                     ├── TooManyInformational 502  informational_responses
@@ -180,6 +182,18 @@ class BodyTooLarge(MessageLimitExceeded):
     status = 413
     limit_name = "body_bytes"
     complaint = "body too large"
+
+
+class ContentLengthTooLarge(BodyTooLarge):
+    """A body announces that it will be too long."""
+
+    complaint = "Content-Length too long"
+
+
+class ChunkedBodyTooLarge(BodyTooLarge):
+    """The chunks of a body are too long together."""
+
+    complaint = "chunked body too large"
 
 
 class ChunkExtensionsTooLarge(MessageLimitExceeded):

@@ -14,8 +14,20 @@ CACHE_SIZE = 2048
 #: Longer names are not remembered.
 CACHED_CHARS = 64
 
-#: Names as they were written, and their spelling. Only `lookup` adds to it.
+#: Names as they were written, and their spelling. Only `spelling` adds to it.
 spellings: dict[str, str] = {}
+
+
+def spelling(name: str) -> str:
+    """Returns the spelling of `name`, which is known to be a token."""
+    found = spellings.get(name)
+    if found is None:
+        found = "-".join(map(str.capitalize, name.split("-")))
+        if len(name) <= CACHED_CHARS:
+            if len(spellings) >= CACHE_SIZE:
+                spellings.clear()
+            spellings[name] = found
+    return found
 
 
 def lookup(name: object) -> str | None:
@@ -25,17 +37,12 @@ def lookup(name: object) -> str | None:
         return found  # type: ignore[no-any-return]
     if not isinstance(name, str) or not is_token(name):
         return None
-    spelling = "-".join(map(str.capitalize, name.split("-")))
-    if len(name) <= CACHED_CHARS:
-        if len(spellings) >= CACHE_SIZE:
-            spellings.clear()
-        spellings[name] = spelling
-    return spelling
+    return spelling(name)
 
 
 def normalized(name: str) -> str:
     """Returns the spelling of `name`. Raises HTTPInputError for what is not a token."""
-    spelling = lookup(name)
-    if spelling is None:
+    found = lookup(name)
+    if found is None:
         raise HTTPInputError(f"Invalid header name {quoted(name)}")
-    return spelling
+    return found

@@ -1,12 +1,10 @@
 import cython
 
-cdef bytes TOKEN
-cdef dict _NAMES
-cdef int _NAMES_MOST
+cdef dict spellings
+cdef object spelling
 
-cpdef str field_name(bytes raw)
-
-cpdef bint is_token(bytes raw)
+@cython.locals(at=Py_ssize_t, octet=int, other=int)
+cpdef bint same(bytes data, Py_ssize_t start, bytes lower)
 
 cdef class Head:
     cdef readonly str method
@@ -29,11 +27,13 @@ cdef class Head:
     cdef public object trailers
 
     cpdef bint may_have(self, bytes name)
+    @cython.locals(block=bytes, end=Py_ssize_t, length=Py_ssize_t, start=Py_ssize_t, position=Py_ssize_t, matches=bint)
     cpdef object find(self, bytes name)
     cpdef list fields(self)
     @cython.locals(one=cython.ulonglong)
     cpdef rename(self, bytes old, bytes new)
 
-@cython.locals(position=Py_ssize_t, end=Py_ssize_t, start=Py_ssize_t, name_end=Py_ssize_t,
-               value_start=Py_ssize_t, value_end=Py_ssize_t, name=bytes)
+cdef str _value(bytes block, Py_ssize_t start, Py_ssize_t end)
+
+@cython.locals(position=Py_ssize_t, end=Py_ssize_t, start=Py_ssize_t, name=str)
 cpdef list parse_block(bytes block)

@@ -8,29 +8,20 @@ that the parser fills on its way, answers most questions for absent fields witho
 
 from __future__ import annotations
 
-from eyewall.http.h1.grammar import TOKEN
-
-_NAMES: dict[bytes, str] = {}
-_NAMES_MOST = 1000
+from eyewall.http.names import spelling, spellings
 
 
-def field_name(raw: bytes) -> str:
-    """Returns the usual spelling (`Content-Type`) of a field name. The last thousand are remembered."""
-    name = _NAMES.get(raw)
-    if name is None:
-        name = "-".join([word.capitalize() for word in raw.decode("latin-1").split("-")])
-        if len(_NAMES) >= _NAMES_MOST:
-            _NAMES.clear()
-        _NAMES[raw] = name
-    return name
-
-
-def is_token(raw: bytes) -> bool:
-    """Tells whether `raw` is a token (RFC 9110 section 5.6.2)."""
-    for octet in raw:
-        if not TOKEN[octet]:
+def same(data: bytes, start: int, lower: bytes) -> bool:
+    """Tells whether `lower` stands at `start`, whatever its case; there are that many octets from there on."""
+    at = start
+    for octet in lower:
+        other = data[at]
+        if 65 <= other <= 90:
+            other += 32
+        if other != octet:
             return False
-    return len(raw) > 0
+        at += 1
+    return True
 
 
 class Head:
@@ -92,10 +83,21 @@ class Head:
         if not self.may_have(name):
             return None
         found = None
-        wanted = name.decode("latin-1")
-        for key, value in self.fields():
-            if key.lower() == wanted:
+        block = self.block
+        end = len(block)
+        length = len(name)
+        start = 0
+        while start + length < end:
+            position = start + length
+            matches = block[position] == 58 and same(block, start, name)
+            if not matches:
+                position = start
+            while block[position] != 10:
+                position += 1
+            if matches:
+                value = _value(block, start + length + 1, position)
                 found = value if found is None else found + "," + value
+            start = position + 1
         return found
 
     def fields(self) -> list[tuple[str, str]]:
@@ -106,39 +108,38 @@ class Head:
         """Gives the field with the lower-case name `old` the name `new`."""
         wanted = old.decode("latin-1")
         spelled = new.decode("latin-1")
-        lines = []
-        for name, value in self.fields():
-            lines.append(f"{spelled if name.lower() == wanted else name}: {value}\r\n")
+        lines = [
+            f"{spelled if name.lower() == wanted else name}: {value}\r\n" for name, value in self.fields()
+        ]
         self.block = "".join(lines).encode("latin-1")
         one = 1
         self.names |= one << ((len(new) + (new[0] | 32) * 7) & 63)
 
 
+def _value(block: bytes, start: int, end: int) -> str:
+    """Returns the field value that stands between these two, without the white space around it."""
+    while start < end and (block[start] == 32 or block[start] == 9):
+        start += 1
+    while end > start and (block[end - 1] == 13 or block[end - 1] == 32 or block[end - 1] == 9):
+        end -= 1
+    return block[start:end].decode("latin-1")
+
+
 def parse_block(block: bytes) -> list[tuple[str, str]]:
-    """Takes a validated field block apart; its lines end in CRLF or LF throughout."""
+    """Takes a validated field block apart; each of its lines has a colon and ends in CRLF or LF."""
     fields = []
     position = 0
     end = len(block)
     while position < end:
         start = position
-        while position < end and block[position] != 58:
+        while block[position] != 58:
             position += 1
-        name_end = position
+        name = block[start:position].decode("latin-1")
         position += 1
-        while position < end and (block[position] == 32 or block[position] == 9):
+        start = position
+        while block[position] != 10:
             position += 1
-        value_start = position
-        while position < end and block[position] != 10:
-            position += 1
-        value_end = position
+        known = spellings.get(name)
+        fields.append((known if known is not None else spelling(name), _value(block, start, position)))
         position += 1
-        while value_end > value_start and (
-            block[value_end - 1] == 13 or block[value_end - 1] == 32 or block[value_end - 1] == 9
-        ):
-            value_end -= 1
-        name = block[start:name_end]
-        spelled = _NAMES.get(name)
-        fields.append(
-            (spelled if spelled is not None else field_name(name), block[value_start:value_end].decode("latin-1"))
-        )
     return fields

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eyewall.http.errors import HTTPOutputError, quoted
-from eyewall.http.h1.grammar import VALUE
+from eyewall.http.grammar import VALUE_OCTETS
 from eyewall.http.startline import responses
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -24,7 +24,7 @@ def status_line(code: int, reason: str) -> bytes:
         raise HTTPOutputError(f"not a status code: {code}")
     raw = reason.encode("utf-8", "surrogateescape")
     for octet in raw:
-        if not VALUE[octet]:
+        if not VALUE_OCTETS[octet]:
             raise HTTPOutputError(f"control character in reason {quoted(reason)}")
     line = b"HTTP/1.1 %d %b\r\n" % (code, raw)
     if reason == responses.get(code):
