@@ -350,3 +350,43 @@ def test_a_stalled_real_connection_is_aborted(new_loop: Callable[[], asyncio.Abs
         loop.run_until_complete(main())
     finally:
         loop.close()
+
+
+def test_a_writer_whose_peer_takes_everything_leaves_the_loop_to_others(
+    flow: FlowControl, peer: Peer, loop: asyncio.AbstractEventLoop
+) -> None:
+    others: list[str] = []
+    for _ in range(3):
+        for _ in range(4):
+            assert flow.drained().done()
+            flow.write(b"x" * NATIVE.write_high_water)
+            peer.size = 0
+        waiter = flow.drained()
+        assert not waiter.done()
+        loop.call_soon(others.append, "ran")
+        loop.run_until_complete(waiter)
+    assert len(others) >= 2
+    assert flow.drained().done()
+
+
+@new_loops
+def test_a_writer_without_end_learns_that_its_peer_has_left(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        driver = Driver(loop, DeadlineWheel.of(loop), NATIVE)
+        ours, theirs = socket.socketpair()
+        await loop.connect_accepted_socket(lambda: driver, ours)  # type: ignore[arg-type,return-value]
+        theirs.close()
+        with pytest.raises(StreamClosedError):
+            for _ in range(10_000):
+                driver.write(b"x" * 16384)
+                await driver.drained()
+        assert driver.written < 2 << 20
+
+    loop = new_loop()
+    try:
+        loop.run_until_complete(main())
+    finally:
+        loop.close()

@@ -6,6 +6,7 @@ from eyewall.loop.done cimport done_future
 
 cdef int _LOOKS
 cdef Py_ssize_t _FEW_WAITERS
+cdef int _FILLS_A_TURN
 
 
 cdef class WriteWatch:
@@ -32,6 +33,8 @@ cdef class FlowControl:
     cdef readonly WriteWatch watch
     cdef public Py_ssize_t write_high_water
     cdef public double write_timeout
+    cdef long long _turn_bytes
+    cdef long long _turned
     cdef list _waiters
     cdef Py_ssize_t _crowd
 

@@ -28,6 +28,9 @@ from eyewall.net.errors import StreamClosedError
 _LOOKS = 4
 #: Below this number of waiters nobody looks for cancelled ones.
 _FEW_WAITERS = 8
+#: After so many times `write_high_water` bytes a writer waits for a turn of the loop, even where the peer takes all
+#: of them at once: the others would have none, and that the peer has left would never be noticed.
+_FILLS_A_TURN = 4
 
 
 class WriteWatch:
@@ -88,6 +91,9 @@ class FlowControl:
         self.watch: WriteWatch | None = None
         self.write_high_water = profile.write_high_water
         self.write_timeout = profile.write_timeout
+        self._turn_bytes = _FILLS_A_TURN * profile.write_high_water
+        #: What `written` was when a writer last had to wait for a turn.
+        self._turned = 0
         self._waiters: list[asyncio.Future[None]] = []
         self._crowd = _FEW_WAITERS
 
@@ -128,13 +134,19 @@ class FlowControl:
     def drained(self) -> asyncio.Future[None]:
         """Returns a future that is done when more may be written.
 
-        It is the shared completed one, unless writing is paused. When the connection is lost, or is already,
-        it raises StreamClosedError. Each caller has its own: cancelling a task cancels the future it waits
-        for.
+        It is the shared completed one, unless writing is paused, or so much was written that the loop should have
+        its turn. When the connection is lost, or is already, it raises StreamClosedError. Each caller has its own:
+        cancelling a task cancels the future it waits for.
         """
-        if not self.paused and not self.closed:
+        if self.paused or self.closed:
+            return self.waiter()
+        if self.written - self._turned < self._turn_bytes:
             return done_future(self.loop)
-        return self.waiter()
+        self._turned = self.written
+        waiter = self.waiter()
+        # A loss that the loop knows of already comes before it.
+        self.loop.call_soon(_complete, waiter)
+        return waiter
 
     def waiter(self) -> asyncio.Future[None]:
         """Returns a new future, which the next `resume_writing` completes, paused or not, and a loss fails.
@@ -203,3 +215,8 @@ class FlowControl:
         # Nobody has to wait for it: a client that leaves is not an error that must be reported.
         waiter.exception()
         return waiter
+
+
+def _complete(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
