@@ -1,0 +1,404 @@
+"""Every example runs, as a program of its own, and does over a socket what it says.
+
+A new file in `examples` needs a test here: `test_every_example_is_tried` sees to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from eyewall.client import websocket_connect
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "examples"
+#: Seconds after which something that should have happened has not.
+PATIENCE = 25.0
+
+_tried: set[str] = set()
+
+
+class Process:
+    """A Python program; `lines` is what it says on standard error. Leaving it ends it."""
+
+    def __init__(self, *args: str) -> None:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("EYEWALL_")}
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"
+        self.process = subprocess.Popen(
+            [sys.executable, *args],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.lines: list[str] = []
+        self._news = threading.Condition()
+        self._over = False
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+        if error is not None:
+            print("\n".join(self.lines))
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            with self._news:
+                self.lines.append(line.rstrip("\n"))
+                self._news.notify_all()
+        with self._news:
+            self._over = True
+            self._news.notify_all()
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """Waits until a line has `pattern`."""
+
+        def look() -> re.Match[str] | None:
+            return next((found for line in self.lines if (found := re.search(pattern, line))), None)
+
+        with self._news:
+            self._news.wait_for(lambda: look() is not None or self._over, PATIENCE)
+            found = look()
+        assert found is not None, f"{pattern!r} was not said:\n" + "\n".join(self.lines)
+        return found
+
+    def stop(self) -> int:
+        """Ends it as a service manager does; returns the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE)
+
+
+class Site:
+    """A client of one server."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def ask(
+        self, method: str, path: str, body: bytes | str | None = None, **headers: str
+    ) -> tuple[http.client.HTTPResponse, bytes]:
+        """Sends one request; returns the response and its content. `_` in names of headers is a hyphen."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        try:
+            sent = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body, sent)
+            response = connection.getresponse()
+            return response, response.read()
+        finally:
+            connection.close()
+
+    def get(self, path: str, **headers: str) -> tuple[http.client.HTTPResponse, bytes]:
+        return self.ask("GET", path, **headers)
+
+    def post_form(
+        self, path: str, fields: dict[str, str], **headers: str
+    ) -> tuple[http.client.HTTPResponse, bytes]:
+        headers["Content_Type"] = "application/x-www-form-urlencoded"
+        return self.ask("POST", path, urlencode(fields), **headers)
+
+    @contextmanager
+    def streaming(self, path: str, **headers: str) -> Iterator[http.client.HTTPResponse]:
+        """A response that goes on, to be read line by line."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        try:
+            connection.request(
+                "GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()}
+            )
+            response = connection.getresponse()
+            with response:
+                yield response
+        finally:
+            connection.close()
+
+
+@contextmanager
+def served(name: str) -> Iterator[Site]:
+    """The example `name`, served by `eyewall run`. Ends it in order, which must leave nothing unfinished."""
+    _tried.add(name)
+    with Process(
+        "-m", "eyewall", "run", f"examples/{name}", "--port", "0", "--drain-timeout", "5"
+    ) as process:
+        yield Site(int(process.wait_for(r"Listening on http://127\.0\.0\.1:(\d+)")[1]))
+        assert process.stop() == 0
+        assert not [line for line in process.lines if "Traceback" in line or "Uncaught" in line]
+
+
+@contextmanager
+def program(name: str, *args: str) -> Iterator[tuple[Site, Process]]:
+    """The example `name` as a program that says on which port it listens."""
+    _tried.add(name)
+    with Process(f"examples/{name}", *args) as process:
+        yield Site(int(process.wait_for(r"listening on port (\d+)")[1])), process
+        assert process.stop() == 0
+        assert not [line for line in process.lines if "Traceback" in line or "Uncaught" in line]
+
+
+def test_hello() -> None:
+    with served("hello.py") as site:
+        response, content = site.get("/")
+        assert (response.status, content) == (200, b"Hello, World!\n")
+        assert response.headers["Server"] == "Eyewall"
+        assert response.headers["X-Request-ID"]
+        assert site.get("/else")[0].status == 404
+
+
+def test_program_drains() -> None:
+    with program("program.py", "--port=0") as (site, _):
+        response, content = site.get("/hello/you")
+        assert (response.status, json.loads(content)) == (200, {"hello": "you"})
+
+
+def test_gather_in_time_and_too_late() -> None:
+    with served("gather.py") as site:
+        response, content = site.get("/prices/tea?patience=20")
+        assert response.status == 200
+        assert set(json.loads(content)) == {"north", "south", "harbour"}
+        assert site.get("/prices/tea?patience=0")[0].status == 504
+
+
+def test_notes() -> None:
+    with served("notes.py") as site:
+        response, content = site.ask("POST", "/notes", '{"text": "buy tea"}', Content_Type="application/json")
+        assert (response.status, json.loads(content)) == (201, {"id": 1, "text": "buy tea"})
+        where = response.headers["Location"]
+        assert where == "/notes/1"
+        assert json.loads(site.get(where)[1]) == {"id": 1, "text": "buy tea"}
+        assert (
+            site.ask("PUT", where, '{"text": "drink tea"}', Content_Type="application/json")[0].status == 204
+        )
+        assert json.loads(site.get("/notes")[1]) == {"notes": [{"id": 1, "text": "drink tea"}]}
+        assert site.ask("DELETE", where)[0].status == 204
+        for method, path, body, kind, status in (
+            ("GET", where, None, "", 404),
+            ("GET", "/notes/x", None, "", 404),
+            ("POST", "/notes", "{", "application/json", 400),
+            ("POST", "/notes", "[1]", "application/json", 422),
+            ("POST", "/notes", "text=a", "application/x-www-form-urlencoded", 415),
+        ):
+            assert site.ask(method, path, body, Content_Type=kind)[0].status == status
+        response, content = site.ask("POST", "/notes", "[]", Content_Type="application/json")
+        assert json.loads(content) == {"status": 422, "error": "A note needs a text"}
+
+
+def test_chat() -> None:
+    async def talk(port: int) -> None:
+        url = f"ws://127.0.0.1:{port}/socket"
+        one = await websocket_connect(url)
+        assert await one.read_message() == '{"text": "1 here"}'
+        other = await websocket_connect(url)
+        for each in (one, other):
+            assert await each.read_message() == '{"text": "2 here"}'
+        await other.write_message("<b>hello</b>")
+        for each in (one, other):
+            heard = await each.read_message()
+            assert isinstance(heard, str)
+            assert json.loads(heard) == {"text": "<b>hello</b>"}
+        await other.write_message("x" * 501)
+        assert await other.read_message() is None
+        assert (other.close_code, other.close_reason) == (1008, "short texts only")
+        assert await one.read_message() == '{"text": "1 here"}'
+        one.close()
+        assert await one.read_message() is None
+
+    with served("chat.py") as site:
+        response, content = site.get("/")
+        assert response.status == 200
+        assert b"new WebSocket" in content
+        asyncio.run(talk(site.port))
+
+
+def test_wsclient() -> None:
+    _tried.add("wsclient.py")
+    with served("chat.py") as site:
+        done = subprocess.run(
+            [
+                sys.executable,
+                "examples/wsclient.py",
+                f"ws://127.0.0.1:{site.port}/socket",
+                "hello",
+                "goodbye",
+            ],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [f'{{"text": "{text}"}}' for text in ("1 here", "hello", "goodbye")]
+
+
+def test_clock() -> None:
+    with served("events.py") as site:
+        with site.streaming("/clock") as response:
+            assert response.headers["Content-Type"] == "text/event-stream"
+            lines = [response.readline() for _ in range(4)]
+        assert lines[0] == b"event: tick\n"
+        assert lines[1] == b"id: 1\n"
+        assert re.fullmatch(rb"data: \d\d:\d\d:\d\d\n", lines[2])
+        assert lines[3] == b"\n"
+        with site.streaming("/clock", Last_Event_ID="41") as response:
+            assert b"id: 42\n" in [response.readline() for _ in range(2)]
+
+
+def test_news() -> None:
+    with served("events.py") as site, site.streaming("/news") as reader:
+        assert reader.readline() == b"retry: 2000\n"
+        assert reader.readline() == b"\n"
+        sent = site.post_form("/publish", {"headline": "wind\nrises"})[1]
+        assert json.loads(sent) == {"readers": 1}
+        assert reader.readline() == b"event: news\n"
+        assert reader.readline() == b'data: {"headline": "wind\\nrises"}\n'
+
+
+def _form(boundary: str, title: str, photo: bytes) -> bytes:
+    return (
+        (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="title"\r\n\r\n{title}\r\n'
+            f'--{boundary}\r\nContent-Disposition: form-data; name="photo"; filename="../eye.jpg"\r\n'
+            f"Content-Type: image/jpeg\r\n\r\n"
+        ).encode()
+        + photo
+        + f"\r\n--{boundary}--\r\n".encode()
+    )
+
+
+def test_upload_of_a_form() -> None:
+    photo = os.urandom(3 * 1024 * 1024)
+    with served("upload.py") as site:
+        assert b"multipart/form-data" in site.get("/photos")[1]
+        kind = "multipart/form-data; boundary=xyz"
+        response, content = site.ask("POST", "/photos", _form("xyz", "the eye", photo), Content_Type=kind)
+        assert response.status == 201
+        answer = json.loads(content)
+        assert answer["title"] == "the eye"
+        [saved] = answer["saved"]
+        assert (saved["called"], saved["size"]) == ("../eye.jpg", len(photo))
+        assert re.fullmatch("[0-9a-f]{32}", saved["name"])
+        assert site.ask("POST", "/photos", b"not a form", Content_Type=kind)[0].status == 400
+        assert site.ask("POST", "/photos", b"{}", Content_Type="application/json")[0].status == 415
+
+
+def test_upload_of_anything() -> None:
+    content = os.urandom(2 * 1024 * 1024)
+    with served("upload.py") as site:
+        response, answer = site.ask("PUT", "/digest", content)
+        assert response.status == 200
+        assert json.loads(answer) == {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def test_download() -> None:
+    with served("download.py") as site:
+        response, content = site.get("/numbers/20000.csv")
+        assert response.headers["Transfer-Encoding"] == "chunked"
+        assert content == b"".join(b"%d,%d\n" % (number, number * number) for number in range(20000))
+        with site.streaming("/numbers/9999999.csv") as response:
+            assert response.readline() == b"0,0\n"
+
+
+def test_login() -> None:
+    with served("login.py") as site:
+        response, _ = site.get("/")
+        assert (response.status, response.headers["Location"]) == (302, "/login?next=%2F")
+        response, content = site.get("/login")
+        cookie = response.headers["Set-Cookie"].partition(";")[0]
+        found = re.search(rb'name="_xsrf" value="([^"]+)"', content)
+        assert found is not None
+        fields = {"name": "Ada", "_xsrf": found[1].decode()}
+        assert site.post_form("/login", {"name": "Ada"}, Cookie=cookie)[0].status == 403
+        forged = site.post_form("/login", fields, Cookie=cookie, Origin="https://elsewhere.example")
+        assert forged[0].status == 403
+        response, _ = site.post_form("/login", fields, Cookie=cookie)
+        assert (response.status, response.headers["Location"]) == (302, "/")
+        user = response.headers["Set-Cookie"].partition(";")[0]
+        assert json.loads(site.get("/", Cookie=user)[1]) == {"user": "Ada"}
+        assert site.get("/", Cookie=user[:-2] + ("0" if user[-2] != "0" else "1") + user[-1])[0].status == 302
+        assert site.get("/", Cookie="user=Ada")[0].status == 302
+
+
+def test_limits() -> None:
+    with served("limits.py") as site:
+        assert site.ask("POST", "/echo", b"x" * 1024)[1] == b"x" * 1024
+        assert site.ask("POST", "/echo", b"", Content_Length=str(1024 * 1024 + 1))[0].status == 413
+
+
+def test_mixed() -> None:
+    with served("mixed.py") as site:
+        assert site.get("/new")[1] == b"new\n"
+        assert site.get("/elsewhere")[1] == b"old: /elsewhere\n"
+
+
+def test_asgi() -> None:
+    with served("asgi.py") as site:
+        assert site.get("/a/path")[1] == b"/a/path\n"
+
+
+def test_site() -> None:
+    with served("site/app.py") as site:
+        response, content = site.get("/", Accept_Encoding="identity")
+        assert response.status == 200
+        assert b'<tr class="strong"><td>Patricia</td><td>2015</td><td>185</td></tr>' in content
+        assert b"<td>&lt;Nameless&gt;</td>" in content
+        found = re.search(rb'href="(/static/style\.css\?v=[0-9a-f]+)"', content)
+        assert found is not None
+        response, style = site.get(found[1].decode())
+        assert style == (EXAMPLES / "site/static/style.css").read_bytes()
+        assert "max-age" in response.headers["Cache-Control"]
+        tag = response.headers["Etag"]
+        assert site.get("/static/style.css", If_None_Match=tag)[0].status == 304
+        assert site.get("/static/../app.py")[0].status == 403
+
+
+def test_tornado_program() -> None:
+    async def talk(port: int) -> None:
+        socket = await websocket_connect(f"ws://127.0.0.1:{port}/echo")
+        await socket.write_message("hello")
+        assert await socket.read_message() == "you said: hello"
+        socket.close()
+        assert await socket.read_message() is None
+
+    with program("tornado_program.py", "--port=0") as (site, _):
+        response, content = site.post_form("/", {"job": "sweep"})
+        assert (response.status, json.loads(content)) == (200, {"done": ["sweep"]})
+        assert response.headers["Server"] == "TornadoServer/6.6.1"
+        assert json.loads(site.get("/")[1]) == {"done": ["sweep"]}
+        asyncio.run(talk(site.port))
+
+
+def test_every_example_is_tried(request: pytest.FixtureRequest) -> None:
+    ran = {item.name for item in request.session.items if item.fspath == request.node.fspath}
+    everything = {name for name in globals() if name.startswith("test_")}
+    if ran < everything:
+        pytest.skip("only where all tests of this file run")
+    programs: set[Any] = {str(file.relative_to(EXAMPLES)) for file in EXAMPLES.rglob("*.py")}
+    assert programs == _tried
