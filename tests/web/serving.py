@@ -9,7 +9,7 @@ from eyewall.http.server import HTTPServer
 
 
 class Response:
-    """An answer: `status`, `headers`, `body`; `raw` is all of it."""
+    """An answer: `status`, `headers`, `body`; `raw` is all of it. `whole`: it came to the end it announced."""
 
     def __init__(self, raw):
         self.raw = raw
@@ -18,20 +18,25 @@ class Response:
         _, status, self.reason = status_line.split(" ", 2)
         self.status = int(status)
         self.headers = HTTPHeaders.parse(fields)
+        self.whole = True
         if self.headers.get("Transfer-Encoding") == "chunked":
+            self.whole = self.body.endswith(b"0\r\n\r\n")
             self.body = dechunked(self.body)
+        elif "Content-Length" in self.headers:
+            self.whole = len(self.body) == int(self.headers["Content-Length"])
 
 
 def dechunked(data):
-    """The content of a chunked body that has come whole."""
+    """The content of a chunked body, as far as it has come."""
     content = b""
-    while True:
+    while data:
         size, _, data = data.partition(b"\r\n")
         length = int(size, 16)
         if length == 0:
-            return content
+            break
         content += data[:length]
         data = data[length + 2 :]
+    return content
 
 
 @contextlib.asynccontextmanager

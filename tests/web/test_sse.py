@@ -186,6 +186,7 @@ def test_an_error_in_a_stream(caplog):
     log = []
     response = ask(Application([("/", Handler, {"log": log})]), "/")
     assert response.raw.startswith(b"HTTP/1.1 200")
+    assert not response.whole
     assert "ZeroDivisionError" in caplog.text
     assert log == ["close"]
 

@@ -87,6 +87,10 @@ class Profile:
     #: A connection whose client takes no byte for this long while bytes wait for it is closed.
     write_timeout: float = 60.0
 
+    #: A response whose handler fails after a part of it was sent is ended as if it were whole; otherwise the
+    #: connection breaks off, so that nobody takes the part for the whole.
+    complete_failed_responses: bool = False
+
     #: After an early end of a connection, what the client still sends is read and dropped for this long, so that the
     #: response reaches it.
     linger_timeout: float = 2.0
@@ -162,6 +166,7 @@ TORNADO = Profile(
     write_timeout=0.0,
     listen_backlog=128,
     static_fresh=0.0,
+    complete_failed_responses=True,
 )
 
 _active = NATIVE

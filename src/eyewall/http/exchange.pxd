@@ -50,4 +50,5 @@ cdef class Exchange:
     cdef object _write(self, bytes top, bytes chunk)
     cpdef finish(self)
     cpdef upgrade(self, protocol, bytes block)
+    cpdef break_off(self)
     cpdef die(self)

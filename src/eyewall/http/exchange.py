@@ -322,6 +322,14 @@ class Exchange:
         """Sets the seconds within which the content of this request must arrive (408 beyond it)."""
         self.carrier.limit_body_time(self, timeout)
 
+    def break_off(self) -> None:
+        """Ends a response that can't be completed, and the connection with it. Nobody is told that the client left."""
+        if self._state < _FINISHED:
+            self._state = _DEAD
+            self._on_close = None
+            self.sink = None
+            self.carrier.break_off()
+
     # -- the connection's side --------------------------------------------------------------------------
 
     def upgrade(self, protocol: Any, block: bytes) -> tuple[asyncio.Transport, bytes]:

@@ -6,6 +6,7 @@ from eyewall.web.reply cimport Reply
 cdef object _get_loop, copy_context, start_task, complete, complete_prepare, stream, unquoted
 cdef object app_log, HTTPError, RemoteProtocolError, StreamClosedError, asyncio, _request_begin
 cdef dict _VERBS
+cdef object _plain_decoding
 cdef set _running
 cdef object _SAFE
 
@@ -24,6 +25,7 @@ cdef class Dispatch:
     cdef public object task
     cdef public object ready
     cdef public object body_done
+    cdef public bint left
     cdef public bint streaming
 
     cpdef begin(self)

@@ -19,6 +19,7 @@ from eyewall.base.loggers import app_log
 from eyewall.http.errors import RemoteProtocolError
 from eyewall.loop.eager import start_task
 from eyewall.net.errors import StreamClosedError
+from eyewall.web.arguments import ArgumentsMixin
 from eyewall.web.errors import HTTPError
 from eyewall.web.execution import complete, complete_prepare, stream
 from eyewall.web.matchers import unquoted
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _get_loop = asyncio.get_running_loop
 _request_begin = probe.request_begin
+_plain_decoding = ArgumentsMixin.decode_argument
 _VERBS = {
     "GET": "get",
     "HEAD": "head",
@@ -51,7 +53,7 @@ def running() -> list[asyncio.Task[None]]:
 class Dispatch:
     """Serves one request with a handler of `handler_class`; `kwargs` are for its `initialize`.
 
-    `path_args`, `path_kwargs`: what the route matched. `handler`: once there is one.
+    `path_args`, `path_kwargs`: what the route matched. `handler`: once there is one. `left`: the client has left.
     """
 
     __slots__ = (
@@ -63,6 +65,7 @@ class Dispatch:
         "handler",
         "handler_class",
         "kwargs",
+        "left",
         "path_args",
         "path_kwargs",
         "pieces",
@@ -88,6 +91,7 @@ class Dispatch:
         self.path_args = path_args
         self.path_kwargs = path_kwargs
         self.exchange: Exchange | None = None
+        self.left = False
         self.handler: Any = None  # a RequestHandler; compiled, its base `Reply`
         self.pieces: list[bytes] | None = None
         self.context: Context | None = None
@@ -107,6 +111,7 @@ class Dispatch:
             self.body_done = loop.create_future()
             self.context = copy_context()
             if self.context.run(self._make):
+                self.handler._body_done = self.body_done
                 self.ready = loop.create_future()
                 self._start(stream(self))
 
@@ -132,24 +137,41 @@ class Dispatch:
 
     def _pass_on(self, chunk: bytes) -> Awaitable[None] | None:
         handler = self.handler
-        if handler is None or handler._finished:
+        context = self.context
+        if handler is None or context is None or handler._finished or self.left:
             return None
         try:
-            wait = (self.context or copy_context()).run(handler.data_received, chunk)
+            wait = context.run(handler.data_received, chunk)
         except RemoteProtocolError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes its response
-            handler._handle_request_exception(error)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - becomes the response
+            self.fail(error)
             return None
-        return self._wait_for_content(wait) if wait is not None else None
+        if wait is None:
+            return None
+        # A copy, because the task of the request may be running in the context itself when this one goes on.
+        task = start_task(self._wait_for_content(wait), _get_loop(), context.copy())
+        if task.done():
+            if not task.cancelled():
+                task.result()
+            return None
+        # Like the verb, what the handler has begun with a piece goes on when the client leaves.
+        _running.add(task)
+        task.add_done_callback(_running.discard)
+        return asyncio.shield(task)
 
     async def _wait_for_content(self, wait: Awaitable[None]) -> None:
         try:
             await wait
         except RemoteProtocolError:
             raise
-        except Exception as error:  # noqa: BLE001 - as above
-            self.handler._handle_request_exception(error)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            self.fail(error)
+        except Exception as error:  # noqa: BLE001 - becomes the response
+            self.fail(error)
 
     def end(self) -> None:
         """The request is complete."""
@@ -169,6 +191,7 @@ class Dispatch:
 
     def closed(self) -> None:
         """The client left before the response was finished."""
+        self.left = True
         if self.body_done is not None and not self.body_done.done():
             self.body_done.set_exception(StreamClosedError())
             self.body_done.exception()
@@ -199,7 +222,7 @@ class Dispatch:
                 handler = self.handler_class(self.application, self.request, **kwargs)
             else:
                 handler = self.handler_class(self.application, self.request)
-        except Exception:  # noqa: BLE001 - logged; the request must end whatever an application does
+        except (Exception, asyncio.CancelledError):  # noqa: BLE001 - logged; the request must end anyhow
             app_log.error(
                 "Uncaught exception in the constructor of %s", self.handler_class.__name__, exc_info=True
             )
@@ -228,7 +251,7 @@ class Dispatch:
                 return complete(self, result)
             if handler._auto_finish and not handler._finished:
                 handler.finish()
-        except Exception as error:  # noqa: BLE001 - as above
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - becomes the response
             self.fail(error)
         return None
 
@@ -265,6 +288,13 @@ class Dispatch:
         """Returns a group of the route as the verb gets it; one that took no part is None."""
         if value is None:
             return None
+        if (
+            type(value) is str
+            and "%" not in value
+            and value.isascii()
+            and self.handler_class.decode_argument is _plain_decoding
+        ):
+            return value
         raw = value if type(value) is bytes else unquoted(value)
         return self.handler.decode_argument(raw, name=name)
 

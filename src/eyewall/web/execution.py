@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any, Protocol
 
+from eyewall.base.loggers import app_log
 from eyewall.net.errors import StreamClosedError
 
 
@@ -97,9 +98,16 @@ async def _verb(run: Run) -> None:
 def _cancelled(run: Run, error: asyncio.CancelledError) -> None:
     """A cancellation of the request's own task is passed on, after an answer; another one is an error like others."""
     task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        handler = run.handler
+    if task is None or not task.cancelling():
+        run.fail(error)
+        return
+    handler = run.handler
+    try:
         if not handler._finished:
-            handler.send_error(500)
-        raise error
-    run.fail(error)
+            if handler._headers_written:
+                handler._give_up()
+            else:
+                handler.send_error(500)
+    except Exception:  # noqa: BLE001 - logged; the task must end cancelled whatever an application does
+        app_log.error("Uncaught exception while a cancelled request was answered", exc_info=True)
+    raise error

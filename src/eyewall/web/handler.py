@@ -14,7 +14,9 @@ from typing import Any, ClassVar
 
 from eyewall.base.escape import utf8, xhtml_escape
 from eyewall.base.loggers import app_log, gen_log
+from eyewall.guard.profile import active
 from eyewall.http.errors import HTTPInputError, RemoteProtocolError
+from eyewall.http.exchange import Exchange
 from eyewall.web.arguments import ArgumentsMixin
 from eyewall.web.auth import AuthMixin
 from eyewall.web.cookies import CookiesMixin
@@ -127,34 +129,58 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         """Answers with an error. `write_error` writes the page, with `kwargs`; `reason` replaces the phrase.
 
-        Where part of a response was sent already, it is ended as well as it can be.
+        Where part of a response was sent already, the connection breaks off, so that the client can't take that
+        part for the whole; with the limit `complete_failed_responses` the response is ended as if it were.
         """
-        if self._headers_written:
+        if self._headers_written and not self._nothing_sent():
             gen_log.error("Cannot send error response after headers written")
             if not self._finished:
-                # The rest of what was announced can't follow: an end that looks whole would deceive the client.
-                try:
-                    self.finish()
-                except Exception:  # noqa: BLE001 - logged; the request must end whatever an application does
-                    gen_log.error("Failed to flush partial response", exc_info=True)
+                self._give_up()
             return
+        self._headers_written = False
         self.clear()
+        self._in_error = True
         reason = kwargs.get("reason")
         if "exc_info" in kwargs:
             error = kwargs["exc_info"][1]
             if isinstance(error, HTTPError) and error.reason:
                 reason = error.reason
-        try:
-            self.set_status(status_code, reason=reason)
-        except ValueError:
-            gen_log.error("Unsafe reason phrase %r", reason)
-            self.set_status(status_code)
+        self.set_status(status_code, reason=reason)
         try:
             self.write_error(status_code, **kwargs)
         except Exception:  # noqa: BLE001 - logged; the request must end whatever an application does
             app_log.error("Uncaught exception in write_error", exc_info=True)
         if not self._finished:
             self.finish()
+
+    def _nothing_sent(self) -> bool:
+        """Whether what was to be sent turned out to be impossible before a byte of it was."""
+        connection = self.request.connection
+        return type(connection) is Exchange and not connection.started
+
+    def _give_up(self) -> None:
+        """Ends a response that can't be completed."""
+        profile = getattr(self.application, "profile", None) or active()
+        connection = self.request.connection
+        if profile.complete_failed_responses or type(connection) is not Exchange:
+            try:
+                self.finish()
+            except Exception:  # noqa: BLE001 - logged; the request must end whatever an application does
+                gen_log.error("Failed to flush partial response", exc_info=True)
+        else:
+            self._abandon()
+
+    def _abandon(self) -> None:
+        """Ends a response without its rest, and the connection with it, if the client has not done that."""
+        self._write_buffer = []
+        self._finished = True
+        connection = self.request.connection
+        if type(connection) is Exchange:
+            connection.break_off()
+        if self._body_done is not None and not self._body_done.done():
+            self._body_done.set_result(None)
+        self._log()
+        self.on_finish()
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Writes the page of an error; `exc_info` in `kwargs` is what caused it.

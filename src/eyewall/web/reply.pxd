@@ -31,6 +31,7 @@ cdef class Reply:
     cdef public bint _finished
     cdef public bint _auto_finish
     cdef public bint _in_error
+    cdef public object _body_done
     cdef public object _transforms
 
     cdef bint _is_get(self) except -1

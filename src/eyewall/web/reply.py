@@ -76,6 +76,8 @@ class Reply:
         self._finished = False
         self._auto_finish = True
         self._in_error = False
+        #: What a streaming handler waits for: its content has come, or is not needed any more.
+        self._body_done: asyncio.Future[None] | None = None
         self._transforms: list[OutputTransform] | None = None
         self.set_default_headers()
         if kwargs:
@@ -295,6 +297,9 @@ class Reply:
                 self._write_buffer = []
                 future = self._send_whole(body)
         self._finished = True
+        body_done = self._body_done
+        if body_done is not None and not body_done.done():
+            body_done.set_result(None)
         self._log()
         self.on_finish()
         return future
