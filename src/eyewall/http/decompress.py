@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from eyewall.guard.profile import MIB, Profile
 from eyewall.http.errors import (
-    BodyTooLarge,
+    DecompressedBodyTooLarge,
     DecompressionBomb,
     LocalProtocolError,
     MalformedBody,
@@ -80,7 +80,7 @@ class BodyDecompressor:
                 yield from self._expand(view[at : at + PIECE_BYTES])
         except zlib.error as error:
             self._failed = True
-            raise MalformedBody(f"compressed body is damaged: {error}") from None
+            raise MalformedBody(f"{self._invalid()}: {error}") from None
         except RemoteProtocolError:
             self._failed = True
             raise
@@ -92,7 +92,7 @@ class BodyDecompressor:
         ended = self._expander is not None and self._expander.eof
         if self._first or (self._begun and not ended):
             self._failed = True
-            raise MalformedBody("compressed body ends too early")
+            raise MalformedBody(f"{self._invalid()}: it ends too early")
 
     def _choose(self, data: bytes) -> bytes:
         """Finds out whether a deflate body has a zlib wrapper; returns the bytes to decompress."""
@@ -114,10 +114,10 @@ class BodyDecompressor:
                 if not data:
                     return
                 if not self._gzip:
-                    raise MalformedBody("compressed body has data behind its end")
+                    raise MalformedBody(f"{self._invalid()}: there is more behind its end")
                 self._members += 1
                 if self._members >= GZIP_MEMBERS:
-                    raise MalformedBody("gzip body has too many members")
+                    raise MalformedBody(f"{self._invalid()}: too many members")
                 expander = self._expander = zlib.decompressobj(_GZIP)
             if data:
                 self._begun = True
@@ -129,10 +129,13 @@ class BodyDecompressor:
             elif not data:
                 return
 
+    def _invalid(self) -> str:
+        return f"invalid {'gzip' if self._gzip else 'deflate'} data"
+
     def _count(self, size: int) -> None:
         self.sent += size
         if self.sent > self.max_bytes:
-            raise BodyTooLarge(self.max_bytes)
+            raise DecompressedBodyTooLarge(self.max_bytes)
         if self.max_ratio and self.sent > MIB and self.sent > self.received * self.max_ratio:
             raise DecompressionBomb(self.max_ratio)
 

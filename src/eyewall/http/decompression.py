@@ -6,12 +6,13 @@ what comes out; see `http.decompress`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from eyewall.guard.profile import Profile
 from eyewall.http.decompress import BodyDecompressor, decompressor_for
 from eyewall.http.exchange import Exchange
+from eyewall.http.pieces import pass_on
 from eyewall.http.sink import Sink
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ class DecompressingApp:
     def __init__(self, app: App, profile: Profile) -> None:
         self._app = app
         self._profile = profile
+        #: What a server calls when a connection is lost, if the application wants to know.
+        self.on_close = getattr(app, "on_close", None)
 
     def begin(self, exchange: Exchange) -> Sink:
         """The head of a request is complete."""
@@ -47,19 +50,7 @@ class DecompressingSink:
 
     def data(self, chunk: bytes) -> Awaitable[None] | None:
         """Content has come. What it expands to is passed on in pieces, each when the one before is dealt with."""
-        pieces = self._decompressor.feed(chunk)
-        for piece in pieces:
-            wait = self._sink.data(piece)
-            if wait is not None:
-                return self._rest(wait, pieces)
-        return None
-
-    async def _rest(self, wait: Awaitable[None], pieces: Iterator[bytes]) -> None:
-        await wait
-        for piece in pieces:
-            further = self._sink.data(piece)
-            if further is not None:
-                await further
+        return pass_on(self._sink, self._decompressor.feed(chunk))
 
     def end(self) -> None:
         """The request is complete. Raises RemoteProtocolError where the compressed content is not."""

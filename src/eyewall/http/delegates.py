@@ -108,6 +108,9 @@ class DelegateSink:
 
     def data(self, chunk: bytes) -> Awaitable[None] | None:
         """Content has come."""
+        if self._exchange.over:
+            # The rest of a piece that was cut up, after an answer: as with other content, nobody wants it.
+            return None
         if self._ready is not None and not self._ready.done():
             return self._data_later(chunk, self._ready)
         self._check_ready()

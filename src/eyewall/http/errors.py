@@ -22,7 +22,8 @@
                     ├── TargetTooLong       414  target_bytes
                     ├── BodyTooLarge        413  body_bytes
                     │   ├── ContentLengthTooLarge     what was announced
-                    │   └── ChunkedBodyTooLarge       what came in chunks
+                    │   ├── ChunkedBodyTooLarge       what came in chunks
+                    │   └── DecompressedBodyTooLarge  what it was decompressed to
                     ├── ChunkExtensionsTooLarge 400  chunk_extension_bytes
                     ├── TrailerTooLarge     431  trailer_bytes
                     ├── TooManyInformational 502  informational_responses
@@ -194,6 +195,12 @@ class ChunkedBodyTooLarge(BodyTooLarge):
     """The chunks of a body are too long together."""
 
     complaint = "chunked body too large"
+
+
+class DecompressedBodyTooLarge(BodyTooLarge):
+    """What a compressed body expands to is too long."""
+
+    complaint = "decompressed body too large"
 
 
 class ChunkExtensionsTooLarge(MessageLimitExceeded):

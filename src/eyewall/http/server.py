@@ -22,6 +22,7 @@ from eyewall.guard.wheel import DeadlineWheel
 from eyewall.http.connection import ServerConnection, error_response
 from eyewall.http.decompression import DecompressingApp
 from eyewall.http.delegates import CallbackApp, DelegateApp, HTTPServerConnectionDelegate
+from eyewall.http.pieces import SlicingApp
 from eyewall.http.proxy import Trust
 from eyewall.loop.policy import current_loop
 from eyewall.net.address import bind_sockets
@@ -51,7 +52,8 @@ class HTTPServer:
     arguments named like Tornado's change single ones of it. `ssl_options`: an `ssl.SSLContext`, or a dict of
     keyword arguments for `ssl.wrap_socket`. `xheaders`: believe what the nearest proxy says of the client
     (`trusted_downstream`: addresses of further ones). `protocol`: "http" or "https" where the connection does not
-    tell. `decompress_request`: undo the Content-Encoding of requests.
+    tell. `decompress_request`: undo the Content-Encoding of requests. `chunk_size`: bytes of content that an
+    application gets at once, by default as many as have come.
 
     Everything happens on one loop, the current one when listening begins.
     """
@@ -92,6 +94,8 @@ class HTTPServer:
         self._tls = ssl_options_to_context(ssl_options, server_side=True) if ssl_options is not None else None
         self.protocol = protocol or ("https" if self._tls is not None else "http")
         self.app: App = app_of(request_callback, self.profile)
+        if chunk_size:
+            self.app = SlicingApp(self.app, chunk_size)
         if decompress_request:
             self.app = DecompressingApp(self.app, self.profile)
         self.limit = ConnectionLimit(self.profile.connections)
