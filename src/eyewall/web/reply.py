@@ -152,7 +152,7 @@ class Reply:
 
         A datetime is written as HTTP writes dates, an int in decimal; bytes are taken as they are.
         """
-        text = self._convert_header_value(value)
+        text = _JSON if value is _JSON else self._convert_header_value(value)
         headers = self._header_object
         if headers is not None:
             headers[name] = text

@@ -2,6 +2,8 @@ import cython
 
 cdef object http_date_bytes, active, HTTPOutputError, HTTPHeaders
 cdef bytes _HTML_LINE
+cdef dict _type_lines
+cdef int _TYPE_LINES_KEPT
 cdef double _second
 cdef bytes _top, _html_top
 cdef object _time
@@ -15,7 +17,7 @@ cdef class Encoded:
     cdef readonly Py_ssize_t length
     cdef readonly bint close
 
-@cython.locals(length=Py_ssize_t, close=bint, html=bint, text=str, block=bytes, top=bytes, name=str, value=str)
+@cython.locals(length=Py_ssize_t, close=bint, html=bint, text=str, block=bytes, top=bytes, name=str, value=str, kind=bytes)
 cpdef Encoded encode_fields(dict fields, dict cookies, bytes line)
 cpdef Encoded encode_headers(headers, cookies)
 cdef Py_ssize_t _stated_length(value) except -1

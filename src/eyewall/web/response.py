@@ -18,6 +18,9 @@ from eyewall.http.headers import HTTPHeaders
 HTML = "text/html; charset=UTF-8"
 
 _HTML_LINE = b"Content-Type: text/html; charset=UTF-8\r\n"
+#: Lines of the Content-Types that were sent first: an application has few.
+_type_lines: dict[str, bytes] = {}
+_TYPE_LINES_KEPT = 100
 _second = -1.0
 _top = b""
 _html_top = b""
@@ -86,6 +89,12 @@ def encode_fields(fields: dict[str, str] | None, cookies: dict[str, str] | None,
             elif name != "Transfer-Encoding":
                 if name == "Content-Type":
                     html = False
+                    kind = _type_lines.get(value)
+                    if kind is not None:
+                        line = line + kind
+                        continue
+                    if len(_type_lines) < _TYPE_LINES_KEPT and value.isascii():
+                        _type_lines[value] = f"{name}: {value}\r\n".encode("ascii")
                 text += f"{name}: {value}\r\n"
     if cookies is not None:
         for cookie in cookies.values():

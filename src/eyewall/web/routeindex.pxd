@@ -1,5 +1,6 @@
 import cython
 
+cdef dict _NO_NAMES
 cdef object bisect_right, unquoted, AnyMatches, PathMatches
 cdef int WHOLE, PATTERN, ALWAYS, ASK
 
@@ -33,7 +34,7 @@ cdef class RouteIndex:
     cdef Py_ssize_t _room
     cdef tuple _only
 
-    @cython.locals(route=Route, kind=int, candidates=tuple)
+    @cython.locals(route=Route, kind=int, candidates=tuple, ready=Match)
     cpdef find(self, str path, request, resolve)
     cpdef tuple candidates(self, str path)
     @cython.locals(at=Py_ssize_t)

@@ -29,6 +29,9 @@ KEPT_CANDIDATES = 1 << 18
 #: Returns what a rule leads to for a request that its matcher has accepted with these parameters.
 Resolve = Callable[["IndexedRule", dict[str, Any], str, Any], "Match | None"]
 
+#: Of a route whose groups have no names; shared, and changed by nobody.
+_NO_NAMES: dict[str, str | None] = {}
+
 #: The path is the route's whole text: nothing is to be run.
 WHOLE = 1
 #: The pattern has to be run.
@@ -162,10 +165,10 @@ class RouteIndex:
                     continue
                 if not route.groups:
                     return route.ready
-                rule = route.rule
+                ready = route.ready
                 if route.named:
-                    return Match(rule.target, rule.target_kwargs, (), found.groupdict(), None)
-                return Match(rule.target, rule.target_kwargs, found.groups(), {}, None)
+                    return Match(ready.target, ready.target_kwargs, (), found.groupdict(), None)
+                return Match(ready.target, ready.target_kwargs, found.groups(), _NO_NAMES, None)
             params = route.params(path, request)
             if params is not None:
                 match = resolve(route.rule, params, path, request)
