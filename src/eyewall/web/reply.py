@@ -229,8 +229,8 @@ class Reply:
         if isinstance(chunk, dict):
             chunk = json_encode(chunk)
             self.set_header("Content-Type", _JSON)
-        elif not isinstance(chunk, bytes | str):
-            message = "write() only accepts bytes, unicode, and dict objects"
+        elif not isinstance(chunk, bytes | str):  # whatever the annotation says
+            message = "write() only accepts bytes, unicode, and dict objects"  # type: ignore[unreachable]
             if isinstance(chunk, list):
                 message += ". Lists not accepted for security reasons; wrap the list in a dict, or encode it yourself"
             raise TypeError(message)
