@@ -91,6 +91,10 @@ class Profile:
     #: connection breaks off, so that nobody takes the part for the whole.
     complete_failed_responses: bool = False
 
+    #: A malformed request is answered with 400 whatever was wrong with it, without fields or content, and one that
+    #: does not come in time with nothing.
+    terse_refusals: bool = False
+
     #: After an early end of a connection, what the client still sends is read and dropped for this long, so that the
     #: response reaches it.
     linger_timeout: float = 2.0
@@ -144,12 +148,12 @@ class Profile:
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
 
-NATIVE = Profile(name="native", server_token="Eyewall")
+NATIVE = Profile(name="native", server_token="Eyewall")  # noqa: S106 - a product token
 
 #: Tornado's documented defaults: no pings, no head deadline or body rate, an hour of idle time.
 TORNADO = Profile(
     name="tornado",
-    server_token="TornadoServer/6.6.1",
+    server_token="TornadoServer/6.6.1",  # noqa: S106 - as above
     head_bytes=64 * KIB,
     head_fields=64 * KIB,
     target_bytes=64 * KIB,
@@ -167,6 +171,7 @@ TORNADO = Profile(
     listen_backlog=128,
     static_fresh=0.0,
     complete_failed_responses=True,
+    terse_refusals=True,
 )
 
 _active = NATIVE
