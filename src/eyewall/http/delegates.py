@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from eyewall.base.loggers import app_log
 from eyewall.http.errors import HTTPInputError, RemoteProtocolError
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.request import HTTPServerRequest
@@ -174,6 +175,10 @@ class CallbackApp:
         return CallbackSink(self._callback, HTTPServerRequest.of(exchange, self._form_fields))
 
 
+#: Callbacks that are running: a loop refers to its tasks weakly.
+_calls: set[asyncio.Task[object]] = set()
+
+
 class CallbackSink:
     """Collects one request for a callback."""
 
@@ -191,7 +196,20 @@ class CallbackSink:
         self._request.body = b"".join(self._pieces)
         result = self._callback(self._request)
         if asyncio.iscoroutine(result):
-            asyncio.ensure_future(result)
+            task = asyncio.ensure_future(result)
+            _calls.add(task)
+            task.add_done_callback(self._called)
+
+    def _called(self, task: asyncio.Task[object]) -> None:
+        """A callback that was a coroutine has ended. What it raised breaks the connection, half-answered or not."""
+        _calls.discard(task)
+        if task.cancelled():
+            self._request.connection.carrier.break_off()
+            return
+        error = task.exception()
+        if error is not None:
+            app_log.error("Uncaught exception in %r", self._callback, exc_info=error)
+            self._request.connection.carrier.break_off()
 
     def closed(self) -> None:
         """The client has left; there is nobody to tell."""
