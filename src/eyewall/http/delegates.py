@@ -115,7 +115,8 @@ class DelegateSink:
         if self._ready is not None and not self._ready.done():
             return self._data_later(chunk, self._ready)
         self._check_ready()
-        return _refusing(self._delegate.data_received, chunk)
+        wait: Awaitable[None] | None = _refusing(self._delegate.data_received, chunk)
+        return wait
 
     async def _data_later(self, chunk: bytes, ready: asyncio.Future[None]) -> None:
         await asyncio.shield(ready)

@@ -48,12 +48,12 @@ class HTTPServer:
     """Serves HTTP/1.1.
 
     `request_callback`: an `Application`, any other `App`, an `HTTPServerConnectionDelegate`, or a function that is
-    called with each whole `HTTPServerRequest`. `profile`: limits and leniencies, by default the active one; the
-    arguments named like Tornado's change single ones of it. `ssl_options`: an `ssl.SSLContext`, or a dict of
-    keyword arguments for `ssl.wrap_socket`. `xheaders`: believe what the nearest proxy says of the client
-    (`trusted_downstream`: addresses of further ones). `protocol`: "http" or "https" where the connection does not
-    tell. `decompress_request`: undo the Content-Encoding of requests. `chunk_size`: bytes of content that an
-    application gets at once, by default as many as have come.
+    called with each whole `HTTPServerRequest`. `profile`: limits and leniencies, by default those of the
+    application, else the active ones; the arguments named like Tornado's change single ones of it. `ssl_options`:
+    an `ssl.SSLContext`, or a dict of keyword arguments for `ssl.wrap_socket`. `xheaders`: believe what the nearest
+    proxy says of the client (`trusted_downstream`: addresses of further ones). `protocol`: "http" or "https" where
+    the connection does not tell. `decompress_request`: undo the Content-Encoding of requests. `chunk_size`: bytes
+    of content that an application gets at once, by default as many as have come.
 
     Everything happens on one loop, the current one when listening begins.
     """
@@ -84,7 +84,9 @@ class HTTPServer:
         ):
             if value is not None:
                 changes[name] = value
-        base = profile or active()
+        if profile is None:
+            profile = getattr(request_callback, "profile", None)
+        base = profile if isinstance(profile, Profile) else active()
         self.profile = base.replace(**changes) if changes else base
         self.request_callback = request_callback
         self.no_keep_alive = no_keep_alive
@@ -157,7 +159,7 @@ class HTTPServer:
         for sock in sockets:
             listener = Listener(
                 sock,
-                self._connect,
+                self._connect,  # type: ignore[arg-type]  # a protocol in all but its base: it is compiled
                 profile=self.profile,
                 loop=self.loop,
                 ssl=self._tls,
