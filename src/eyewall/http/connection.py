@@ -31,7 +31,6 @@ from eyewall.base.loggers import app_log
 from eyewall.http.errors import BodyTooSlow, RemoteProtocolError, RequestTimeout
 from eyewall.http.exchange import Carrier, Exchange
 from eyewall.http.h1.engine import DATA, END, HEAD, H1Engine
-from eyewall.http.h1.head import Head
 from eyewall.http.h1.writer import CONTINUE, status_line
 from eyewall.http.startline import responses
 
@@ -85,12 +84,14 @@ class ServerConnection(Carrier):
         "_body_wait",
         "_engine",
         "_exchange",
+        "_limits",
         "_paused_at",
         "_phase",
         "_reading_paused",
+        "_resting",
+        "_unread_to",
         "app",
         "deadline",
-        "profile",
         "served",
         "server",
     )
@@ -99,22 +100,29 @@ class ServerConnection(Carrier):
         super().__init__(server.loop, server.wheel, server.profile)
         self.server = server
         self.app = server.app
-        self.profile = server.profile
         self.protocol = server.protocol
         self.remote_ip = ""
         self.ending = False
         self.served = 0
         self.deadline = _NONE
         self._engine = H1Engine(server.profile)
+        self._limits = self._engine.limits
         self._exchange: Exchange | None = None
         self._phase = _HEAD
         self._advancing = False
+        self._resting = False
         self._reading_paused = False
         self._backlog = 0
         self._body_began = 0.0
         self._body_ends = 0.0
         self._paused_at = 0.0
+        self._unread_to = 0
         self._body_wait: asyncio.Future[None] | None = None
+
+    @property
+    def profile(self) -> Profile:
+        """The limits and leniencies that this connection has."""
+        return self._limits.profile
 
     @property
     def exchange(self) -> Exchange | None:
@@ -135,9 +143,10 @@ class ServerConnection(Carrier):
         # RFC 9110 knows no client without an address; a Unix socket's has none, and counts as local.
         self.remote_ip = peer[0] if isinstance(peer, tuple) and peer else "127.0.0.1"
         self._phase = _HEAD
-        self.deadline = self._from_now(self.profile.head_timeout)
         self.server.opened(self)
+        # Added first: a wheel that rested knows the time from then on.
         self.wheel.add(self)
+        self.deadline = self._from_now(self._limits.head_timeout)
         if _connection_open.fire is not None:
             _connection_open.fire(self)
 
@@ -147,18 +156,23 @@ class ServerConnection(Carrier):
             return
         engine = self._engine
         engine.feed(data)
-        if self._exchange is not None and not engine.in_body():
+        if self._resting or (self._exchange is not None and not engine.in_body()):
             self._count_backlog(data)
-        if not self._advancing:
+        else:
             self._advance()
 
     def eof_received(self) -> bool:
         """The client sends no more, which counts as leaving: it can't be told from that."""
-        if self._phase < _LINGER and self._exchange is None:
-            try:
-                self._engine.feed_eof()
-            except RemoteProtocolError as error:
-                self.server.refused(self, error)
+        if self._phase < _LINGER:
+            if self._exchange is None:
+                try:
+                    self._engine.feed_eof()
+                except RemoteProtocolError as error:
+                    self.server.refused(self, error)
+            self._phase = _CLOSING
+            self.deadline = _NONE
+        # The transport closes now, but not before it has sent what waits.
+        self.watch_writes()
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -170,10 +184,6 @@ class ServerConnection(Carrier):
         self.lost(error)
         exchange = self._exchange
         self._exchange = None
-        wait = self._body_wait
-        self._body_wait = None
-        if wait is not None:
-            wait.cancel()
         if exchange is not None:
             self._end_exchange(exchange)
         self.wheel.discard(self)
@@ -185,34 +195,30 @@ class ServerConnection(Carrier):
 
     def _advance(self) -> None:
         """Takes events until there is nothing more to do; see the head of this file."""
-        if self._advancing or self._body_wait is not None or self._phase >= _LINGER:
+        if self._advancing or self._resting or self._body_wait is not None or self._phase >= _LINGER:
             return
         self._advancing = True
         engine = self._engine
         served = 0
         try:
-            while True:
+            while self._phase < _LINGER:
                 event = engine.next_event()
                 if event == _EVENT_HEAD:
-                    self._begin_exchange(engine.head)
+                    self._begin_exchange()
                 elif event == _EVENT_DATA:
-                    self._take_content(engine.data)
-                    if self._body_wait is not None:
+                    if not self._take_content(engine.data):
                         break
                 elif event == _EVENT_END:
                     self._end_request()
-                    if self._phase >= _LINGER or self._exchange is not None:
+                    if self._exchange is not None or self._phase >= _LINGER:
                         break
                     engine.start_next()
                     served += 1
-                    if served >= self.profile.pipelined_requests and not engine.idle():
-                        # Others have their turn first.
-                        self.loop.call_soon(self._advance)
+                    if served >= self._limits.pipelined_requests and not engine.idle():
+                        # Other connections have their turn first.
+                        self._rest()
                         break
-                    continue
                 else:
-                    break
-                if self._phase >= _LINGER:
                     break
         except RemoteProtocolError as error:
             self.reject(error)
@@ -221,40 +227,58 @@ class ServerConnection(Carrier):
         if self._phase < _LINGER:
             self._settle()
 
-    def _begin_exchange(self, head: Head) -> None:
+    def _rest(self) -> None:
+        """Goes on in the next turn of the loop."""
+        self._resting = True
+        self.deadline = _NONE
+        self.loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._resting = False
+        self._advance()
+
+    def _begin_exchange(self) -> None:
+        head = self._engine.head
+        assert head is not None
         exchange = Exchange(self, head)
         self._exchange = exchange
         self._phase = _HANDLER
         if head.body:
             self._phase = _BODY
             self._body_began = self.wheel.now
-            self._body_ends = self._from_now(self.profile.body_timeout)
+            self._body_ends = self._from_now(self._limits.body_timeout)
         try:
-            exchange.sink = self.app.begin(exchange)
+            sink = self.app.begin(exchange)
         except RemoteProtocolError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever an application raises, the connection must answer
-            self._fail(error)
+            self.fail(error, exchange)
+        else:
+            if not exchange.over:
+                exchange.sink = sink
 
-    def _take_content(self, data: bytes) -> None:
+    def _take_content(self, data: bytes) -> bool:
+        """Passes content on. False where more of it has to wait."""
         exchange = self._exchange
         if exchange is None:
-            return
+            return True
         sink = exchange.sink
         if sink is None:
             # The response is finished; the rest of the request is dropped so that the connection can go on.
-            if self._engine.received() > self.profile.unread_body_bytes:
+            if self._engine.received() > self._unread_to:
                 self._linger()
-            return
+            return True
         try:
             wait = sink.data(data)
         except RemoteProtocolError:
             raise
         except Exception as error:  # noqa: BLE001 - as above
-            self._fail(error)
-            return
-        if wait is not None:
-            self._wait_for(wait)
+            self.fail(error, exchange)
+            return True
+        if wait is None or self._phase >= _LINGER:
+            return True
+        self._wait_for(wait)
+        return False
 
     def _wait_for(self, wait: Awaitable[None]) -> None:
         """Stops reading until the application has dealt with the content that it was given."""
@@ -271,15 +295,12 @@ class ServerConnection(Carrier):
             return
         self._body_wait = None
         self._body_began += self.wheel.now - self._paused_at
-        if future.cancelled():
-            self._fail(asyncio.CancelledError())
-        else:
-            error = future.exception()
-            if isinstance(error, RemoteProtocolError):
-                self.reject(error)
-            elif error is not None:
-                self._fail(error)
-        self._resume_reading()
+        exchange = self._exchange
+        error = asyncio.CancelledError() if future.cancelled() else future.exception()
+        if isinstance(error, RemoteProtocolError):
+            self.reject(error)
+        elif error is not None and exchange is not None:
+            self.fail(error, exchange)
         self._advance()
 
     def _end_request(self) -> None:
@@ -288,18 +309,19 @@ class ServerConnection(Carrier):
             return
         exchange.complete = True
         self._phase = _HANDLER
-        if exchange.over:
-            self._over(exchange)
-            return
         sink = exchange.sink
-        if sink is None:
+        if exchange.over or sink is None:
+            self._over(exchange)
             return
         try:
             sink.end()
-        except RemoteProtocolError:
-            raise
+        except RemoteProtocolError as error:
+            if exchange is self._exchange:
+                raise
+            # It was answered before anybody found out.
+            self.fail(error, exchange)
         except Exception as error:  # noqa: BLE001 - as above
-            self._fail(error)
+            self.fail(error, exchange)
 
     def finished(self, exchange: Exchange) -> None:
         """The response of `exchange` is written."""
@@ -308,67 +330,104 @@ class ServerConnection(Carrier):
         exchange.sink = None
         if exchange.complete:
             self._over(exchange)
-        elif self._unread_is_much(exchange):
+        elif self.must_close(exchange):
             self._linger()
-        # Otherwise the little that is missing is read, and dropped.
+        else:
+            # The little that is missing is read, and dropped.
+            self._unread_to = self._engine.received() + self._limits.unread_body_bytes
 
     def _over(self, exchange: Exchange) -> None:
         """Request and response are both complete."""
         self._exchange = None
         self.served += 1
         if exchange.close_after or self.ending:
-            self._close()
+            if self._reading_paused or self._engine.buffered():
+                self._linger()
+            else:
+                self._close()
         elif not self._advancing:
             self._engine.start_next()
             if self._engine.idle():
-                self._resume_reading()
                 self._settle()
             else:
-                self.loop.call_soon(self._advance)
+                self._rest()
 
-    def _unread_is_much(self, exchange: Exchange) -> bool:
-        head = exchange.head
-        if head.expect_continue and not exchange.sent_continue:
+    def must_close(self, exchange: Exchange) -> bool:
+        """Tells whether too much of the request is missing for the connection to go on after its response."""
+        if exchange.complete or exchange is not self._exchange:
+            return False
+        received = self._engine.received()
+        if exchange.head.expect_continue and not exchange.sent_continue and received == 0:
             # The client may send the content or leave it: only the connection's end says which.
             return True
-        return head.content_length - self._engine.received() > self.profile.unread_body_bytes
+        return exchange.head.content_length - received > self._limits.unread_body_bytes
 
     def _settle(self) -> None:
         """Nothing more can be done with the bytes there are: sets phase and deadline for the wait."""
+        if self._resting:
+            return
         engine = self._engine
         exchange = self._exchange
         if exchange is None:
+            self._backlog = 0
             if engine.idle():
                 if self.ending:
                     self._close()
                     return
-                if self.served:
+                if self._phase >= _BODY:
                     self._phase = _IDLE
-                    self.deadline = self._from_now(self.profile.idle_timeout)
+                    self.deadline = self._from_now(self._limits.idle_timeout)
             elif self._phase != _HEAD:
                 self._phase = _HEAD
-                self.deadline = self._from_now(self.profile.head_timeout)
+                self.deadline = self._from_now(self._limits.head_timeout)
             if self._reading_paused:
                 self._resume_reading()
-        elif not exchange.complete:
-            if (
-                exchange.head.expect_continue
-                and not exchange.sent_continue
-                and not exchange.started
-                and self._engine.received() == 0
-            ):
-                exchange.sent_continue = True
-                self.write(CONTINUE)
-            self.deadline = _NONE if self._body_wait is not None else self._body_deadline()
-        else:
+        elif exchange.complete:
             self.deadline = _NONE
+        else:
+            self._set_body_deadline(exchange)
+            if self._reading_paused and self._body_wait is None:
+                self._resume_reading()
+
+    def _set_body_deadline(self, exchange: Exchange) -> None:
+        if self._body_wait is not None or not self._told_to_continue(exchange):
+            self.deadline = _NONE
+        else:
+            self.deadline = self._body_deadline()
+
+    def _told_to_continue(self, exchange: Exchange) -> bool:
+        """Sends 100 where the client waits for it and the application wants the content (RFC 9110 section 10.1.1).
+
+        A sink may have a future `ready`: until it is done, whether the content is wanted is not decided. False
+        where the client still has to wait.
+        """
+        if not exchange.head.expect_continue or exchange.sent_continue or exchange.started:
+            return True
+        if self._engine.received() > 0:
+            return True
+        ready = getattr(exchange.sink, "ready", None)
+        if ready is not None and not ready.done():
+            ready.add_done_callback(self._decided)
+            return False
+        exchange.sent_continue = True
+        self._body_began = self.wheel.now
+        self.write(CONTINUE)
+        return True
+
+    def _decided(self, ready: asyncio.Future[None]) -> None:
+        exchange = self._exchange
+        if exchange is not None and not exchange.complete and self._phase == _BODY:
+            self._set_body_deadline(exchange)
 
     # -- pipelining -------------------------------------------------------------------------------------
 
     def _count_backlog(self, data: bytes) -> None:
         """Pauses reading when enough requests wait behind the one in progress."""
         self._backlog += data.count(b"\r\n\r\n")
-        if self._backlog >= self.profile.pipelined_requests or self._engine.buffered() > self.profile.head_bytes:
+        if (
+            self._backlog >= self._limits.pipelined_requests
+            or self._engine.buffered() > self._limits.head_bytes
+        ):
             self._pause_reading()
 
     def _pause_reading(self) -> None:
@@ -377,11 +436,9 @@ class ServerConnection(Carrier):
             self.transport.pause_reading()
 
     def _resume_reading(self) -> None:
-        self._backlog = 0
-        if self._reading_paused and self._body_wait is None:
-            self._reading_paused = False
-            if self.transport is not None and not self.transport.is_closing():
-                self.transport.resume_reading()
+        self._reading_paused = False
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.resume_reading()
 
     # -- ends -------------------------------------------------------------------------------------------
 
@@ -390,28 +447,45 @@ class ServerConnection(Carrier):
         if self._phase >= _LINGER:
             return
         self.server.refused(self, error)
-        self._refuse(error.status)
+        status = error.status
+        if not self._limits.profile.terse_refusals:
+            self._refuse(error_response(status))
+        else:
+            self._refuse(b"" if status == 408 else _TERSE)
 
-    def _fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException, exchange: Exchange) -> None:
         """An application raised where nothing of the web layer caught it."""
         app_log.error("Uncaught exception while serving %s", self.remote_ip, exc_info=error)
-        if self._phase < _LINGER:
-            self._refuse(500)
+        if self._phase < _LINGER and exchange is self._exchange and not exchange.over:
+            self._refuse(error_response(500))
 
-    def _refuse(self, status: int) -> None:
+    def _refuse(self, response: bytes) -> None:
+        """Answers the request in progress, or the one that will never be, and ends the connection."""
         exchange = self._exchange
         self._exchange = None
-        begun = exchange is not None and exchange.started
+        answered = False
+        begun = False
         if exchange is not None:
+            answered = exchange.started
+            begun = answered and not exchange.over
             self._end_exchange(exchange)
+            if exchange.head.method == "HEAD":
+                response = response.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" if response else b""
+        if self._phase >= _LINGER:
+            return
         if begun:
             # Half a response can't be told from a whole one but by a connection that breaks.
             self.break_off()
             return
-        self.write(error_response(status))
+        if response and not answered:
+            self.write(response)
         self._linger()
 
     def _end_exchange(self, exchange: Exchange) -> None:
+        wait = self._body_wait
+        self._body_wait = None
+        if wait is not None:
+            wait.cancel()
         try:
             exchange.die()
         except Exception:  # noqa: BLE001 - the connection ends whatever the application does
@@ -430,18 +504,17 @@ class ServerConnection(Carrier):
         transport = self.transport
         if transport is None or self._phase >= _LINGER:
             return
-        wait = self._body_wait
         self._body_wait = None
-        if wait is not None:
-            wait.cancel()
         self._exchange = None
         if transport.is_closing() or not transport.can_write_eof():
             self._close()
             return
         self._phase = _LINGER
-        self.deadline = self._from_now(self.profile.linger_timeout)
-        self._resume_reading()
+        self.deadline = self._from_now(self._limits.linger_timeout)
+        if self._reading_paused:
+            self._resume_reading()
         transport.write_eof()
+        self.watch_writes()
 
     def _close(self) -> None:
         """Closes the connection once everything is written."""
@@ -467,8 +540,7 @@ class ServerConnection(Carrier):
         self.wheel.discard(self)
         if transport is not None:
             if self._reading_paused:
-                self._reading_paused = False
-                transport.resume_reading()
+                self._resume_reading()
             transport.set_protocol(protocol)
         self.server.handed_over(self, protocol)
         self.transport = None
@@ -482,9 +554,9 @@ class ServerConnection(Carrier):
     def _body_deadline(self) -> float:
         """Returns when the content that has come will be too little, or the body too old."""
         deadline = _NONE
-        rate = self.profile.body_min_rate
+        rate = self._limits.body_min_rate
         if rate > 0:
-            deadline = self._body_began + self.profile.body_grace + self._engine.received() / rate
+            deadline = self._body_began + self._limits.body_grace + self._engine.received() / rate
         if self._body_ends > 0 and (deadline <= 0 or self._body_ends < deadline):
             deadline = self._body_ends
         return deadline
@@ -496,33 +568,34 @@ class ServerConnection(Carrier):
 
     def limit_body_time(self, exchange: Exchange, seconds: float) -> None:
         """Bounds the time that the content of the request may take."""
-        if exchange is self._exchange and not exchange.complete:
+        if exchange is self._exchange and not exchange.complete and self._phase == _BODY:
             self._body_ends = self._from_now(seconds)
+            if not self._advancing:
+                self._set_body_deadline(exchange)
 
     def deadline_passed(self, now: float) -> None:
         """The wheel says that a deadline is due."""
-        if self._phase == _OVER:
-            return
         phase = self._phase
-        if phase == _IDLE:
+        if phase == _IDLE or (phase == _HEAD and self._engine.idle()):
             self._close()
         elif phase == _HEAD:
-            if self._engine.idle():
-                self._close()
-            else:
-                self.reject(RequestTimeout(f"head not complete within {self.profile.head_timeout} s"))
+            self.reject(RequestTimeout(f"head not complete within {self._limits.head_timeout:g} s"))
         elif phase == _BODY:
-            deadline = self._body_deadline()
-            if self._body_wait is not None or deadline <= 0 or deadline > now:
-                self.deadline = _NONE if self._body_wait is not None else deadline
-            elif 0 < self._body_ends <= now:
-                self.reject(RequestTimeout("body not complete in time"))
+            if 0 < self._body_ends <= self.deadline:
+                self.reject(RequestTimeout("Timeout reading body"))
             else:
-                self.reject(BodyTooSlow(f"body slower than {self.profile.body_min_rate} bytes a second"))
-        elif phase >= _LINGER:
+                self.reject(BodyTooSlow(f"body slower than {self._limits.body_min_rate:g} bytes a second"))
+        elif phase == _LINGER and self.waiting():
+            # Somebody still reads the response; how slowly is `write_timeout`'s business.
+            self.deadline = self._from_now(self._limits.linger_timeout)
+        elif phase == _LINGER:
             self.break_off()
-        else:
+        elif phase != _OVER:
             self.deadline = _NONE
+
+
+#: What a profile with `terse_refusals` answers.
+_TERSE = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 
 
 def error_response(status: int) -> bytes:
@@ -534,8 +607,11 @@ def error_response(status: int) -> bytes:
         status,
         reason.encode(),
     )
-    return b"%bContent-Type: text/html; charset=UTF-8\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (
-        status_line(status, reason),
-        len(body),
-        body,
+    return (
+        b"%bContent-Type: text/html; charset=UTF-8\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b"
+        % (
+            status_line(status, reason),
+            len(body),
+            body,
+        )
     )

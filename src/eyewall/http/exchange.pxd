@@ -23,6 +23,9 @@ cdef class Carrier(FlowControl):
     cpdef limit_body_time(self, Exchange exchange, double seconds)
     cpdef hand_over(self, protocol)
     cpdef break_off(self)
+    cpdef reject(self, error)
+    cpdef fail(self, error, Exchange exchange)
+    cpdef bint must_close(self, Exchange exchange) except -1
 
 cdef class Exchange:
     cdef object __weakref__
@@ -43,11 +46,12 @@ cdef class Exchange:
     @cython.locals(fields=bytes)
     cdef bytes _own_fields(self, bytes block)
     cdef bytes _id_field(self, bytes block)
-    @cython.locals(bodiless=bint, framing_field=bytes, top=bytes)
+    @cython.locals(framing_field=bytes, top=bytes)
     cpdef start(self, int code, str reason, bytes block, long long length, bytes chunk)
     cpdef write(self, chunk)
     @cython.locals(carrier=Carrier)
     cdef object _write(self, bytes top, bytes chunk)
+    cdef object _gone(self)
     cpdef finish(self)
     cpdef upgrade(self, protocol, bytes block)
     cpdef break_off(self)

@@ -22,6 +22,7 @@ from eyewall.net.errors import StreamClosedError
 from eyewall.net.transport import FlowControl
 
 if TYPE_CHECKING:
+    from eyewall.http.errors import RemoteProtocolError
     from eyewall.http.headers import HTTPHeaders
     from eyewall.http.sink import Sink
     from eyewall.http.startline import ResponseStartLine
@@ -57,7 +58,7 @@ class Carrier(FlowControl):
 
     def write_two(self, first: bytes, second: bytes) -> None:
         """Writes both, without the copy where that costs more than a second item does."""
-        if len(second) <= _JOIN_BYTES:
+        if not first or len(second) <= _JOIN_BYTES:
             self.write(first + second)
         elif self.transport is not None:
             self.written += len(first) + len(second)
@@ -81,6 +82,18 @@ class Carrier(FlowControl):
 
     def break_off(self) -> None:
         """Closes the connection at once: what was announced can't be kept."""
+        raise NotImplementedError
+
+    def reject(self, error: RemoteProtocolError) -> None:
+        """Answers a request that turned out to be malformed, and ends the connection."""
+        raise NotImplementedError
+
+    def fail(self, error: BaseException, exchange: Exchange) -> None:
+        """Answers a request whose application raised where nobody caught it, and ends the connection."""
+        raise NotImplementedError
+
+    def must_close(self, exchange: Exchange) -> bool:
+        """Tells whether too much of the request is missing for the connection to go on after its response."""
         raise NotImplementedError
 
 
@@ -144,11 +157,18 @@ class Exchange:
                 return
             raise HTTPOutputError("the response has begun already")
         carrier = self.carrier
+        if code == 304 or self.head.method == "HEAD":
+            body = b""
+        elif code == 204 or code < 200:
+            # RFC 9110 section 8.6: these must not even announce a length.
+            body = b""
+            length = -1
+        if not self.complete and carrier.must_close(self):
+            self.close_after = True
+        parts = [status_line(code, reason), block, self._own_fields(block), length_line(length)]
+        # What raises has raised: from here on the response is out.
         self._state = _FINISHED
         self._on_close = None
-        if not body or self.head.method == "HEAD" or code == 304 or code == 204 or code < 200:
-            body = b""
-        parts = [status_line(code, reason), block, self._own_fields(block), length_line(length)]
         if len(body) <= _JOIN_BYTES:
             parts.append(body)
             carrier.write(b"".join(parts))
@@ -182,14 +202,15 @@ class Exchange:
         """
         if self._state != _OPEN:
             if self._state == _DEAD:
-                return self.carrier.drained()
+                return self._gone()
             raise HTTPOutputError("the response has begun already")
-        self._state = _STARTED
-        bodiless = self.head.method == "HEAD" or code == 304 or code == 204 or code < 200
         framing_field = b""
         if length >= 0:
             framing_field = b"Content-Length: %d\r\n" % length
-        if bodiless:
+        if code == 204 or code < 200:
+            self._framing = _WHOLE
+            framing_field = b""
+        elif code == 304 or self.head.method == "HEAD":
             self._framing = _WHOLE
         elif length >= 0:
             self._framing = _COUNTED
@@ -201,6 +222,7 @@ class Exchange:
             self._framing = _UNTIL_CLOSE
             self.close_after = True
         top = b"%b%b%b%b\r\n" % (status_line(code, reason), block, self._own_fields(block), framing_field)
+        self._state = _STARTED
         if not chunk:
             self.carrier.write(top)
             return self.carrier.drained()
@@ -210,12 +232,17 @@ class Exchange:
         """Writes a piece of the body. Returns a future that is done when more should be written.
 
         Raises HTTPOutputError for more than the Content-Length announces. The future fails with StreamClosedError
-        where the client has left.
+        where the client has left. An application that writes before it has begun a response writes the head
+        itself; the connection ends with what it writes.
         """
-        if self._state != _STARTED:
-            if self._state == _DEAD:
-                return self.carrier.drained()
-            raise HTTPOutputError("no response is being written")
+        if self._state == _OPEN:
+            self._state = _STARTED
+            self._framing = _UNTIL_CLOSE
+            self.close_after = True
+        elif self._state == _DEAD:
+            return self._gone()
+        elif self._state == _FINISHED:
+            raise HTTPOutputError("the response is finished")
         return self._write(b"", bytes(chunk))
 
     def _write(self, top: bytes, chunk: bytes) -> asyncio.Future[None]:
@@ -236,12 +263,18 @@ class Exchange:
             return carrier.drained()
         if self._framing == _COUNTED:
             if len(chunk) > self._remaining:
-                self._state = _DEAD
-                carrier.break_off()
+                self.break_off()
                 raise HTTPOutputError("Tried to write more data than Content-Length")
             self._remaining -= len(chunk)
         carrier.write_two(top, chunk)
         return carrier.drained()
+
+    def _gone(self) -> asyncio.Future[None]:
+        """Returns what a writer gets for whom nobody listens: a future that is done would have it write for ever."""
+        future = self.carrier.loop.create_future()
+        future.set_exception(StreamClosedError(self.carrier.error))
+        future.exception()
+        return future
 
     def finish(self) -> None:
         """Ends the response. Raises HTTPOutputError where less was written than announced: the connection breaks."""
@@ -249,13 +282,12 @@ class Exchange:
             if self._state == _OPEN:
                 raise HTTPOutputError("a response can't finish before it begins")
             return
-        self._on_close = None
+        if self._framing == _COUNTED and self._remaining:
+            self.break_off()
+            raise HTTPOutputError(f"Tried to write {self._remaining} bytes less than Content-Length")
         if self._framing == _CHUNKED:
             self.carrier.write(LAST_CHUNK)
-        elif self._framing == _COUNTED and self._remaining:
-            self._state = _DEAD
-            self.carrier.break_off()
-            raise HTTPOutputError(f"Tried to write {self._remaining} bytes less than Content-Length")
+        self._on_close = None
         self._state = _FINISHED
         self.carrier.finished(self)
 
@@ -279,8 +311,7 @@ class Exchange:
             sent = True
         finally:
             if not sent:
-                self._state = _DEAD
-                carrier.break_off()
+                self.break_off()
         self._remaining -= count
 
     # -- Tornado's HTTPConnection -----------------------------------------------------------------------
@@ -295,7 +326,8 @@ class Exchange:
         """
         length = -1
         fields = headers
-        if "Content-Length" in headers or "Connection" in headers:
+        if "Content-Length" in headers or "Connection" in headers or "Transfer-Encoding" in headers:
+            # Framing and the connection's fate are ours to state.
             fields = headers.copy()
             stated = headers.get("Content-Length")
             if stated is not None:
@@ -305,9 +337,11 @@ class Exchange:
                 del fields["Content-Length"]
             connection = headers.get("Connection")
             if connection is not None:
-                if "close" in connection.lower():
+                if "close" in [option.strip() for option in connection.lower().split(",")]:
                     self.close_after = True
                 del fields["Connection"]
+            if "Transfer-Encoding" in fields:
+                del fields["Transfer-Encoding"]
         return self.start(start_line.code, start_line.reason or "", fields.encode(), length, chunk or b"")
 
     def set_close_callback(self, callback: Callable[[], object] | None) -> None:
