@@ -73,6 +73,66 @@ async def fetch(port, path, method="GET", headers=None, body=b""):
             await writer.wait_closed()
 
 
+class Client:
+    """One connection to a server, as bytes. Each `response` is read to its end and no further."""
+
+    def __init__(self, reader, writer):
+        self.reader = reader
+        self.writer = writer
+
+    async def send(self, data):
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def response(self, method="GET"):
+        """The next response, to a request with this method."""
+        raw = await self.reader.readuntil(b"\r\n\r\n")
+        headers = Response(raw).headers
+        if method == "HEAD" or raw[9:12] in (b"204", b"304") or raw[9:10] == b"1":
+            pass
+        elif headers.get("Transfer-Encoding") == "chunked":
+            while not raw.endswith(b"\r\n0\r\n\r\n"):
+                raw += await self.reader.readuntil(b"\r\n")
+        elif "Content-Length" in headers:
+            raw += await self.reader.readexactly(int(headers["Content-Length"]))
+        return Response(raw)
+
+    async def rest(self):
+        """Everything that comes until the server closes."""
+        return await self.reader.read()
+
+    async def ask(self, method, path, *fields, body=b""):
+        """Sends a request on a connection that is kept; returns the response."""
+        lines = [f"{method} {path} HTTP/1.1", "Host: example.com", *fields]
+        if body:
+            lines.append(f"Content-Length: {len(body)}")
+        await self.send("\r\n".join([*lines, "\r\n"]).encode("latin-1") + body)
+        return await self.response(method)
+
+    def abort(self):
+        """Leaves without a word."""
+        self.writer.transport.abort()
+
+
+@contextlib.asynccontextmanager
+async def connected(port, limit=2**16):
+    """A `Client` of the server on `port`. `limit`: bytes that its reader buffers before it reads no more."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=limit)
+    try:
+        yield Client(reader, writer)
+    finally:
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+@contextlib.asynccontextmanager
+async def conversing(app, **options):
+    """Serves `app`; yields a `Client`."""
+    async with serving(app, **options) as port, connected(port) as client:
+        yield client
+
+
 def ask(app, *requests, **options):
     """Serves `app` for some requests, each a path or a tuple of `fetch`'s arguments; returns the responses.
 

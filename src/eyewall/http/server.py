@@ -193,8 +193,7 @@ class HTTPServer:
     # -- what connections say ---------------------------------------------------------------------------
 
     def opened(self, connection: ServerConnection) -> None:
-        """A connection is made."""
-        self.limit.admit(connection.remote_ip)
+        """A connection is made. The listener has counted it when it was accepted."""
         self.connections.add(connection)
         if self.draining:
             connection.ending = True
@@ -203,7 +202,7 @@ class HTTPServer:
         """A connection is lost."""
         if connection in self.connections:
             self.connections.discard(connection)
-            self.limit.release(connection.remote_ip)
+            self.limit.release()
             self._one_less()
             close = getattr(self.app, "on_close", None)
             if close is not None:
@@ -213,12 +212,11 @@ class HTTPServer:
         """Another protocol has taken a connection over; it calls its `release` when that is lost."""
         self.connections.discard(connection)
         self.others.add(protocol)
-        remote_ip = connection.remote_ip
 
         def release() -> None:
             if protocol in self.others:
                 self.others.discard(protocol)
-                self.limit.release(remote_ip)
+                self.limit.release()
                 self._one_less()
 
         protocol.release = release

@@ -17,6 +17,7 @@ from eyewall.base.loggers import app_log, gen_log
 from eyewall.guard.profile import active
 from eyewall.http.errors import HTTPInputError, RemoteProtocolError
 from eyewall.http.exchange import Exchange
+from eyewall.http.headers import InvalidHeader
 from eyewall.web.arguments import ArgumentsMixin
 from eyewall.web.auth import AuthMixin
 from eyewall.web.cookies import CookiesMixin
@@ -223,14 +224,15 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
                 self.finish(*error.args)
             return
         status = 500
+        refused = isinstance(error, HTTPInputError) and not isinstance(error, InvalidHeader)
         if isinstance(error, HTTPError):
             status = error.status_code
-        elif isinstance(error, HTTPInputError):
+        elif refused:
             # What the client sent could not be understood when the handler asked for it.
             status = error.status if isinstance(error, RemoteProtocolError) else 400
             gen_log.warning("%d %s: %s", status, self._request_summary(), error)
         exc_info: ExcInfo = (type(error), error, error.__traceback__)
-        if not isinstance(error, HTTPInputError):
+        if not refused:
             try:
                 self.log_exception(*exc_info)
             except Exception:  # noqa: BLE001 - logged; the request must end whatever an application does

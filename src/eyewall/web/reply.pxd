@@ -11,7 +11,7 @@ cdef dict _spellings
 cdef str _JSON
 cdef dict _etags, _etag_lines
 cdef Py_ssize_t _ETAGS_KEPT
-cdef object _DEFAULT_NAMES
+cdef object _DEFAULT_NAMES, _STANDING
 cdef tuple _CONTENT_FIELDS
 
 cdef class Reply:

@@ -44,6 +44,8 @@ _etags: dict[bytes, str] = {}
 _etag_lines: dict[str, bytes] = {}
 _ETAGS_KEPT = 1000
 _JSON = "application/json; charset=UTF-8"
+#: The default fields that are encoded with the others only where a handler sets them.
+_STANDING = frozenset(("Server", "Date"))
 _DEFAULT_NAMES = frozenset(("Server", "Content-Type", "Date"))
 #: The fields that describe content, which a response without content must not have.
 _CONTENT_FIELDS = ("Content-Encoding", "Content-Language", "Content-Type")
@@ -163,7 +165,10 @@ class Reply:
         spelled = _spellings.get(name) or normalized(name)
         if self._etag is not None and spelled == "Etag":
             self._etag = None
-        fields[spelled] = text
+        if spelled in _STANDING:
+            self._headers[spelled] = text
+        else:
+            fields[spelled] = text
 
     def add_header(self, name: str, value: HeaderValue) -> None:
         """Adds a field, besides those of the same name. Raises like `set_header`."""
@@ -198,7 +203,7 @@ class Reply:
             raise TypeError(f"Unsupported header value {value!r}")
         if _has_control(text):
             raise ValueError(f"Unsafe header value {text!r}")
-        return text
+        return text.strip(" \t")
 
     def _header(self, name: str) -> str | None:
         """Returns what the response's field `name` (in its usual spelling) is set to, None where it is not."""
