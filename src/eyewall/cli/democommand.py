@@ -6,6 +6,8 @@ import asyncio
 import ipaddress
 import socket
 import sys
+import tempfile
+from pathlib import Path
 
 import click
 
@@ -59,7 +61,9 @@ def demo(host: str, port: int | None, opened: bool) -> None:
     if opened:
         _open(url)
     try:
-        run(serve(sockets))
+        # Whatever happens below, the files go.
+        with tempfile.TemporaryDirectory(prefix="eyewall-demo-") as directory:
+            run(serve(sockets, Path(directory)))
     except (asyncio.CancelledError, KeyboardInterrupt):
         # The second Ctrl-C.
         sys.exit(130)

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import signal
 import socket
+from pathlib import Path
 from types import FrameType
 
 from eyewall.cli.demo.application import make_app
@@ -38,14 +39,14 @@ def bind(host: str, port: int | None) -> list[socket.socket]:
 class Signals:
     """Ends the demo when the terminal or the system says so: the first time in order, then at once."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._task: asyncio.Task[None] | None = None
+    def __init__(self, task: asyncio.Task[None]) -> None:
+        self._task = task
+        self._loop = task.get_loop()
+        self._count = 0
         self.stop = asyncio.Event()
 
-    def take(self, task: asyncio.Task[None]) -> None:
-        """Listens from now on. `task` is what a second signal cancels."""
-        self._task = task
+    def take(self) -> None:
+        """Listens from now on."""
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             if hasattr(signal, name):
                 # Not the loop's own handlers: these are called even while something blocks the loop.
@@ -55,29 +56,34 @@ class Signals:
         self._loop.call_soon_threadsafe(self._end)
 
     def _end(self) -> None:
-        if self.stop.is_set() and self._task is not None:
-            self._task.cancel()
+        self._count += 1
         self.stop.set()
+        if self._count == 2:
+            self._task.cancel()
 
 
-async def serve(sockets: list[socket.socket]) -> None:
-    """Serves the demo on `sockets` until a signal comes; then says goodbye and removes its files."""
-    signals = Signals(asyncio.get_running_loop())
+async def serve(sockets: list[socket.socket], directory: Path) -> None:
+    """Does what `run` does until a signal comes; a second one, when the first is too slow, cancels it."""
     task = asyncio.current_task()
     assert task is not None
-    signals.take(task)
-    await run(sockets, signals.stop)
+    signals = Signals(task)
+    signals.take()
+    await run(sockets, directory, signals.stop)
 
 
-async def run(sockets: list[socket.socket], stop: asyncio.Event) -> None:
-    """Serves the demo on `sockets`, which are its own from now on, until `stop` is set."""
-    demo = Demo()
+async def run(sockets: list[socket.socket], directory: Path, stop: asyncio.Event) -> None:
+    """Serves the demo on `sockets`, which are its own from now on, until `stop` is set; then says goodbye.
+
+    Its files are in `directory`.
+    """
+    demo = Demo(directory)
+    server = HTTPServer(make_app(demo), profile=PROFILE)
     try:
-        server = HTTPServer(make_app(demo), profile=PROFILE)
-        server.add_sockets(sockets)
         await demo.start(server)
+        server.add_sockets(sockets)
         await stop.wait()
         demo.end_streams()
         await server.drain(DRAIN_SECONDS)
     finally:
+        server.stop()
         await demo.close()

@@ -1,10 +1,7 @@
-"""Everything the demo has, and its temporary directory."""
+"""Everything the demo has."""
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-import tempfile
 from pathlib import Path
 
 from eyewall.cli.demo.database import Database
@@ -21,17 +18,18 @@ _WELCOME = "Welcome! This page is made on the server, in your language.\nLeave a
 
 
 class Demo:
-    """What the handlers work with. Nothing in it outlives `close`."""
+    """What the handlers work with. Its files are in `directory`, which is the caller's to remove."""
 
-    def __init__(self) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix="eyewall-demo-"))
-        self.database = Database(self.directory / "demo.db")
+    def __init__(self, directory: Path) -> None:
+        self.database = Database(directory / "demo.db")
         self.tasks = Tasks(self.database)
         self.guestbook = GuestBook(self.database)
-        self.shelf = Shelf(self.directory)
+        self.shelf = Shelf(directory)
         self.room = Room()
         #: The event streams that show the numbers.
         self.streams: set[EventSourceHandler] = set()
+        #: When the loop may be blocked again.
+        self.next_block = 0.0
         self.meter = Meter(self._connections, self._publish)
         self._server: HTTPServer | None = None
 
@@ -43,11 +41,10 @@ class Demo:
         self.meter.start()
 
     async def close(self) -> None:
-        """Ends what runs and removes every file."""
+        """Ends what runs, and closes its files."""
         self.meter.stop()
         self.end_streams()
         await self.database.close()
-        await asyncio.to_thread(shutil.rmtree, self.directory)
 
     def end_streams(self) -> None:
         """Ends the event streams, which would go on for ever."""

@@ -112,6 +112,8 @@ class JSONHandler(DemoHandler):
             error["message"] = cause.message
             if cause.fields:
                 error["fields"] = cause.fields
+        if status_code in (429, 503):
+            self.set_header("Retry-After", 1)
         self.finish({"error": error})
 
 

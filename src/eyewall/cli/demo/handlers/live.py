@@ -41,13 +41,10 @@ class Numbers(DemoHandler, EventSourceHandler):
 class Block(JSONHandler):
     """Waits in two ways. One of them makes everybody else wait as well."""
 
-    _next = 0.0
-
     async def post(self, where: str) -> None:
-        if time.monotonic() < Block._next:
-            self.set_header("Retry-After", 1)
+        if time.monotonic() < self.demo.next_block:
             raise Problem(429, "Once a second is enough.")
-        Block._next = time.monotonic() + BLOCK_SECONDS + BLOCK_INTERVAL
+        self.demo.next_block = time.monotonic() + BLOCK_SECONDS + BLOCK_INTERVAL
         if where == "loop":
             # Never do this: it is here to be seen in the chart.
             time.sleep(BLOCK_SECONDS)  # noqa: ASYNC251

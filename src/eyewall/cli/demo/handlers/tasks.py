@@ -7,6 +7,7 @@ from typing import Any
 from eyewall.cli.demo.handlers.base import JSONHandler, Page, Problem, pages
 from eyewall.cli.demo.limits import MOST_PER_PAGE, PAGE_SIZE, TASK_CHARS, TASKS
 from eyewall.cli.demo.tasks import ListFull
+from eyewall.cli.demo.visitors import tidy
 
 _SWITCHES = {"": None, "true": True, "false": False}
 
@@ -71,7 +72,7 @@ def _checked(body: dict[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for name, value in body.items():
         if name == "title":
-            fields["title"] = " ".join(value.split()) if isinstance(value, str) else ""
+            fields["title"] = tidy(value) if isinstance(value, str) else ""
             if not fields["title"]:
                 wrong["title"] = "A task needs a title."
             elif len(fields["title"]) > TASK_CHARS:
