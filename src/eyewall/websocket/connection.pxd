@@ -28,7 +28,6 @@ cdef class WebSocketConnection(FlowControl):
     cdef bytes _late_pong
     cdef object _timer
 
-    cpdef resume_writing(self)
     cpdef start(self, opened=*)
     cdef _end(self)
     @cython.locals(engine=WebSocketEngine, backlog=bytearray)
