@@ -17,7 +17,8 @@ Time takes one way, too: every phase has at most one deadline, which the wheel l
 
 Bytes that wait to be written have a deadline of their own (`write_timeout`, in `net.transport`).
 
-Bad bytes end in `reject`. What an application raises out of a sink ends in `_fail`.
+Bad bytes end in `reject`. What an application raises out of a sink ends in `fail`. Both answer once: not where the
+response is out, and by breaking the connection off where it is half out.
 """
 
 from __future__ import annotations
@@ -249,8 +250,6 @@ class ServerConnection(Carrier):
             self._body_ends = self._from_now(self._limits.body_timeout)
         try:
             sink = self.app.begin(exchange)
-        except RemoteProtocolError:
-            raise
         except Exception as error:  # noqa: BLE001 - whatever an application raises, the connection must answer
             self.fail(error, exchange)
         else:
@@ -270,8 +269,6 @@ class ServerConnection(Carrier):
             return True
         try:
             wait = sink.data(data)
-        except RemoteProtocolError:
-            raise
         except Exception as error:  # noqa: BLE001 - as above
             self.fail(error, exchange)
             return True
@@ -297,9 +294,7 @@ class ServerConnection(Carrier):
         self._body_began += self.wheel.now - self._paused_at
         exchange = self._exchange
         error = asyncio.CancelledError() if future.cancelled() else future.exception()
-        if isinstance(error, RemoteProtocolError):
-            self.reject(error)
-        elif error is not None and exchange is not None:
+        if error is not None and exchange is not None:
             self.fail(error, exchange)
         self._advance()
 
@@ -315,11 +310,6 @@ class ServerConnection(Carrier):
             return
         try:
             sink.end()
-        except RemoteProtocolError as error:
-            if exchange is self._exchange:
-                raise
-            # It was answered before anybody found out.
-            self.fail(error, exchange)
         except Exception as error:  # noqa: BLE001 - as above
             self.fail(error, exchange)
 
@@ -416,7 +406,12 @@ class ServerConnection(Carrier):
 
     def _decided(self, ready: asyncio.Future[None]) -> None:
         exchange = self._exchange
-        if exchange is not None and not exchange.complete and self._phase == _BODY:
+        if exchange is None or exchange.complete or self._phase != _BODY or ready.cancelled():
+            return
+        error = ready.exception()
+        if error is not None:
+            self.fail(error, exchange)
+        else:
             self._set_body_deadline(exchange)
 
     # -- pipelining -------------------------------------------------------------------------------------
@@ -455,8 +450,12 @@ class ServerConnection(Carrier):
 
     def fail(self, error: BaseException, exchange: Exchange) -> None:
         """An application raised where nothing of the web layer caught it."""
+        current = self._phase < _LINGER and exchange is self._exchange and not exchange.over
+        if current and isinstance(error, RemoteProtocolError):
+            self.reject(error)
+            return
         app_log.error("Uncaught exception while serving %s", self.remote_ip, exc_info=error)
-        if self._phase < _LINGER and exchange is self._exchange and not exchange.over:
+        if current:
             self._refuse(error_response(500))
 
     def _refuse(self, response: bytes) -> None:

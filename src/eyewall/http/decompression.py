@@ -7,7 +7,7 @@ what comes out; see `http.decompress`.
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eyewall.guard.profile import Profile
 from eyewall.http.decompress import BodyDecompressor, decompressor_for
@@ -47,6 +47,11 @@ class DecompressingSink:
     def __init__(self, sink: Sink, decompressor: BodyDecompressor) -> None:
         self._sink = sink
         self._decompressor = decompressor
+
+    @property
+    def ready(self) -> Any:
+        """Of the sink beneath: done when it wants content."""
+        return getattr(self._sink, "ready", None)
 
     def data(self, chunk: bytes) -> Awaitable[None] | None:
         """Content has come. What it expands to is passed on in pieces, each when the one before is dealt with."""

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from eyewall.base.loggers import app_log
 from eyewall.http.errors import HTTPInputError, RemoteProtocolError
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.request import HTTPServerRequest
@@ -92,65 +91,74 @@ class DelegateApp:
         sink.take_head(request_line, HTTPHeaders.from_fields(head.fields()))
         return sink
 
+    def on_close(self, connection: object) -> None:
+        """Tells the delegate that a connection is closed."""
+        self.delegate.on_close(connection)
+
 
 class DelegateSink:
-    """Gives an `HTTPMessageDelegate` what a connection reads, in order, each when the one before is done."""
+    """Gives an `HTTPMessageDelegate` what a connection reads, in order, each when the one before is done.
+
+    `ready`: done when the delegate has dealt with the head, None where it did so at once.
+    """
 
     def __init__(self, delegate: HTTPMessageDelegate, exchange: Exchange) -> None:
         self._delegate = delegate
         self._exchange = exchange
-        self._ready: asyncio.Future[None] | None = None
+        self.ready: asyncio.Future[None] | None = None
 
     def take_head(self, start_line: RequestStartLine, headers: HTTPHeaders) -> None:
         """Passes the head on; what follows waits for the delegate's answer."""
         wait = _refusing(self._delegate.headers_received, start_line, headers)
         if wait is not None:
-            self._ready = asyncio.ensure_future(wait)
+            self.ready = asyncio.ensure_future(_refusing_later(wait))
 
     def data(self, chunk: bytes) -> Awaitable[None] | None:
         """Content has come."""
         if self._exchange.over:
             # The rest of a piece that was cut up, after an answer: as with other content, nobody wants it.
             return None
-        if self._ready is not None and not self._ready.done():
-            return self._data_later(chunk, self._ready)
+        if self.ready is not None and not self.ready.done():
+            return self._data_later(chunk, self.ready)
         self._check_ready()
         wait: Awaitable[None] | None = _refusing(self._delegate.data_received, chunk)
-        return wait
+        return None if wait is None else _refusing_later(wait)
 
     async def _data_later(self, chunk: bytes, ready: asyncio.Future[None]) -> None:
         await asyncio.shield(ready)
-        wait = _refusing(self._delegate.data_received, chunk)
+        wait = None if self._exchange.over else _refusing(self._delegate.data_received, chunk)
         if wait is not None:
-            await wait
+            await _refusing_later(wait)
 
     def end(self) -> None:
         """The request is complete."""
-        if self._ready is not None and not self._ready.done():
-            self._ready.add_done_callback(self._end_later)
+        if self.ready is not None and not self.ready.done():
+            self.ready.add_done_callback(self._end_later)
         else:
             self._check_ready()
             _refusing(self._delegate.finish)
 
     def _end_later(self, ready: asyncio.Future[None]) -> None:
-        carrier = self._exchange.carrier
-        if self._exchange.over or ready.cancelled():
+        exchange = self._exchange
+        if exchange.over or ready.cancelled():
             return
         try:
             self._check_ready()
             _refusing(self._delegate.finish)
-        except RemoteProtocolError as error:
-            carrier.reject(error)
+        except Exception as error:  # noqa: BLE001 - whatever a delegate raises, its request must be answered
+            exchange.carrier.fail(error, exchange)
 
     def _check_ready(self) -> None:
-        if self._ready is not None:
-            ready, self._ready = self._ready, None
+        if self.ready is not None:
+            ready, self.ready = self.ready, None
             ready.result()
 
     def closed(self) -> None:
         """The connection ended before the exchange was over."""
-        if self._ready is not None:
-            self._ready.cancel()
+        ready = self.ready
+        if ready is not None and not ready.cancel() and not ready.cancelled():
+            # It can't be told to anybody any more.
+            ready.exception()
         self._delegate.on_connection_close()
 
 
@@ -158,6 +166,16 @@ def _refusing(call: Callable[..., Any], *args: Any) -> Any:
     """Calls; a delegate's HTTPInputError says that the client's request is malformed."""
     try:
         return call(*args)
+    except RemoteProtocolError:
+        raise
+    except HTTPInputError as error:
+        raise RemoteProtocolError(400, str(error)) from error
+
+
+async def _refusing_later(wait: Awaitable[None]) -> None:
+    """Awaits, to the same effect."""
+    try:
+        await wait
     except RemoteProtocolError:
         raise
     except HTTPInputError as error:
@@ -202,15 +220,12 @@ class CallbackSink:
             task.add_done_callback(self._called)
 
     def _called(self, task: asyncio.Task[object]) -> None:
-        """A callback that was a coroutine has ended. What it raised breaks the connection, half-answered or not."""
+        """A callback that was a coroutine has ended; what it raised is answered, unless it has answered itself."""
         _calls.discard(task)
-        if task.cancelled():
-            self._request.connection.carrier.break_off()
-            return
-        error = task.exception()
+        exchange: Exchange = self._request.connection
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is not None:
-            app_log.error("Uncaught exception in %r", self._callback, exc_info=error)
-            self._request.connection.carrier.break_off()
+            exchange.carrier.fail(error, exchange)
 
     def closed(self) -> None:
         """The client has left; there is nobody to tell."""

@@ -23,7 +23,6 @@ cdef class Carrier(FlowControl):
     cpdef limit_body_time(self, Exchange exchange, double seconds)
     cpdef hand_over(self, protocol)
     cpdef break_off(self)
-    cpdef reject(self, error)
     cpdef fail(self, error, Exchange exchange)
     cpdef bint must_close(self, Exchange exchange) except -1
 

@@ -22,7 +22,6 @@ from eyewall.net.errors import StreamClosedError
 from eyewall.net.transport import FlowControl
 
 if TYPE_CHECKING:
-    from eyewall.http.errors import RemoteProtocolError
     from eyewall.http.headers import HTTPHeaders
     from eyewall.http.sink import Sink
     from eyewall.http.startline import ResponseStartLine
@@ -84,12 +83,12 @@ class Carrier(FlowControl):
         """Closes the connection at once: what was announced can't be kept."""
         raise NotImplementedError
 
-    def reject(self, error: RemoteProtocolError) -> None:
-        """Answers a request that turned out to be malformed, and ends the connection."""
-        raise NotImplementedError
-
     def fail(self, error: BaseException, exchange: Exchange) -> None:
-        """Answers a request whose application raised where nobody caught it, and ends the connection."""
+        """Answers a request whose application raised where nobody caught it, and ends the connection.
+
+        A RemoteProtocolError says that the request turned out to be malformed. Where it was answered already,
+        there is a log line and nothing else.
+        """
         raise NotImplementedError
 
     def must_close(self, exchange: Exchange) -> bool:

@@ -14,7 +14,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from eyewall.base.loggers import gen_log
+from eyewall.base.loggers import app_log, gen_log
 from eyewall.guard.admission import ConnectionLimit
 from eyewall.guard.profile import TORNADO, Profile, active
 from eyewall.guard.throttle import LogThrottle
@@ -204,9 +204,7 @@ class HTTPServer:
             self.connections.discard(connection)
             self.limit.release()
             self._one_less()
-            close = getattr(self.app, "on_close", None)
-            if close is not None:
-                close(connection)
+            self._tell_closed(connection)
 
     def handed_over(self, connection: ServerConnection, protocol: Any) -> None:
         """Another protocol has taken a connection over; it calls its `release` when that is lost."""
@@ -218,8 +216,17 @@ class HTTPServer:
                 self.others.discard(protocol)
                 self.limit.release()
                 self._one_less()
+                self._tell_closed(connection)
 
         protocol.release = release
+
+    def _tell_closed(self, connection: ServerConnection) -> None:
+        close = getattr(self.app, "on_close", None)
+        if close is not None:
+            try:
+                close(connection)
+            except Exception:  # noqa: BLE001 - the connection is closed whatever the application makes of it
+                app_log.exception("Uncaught exception in on_close")
 
     def refused(self, connection: ServerConnection, error: RemoteProtocolError) -> None:
         """A connection has refused what its client sent: a line in the log, once a minute for each kind."""

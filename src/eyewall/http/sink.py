@@ -7,7 +7,11 @@ from typing import Protocol
 
 
 class Sink(Protocol):
-    """Takes the rest of one request: any number of `data`, then `end`; or, at any time, `closed`."""
+    """Takes the rest of one request: any number of `data`, then `end`; or, at any time, `closed`.
+
+    A sink that has to decide first whether it wants the content at all may have an attribute `ready`, a future that
+    is done when it does: a client that waits for leave to send it (100) is told then.
+    """
 
     def data(self, chunk: bytes) -> Awaitable[None] | None:
         """Content has come. An awaitable pauses reading until it is done; None asks for more at once."""
