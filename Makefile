@@ -19,16 +19,18 @@ $(BIN)/python:
 	$(PIP) install -U pip
 
 $(VENV)/.installed: $(BIN)/python $(SOURCES)
-	$(PIP) install --force-reinstall --no-deps .
-	$(PIP) install '.[reload]'
+	rm -rf build/wheel
+	$(PIP) wheel --no-deps -w build/wheel .
+	$(PIP) install --force-reinstall --no-deps build/wheel/*.whl
+	$(PIP) install "$$(ls build/wheel/*.whl)[reload]"
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.installed
-	$(PIP) install '.[test,lint]'
+	$(PIP) install "$$(ls build/wheel/*.whl)[test,lint]"
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.installed
-	$(PIP) install '.[bench]'
+	$(PIP) install "$$(ls build/wheel/*.whl)[bench]"
 	@touch $@
 
 demo: $(VENV)/.installed ## serve the demo application
@@ -73,13 +75,13 @@ lint: $(VENV)/.test ## ruff and mypy
 docs: $(VENV)/.test ## check the documentation: links, examples, tables of defaults
 	$(PYTEST) -o pythonpath= tests/docs tests/test_examples.py
 
-bench: $(VENV)/.bench ## measure against the peers (half an hour), and write docs/benchmarks.md
+bench: $(VENV)/.bench build ## measure against the peers (half an hour), and write docs/benchmarks.md
 	$(BIN)/python -m bench $(ARGS)
 
-bench-quick: $(VENV)/.bench ## the same in three minutes, without writing
+bench-quick: $(VENV)/.bench build ## the same in three minutes, without writing
 	$(BIN)/python -m bench --quick --no-report $(ARGS)
 
-soak: $(VENV)/.bench ## ten million requests, and what they do to the memory
+soak: $(VENV)/.bench build ## ten million requests, and what they do to the memory
 	$(BIN)/python -m bench.soak $(ARGS)
 
 autobahn: $(VENV)/.test ## every Autobahn case, server and client

@@ -20,6 +20,10 @@ ADVICE = "Set EYEWALL_PURE=1 to install Eyewall without compiling it (slower, ot
 class BuildExt(build_ext):
     """Fails the build when a module does not compile, and says how to do without."""
 
+    def finalize_options(self):
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
+
     def run(self):
         try:
             super().run()
