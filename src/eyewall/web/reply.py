@@ -17,7 +17,7 @@ from eyewall.base.escape import json_encode, utf8
 from eyewall.http.etags import matches_any
 from eyewall.http.exchange import Exchange
 from eyewall.http.headers import HTTPHeaders
-from eyewall.http.names import normalized, spellings
+from eyewall.http.names import lookup, spellings
 from eyewall.http.requestcore import RequestCore
 from eyewall.http.startline import ResponseStartLine, responses
 from eyewall.loop.done import done_future
@@ -150,19 +150,19 @@ class Reply:
         return self._status_code
 
     def set_header(self, name: str, value: HeaderValue) -> None:
-        """Sets a field, in place of what it had. Raises ValueError for what would end the field early.
+        """Sets a field, in place of what it had. Raises ValueError for a name or value that would end the field early.
 
         A datetime is written as HTTP writes dates, an int in decimal; bytes are taken as they are.
         """
         text = _JSON if value is _JSON else self._convert_header_value(value)
+        spelled = _spellings.get(name) or _spelled(name)
         headers = self._header_object
         if headers is not None:
-            headers[name] = text
+            headers[spelled] = text
             return
         fields = self._fields
         if fields is None:
             fields = self._fields = {}
-        spelled = _spellings.get(name) or normalized(name)
         if self._etag is not None and spelled == "Etag":
             self._etag = None
         if spelled in _STANDING:
@@ -172,12 +172,13 @@ class Reply:
 
     def add_header(self, name: str, value: HeaderValue) -> None:
         """Adds a field, besides those of the same name. Raises like `set_header`."""
-        self._headers.add(name, self._convert_header_value(value))
+        text = self._convert_header_value(value)
+        self._headers.add(_spelled(name), text, _chars_are_bytes=False)
 
     def clear_header(self, name: str) -> None:
         """Removes a field, a default one included; one that is not there is no error."""
         headers = self._header_object
-        name = normalized(name)
+        name = lookup(name) or name
         if headers is None:
             if name not in _DEFAULT_NAMES:
                 if name == "Etag":
@@ -462,4 +463,18 @@ def _has_control(text: str) -> bool:
 def _reason_phrase(reason: str | bytes) -> str:
     """Returns a reason phrase that can be written, also into a page."""
     text = reason.decode("latin-1") if isinstance(reason, bytes) else reason
-    return "Unknown" if _has_control(text) or "<" in text else text
+    if _has_control(text) or "<" in text:
+        return "Unknown"
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return "Unknown"
+    return text
+
+
+def _spelled(name: str) -> str:
+    """Returns the usual spelling of a header name. Raises ValueError for what is none."""
+    found = lookup(name)
+    if found is None:
+        raise ValueError(f"Invalid header name {name!r}")
+    return found
