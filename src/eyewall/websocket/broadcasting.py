@@ -80,23 +80,35 @@ def broadcast(
     Raises ValueError for text that is not UTF-8, before anything is written.
     """
     prepared = message if isinstance(message, PreparedMessage) else PreparedMessage(message, binary)
-    sent = skipped = dropped = 0
     # A copy: closing one may have an application take it out of the set it keeps.
-    for target in list(targets):
+    return Delivery._make(_send_all(list(targets), prepared, skip_slow))
+
+
+def _send_all(
+    targets: list[WebSocketConnection | Carries], prepared: PreparedMessage, skip_slow: bool
+) -> tuple[int, int, int]:
+    """Writes to all of `targets`; returns the counts of a `Delivery`."""
+    sent = skipped = dropped = 0
+    size = len(prepared.payload)
+    plain = None
+    for target in targets:
         connection = target if isinstance(target, WebSocketConnection) else target.ws_connection
-        if connection is None or not connection.is_open or (skip_slow and connection.paused):
+        if connection is None or not connection.can_write() or (skip_slow and connection.paused):
             skipped += 1
             continue
-        if _deliver(connection, prepared):
+        if connection.is_client:
+            connection.write_message(prepared.payload, prepared.binary)
+        else:
+            codec = connection.engine.codec
+            if codec is not None:
+                frame = prepared.frame_for(codec)
+            else:
+                if plain is None:
+                    plain = prepared.frame_for(None)
+                frame = plain
+            connection.send_frame(frame, size)
+        if connection.can_write():
             sent += 1
         else:
             dropped += 1
-    return Delivery(sent, skipped, dropped)
-
-
-def _deliver(connection: WebSocketConnection, prepared: PreparedMessage) -> bool:
-    """Writes to one connection; returns whether it is open after that."""
-    if connection.is_client:
-        connection.write_message(prepared.payload, prepared.binary)
-        return connection.is_open
-    return connection.send_frame(prepared.frame_for(connection.engine.codec), len(prepared.payload))
+    return sent, skipped, dropped

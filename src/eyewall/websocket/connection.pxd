@@ -19,7 +19,8 @@ cdef class WebSocketConnection(FlowControl):
     cdef public double ping_timeout
     cdef public double deadline
     cdef WebSocketEngine _engine
-    cdef bint _client, _held, _receiving, _advancing, _reading_paused, _heard, _pinged, _in_wheel
+    cdef readonly bint is_client
+    cdef bint _held, _receiving, _advancing, _reading_paused, _heard, _pinged, _in_wheel
     cdef int _state
     cdef int _failed_code
     cdef str _failed_reason
@@ -44,7 +45,8 @@ cdef class WebSocketConnection(FlowControl):
     cdef bint _is_done(self, wait) except -1
     cpdef receiver_failed(self, error)
     cpdef write_message(self, message, bint binary=*)
-    cpdef bint send_frame(self, bytes frame, Py_ssize_t message_bytes) except -1
+    cpdef send_frame(self, bytes frame, Py_ssize_t message_bytes)
+    cpdef bint can_write(self)
     cpdef ping(self, bytes data=*)
     cdef _send(self, bytes frame)
     cdef _overflow(self)

@@ -84,7 +84,6 @@ class WebSocketConnection(FlowControl):
     __slots__ = (
         "_advancing",
         "_backlog",
-        "_client",
         "_engine",
         "_failed_code",
         "_failed_reason",
@@ -99,6 +98,7 @@ class WebSocketConnection(FlowControl):
         "_state",
         "_timer",
         "deadline",
+        "is_client",
         "ping_interval",
         "ping_timeout",
         "profile",
@@ -128,7 +128,8 @@ class WebSocketConnection(FlowControl):
         #: When the wheel should call, in its time.
         self.deadline = _NONE
         self._engine = engine
-        self._client = client
+        #: Whether this side is the client.
+        self.is_client = client
         self._state = _OPEN
         # Events wait: until `start`, while the receiver is busy, for the others' turn.
         self._held = True
@@ -151,15 +152,14 @@ class WebSocketConnection(FlowControl):
         """The protocol's state, with its counters."""
         return self._engine
 
-    @property
-    def is_client(self) -> bool:
-        """Whether this side is the client."""
-        return self._client
+    def can_write(self) -> bool:
+        """What `is_open` says, for callers that ask often."""
+        return self._state == _OPEN and self.transport is not None
 
     @property
     def is_open(self) -> bool:
         """Whether messages can be written."""
-        return self._state == _OPEN
+        return self.can_write()
 
     # -- what the transport calls -----------------------------------------------------------------------
 
@@ -168,7 +168,7 @@ class WebSocketConnection(FlowControl):
         self.attach(transport)
         if self.ping_interval > 0:
             self._arm(self.ping_interval)
-        if _websocket_open.fire is not None and not self._client:
+        if _websocket_open.fire is not None and not self.is_client:
             _websocket_open.fire(self)
 
     def data_received(self, data: bytes) -> None:
@@ -208,7 +208,7 @@ class WebSocketConnection(FlowControl):
         # What has come is handed over before the end is told, if that need not wait.
         while self._held and self._pending is None and not self._advancing:
             self._continue()
-        if self._pending is None or not self._client:
+        if self._pending is None or not self.is_client:
             self._end()
 
     def _end(self) -> None:
@@ -227,7 +227,7 @@ class WebSocketConnection(FlowControl):
             reason = self._failed_reason
         if code in (0, NO_STATUS):
             code = None
-        if _websocket_close.fire is not None and not self._client:
+        if _websocket_close.fire is not None and not self.is_client:
             _websocket_close.fire(self, code)
         try:
             receiver.on_ws_connection_close(code, reason or None)
@@ -427,13 +427,12 @@ class WebSocketConnection(FlowControl):
         self._send(self._engine.encode_message(message, binary))
         return self.drained()
 
-    def send_frame(self, frame: bytes, message_bytes: int) -> bool:
-        """Sends a frame that was encoded for many; returns whether the connection is open after that."""
+    def send_frame(self, frame: bytes, message_bytes: int) -> None:
+        """Sends a frame that was encoded for many. Raises WebSocketClosedError as `write_message`."""
         if self._state != _OPEN or self.transport is None:
             raise WebSocketClosedError
         self._engine.note_sent(message_bytes, len(frame))
         self._send(frame)
-        return self._state == _OPEN
 
     def ping(self, data: bytes = b"") -> None:
         """Sends a ping. Raises ValueError beyond 125 bytes, WebSocketClosedError as `write_message`."""
@@ -517,7 +516,7 @@ class WebSocketConnection(FlowControl):
             self._send(self._engine.encode_close(self._engine.close_code, ""))
         self._state = _LEAVING
         self._arm(self.profile.websocket_close_timeout)
-        if not self._client:
+        if not self.is_client:
             # The server closes first (section 7.1.1), so that it is the client that keeps the old port busy.
             self.close()
 
