@@ -49,21 +49,24 @@ def demo(host: str, port: int | None, opened: bool) -> None:
         click.echo(f"Can't listen on {where}: {error.args[-1]}.{by}", err=True)
         sys.exit(ExitCode.ADDRESS)
     bound = sockets[0].getsockname()[1]
-    if port is None and bound != DEFAULT_PORT:
-        holder = occupant_of(DEFAULT_PORT)
-        by = f" by {holder}" if holder else ""
-        click.echo(f"Port {DEFAULT_PORT} is taken{by}; this is on port {bound}.")
     url = f"http://{_written(host, sockets[0])}:{bound}/"
-    click.echo(f"Eyewall {VERSION} shows what it can do on {url}")
-    if not ipaddress.ip_address(sockets[0].getsockname()[0]).is_loopback:
-        click.echo("Everybody who can reach this address can use it.")
-    click.echo("Ctrl-C ends it.")
-    if opened:
-        _open(url)
+
+    def ready() -> None:
+        if port is None and bound != DEFAULT_PORT:
+            holder = occupant_of(DEFAULT_PORT)
+            by = f" by {holder}" if holder else ""
+            click.echo(f"Port {DEFAULT_PORT} is taken{by}; this is on port {bound}.")
+        click.echo(f"Eyewall {VERSION} shows what it can do on {url}")
+        if not ipaddress.ip_address(sockets[0].getsockname()[0]).is_loopback:
+            click.echo("Everybody who can reach this address can use it.")
+        click.echo("Ctrl-C ends it.")
+        if opened:
+            _open(url)
+
     try:
         # Whatever happens below, the files go.
         with tempfile.TemporaryDirectory(prefix="eyewall-demo-") as directory:
-            run(serve(sockets, Path(directory)))
+            run(serve(sockets, Path(directory), ready))
     except (asyncio.CancelledError, KeyboardInterrupt):
         # The second Ctrl-C.
         sys.exit(130)

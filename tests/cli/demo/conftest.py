@@ -7,6 +7,7 @@ import pytest
 
 from eyewall.web.locale import load_translations
 
+from .browser import Browser
 from .site import Site, Visitor
 
 
@@ -28,3 +29,26 @@ def site(event_loop_kind: str, tmp_path: Path) -> Iterator[Site]:
 @pytest.fixture
 def visitor(site: Site) -> Visitor:
     return Visitor(site).arrive()
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    browser = Browser(tmp_path_factory.mktemp("chromium"))
+    try:
+        yield browser
+    finally:
+        browser.quit()
+
+
+@pytest.fixture
+def browser(chromium: Browser, site: Site) -> Iterator[Browser]:
+    """Chromium on the demo. In the end nothing may have gone wrong in it, and nothing left the origin."""
+    chromium.begin(site.url)
+    try:
+        yield chromium
+    finally:
+        errors, asked = chromium.end()
+    assert [error for error in errors if not any(part in error for part in chromium.expected)] == []
+    own = (site.url + "/", site.url.replace("http", "ws") + "/", "about:blank", "data:")
+    assert [url for url in asked if not url.startswith(own)] == []
+    assert any(url.startswith(site.url) for url in asked)

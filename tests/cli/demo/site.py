@@ -27,11 +27,11 @@ class Site:
         self.directory = directory
         self._stop = asyncio.Event()
         self._loop = loop_factory(kind)()
+        self._ready = threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
-        # The sockets listen from the start: the first answer says that the rest is there, too.
-        assert Visitor(self).ask("GET", "/ping").body == b"pong"
+        assert self._ready.wait(PATIENCE)
 
     @property
     def url(self) -> str:
@@ -40,7 +40,7 @@ class Site:
     def _run(self) -> None:
         try:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-                runner.run(run(self._sockets, self.directory, self._stop))
+                runner.run(run(self._sockets, self.directory, self._stop, self._ready.set))
         except BaseException as error:
             self._error = error
 

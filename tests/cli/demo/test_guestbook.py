@@ -10,10 +10,17 @@ from eyewall.cli.demo import guestbook
 from eyewall.cli.demo.database import Database
 from eyewall.cli.demo.guestbook import GuestBook
 from eyewall.loop import run
+from tests.conftest import LOOP_KINDS
 
 from .site import Answer, Visitor
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@pytest.fixture
+def event_loop_kind() -> str:
+    """One is enough: what is tested here is above the loop."""
+    return LOOP_KINDS[-1]
 
 
 def sign(visitor: Visitor, name: str, message: str, query: str = "", **headers: str) -> Answer:

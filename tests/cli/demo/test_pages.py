@@ -9,10 +9,17 @@ import pytest
 
 from eyewall.cli.demo.visitors import Visitor as Person
 from eyewall.cli.demo.visitors import decode, new_visitor, tidy
+from tests.conftest import LOOP_KINDS
 
 from .site import FORM, Site, Visitor, form_body
 
 PAGES = ["/", "/chat", "/live", "/files", "/tasks", "/guestbook"]
+
+
+@pytest.fixture
+def event_loop_kind() -> str:
+    """One is enough: what is tested here is above the loop."""
+    return LOOP_KINDS[-1]
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/nothing/here"])

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import signal
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -62,28 +63,33 @@ class Signals:
             self._task.cancel()
 
 
-async def serve(sockets: list[socket.socket], directory: Path) -> None:
+async def serve(sockets: list[socket.socket], directory: Path, ready: Callable[[], None]) -> None:
     """Does what `run` does until a signal comes; a second one, when the first is too slow, cancels it."""
     task = asyncio.current_task()
     assert task is not None
     signals = Signals(task)
     signals.take()
-    await run(sockets, directory, signals.stop)
+    await run(sockets, directory, signals.stop, ready)
 
 
-async def run(sockets: list[socket.socket], directory: Path, stop: asyncio.Event) -> None:
+async def run(
+    sockets: list[socket.socket], directory: Path, stop: asyncio.Event, ready: Callable[[], None]
+) -> None:
     """Serves the demo on `sockets`, which are its own from now on, until `stop` is set; then says goodbye.
 
-    Its files are in `directory`.
+    Its files are in `directory`. `ready` is called when it serves.
     """
     demo = Demo(directory)
     server = HTTPServer(make_app(demo), profile=PROFILE)
     try:
         await demo.start(server)
         server.add_sockets(sockets)
+        ready()
         await stop.wait()
         demo.end_streams()
         await server.drain(DRAIN_SECONDS)
     finally:
+        # Where there was no time for a drain, or an error.
         server.stop()
+        await server.close_all_connections()
         await demo.close()
