@@ -10,8 +10,8 @@ from typing import Any
 
 from eyewall.guard.profile import NATIVE, Profile
 from eyewall.guard.wheel import DeadlineWheel
+from eyewall.websocket.codec import DeflateCodec
 from eyewall.websocket.connection import WebSocketConnection
-from eyewall.websocket.deflate import DeflateCodec
 from eyewall.websocket.engine import CLOSE, MESSAGE, NEED_DATA, PING, PONG, WebSocketEngine
 from eyewall.websocket.frames import build_masked_frame
 

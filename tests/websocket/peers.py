@@ -10,8 +10,9 @@ from typing import Any
 
 from eyewall.guard.profile import NATIVE, Profile
 from eyewall.guard.wheel import DeadlineWheel
+from eyewall.websocket.codec import DeflateCodec
 from eyewall.websocket.connection import WebSocketConnection
-from eyewall.websocket.deflate import DeflateCodec, DeflateOptions
+from eyewall.websocket.deflate import DeflateOptions
 from eyewall.websocket.engine import WebSocketEngine
 from eyewall.websocket.handshake import (
     check_request,

@@ -7,8 +7,9 @@ import pytest
 from eyewall.guard.profile import NATIVE
 from eyewall.websocket import broadcasting as module
 from eyewall.websocket.broadcasting import Delivery, PreparedMessage, broadcast
+from eyewall.websocket.codec import DeflateCodec
 from eyewall.websocket.connection import WebSocketConnection
-from eyewall.websocket.deflate import DeflateCodec, DeflateOptions, DeflateParameters
+from eyewall.websocket.deflate import DeflateOptions, DeflateParameters
 from eyewall.websocket.engine import MESSAGE, WebSocketEngine
 
 from .fakes import Bench

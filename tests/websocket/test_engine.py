@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eyewall.websocket import engine as module
-from eyewall.websocket.deflate import DeflateCodec, DeflateOptions, DeflateParameters
+from eyewall.websocket.codec import DeflateCodec
+from eyewall.websocket.deflate import DeflateOptions, DeflateParameters
 from eyewall.websocket.engine import CLOSE, FAILED, MESSAGE, NEED_DATA, PING, PONG, WebSocketEngine
 from eyewall.websocket.errors import NO_STATUS, close_for, is_valid_close_code
 from eyewall.websocket.frames import build_frame, build_masked_frame

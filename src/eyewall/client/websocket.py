@@ -24,8 +24,9 @@ from eyewall.http.headers import HTTPHeaders
 from eyewall.loop.eager import start_task
 from eyewall.loop.ioloop import IOLoop
 from eyewall.net.resolver import Resolver
+from eyewall.websocket.codec import DeflateCodec
 from eyewall.websocket.connection import WebSocketConnection
-from eyewall.websocket.deflate import DeflateCodec, DeflateOptions
+from eyewall.websocket.deflate import DeflateOptions
 from eyewall.websocket.engine import WebSocketEngine
 from eyewall.websocket.errors import WebSocketClosedError
 from eyewall.websocket.handshake import Agreement, check_response, new_key, request_fields

@@ -23,8 +23,9 @@ from eyewall.web.errors import HTTPError
 from eyewall.web.handler import RequestHandler
 from eyewall.web.origin import cross_origin_complaint
 from eyewall.websocket import handshake
+from eyewall.websocket.codec import DeflateCodec
 from eyewall.websocket.connection import WebSocketConnection
-from eyewall.websocket.deflate import DeflateCodec, DeflateOptions
+from eyewall.websocket.deflate import DeflateOptions
 from eyewall.websocket.engine import WebSocketEngine
 from eyewall.websocket.errors import HandshakeRefused, WebSocketClosedError
 from eyewall.websocket.identified import IdentifiedReceiver

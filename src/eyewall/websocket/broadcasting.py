@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from eyewall.websocket import opcodes
+from eyewall.websocket.codec import DeflateCodec, finish_deflate, new_deflater
 from eyewall.websocket.connection import WebSocketConnection
-from eyewall.websocket.deflate import DeflateCodec, finish_deflate, new_deflater
 from eyewall.websocket.engine import text_or_bytes
 from eyewall.websocket.frames import build_frame
 

@@ -1,6 +1,7 @@
 cimport cython
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
+from eyewall.websocket.codec cimport DeflateCodec
 from eyewall.websocket.frames cimport build_frame, build_masked_frame, header_size, payload_size
 from eyewall.websocket.mask cimport read_key, rotate, xor
 
@@ -19,7 +20,7 @@ cdef class WebSocketEngine:
     cdef int _opcode, _part
     cdef uint32_t _key
     cdef int64_t _left, _message_limit, _wire, _frame_limit, _frames
-    cdef object _codec
+    cdef DeflateCodec _codec
     cdef bytearray _buffer
     cdef bytearray _control
     cdef bytes _carry
@@ -44,20 +45,20 @@ cdef class WebSocketEngine:
     cdef _check(self, int first, int second)
     @cython.locals(limit=int64_t)
     cdef _admit(self, int first, int64_t size)
-    @cython.locals(opcode=int, content=bytes, plain=bytearray)
+    @cython.locals(opcode=int, content=bytes, plain=bytearray, codec=DeflateCodec)
     cdef _whole(self, bytes data, Py_ssize_t start, Py_ssize_t stop, int first, uint32_t key)
     cdef str _decode(self, bytes content)
     cdef _begin(self, int first)
     @cython.locals(size=Py_ssize_t, piece=bytearray, control=bytearray, last=bint)
     cdef int _take(self, bytes data, Py_ssize_t start, Py_ssize_t stop) except -1
-    @cython.locals(buffer=bytearray, used=Py_ssize_t)
+    @cython.locals(buffer=bytearray, used=Py_ssize_t, codec=DeflateCodec)
     cdef _append(self, bytearray piece, bint last)
     @cython.locals(buffer=bytearray)
     cdef int _complete(self) except -1
     @cython.locals(code=int)
     cdef int _control_frame(self, int opcode, bytes payload) except -1
 
-    @cython.locals(payload=bytes, first=int)
+    @cython.locals(payload=bytes, first=int, codec=DeflateCodec)
     cpdef bytes encode_message(self, message, bint binary)
     cpdef bytes encode_ping(self, bytes payload)
     cpdef bytes encode_pong(self, bytes payload)

@@ -23,7 +23,7 @@ import os
 from codecs import utf_8_decode
 
 from eyewall.websocket import opcodes
-from eyewall.websocket.deflate import DeflateCodec
+from eyewall.websocket.codec import DeflateCodec
 from eyewall.websocket.errors import (
     NO_STATUS,
     REASON_BYTES,
