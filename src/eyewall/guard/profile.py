@@ -172,6 +172,7 @@ TORNADO = Profile(
     static_fresh=0.0,
     complete_failed_responses=True,
     terse_refusals=True,
+    unread_body_bytes=0,
 )
 
 _active = NATIVE

@@ -12,7 +12,7 @@ cdef object _connection_open, _connection_close
 cdef bytes CONTINUE, _TERSE
 from eyewall.http.h1.writer cimport status_line
 
-cdef object responses, RemoteProtocolError, BodyTooSlow, RequestTimeout, app_log, asyncio
+cdef object responses, RemoteProtocolError, BodyTooSlow, RequestTimeout, app_log, asyncio, copy_context
 
 cdef class ServerConnection(Carrier):
     cdef readonly object server
@@ -23,6 +23,7 @@ cdef class ServerConnection(Carrier):
     cdef Limits _limits
     cdef Exchange _exchange
     cdef object _body_wait
+    cdef object _context
     cdef double _body_began
     cdef double _body_ends
     cdef double _paused_at

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Protocol
 
 from eyewall.base import probe
@@ -83,6 +84,7 @@ class ServerConnection(Carrier):
         "_body_began",
         "_body_ends",
         "_body_wait",
+        "_context",
         "_engine",
         "_exchange",
         "_limits",
@@ -119,6 +121,7 @@ class ServerConnection(Carrier):
         self._paused_at = 0.0
         self._unread_to = 0
         self._body_wait: asyncio.Future[None] | None = None
+        self._context = copy_context()
 
     @property
     def profile(self) -> Profile:
@@ -229,10 +232,11 @@ class ServerConnection(Carrier):
             self._settle()
 
     def _rest(self) -> None:
-        """Goes on in the next turn of the loop."""
+        """Goes on in the next turn of the loop, and in the connection's own context: this may be a handler's, which
+        is not to be that of the next request, nor that in which the loop reads."""
         self._resting = True
         self.deadline = _NONE
-        self.loop.call_soon(self._go_on)
+        self.loop.call_soon(self._go_on, context=self._context)
 
     def _go_on(self) -> None:
         self._resting = False
@@ -337,7 +341,7 @@ class ServerConnection(Carrier):
                 self._close()
         elif not self._advancing:
             self._engine.start_next()
-            if self._engine.idle():
+            if self._engine.idle() and not self._reading_paused:
                 self._settle()
             else:
                 self._rest()
@@ -350,7 +354,11 @@ class ServerConnection(Carrier):
         if exchange.head.expect_continue and not exchange.sent_continue and received == 0:
             # The client may send the content or leave it: only the connection's end says which.
             return True
-        return exchange.head.content_length - received > self._limits.unread_body_bytes
+        missing = exchange.head.content_length - received
+        if missing < 0:
+            # In chunks, nobody knows how much it is.
+            return self._limits.unread_body_bytes == 0
+        return missing > self._limits.unread_body_bytes
 
     def _settle(self) -> None:
         """Nothing more can be done with the bytes there are: sets phase and deadline for the wait."""
