@@ -20,6 +20,7 @@ from click.testing import CliRunner
 from eyewall.cli import main
 from eyewall.cli.exits import ExitCode
 from eyewall.cli.settings import Settings
+from eyewall.guard.profile import activate, active
 
 from .pages import GENERATED, ROOT, Fence, anchors, code_spans, fences, links, pages, table_rows
 
@@ -35,6 +36,14 @@ VARIABLES = {
     "EYEWALL_SANITIZE",
     "EYEWALL_EXPECT_BUILD",
 }
+
+
+@pytest.fixture(autouse=True)
+def _profile_stays() -> Iterator[None]:
+    """Importing `eyewall.tornado`, to see what is in it, is not to change the limits of other tests."""
+    before = active()
+    yield
+    activate(before)
 
 
 def where(value: object) -> str | None:
