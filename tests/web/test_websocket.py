@@ -6,9 +6,12 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
+import ssl
 import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -865,3 +868,30 @@ def test_probes(run: Run) -> None:
         for undo in detach:
             undo()
     assert seen == ["open", 1000]
+
+
+def test_over_tls(run: Run) -> None:
+    folder = Path(__file__).parent.parent / "net" / "tls"
+    tls = {"certfile": str(folder / "cert.pem"), "keyfile": str(folder / "key.pem")}
+
+    async def main() -> None:
+        async with serving(
+            application(Compressing, websocket_max_message_size=10000), ssl_options=tls
+        ) as port:
+            trusting = HTTPRequest(f"wss://localhost:{port}/", ca_certs=tls["certfile"], allow_ipv6=False)
+            ws = await websocket_connect(trusting, compression_options={})
+            for size in (10, 10000):
+                ws.write_message(bytes(size), binary=True)
+                assert await ws.read_message() == bytes(size)
+            # The close frame gets through although the rest of the message is never read.
+            ws.write_message(os.urandom(5_000_000), binary=True)
+            assert await ws.read_message() is None
+            assert ws.close_code == 1009
+            ws = await websocket_connect(trusting)
+            ws.close(1001)
+            assert await ws.read_message() is None
+            assert ws.close_code == 1001
+            with pytest.raises(ssl.SSLError):
+                await websocket_connect(f"wss://localhost:{port}/")
+
+    run(main())
