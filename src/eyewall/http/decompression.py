@@ -38,13 +38,14 @@ class DecompressingApp:
         if decompressor is None:
             return self._app.begin(exchange)
         head.rename(b"content-encoding", b"X-Consumed-Content-Encoding")
-        return DecompressingSink(self._app.begin(exchange), decompressor)
+        return DecompressingSink(exchange, self._app.begin(exchange), decompressor)
 
 
 class DecompressingSink:
     """Passes on what `decompressor` makes of the content."""
 
-    def __init__(self, sink: Sink, decompressor: BodyDecompressor) -> None:
+    def __init__(self, exchange: Exchange, sink: Sink, decompressor: BodyDecompressor) -> None:
+        self._exchange = exchange
         self._sink = sink
         self._decompressor = decompressor
 
@@ -55,6 +56,9 @@ class DecompressingSink:
 
     def data(self, chunk: bytes) -> Awaitable[None] | None:
         """Content has come. What it expands to is passed on in pieces, each when the one before is dealt with."""
+        limit = self._exchange.body_limit
+        if limit is not None:
+            self._decompressor.max_bytes = limit
         return pass_on(self._sink, self._decompressor.feed(chunk))
 
     def end(self) -> None:

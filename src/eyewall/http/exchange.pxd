@@ -35,6 +35,7 @@ cdef class Exchange:
     cdef public bint close_after
     cdef public bint sent_continue
     cdef public str request_id
+    cdef public object body_limit
     cdef int _state
     cdef int _framing
     cdef long long _remaining

@@ -101,7 +101,8 @@ class Exchange:
 
     `head`: of the request. `carrier`: the connection. `sink`: who takes the request. `complete`: the request has
     come whole. `close_after`: the connection ends with this response. `request_id`: what the response names as its
-    X-Request-ID, unless the application does so itself; None for nothing.
+    X-Request-ID, unless the application does so itself; None for nothing. `body_limit`: what the application has
+    set as the most content, in bytes; None for nothing.
     """
 
     __slots__ = (
@@ -110,6 +111,7 @@ class Exchange:
         "_on_close",
         "_remaining",
         "_state",
+        "body_limit",
         "carrier",
         "close_after",
         "complete",
@@ -127,6 +129,7 @@ class Exchange:
         self.close_after = not head.keep_alive
         self.sent_continue = False
         self.request_id: str | None = None
+        self.body_limit: int | None = None
         self._state = _OPEN
         self._framing = _WHOLE
         self._remaining = 0
@@ -348,7 +351,8 @@ class Exchange:
         self._on_close = callback
 
     def set_max_body_size(self, max_body_size: int) -> None:
-        """Sets the most content this request may have, in bytes (413 beyond it)."""
+        """Sets the most content this request may have, in bytes (413 beyond it), also when it is decompressed."""
+        self.body_limit = max_body_size
         self.carrier.limit_body(self, max_body_size)
 
     def set_body_timeout(self, timeout: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eyewall.http.exchange import Exchange
 from eyewall.http.sink import Sink
@@ -55,6 +55,11 @@ class SlicingSink:
     def __init__(self, sink: Sink, size: int) -> None:
         self._sink = sink
         self._size = size
+
+    @property
+    def ready(self) -> Any:
+        """Of the sink beneath: done when it wants content."""
+        return getattr(self._sink, "ready", None)
 
     def data(self, chunk: bytes) -> Awaitable[None] | None:
         """Content has come."""

@@ -15,7 +15,7 @@ import asyncio
 import os
 import re
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eyewall.base.context import request_id
 from eyewall.http.exchange import Exchange
@@ -92,6 +92,11 @@ class IdentifiedSink:
     def __init__(self, sink: Sink, name: str) -> None:
         self._sink = sink
         self._name = name
+
+    @property
+    def ready(self) -> Any:
+        """Of the sink beneath: done when it wants content."""
+        return getattr(self._sink, "ready", None)
 
     def data(self, chunk: bytes) -> Awaitable[None] | None:
         """Content has come."""
