@@ -14,6 +14,8 @@ PAGE = ROOT / "docs" / "limits.md"
 FIELDS = [field.name for field in dataclasses.fields(Profile) if field.name != "name"]
 #: Sizes whose name does not say so.
 SIZES = {"write_high_water"}
+#: Limits of which 0 does not mean that there is none.
+NONE_AT_ALL = {"unread_body_bytes"}
 
 
 def shown(name: str, value: object) -> str:
@@ -24,7 +26,7 @@ def shown(name: str, value: object) -> str:
         return f"`{value}`"
     assert isinstance(value, (int, float))
     if not value:
-        return "off"
+        return "0" if name in NONE_AT_ALL else "off"
     if name == "body_min_rate":
         return f"{value:g} B/s"
     if isinstance(value, float):
