@@ -59,9 +59,6 @@ class WebSocketHandler(RequestHandler):
     _on_close_called = False
     _subprotocol: str | None = None
 
-    def __init__(self, application: Any, request: Any, **kwargs: Any) -> None:
-        super().__init__(application, request, **kwargs)
-
     # -- what applications override ---------------------------------------------------------------------
 
     def open(self, *args: Any, **kwargs: Any) -> Any:

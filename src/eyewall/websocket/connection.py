@@ -524,7 +524,7 @@ class WebSocketConnection(FlowControl):
         if error is None:
             return
         code, reason = close_for(error)
-        gen_log.info("WebSocket closed with %d: %s", code, reason)
+        gen_log.debug("WebSocket closed with %d: %s", code, reason)
         if code == TOO_BIG and _limit_reached.fire is not None:
             _limit_reached.fire("websocket_message_bytes", self)
         self._fail(code, reason)
