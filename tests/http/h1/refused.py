@@ -58,12 +58,37 @@ def _chunk(name: str, body: bytes, status: int = 400) -> Refused:
 
 
 #: Framing, routing, the connection, modifiers, authentication, the nature of the content.
-FORBIDDEN_TRAILERS = (
-    "Content-Length Transfer-Encoding Host Connection Upgrade Trailer TE Expect Content-Type Content-Encoding "
-    "Content-Range Authorization Proxy-Authorization Cookie Set-Cookie Cache-Control Max-Forwards Range If-Match "
-    "If-None-Match If-Modified-Since If-Unmodified-Since If-Range Forwarded X-Forwarded-For X-Forwarded-Host "
-    "X-Forwarded-Proto Keep-Alive Proxy-Connection"
-).split()
+FORBIDDEN_TRAILERS = [
+    "Content-Length",
+    "Transfer-Encoding",
+    "Host",
+    "Connection",
+    "Upgrade",
+    "Trailer",
+    "TE",
+    "Expect",
+    "Content-Type",
+    "Content-Encoding",
+    "Content-Range",
+    "Authorization",
+    "Proxy-Authorization",
+    "Cookie",
+    "Set-Cookie",
+    "Cache-Control",
+    "Max-Forwards",
+    "Range",
+    "If-Match",
+    "If-None-Match",
+    "If-Modified-Since",
+    "If-Unmodified-Since",
+    "If-Range",
+    "Forwarded",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Proto",
+    "Keep-Alive",
+    "Proxy-Connection",
+]
 
 CASES: list[Refused] = [
     # The request line.
@@ -267,6 +292,11 @@ CASES: list[Refused] = [
     _coding("space within", b" chun ked"),
     _coding("folded", b"\r\n chunked"),
     _coding("space before the colon", b" chunked\r\nTransfer-Encoding : identity"),
+    _case("length: of a CONNECT", b"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\nContent-Length: 5\r\n\r\nhello"),
+    _case(
+        "coding: of a CONNECT",
+        b"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ),
     # Expectations.
     _field("unknown expectation", b"Expect: 200-ok", 417),
     _field("expectation with more", b"Expect: 100-continue, x", 417),

@@ -174,6 +174,9 @@ class H1Engine(ContentReader):
             raise RemoteProtocolError(400, "no Host field")
         if head.authority and self._host_seen and head.host.lower() != head.authority.lower():
             raise RemoteProtocolError(400, "the Host field and the request target name different hosts")
+        if head.method == "CONNECT" and (head.chunked or head.content_length > 0):
+            # RFC 9110 section 9.3.6: what follows it is the tunnel's, say some.
+            raise RemoteProtocolError(400, "CONNECT with content")
         if head.chunked:
             head.body = True
             self._state = _CHUNKED
