@@ -151,6 +151,9 @@ class ServerConnection(Carrier):
         # Added first: a wheel that rested knows the time from then on.
         self.wheel.add(self)
         self.deadline = self._from_now(self._limits.head_timeout)
+        if 0 < self._limits.idle_timeout < self._limits.head_timeout:
+            self._phase = _IDLE
+            self.deadline = self._from_now(self._limits.idle_timeout)
         if _connection_open.fire is not None:
             _connection_open.fire(self)
 
@@ -454,7 +457,7 @@ class ServerConnection(Carrier):
         if not self._limits.profile.terse_refusals:
             self._refuse(error_response(status))
         else:
-            self._refuse(b"" if status == 408 else _TERSE)
+            self._refuse(b"" if status in _UNANSWERED else _TERSE)
 
     def fail(self, error: BaseException, exchange: Exchange) -> None:
         """An application raised where nothing of the web layer caught it."""
@@ -464,7 +467,7 @@ class ServerConnection(Carrier):
             return
         app_log.error("Uncaught exception while serving %s", self.remote_ip, exc_info=error)
         if current:
-            self._refuse(error_response(500))
+            self._refuse(b"" if self._limits.profile.terse_refusals else error_response(500))
 
     def _refuse(self, response: bytes) -> None:
         """Answers the request in progress, or the one that will never be, and ends the connection."""
@@ -603,6 +606,8 @@ class ServerConnection(Carrier):
 
 #: What a profile with `terse_refusals` answers.
 _TERSE = b"HTTP/1.1 400 Bad Request\r\n\r\n"
+#: And where it answers nothing: what came too late, and heads that are too large.
+_UNANSWERED = frozenset((408, 414, 431))
 
 
 def error_response(status: int) -> bytes:

@@ -37,7 +37,7 @@ _COUNTED = 2
 _UNTIL_CLOSE = 3
 
 _CLOSE = b"Connection: close\r\n"
-_KEEP_ALIVE = b"Connection: keep-alive\r\n"
+_KEEP_ALIVE = b"Connection: Keep-Alive\r\n"
 _CHUNKED_FIELD = b"Transfer-Encoding: chunked\r\n"
 _JOIN_BYTES = 16 * 1024
 
@@ -184,8 +184,11 @@ class Exchange:
             self.close_after = True
         if self.head.minor == 1:
             fields = _CLOSE if self.close_after else b""
-        else:
+        elif self.head.keep_alive:
             fields = _CLOSE if self.close_after else _KEEP_ALIVE
+        else:
+            # A client that knows of nothing else.
+            fields = b""
         return fields if self.request_id is None else fields + self._id_field(block)
 
     def _id_field(self, block: bytes) -> bytes:

@@ -233,7 +233,12 @@ class HTTPServer:
         self.malformed += 1
         message = "Malformed HTTP message from %s: %s"
         if self.profile.name == TORNADO.name:
-            gen_log.info(message, connection.remote_ip, error)
+            if error.status == 408:
+                gen_log.info("%s from %s", error, connection.remote_ip)
+            elif error.status == 431:
+                gen_log.info("Unsatisfiable read, closing connection: %s", error)
+            else:
+                gen_log.info(message, connection.remote_ip, error)
         else:
             key = (connection.remote_ip, str(error))
             self._throttle.log(logging.INFO, message, connection.remote_ip, error, key=key)
