@@ -149,7 +149,9 @@ def test_messages_wait_in_a_bounded_queue(run: Run) -> None:
         async with serving(Talker) as port:
             ws = await websocket_connect(f"ws://127.0.0.1:{port}/")
             ws.write_message("1000")
-            await asyncio.sleep(0.05)
+            while len(ws._messages) < NATIVE.websocket_queue:
+                await asyncio.sleep(0.001)
+            await asyncio.sleep(0.02)
             assert len(ws._messages) == NATIVE.websocket_queue
             assert [await ws.read_message() for _ in range(1000)] == [str(index) for index in range(1000)]
             ws.close()
