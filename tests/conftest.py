@@ -7,11 +7,14 @@ import importlib.machinery
 import importlib.util
 import os
 import tomllib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from eyewall.guard.profile import NATIVE, activate
+from eyewall.web.response import forget_defaults
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPILED_MODULES: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["eyewall"][
@@ -94,3 +97,12 @@ def run(event_loop_kind: str) -> Callable[[Coroutine[Any, Any, Any]], Any]:
             return runner.run(coro)
 
     return run_in_new_loop
+
+
+@pytest.fixture(autouse=True)
+def _own_profile() -> Iterator[None]:
+    """Each test begins with the native profile, whatever another one imported (`eyewall.tornado`) or activated."""
+    activate(NATIVE)
+    forget_defaults()
+    yield
+    activate(NATIVE)

@@ -1,5 +1,7 @@
 """The fields of a response as bytes."""
 
+import time
+
 import pytest
 
 from eyewall.guard import profile
@@ -50,7 +52,7 @@ def test_a_content_type_of_ones_own():
 
 def test_the_date_is_made_anew_each_second(monkeypatch):
     now = [1_000_000_000.5]
-    monkeypatch.setattr(response, "_time", lambda: now[0])
+    monkeypatch.setattr(time, "time", lambda: now[0])
     response.forget_defaults()
     first = encode_fields(None, None, b"").block
     assert b"Date: Sun, 09 Sep 2001 01:46:40 GMT\r\n" in first

@@ -6,7 +6,7 @@ cdef dict _type_lines
 cdef int _TYPE_LINES_KEPT
 cdef double _second
 cdef bytes _top, _html_top
-cdef object _time
+cdef object time
 
 @cython.locals(now=double)
 cdef _refresh()

@@ -24,7 +24,6 @@ _TYPE_LINES_KEPT = 100
 _second = -1.0
 _top = b""
 _html_top = b""
-_time = time.time
 
 
 def default_headers() -> HTTPHeaders:
@@ -41,7 +40,7 @@ def default_headers() -> HTTPHeaders:
 def _refresh() -> None:
     """Makes the default fields anew, once a second: `_html_top`, and `_top` without the Content-Type."""
     global _second, _top, _html_top
-    now = _time()
+    now = time.time()
     if now - _second >= 1.0 or now < _second:
         _second = now // 1.0
         token = active().server_token
