@@ -7,6 +7,7 @@ by routers that have an application among their targets.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 from collections.abc import Iterable
@@ -19,7 +20,7 @@ from eyewall.http.headers import HTTPHeaders
 from eyewall.http.request import HTTPServerRequest
 from eyewall.http.requestids import IdentifyingApp
 from eyewall.http.server import HTTPServer
-from eyewall.http.startline import ResponseStartLine, responses
+from eyewall.http.startline import RequestStartLine, ResponseStartLine, responses
 from eyewall.web.dispatch import Dispatch
 from eyewall.web.entry import Entry
 from eyewall.web.handlers import ErrorHandler
@@ -169,13 +170,13 @@ class Application(RequestLog, ReversibleRouter):
     def __call__(self, request: HTTPServerRequest) -> None:
         """Serves a whole request that was made elsewhere; it is answered on `request.connection`."""
         delegate = self.find_handler(request)
-        if isinstance(delegate, Dispatch):
-            delegate.begin()
-            if request.body:
-                delegate.pieces = [request.body]
-        elif request.body:
-            delegate.data_received(request.body)
-        delegate.finish()
+        line = RequestStartLine(request.method, request.uri, request.version)
+        delegate.headers_received(line, request.headers)
+        wait = delegate.data_received(request.body) if request.body else None
+        if wait is None:
+            delegate.finish()
+        else:
+            asyncio.ensure_future(wait).add_done_callback(lambda _: delegate.finish())
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
         """Returns the delegate that serves `request`; there is always one."""
