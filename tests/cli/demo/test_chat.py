@@ -129,7 +129,11 @@ def test_what_can_not_be_understood_ends_the_connection(
     run(main())
 
 
-def test_too_long_and_too_fast_are_refused_and_nobody_else_hears(site: Site, run: Run) -> None:
+def test_too_long_and_too_fast_are_refused_and_nobody_else_hears(
+    site: Site, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chat, "CHAT_INTERVAL", 1e9)
+
     async def main() -> None:
         socket, other = await Visitor(site).chat(), await Visitor(site).chat()
         await say(socket, "x" * 1001)
