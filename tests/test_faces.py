@@ -51,7 +51,8 @@ def test_a_plain_handler_loads_nothing_that_it_does_not_use() -> None:
     program = (
         "import sys; from eyewall.web import Application, RequestHandler; "
         "print(*(name for name in ('eyewall.web.static', 'eyewall.web.template', 'eyewall.web.websocket', "
-        "'eyewall.cli', 'click', 'email', 'http.client', 'tempfile', 'multiprocessing', 'unittest') if name in sys.modules))"
+        "'eyewall.cli', 'click', 'email', 'http.client', 'tempfile', 'multiprocessing', 'unittest') "
+        "if name in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
