@@ -7,6 +7,7 @@ wheel, whose clock stands still.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from eyewall.guard.profile import NATIVE, Profile
 from eyewall.guard.wheel import DeadlineWheel
 from eyewall.http.connection import ServerConnection
+from eyewall.http.errors import RemoteProtocolError
 from eyewall.http.exchange import Exchange
 from eyewall.http.h1.engine import DATA, END, HEAD, H1Engine
 from eyewall.http.server import HTTPServer
@@ -248,8 +250,9 @@ def responses(data: bytes, *methods: str, ended: bool = False) -> list[Response]
             engine.expect(next(asked, "GET"))
         else:
             break
-    if ended and engine.in_body() and engine.feed_eof() == END:
-        found[-1].complete = True
+    if ended and engine.in_body():
+        with contextlib.suppress(RemoteProtocolError):
+            found[-1].complete = engine.feed_eof() == END
     return found
 
 
