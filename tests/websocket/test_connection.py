@@ -406,6 +406,20 @@ def test_a_connection_that_just_ends() -> None:
         bench.connection.write_message("late")
 
 
+def test_a_peer_that_ends_its_half_and_reads_nothing_is_dropped() -> None:
+    bench = Bench()
+    bench.connection.eof_received()
+    bench.clock.advance(NATIVE.websocket_close_timeout + 3)
+    assert bench.transport.aborted
+
+
+def test_no_limit_for_the_closing_handshake() -> None:
+    bench = Bench(NATIVE.replace(websocket_close_timeout=0))
+    bench.connection.start_close(1000)
+    bench.clock.advance(1000)
+    assert not bench.transport.aborted
+
+
 def test_draining_says_going_away() -> None:
     bench = Bench()
     bench.connection.go_away()

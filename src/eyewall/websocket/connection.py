@@ -186,6 +186,8 @@ class WebSocketConnection(FlowControl):
         """The peer sends no more; there is nothing to be said to it either."""
         if self._state < _LEAVING:
             self._state = _LEAVING
+            # The transport closes when all is written, which a peer that reads nothing could put off.
+            self._arm(self.profile.websocket_close_timeout)
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -556,14 +558,16 @@ class WebSocketConnection(FlowControl):
     # -- time -------------------------------------------------------------------------------------------
 
     def _arm(self, seconds: float) -> None:
-        """Has `deadline_passed` called in `seconds`; only the last call counts."""
+        """Has `deadline_passed` called in `seconds`, with 0 not at all; only the last call counts."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self.deadline = _NONE
+        if seconds <= 0.0:
+            return
         if seconds < self.wheel.max_step:
             # The wheel is too coarse for it.
-            self.deadline = _NONE
-            self._timer = self.loop.call_later(max(seconds, 0.0), self._timer_passed)
+            self._timer = self.loop.call_later(seconds, self._timer_passed)
             return
         if not self._in_wheel:
             self._in_wheel = True
