@@ -160,10 +160,11 @@ def test_real_loops(io_loop):
     def call():
         calls.append(1)
         if len(calls) == 3:
+            # A loop that is told to stop may finish its turn; a callback that was stopped is not called again.
+            periodic.stop()
             io_loop.stop()
 
     periodic = PeriodicCallback(call, 1)
     periodic.start()
     io_loop.start()
-    periodic.stop()
     assert len(calls) == 3
