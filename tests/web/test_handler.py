@@ -696,6 +696,32 @@ def test_nothing_that_was_pipelined_is_answered_after_a_break():
     assert asyncio.run(main()).count(b"HTTP/1.1 ") == 1
 
 
+# -- detach -----------------------------------------------------------------------------------------------------
+
+
+def test_detach_is_refused_in_words(caplog):
+    calls, response = served({"get": lambda self: self.detach()}, base=RequestHandler)
+    assert (calls, response.status, response.whole) == ([], 500, True)
+    assert "a connection can't be detached as a stream" in caplog.text
+
+
+def test_detach_where_a_connection_can():
+    class Connection:
+        def detach(self):
+            return "the stream"
+
+    kept = []
+
+    def get(self):
+        self.request.connection, real = Connection(), self.request.connection
+        kept.append(self.detach())
+        assert self._finished
+        real.respond(200, "OK", b"", b"", 0)
+
+    served({"get": get})
+    assert kept == ["the stream"]
+
+
 def test_request_summary():
     def get(self):
         self.write(self._request_summary())

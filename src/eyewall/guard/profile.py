@@ -91,8 +91,8 @@ class Profile:
     #: connection breaks off, so that nobody takes the part for the whole.
     complete_failed_responses: bool = False
 
-    #: A malformed request is answered with 400 whatever was wrong with it, without fields or content, and one that
-    #: does not come in time with nothing.
+    #: A malformed request is answered with 400 whatever was wrong with it, without fields or content; with nothing
+    #: where it does not come in time, its head is too large, or the application failed outside of a handler.
     terse_refusals: bool = False
 
     #: After an early end of a connection, what the client still sends is read and dropped for this long, so that the

@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from eyewall.http.errors import HTTPOutputError
+from eyewall.http.errors import DetachUnsupported, HTTPOutputError
 from eyewall.http.h1.head import Head
 from eyewall.http.h1.writer import LAST_CHUNK, chunk_head, length_line, status_line
 from eyewall.net import sendfile
@@ -369,6 +369,13 @@ class Exchange:
             self._on_close = None
             self.sink = None
             self.carrier.break_off()
+
+    def detach(self) -> Any:
+        """Raises DetachUnsupported: what Tornado returns is its IOStream, and a connection here is none. `upgrade`
+        gives the connection to another asyncio protocol."""
+        raise DetachUnsupported(
+            "a connection can't be detached as a stream; Exchange.upgrade takes a protocol for it"
+        )
 
     # -- the connection's side --------------------------------------------------------------------------
 

@@ -120,10 +120,12 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
     def detach(self) -> Any:
         """Takes the connection over, for another protocol: the handler is finished, its response too.
 
-        Returns what the connection's `detach` does.
+        Returns what the connection's `detach` does. Those of our server have none to give away as a stream and
+        raise DetachUnsupported; the request goes on then.
         """
+        stream = self.request.connection.detach()
         self._finished = True
-        return self.request.connection.detach()
+        return stream
 
     # -- errors -----------------------------------------------------------------------------------------
 
