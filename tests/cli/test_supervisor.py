@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -216,8 +217,17 @@ def test_a_file_that_changes_restarts_the_worker(folder: Path) -> None:
     with Program(folder, "app:app", *FREE, "--reload") as program:
         port = program.port()
         before = get(port)[2]
-        write_app(folder, APP.replace("str(os.getpid())", "'changed'"))
-        program.wait_for("Reloading, as there is a change in app.py")
+        written = 0.0
+
+        def noticed() -> bool:
+            # The watcher is a process that may still be starting when the file first changes.
+            nonlocal written
+            if time.monotonic() - written > 2:
+                write_app(folder, APP.replace("str(os.getpid())", "'changed'"))
+                written = time.monotonic()
+            return "Reloading, as there is a change in app.py" in program.output
+
+        until(noticed, "the reload")
         until(lambda: get(port)[2] == b"changed", "the new response")
         write_app(folder, "1 / 0\n")
         program.wait_for("the old one goes on")
