@@ -159,6 +159,13 @@ def test_bad_options_are_named(options: dict[str, Any], says: str) -> None:
         ssl_options_to_context(options, server_side=True)
 
 
+def test_a_key_without_its_certificate_is_a_missing_key() -> None:
+    """As Tornado documents it; the message is for people nevertheless."""
+    with pytest.raises(KeyError) as caught:
+        ssl_options_to_context({"keyfile": str(KEY)}, server_side=True)
+    assert str(caught.value) == "the TLS option 'keyfile' needs 'certfile' as well"
+
+
 def test_wrapping_sockets() -> None:
     one, two = socket.socketpair()
     received: list[bytes] = []

@@ -22,6 +22,12 @@ class TLSConfigError(EyewallError, ValueError):
     """A certificate, key or TLS option cannot be used; the message says which and why."""
 
 
+class MissingTLSOption(TLSConfigError, KeyError):
+    """A TLS option needs another one that is not there. A KeyError as well, as Tornado documents it."""
+
+    __str__ = Exception.__str__
+
+
 def server_context(
     certfile: str | os.PathLike[str],
     keyfile: str | os.PathLike[str] | None = None,
@@ -99,7 +105,7 @@ def ssl_options_to_context(
     if ssl_options.get("certfile") is not None:
         _load_chain(context, ssl_options["certfile"], ssl_options.get("keyfile"), None)
     elif ssl_options.get("keyfile") is not None:
-        raise TLSConfigError("the TLS option 'keyfile' needs 'certfile' as well")
+        raise MissingTLSOption("the TLS option 'keyfile' needs 'certfile' as well")
     required = ssl_options.get("cert_reqs")
     if required is not None:
         if required == ssl.CERT_NONE:
