@@ -19,6 +19,7 @@ from eyewall.web.handler import RequestHandler
 from eyewall.web.handlers import ErrorHandler, RedirectHandler
 from eyewall.web.matchers import HostMatches, PathMatches
 from eyewall.web.routing import Router, Rule, RuleRouter, url
+from eyewall.web.transforms import OutputTransform
 
 from .serving import ask, conversing
 
@@ -264,6 +265,20 @@ def test_transforms_and_their_absence():
     assert ask(compressing, gzip).headers["Content-Encoding"] == "gzip"
     plain = Application([("/", says("a" * 5000))], transforms=[], compress_response=True)
     assert "Content-Encoding" not in ask(plain, gzip).headers
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_a_transform_that_fails(streaming, caplog):
+    class Broken(OutputTransform):
+        def __init__(self, request):
+            raise ZeroDivisionError
+
+    members = {"get": lambda self: self.write("lost"), "data_received": lambda self, chunk: None}
+    kind = type("Handler", (RequestHandler,), members)
+    app = Application([("/", stream_request_body(kind) if streaming else kind)], transforms=[Broken])
+    response = ask(app, "/")
+    assert (response.status, response.whole) == (500, True)
+    assert "ZeroDivisionError" in caplog.text
 
 
 def test_static_files_among_the_settings(tmp_path):

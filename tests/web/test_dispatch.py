@@ -951,6 +951,14 @@ def test_an_error_in_the_constructor_of_a_streaming_handler(run, caplog):
     assert converse(run, app, talk) == (500, 500)
 
 
+def test_a_response_that_is_finished_from_elsewhere(run):
+    def get(self):
+        self._auto_finish = False
+        asyncio.get_running_loop().call_later(0.01, self.finish, "later")
+
+    assert got(run, {"get": get}).body == b"later"
+
+
 # -- what is left behind ------------------------------------------------------------------------------------------
 
 

@@ -231,7 +231,11 @@ class Dispatch:
         self.handler = handler
         transforms = self.application.transforms
         if transforms:
-            handler._transforms = [transform(self.request) for transform in transforms]
+            try:
+                handler._transforms = [transform(self.request) for transform in transforms]
+            except Exception as error:  # noqa: BLE001 - becomes the response
+                self.fail(error)
+                return False
         return True
 
     def _run(self) -> Any:
