@@ -88,7 +88,12 @@ class DelegateApp:
         head = exchange.head
         request_line = RequestStartLine(head.method, head.target, "HTTP/1.1" if head.minor else "HTTP/1.0")
         sink = DelegateSink(message, exchange)
-        sink.take_head(request_line, HTTPHeaders.from_fields(head.fields()))
+        try:
+            sink.take_head(request_line, HTTPHeaders.from_fields(head.fields()))
+        except Exception:
+            # There is no sink yet that could be told.
+            sink.closed()
+            raise
         return sink
 
     def on_close(self, connection: object) -> None:
