@@ -174,7 +174,7 @@ class H1Engine(ContentReader):
             raise RemoteProtocolError(400, "no Host field")
         if head.authority and self._host_seen and head.host.lower() != head.authority.lower():
             raise RemoteProtocolError(400, "the Host field and the request target name different hosts")
-        if head.method == "CONNECT" and (head.chunked or head.content_length > 0):
+        if (head.chunked or head.content_length > 0) and head.method == "CONNECT":
             # RFC 9110 section 9.3.6: what follows it is the tunnel's, say some.
             raise RemoteProtocolError(400, "CONNECT with content")
         if head.chunked:

@@ -49,14 +49,16 @@ cdef class HeadReader:
     cdef _bad_request_line(self, bytes data, Py_ssize_t start)
     @cython.locals(end=Py_ssize_t, line=bytes, reason=bytes, octet=int)
     cdef Py_ssize_t _parse_status_line(self, Head head, bytes data, Py_ssize_t start) except -1
-    @cython.locals(head=Head, position=Py_ssize_t, names=cython.ulonglong, octet=int, start=Py_ssize_t,
-                   value_start=Py_ssize_t, value_end=Py_ssize_t, length=Py_ssize_t, one=cython.ulonglong)
-    cdef Py_ssize_t _parse_fields(self, bytes data, Py_ssize_t end) except -2
+    # Unsigned, because an index that can't be negative need not be asked whether it is.
+    @cython.locals(head=Head, position=size_t, names=cython.ulonglong, octet=int, start=size_t,
+                   value_start=size_t, value_end=size_t, length=size_t, one=cython.ulonglong)
+    cdef Py_ssize_t _parse_fields(self, bytes data, size_t end) except -2
     cdef _bad_field_name(self, int octet, bint at_start)
     cdef int _note_field(self, Head head, bytes data, Py_ssize_t start, Py_ssize_t length,
                          Py_ssize_t value_start, Py_ssize_t value_end) except -1
     cdef _note_host(self, Head head, bytes data, Py_ssize_t start, Py_ssize_t end)
     cdef _note_connection(self, Head head, bytes value)
+    cdef _note_option(self, Head head, bytes option)
     cdef _note_content_length(self, Head head, bytes value)
     cdef _note_transfer_encoding(self, bytes value)
     cdef _check_trailer(self, bytes name)

@@ -398,7 +398,14 @@ class HeadReader:
                 octet += 32
             one = 1
             names |= one << ((length + octet * 7) & 63)
-            if length == 4 or length == 6 or length == 7 or length == 10 or length == 14 or length == 17:
+            # Host, Connection, Content-Length, Transfer-Encoding, Upgrade, Expect: few others look like them.
+            if (
+                (octet == 99 and (length == 10 or length == 14))
+                or (octet == 104 and length == 4)
+                or (octet == 116 and length == 17)
+                or (octet == 117 and length == 7)
+                or (octet == 101 and length == 6)
+            ):
                 while value_end > value_start and (data[value_end - 1] == 32 or data[value_end - 1] == 9):
                     value_end -= 1
                 self._note_field(head, data, start, length, value_start, value_end)
@@ -424,7 +431,10 @@ class HeadReader:
                 self._note_host(head, data, value_start, value_end)
         elif length == 10:
             if same(data, start, b"connection"):
-                self._note_connection(head, data[value_start:value_end])
+                if value_end - value_start == 10 and same(data, value_start, b"keep-alive"):
+                    self._note_option(head, b"keep-alive")
+                else:
+                    self._note_connection(head, data[value_start:value_end])
         elif length == 14:
             if same(data, start, b"content-length"):
                 self._note_content_length(head, data[value_start:value_end])
@@ -448,18 +458,20 @@ class HeadReader:
         head.host = data[start:end].decode("latin-1")
 
     def _note_connection(self, head: Head, value: bytes) -> None:
-        for part in value.lower().split(b","):
-            option = part.strip(b" \t")
-            if option == b"close":
-                head.keep_alive = False
+        for option in value.lower().split(b","):
+            self._note_option(head, option.strip(b" \t"))
+
+    def _note_option(self, head: Head, option: bytes) -> None:
+        if option == b"close":
+            head.keep_alive = False
+            self._connection_seen = True
+        elif option == b"keep-alive":
+            # Whoever says both wants it closed.
+            if not self._connection_seen:
+                head.keep_alive = True
                 self._connection_seen = True
-            elif option == b"keep-alive":
-                # Whoever says both wants it closed.
-                if not self._connection_seen:
-                    head.keep_alive = True
-                    self._connection_seen = True
-            elif option == b"upgrade":
-                head.upgrade = True
+        elif option == b"upgrade":
+            head.upgrade = True
 
     def _note_content_length(self, head: Head, value: bytes) -> None:
         if self.limits.repeated_content_length:
