@@ -8,6 +8,7 @@ from eyewall._face import lazy_face
 
 if TYPE_CHECKING:
     from eyewall.net.address import bind_sockets, bind_unix_socket, inherited_sockets, is_valid_ip
+    from eyewall.net.connector import connect_host, connect_socket
     from eyewall.net.errors import StreamClosedError
     from eyewall.net.listener import Listener
     from eyewall.net.tls import client_context, server_context, ssl_options_to_context
@@ -20,6 +21,8 @@ __all__ = [
     "bind_sockets",
     "bind_unix_socket",
     "client_context",
+    "connect_host",
+    "connect_socket",
     "inherited_sockets",
     "is_valid_ip",
     "server_context",
@@ -33,6 +36,8 @@ _NAMES = {
     "bind_sockets": "address",
     "bind_unix_socket": "address",
     "client_context": "tls",
+    "connect_host": "connector",
+    "connect_socket": "connector",
     "inherited_sockets": "address",
     "is_valid_ip": "address",
     "server_context": "tls",
