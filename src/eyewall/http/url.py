@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from collections.abc import Generator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from eyewall.base.percent import form_decode, form_encode
+
+if TYPE_CHECKING:
+    import unittest
 
 Value = str | bytes | int | float | None
 Args = dict[str, Value] | list[tuple[str, Value]] | tuple[tuple[str, Value], ...]
@@ -80,3 +85,11 @@ def encode_username_password(username: str | bytes, password: str | bytes) -> by
         part if isinstance(part, bytes) else unicodedata.normalize("NFC", part).encode("utf-8")
         for part in (username, password)
     )
+
+
+def doctests() -> unittest.TestSuite:
+    """Returns the examples in this module's docstrings as a test suite."""
+    # Test machinery, of no use to a server.
+    import doctest
+
+    return doctest.DocTestSuite(sys.modules[__name__])

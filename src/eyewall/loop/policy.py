@@ -109,6 +109,33 @@ def get_policy() -> Any:
     return events.get_event_loop_policy()
 
 
+def install_policy() -> None:
+    """Makes the loops of `asyncio.run` and its like what `new_event_loop` makes, in a program with no policy yet.
+
+    One that the program sets afterwards counts. Does nothing once Python has no policies any more.
+    """
+    if type(get_policy()) is not default_policy_type():
+        return
+    base: Any = default_policy_type()
+
+    class EyewallEventLoopPolicy(base):  # type: ignore[misc]
+        """asyncio's own policy, but for the loops it makes."""
+
+        def new_event_loop(self) -> AbstractEventLoop:
+            return new_event_loop()
+
+    # A class of its own each time would be in the way of nobody; there is one process to install it in.
+    _set_policy(EyewallEventLoopPolicy())
+
+
+def _set_policy(policy: Any) -> None:
+    if sys.version_info >= (3, 14):
+        # The public function warns that policies will go.
+        events._set_event_loop_policy(policy)
+    else:
+        events.set_event_loop_policy(policy)
+
+
 def default_policy_type() -> type:
     """The class of the policy of a program that has set none."""
     if sys.version_info >= (3, 14):

@@ -4,11 +4,24 @@ Each module re-exports what its namesake documents, from the layers where it liv
 profile (its documented limits and leniencies) the active one, unless the program has chosen a profile before.
 """
 
+from importlib import import_module
+
 from eyewall._version import TORNADO_API_VERSION
 from eyewall.guard.profile import NATIVE, TORNADO, activate, active
+
+#: The public modules; each is also loaded when it is first read as an attribute.
+__all__ = """auth autoreload concurrent curl_httpclient escape gen http1connection httpclient httpserver httputil
+ioloop iostream locale locks log netutil options platform process queues routing simple_httpclient tcpclient tcpserver
+template testing util web websocket wsgi""".split()  # noqa: SIM905
 
 version = TORNADO_API_VERSION
 version_info = (*map(int, version.split(".")), 0)
 
 if active() is NATIVE:
     activate(TORNADO)
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(f"{__name__}.{name}")

@@ -20,5 +20,6 @@ from eyewall.http.startline import ResponseStartLine as ResponseStartLine
 from eyewall.http.startline import parse_request_start_line as parse_request_start_line
 from eyewall.http.startline import parse_response_start_line as parse_response_start_line
 from eyewall.http.startline import responses as responses
-from eyewall.http.url import encode_username_password as encode_username_password, qs_to_qsl as qs_to_qsl
+from eyewall.http.url import doctests as doctests, encode_username_password as encode_username_password
+from eyewall.http.url import qs_to_qsl as qs_to_qsl
 from eyewall.http.url import split_host_and_port as split_host_and_port, url_concat as url_concat
