@@ -4,6 +4,7 @@ Each module re-exports what its namesake documents, from the layers where it liv
 profile (its documented limits and leniencies) the active one, unless the program has chosen a profile before.
 """
 
+import sys
 from importlib import import_module
 
 from eyewall._version import TORNADO_API_VERSION
@@ -24,4 +25,6 @@ if active() is NATIVE:
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return import_module(f"{__name__}.{name}")
+    # Under the alias, so that it is known by both names.
+    package = "tornado" if sys.modules.get("tornado") is sys.modules[__name__] else __name__
+    return import_module(f"{package}.{name}")
