@@ -12,7 +12,7 @@ import pytest
 
 import eyewall
 
-LAYERS = ("base", "loop", "guard", "net", "http", "websocket", "client", "web")
+LAYERS = ("base", "loop", "guard", "net", "http", "websocket", "client", "web", "testing")
 ROOT = Path(eyewall.__file__).parent
 
 
