@@ -50,7 +50,7 @@ def interface_of(served: Any, text: str) -> str:
     if home.split(".")[0] == "tornado" and hasattr(served, "find_handler"):
         raise TargetError(
             f"{text!r} is an application of Tornado itself ({home}). Import from eyewall instead of tornado, "
-            "or let Eyewall stand in for it: python -m eyewall.tornado"
+            f"or let Eyewall stand in for it: python -m eyewall.tornado -m eyewall run {text}"
         )
     if not callable(served) or isinstance(served, type):
         raise TargetError(f"{text!r} is {_a(served)}, which can't be served: it must be an application")
