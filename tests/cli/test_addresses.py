@@ -49,6 +49,26 @@ def test_everywhere() -> None:
         addresses.close()
 
 
+def test_refusing_lets_nobody_new_in_and_keeps_what_is_somebody_elses(
+    tmp_path: Path, listening: socket.socket
+) -> None:
+    path = tmp_path / "s"
+    inherited = os.dup(listening.fileno())
+    addresses = opened(hosts=("127.0.0.1",), port=0, unix=(str(path),), fds=(inherited,))
+    try:
+        addresses.refuse()
+        assert not path.exists()
+        own = addresses.sockets[-1]
+        with socket.create_connection(listening.getsockname()), socket.socket() as late:
+            late.setblocking(False)
+            late.connect_ex(own.getsockname())
+            addresses.close()
+            with pytest.raises(OSError, match="not connected"):
+                late.getpeername()
+    finally:
+        addresses.close()
+
+
 def test_a_port_that_is_taken_names_its_holder(listening: socket.socket) -> None:
     port = listening.getsockname()[1]
     with pytest.raises(AddressError, match=rf"port {port} is taken, by .* \(pid {os.getpid()}\)") as caught:

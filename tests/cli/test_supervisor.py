@@ -22,7 +22,7 @@ from .program import (
     until,
     write_app,
 )
-from .test_worker import Client
+from .test_worker import Client, pending
 
 FREE = ("--port", "0")
 TWO = (*FREE, "--processes", "2")
@@ -70,15 +70,36 @@ def test_all_workers_serve_one_port_and_end_together(folder: Path) -> None:
             connect(port)
 
 
-def test_what_a_terminal_sends_to_all_processes_is_one_signal(folder: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_is_sent_to_all_processes_is_one_signal(folder: Path, number: int) -> None:
+    # By a terminal, or by a service manager: workers get it from there, and hear of it from the supervisor.
     with Program(folder, "app:app", *TWO) as program:
         with connect(program.port()) as sock:
             sock.sendall(request_bytes("/slow/0.5"))
             program.wait_for("working")
-            os.killpg(program.process.pid, signal.SIGINT)
+            os.killpg(program.process.pid, number)
             assert read_response(sock)[2] == b"done"
         assert program.code() == 0
         assert "Traceback" not in program.output
+        assert "another is started" not in program.output
+
+
+def test_a_worker_takes_any_number_of_signals_for_one(folder: Path) -> None:
+    with Program(folder, "app:app", *FREE, "--processes", "1") as program:
+        with connect(program.port()) as sock:
+            sock.sendall(request_bytes())
+            worker = int(read_response(sock)[2])
+            sock.sendall(request_bytes("/slow/1"))
+            program.wait_for("working")
+            for _ in range(3):
+                os.kill(worker, signal.SIGTERM)
+                until(lambda: not pending(worker, signal.SIGTERM), "the signal taken")
+            program.wait_for("Draining")
+            os.kill(worker, signal.SIGTERM)
+            assert read_response(sock)[2] == b"done"
+        program.wait_for(rf"pid {worker}\) ended with exit code 0; another is started")
+        assert int(get(program.port())[2]) != worker
+        assert program.stop() == 0
 
 
 def test_a_worker_that_is_killed_is_replaced(folder: Path) -> None:

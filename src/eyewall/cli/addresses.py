@@ -20,6 +20,7 @@ from eyewall.cli.exits import ExitCode, StartError
 from eyewall.cli.occupant import occupant_of
 from eyewall.cli.settings import DEFAULT_HOST, DEFAULT_PORT, Settings
 from eyewall.net.address import InheritedSocketError, bind_sockets, bind_unix_socket, inherited_sockets
+from eyewall.net.backlog import seal
 
 #: What `--host` takes besides names and addresses: all interfaces, of both families.
 _EVERYWHERE = ("*", "")
@@ -47,6 +48,7 @@ class Addresses:
 
     def __init__(self) -> None:
         self.sockets: list[socket.socket] = []
+        self._inherited: set[int] = set()
         self._files: list[_File] = []
         self._owner = os.getpid()
 
@@ -72,6 +74,17 @@ class Addresses:
     def urls(self, scheme: str) -> list[str]:
         """Returns the URL of each socket."""
         return [_url(sock, scheme) for sock in self.sockets]
+
+    def refuse(self) -> None:
+        """Lets nobody new in; clients that are connected already can still be accepted.
+
+        For all processes that share the sockets, so it comes before all of them end. A socket from outside
+        is left alone: whoever opened it keeps it, and the clients in it, for the next server.
+        """
+        for sock in self.sockets:
+            if sock.fileno() >= 0 and sock.fileno() not in self._inherited:
+                seal(sock)
+        self.remove_files()
 
     def close(self) -> None:
         """Closes the sockets in this process; others that share them still accept."""
@@ -107,6 +120,7 @@ class Addresses:
                 each.sock.detach()
             else:
                 self.sockets.append(each.sock)
+        self._inherited = {sock.fileno() for sock in self.sockets}
 
     def _bind(self, hosts: tuple[str, ...], port: int | None, backlog: int) -> None:
         port = DEFAULT_PORT if port is None else port

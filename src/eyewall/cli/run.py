@@ -220,7 +220,7 @@ def serve(settings: Settings) -> int:
         if settings.supervised:
             processes = _cores() if settings.processes == 0 else settings.processes or 1
             return Supervisor(settings, addresses, urls, processes).run()
-        return Worker(settings, addresses.sockets, urls).run()
+        return Worker(settings, addresses, urls).run()
     finally:
         addresses.close()
         addresses.remove_files()

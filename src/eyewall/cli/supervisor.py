@@ -29,7 +29,7 @@ from eyewall.cli.addresses import Addresses
 from eyewall.cli.exits import HOPELESS, ExitCode, describe
 from eyewall.cli.settings import Settings
 from eyewall.cli.watcher import watch
-from eyewall.cli.worker import READY, Worker
+from eyewall.cli.worker import DRAIN, READY, SIGNALLED, Worker
 from eyewall.loop.process import set_task_id
 
 #: Seconds that a worker has to live for its end not to count as early.
@@ -172,7 +172,7 @@ class Supervisor:
     def _be_worker(self, slot: _Slot, line: socket.socket) -> int:
         # Among other things, an application in debug mode does not restart itself, then.
         set_task_id(slot.number - 1)
-        return Worker(self._settings, self._addresses.sockets, supervisor=line).run()
+        return Worker(self._settings, self._addresses, supervisor=line).run()
 
     def _reap(self) -> None:
         """Deals with the processes that have ended."""
@@ -250,10 +250,21 @@ class Supervisor:
         self._stop()
 
     def _tell(self, child: _Child) -> None:
-        """Tells a child to drain, once: being told again it would end at once."""
+        """Has a child end: a worker drains. Once, as the time for it begins here."""
         if not child.told:
             child.told = True
             child.kill_at = time.monotonic() + self._settings.drain_timeout + _KILL_GRACE
+            self._ask(child)
+            if not child.ready:
+                # It does not listen yet, or is no worker; as long as it takes no signals, this ends it at once.
+                self._kill(child, signal.SIGTERM)
+
+    def _ask(self, child: _Child) -> None:
+        """Says on the line to a worker that it is to drain."""
+        try:
+            child.line.send(DRAIN)
+        except OSError:
+            # The application has closed the worker's end. A signal that can't be passed on counts there.
             self._kill(child, signal.SIGTERM)
 
     def _kill(self, child: _Child, number: int) -> None:
@@ -369,6 +380,10 @@ class Supervisor:
                 self._changed(os.fsdecode(line))
             elif line + b"\n" == READY:
                 self._is_ready(child, child.slot)
+            elif line + b"\n" == SIGNALLED:
+                # From somebody else, or sent to all processes, as far as they are told: then this one hears of
+                # it, too. The worker can't know; it waits for a word, so that it is not the first to stop.
+                self._ask(child)
 
     def _signalled(self, number: int) -> None:
         if number == signal.SIGHUP:
@@ -387,6 +402,8 @@ class Supervisor:
     def _stop(self) -> None:
         """Has everybody drain; nobody is started any more."""
         self._stopping = True
+        # Who is connected by now is accepted by one of the workers; nobody else is connected any more.
+        self._addresses.refuse()
         # While this process held them, clients would connect to nobody.
         self._addresses.close()
         for child in self._children.values():

@@ -2,10 +2,12 @@
 
     load the application → make the server → accept → ... signal ... → drain → end
 
-A worker that is watched over tells its supervisor when it accepts (`ready`), and drains when the supervisor
-is gone. SIGTERM drains; a second signal ends the process at once. SIGINT and SIGHUP do the same where nobody
-watches over it. Under a supervisor they are its business: a terminal sends them to the whole group of
-processes.
+Where nobody watches over it, SIGTERM, SIGINT and SIGHUP drain, and a second signal ends the process at once.
+
+Under a supervisor, signals are the supervisor's business: terminals and service managers send them to the whole
+group of processes, so that a worker may get each of them twice, and before the supervisor does. A worker says
+when it accepts (`ready`) and that it got a SIGTERM (`signalled`); it drains when it is told to (`drain`), which
+the supervisor does once nobody new can connect, and when the supervisor is gone.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from types import FrameType
 from typing import Any
 
 from eyewall.base.loggers import gen_log
+from eyewall.cli.addresses import Addresses
 from eyewall.cli.exits import ExitCode, StartError
 from eyewall.cli.interface import adapted, factory_of, is_factory
 from eyewall.cli.settings import Settings
@@ -36,14 +39,17 @@ from eyewall.loop.policy import new_event_loop, set_current_loop
 from eyewall.net.tls import TLSConfigError, server_context
 from eyewall.web.dispatch import running
 
-#: What a worker says to its supervisor when it accepts connections.
+#: What a worker says to its supervisor: it accepts connections; it got a SIGTERM.
 READY = b"ready\n"
+SIGNALLED = b"signalled\n"
+#: And what it is told: to finish what it has begun, and to end.
+DRAIN = b"drain\n"
 #: Seconds that threads and tasks have to end when everything is drained.
 _EXIT_GRACE = 5.0
 
 
 class Worker:
-    """Serves `sockets`, which are its own from now on, as `settings` say.
+    """Serves the sockets of `addresses`, which are its own from now on, as `settings` say.
 
     `urls` are logged when it serves. `supervisor`: the line to the process that watches over it.
     """
@@ -51,12 +57,12 @@ class Worker:
     def __init__(
         self,
         settings: Settings,
-        sockets: Sequence[socket.socket],
+        addresses: Addresses,
         urls: Sequence[str] = (),
         supervisor: socket.socket | None = None,
     ) -> None:
         self._settings = settings
-        self._sockets = sockets
+        self._addresses = addresses
         self._urls = urls
         self._supervisor = supervisor
         self._signals = 0
@@ -76,6 +82,9 @@ class Worker:
                 found = load(self._settings.target, self._settings.app_dir)
                 set_current_loop(self._loop)
                 code = runner.run(self._serve(found))
+                if self._supervisor is not None:
+                    # The interpreter puts back what signals do by default before it ends, except for this.
+                    signal.signal(signal.SIGTERM, signal.SIG_IGN)
                 self._leave_within(_EXIT_GRACE)
         except StartError as error:
             gen_log.error("%s", error, exc_info=error.__cause__)
@@ -125,7 +134,7 @@ class Worker:
             server.trust = Trust(downstream=settings.trusted_proxies, standard=settings.forwarded)
         if settings.request_ids and getattr(served, "settings", {}).get("request_ids", True):
             server.app = IdentifyingApp(server.app, profile.request_id_bytes)
-        server.add_sockets(self._sockets)
+        server.add_sockets(self._addresses.sockets)
         for url in self._urls:
             gen_log.info("Listening on %s", url)
         if self._supervisor is not None:
@@ -178,16 +187,32 @@ class Worker:
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         self._signals += 1
+        if self._supervisor is not None:
+            if self._signals == 1:
+                self._tell_of_signal(self._supervisor)
+            return
         if self._signals > 1:
             os._exit(128 + number)
+        self._stop_soon(signal.Signals(number).name)
+
+    def _tell_of_signal(self, supervisor: socket.socket) -> None:
+        try:
+            supervisor.send(SIGNALLED)
+        except OSError:
+            # It is gone, or the application has closed the line.
+            self._stop_soon(signal.SIGTERM.name)
+
+    def _stop_soon(self, reason: str) -> None:
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._request_stop, signal.Signals(number).name)
+            self._loop.call_soon_threadsafe(self._request_stop, reason)
 
     def _hear(self) -> None:
-        """The supervisor says nothing; the line tells when it is gone."""
+        """The supervisor tells this worker to drain, or is gone."""
         assert self._supervisor is not None
         try:
             if self._supervisor.recv(1024):
+                # It says nothing else.
+                self._request_stop("told by the supervisor")
                 return
         except BlockingIOError:
             return
@@ -207,6 +232,8 @@ class Worker:
         timeout = self._settings.drain_timeout
         gen_log.info("Draining (%s): requests have %g s to finish", reason, timeout)
         end = self._loop.time() + timeout
+        if self._supervisor is None:
+            self._addresses.refuse()
         cut = await server.drain(timeout)
         tasks = running()
         if tasks:
