@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eyewall.base import jsontext
 from eyewall.base.jsontext import json_decode, json_encode
 
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8))
@@ -25,16 +24,6 @@ VALUES = st.recursive(
 @given(VALUES)
 def test_encoding_is_that_of_the_standard_library(value: Any) -> None:
     assert json_encode(value) == json.dumps(value).replace("</", "<\\/")
-
-
-@given(VALUES)
-def test_encoding_without_the_fast_encoder_is_the_same(value: Any) -> None:
-    fast = jsontext._encode
-    jsontext._encode = None
-    try:
-        assert json_encode(value) == json.dumps(value).replace("</", "<\\/")
-    finally:
-        jsontext._encode = fast
 
 
 @given(VALUES, st.sampled_from(["", " ", "\n\t "]), st.sampled_from(["", " ", "\r\n"]))

@@ -1,10 +1,11 @@
 import cython
 
+from eyewall.base.jsonencoder cimport json_encode
 from eyewall.http.requestcore cimport RequestCore
 from eyewall.http.exchange cimport Exchange
 from eyewall.web.response cimport Encoded, encode_fields, encode_headers
 
-cdef object json_encode, utf8, lookup, done_future, matches_any, _sha1, _small_sha1, responses
+cdef object utf8, lookup, done_future, matches_any, _sha1, _small_sha1, responses
 cdef object default_headers, HTTPHeaders, ResponseStartLine
 cdef Py_ssize_t _SMALL
 cdef dict _spellings

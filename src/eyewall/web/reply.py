@@ -13,7 +13,8 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from eyewall.base.clock import format_timestamp
-from eyewall.base.escape import json_encode, utf8
+from eyewall.base.jsonencoder import json_encode
+from eyewall.base.text import utf8
 from eyewall.http.etags import matches_any
 from eyewall.http.exchange import Exchange
 from eyewall.http.headers import HTTPHeaders
@@ -233,9 +234,11 @@ class Reply:
             self._write_buffer.append(chunk)
             return
         if isinstance(chunk, dict):
-            chunk = json_encode(chunk)
+            text = json_encode(chunk)
             self.set_header("Content-Type", _JSON)
-        elif not isinstance(chunk, bytes | str):  # whatever the annotation says
+            self._write_buffer.append(text.encode("ascii"))
+            return
+        if not isinstance(chunk, bytes | str):  # whatever the annotation says
             message = "write() only accepts bytes, unicode, and dict objects"  # type: ignore[unreachable]
             if isinstance(chunk, list):
                 message += ". Lists not accepted for security reasons; wrap the list in a dict, or encode it yourself"

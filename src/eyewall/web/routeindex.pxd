@@ -1,7 +1,9 @@
 import cython
 
+from eyewall.web.segments cimport Segments
+
 cdef dict _NO_NAMES
-cdef object bisect_right, unquoted, AnyMatches, PathMatches
+cdef object unquoted, AnyMatches, PathMatches
 cdef int WHOLE, PATTERN, ALWAYS, ASK
 
 cdef class Match:
@@ -19,6 +21,7 @@ cdef class Route:
     cdef readonly int kind
     cdef readonly str text
     cdef readonly object regex
+    cdef readonly Segments segments
     cdef readonly bint named
     cdef readonly int groups
     cdef readonly Match ready
@@ -34,10 +37,10 @@ cdef class RouteIndex:
     cdef Py_ssize_t _room
     cdef tuple _only
 
-    @cython.locals(route=Route, kind=int, candidates=tuple, ready=Match)
+    @cython.locals(route=Route, kind=int, candidates=tuple, ready=Match, segments=Segments)
     cpdef find(self, str path, request, resolve)
     cpdef tuple candidates(self, str path)
-    @cython.locals(at=Py_ssize_t)
+    @cython.locals(at=Py_ssize_t, low=Py_ssize_t, high=Py_ssize_t, middle=Py_ssize_t)
     cdef Py_ssize_t _position(self, str path) except -1
     cdef tuple _chain(self, Py_ssize_t at)
     cdef bint _keep(self, Py_ssize_t size)

@@ -16,11 +16,11 @@ the path; the first of them that matches is the first of the whole table that do
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from eyewall.web.matchers import AnyMatches, Matcher, PathMatches, unquoted
+from eyewall.web.segments import Segments, segments_of
 
 #: Candidates that are kept merged, for all chains and literals together; beyond it each request merges its
 #: own.
@@ -91,6 +91,8 @@ class Route:
         self.kind = ASK
         self.text = ""
         self.regex: re.Pattern[str] | None = None
+        #: What decides instead of the regular expression, where it can.
+        self.segments: Segments | None = None
         self.named = False
         self.groups = 0
         #: What a request without groups finds, when the route is final.
@@ -106,6 +108,7 @@ class Route:
             self.named = bool(matcher.regex.groupindex)
             self.text, whole = matcher.literal()
             self.kind = WHOLE if whole else PATTERN
+            self.segments = None if self.named else segments_of(matcher.regex)
 
     def params(self, path: str, request: Any) -> dict[str, Any] | None:
         """What `Matcher.match` answers for this request."""
@@ -160,6 +163,13 @@ class RouteIndex:
             if route.final and kind != ASK:
                 if kind != PATTERN:
                     return route.ready
+                segments = route.segments
+                if segments is not None:
+                    groups = segments.groups(path)
+                    if groups is None:
+                        continue
+                    ready = route.ready
+                    return Match(ready.target, ready.target_kwargs, groups, _NO_NAMES, None)
                 found = route.regex.match(path)  # type: ignore[union-attr]
                 if found is None:
                     continue
@@ -197,7 +207,16 @@ class RouteIndex:
 
     def _position(self, path: str) -> int:
         """The position of the longest prefix that `path` starts with."""
-        at = bisect_right(self._prefixes, path) - 1
+        # Bisection by hand is compiled; that of the library costs as much as the rest of this.
+        low = 0
+        high = len(self._prefixes)
+        while low < high:
+            middle = (low + high) >> 1
+            if path < self._prefixes[middle]:
+                high = middle
+            else:
+                low = middle + 1
+        at = low - 1
         while not path.startswith(self._prefixes[at]):
             at = self._parents[at]
         return at
