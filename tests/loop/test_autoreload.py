@@ -116,7 +116,7 @@ ONCE_MORE = """
     from eyewall.loop import autoreload
     if "AGAIN" not in os.environ:
         os.environ["AGAIN"] = "1"
-        autoreload._reload()
+        autoreload.restart()
     os._exit(0)
 """
 
@@ -166,7 +166,7 @@ def test_until_success(tmp_path):
         print("first", flush=True)
         os.environ["AGAIN"] = "1"
         from eyewall.loop import autoreload
-        autoreload._reload()
+        autoreload.restart()
         """,
     )
     result = run_python(tmp_path, *WRAPPER, "--until-success", "-m", "app")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eyewall.websocket.mask import read_key, rotate, xor
+from eyewall.websocket.mask import mask, read_key, rotate, xor
 
 
 def by_definition(data: bytes, key: bytes) -> bytes:
@@ -36,6 +36,7 @@ def test_pieces_masked_apart_are_the_whole(payload: bytes, key: bytes, draw: st.
 def test_masking_twice_is_nothing(payload: bytes, key: int) -> None:
     once = bytes(xor(payload, 0, len(payload), key))
     assert xor(once, 0, len(once), key) == payload
+    assert mask(key.to_bytes(4, "little"), payload) == once
 
 
 @pytest.mark.parametrize(("start", "stop"), [(-1, 2), (0, 11), (5, 4), (11, 11)])

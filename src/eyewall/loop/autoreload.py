@@ -156,7 +156,7 @@ def _check(times: dict[str, float]) -> None:
             continue
         if times.setdefault(filename, modified) != modified:
             gen_log.info("%s modified; restarting server", filename)
-            _reload()
+            restart()
             return
 
 
@@ -171,8 +171,8 @@ def _files() -> set[str]:
     return files
 
 
-def _reload() -> None:
-    """Replaces the process by a new one with the same command line."""
+def restart() -> None:
+    """Calls the hooks, and replaces the process by a new one with the same command line."""
     global _reload_attempted
     _reload_attempted = True
     for hook in _reload_hooks:

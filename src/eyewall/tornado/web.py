@@ -17,6 +17,8 @@ from eyewall.web.signing import MIN_SUPPORTED_SIGNED_VALUE_VERSION as MIN_SUPPOR
 from eyewall.web.signing import create_signed_value as create_signed_value
 from eyewall.web.signing import decode_signed_value as decode_signed_value
 from eyewall.web.signing import get_signature_key_version as get_signature_key_version
+from eyewall.web.signing import signature_v1 as _create_signature_v1  # noqa: F401
+from eyewall.web.signing import signature_v2 as _create_signature_v2  # noqa: F401
 from eyewall.web.static import StaticFileHandler as StaticFileHandler
 from eyewall.web.transforms import GZipContentEncoding as GZipContentEncoding
 from eyewall.web.transforms import OutputTransform as OutputTransform

@@ -64,3 +64,8 @@ def xor(data: bytes, start: int, stop: int, key: int) -> bytearray:
 def read_key(data: bytes, at: int) -> int:
     """Returns the key whose four bytes stand at `data[at]`. The caller has seen that they are there."""
     return data[at] | data[at + 1] << 8 | data[at + 2] << 16 | data[at + 3] << 24
+
+
+def mask(mask: bytes, data: bytes) -> bytes:
+    """Returns `data` with the four bytes of `mask` applied. It masks, and undoes masking."""
+    return bytes(xor(data, 0, len(data), read_key(mask, 0)))

@@ -6,6 +6,7 @@ from eyewall.loop.aioloop import BaseAsyncIOLoop as BaseAsyncIOLoop, to_asyncio_
 from eyewall.loop.aioloop import to_tornado_future as to_tornado_future
 from eyewall.loop.selector import AddThreadSelectorEventLoop as AddThreadSelectorEventLoop
 from eyewall.loop.selector import SelectorThread as SelectorThread
+from eyewall.loop.selector import _atexit_callback as _atexit_callback, _selector_loops as _selector_loops
 
 
 def __getattr__(name: str) -> object:
