@@ -113,7 +113,10 @@ def test_what_eyewall_lacks_comes_from_an_installed_tornado_without_importing_it
         """
         import sys
         sys.path.insert(0, sys.argv[1])
+        import tornado
+        from tornado import test
         import tornado.test
+        assert test is tornado.test is sys.modules["tornado.test"]
         assert tornado.test.place == "installed" and tornado.test.__name__ == "tornado.test"
         assert tornado.test.escape is sys.modules["eyewall.tornado.escape"]
         try:

@@ -130,6 +130,8 @@ class SelectorThread:
             self._thread_manager_task = self._real_loop.create_task(self._start_manager())
 
     async def _start_manager(self) -> None:
+        # uvloop runs what is ready once more when it was stopped: a loop that ends at once would still get a thread.
+        await asyncio.sleep(0)
         if not self._closed:
             await anext(self._manager)
 

@@ -21,7 +21,6 @@ from collections.abc import Iterable, Sequence
 from importlib import import_module
 from importlib.abc import InspectLoader
 from importlib.machinery import ModuleSpec, PathFinder
-from importlib.util import find_spec as find_spec_by_name
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -96,15 +95,21 @@ class TornadoFinder:
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Returns None, so that others are asked, for all other names, and within packages of the real one."""
+        if fullname == ALIAS:
+            return _alias_of(_own_spec(PACKAGE), fullname)
         parent, _, name = fullname.rpartition(".")
-        if fullname != ALIAS and not _is_ours(sys.modules.get(parent), parent):
+        if parent == PACKAGE or parent.startswith(PACKAGE + "."):
+            # `from tornado import test` asks for it by the name that the package `tornado` has: ours.
+            known_as = ALIAS + parent.removeprefix(PACKAGE)
+            if _own_spec(fullname) is None and not _is_public(known_as, name):
+                return _alias_of(installed(f"{known_as}.{name}"), fullname)
             return None
-        ours = find_spec_by_name(PACKAGE + fullname.removeprefix(ALIAS))
-        if ours is not None:
-            return _alias_of(ours, fullname)
-        if _is_public(parent, name):
+        if not _is_ours(sys.modules.get(parent), parent):
             return None
-        return installed(fullname)
+        own = _own_spec(PACKAGE + fullname.removeprefix(ALIAS))
+        if own is not None:
+            return _alias_of(own, fullname)
+        return None if _is_public(parent, name) else installed(fullname)
 
     def find_distributions(self, context: DistributionFinder.Context) -> Iterable[Distribution]:
         """Yields the distribution that says which Tornado this is, if asked for it by name."""
@@ -146,7 +151,17 @@ class _AliasLoader(InspectLoader):
         return inspected
 
 
-def _alias_of(own: ModuleSpec, fullname: str) -> ModuleSpec:
+def _own_spec(fullname: str) -> ModuleSpec | None:
+    """Returns the spec of a module of Eyewall, found where it stands and not by way of this finder."""
+    parent = fullname.rpartition(".")[0]
+    if fullname == PACKAGE:
+        return import_module(PACKAGE).__spec__
+    return PathFinder.find_spec(fullname, import_module(parent).__path__)
+
+
+def _alias_of(own: ModuleSpec | None, fullname: str) -> ModuleSpec | None:
+    if own is None:
+        return None
     spec = ModuleSpec(fullname, _AliasLoader(own), origin=own.origin)
     spec.submodule_search_locations = own.submodule_search_locations
     spec.cached = own.cached
