@@ -17,6 +17,8 @@ cdef class Head:
     cdef readonly int status
     cdef readonly int minor
     cdef readonly bytes block
+    cdef readonly Py_ssize_t start
+    cdef readonly Py_ssize_t end
     cdef readonly unsigned long long names
     cdef readonly long long content_length
     cdef readonly bint chunked
@@ -35,5 +37,5 @@ cdef class Head:
 
 cdef str _value(bytes block, Py_ssize_t start, Py_ssize_t end)
 
-@cython.locals(position=Py_ssize_t, end=Py_ssize_t, start=Py_ssize_t, name=str)
-cpdef list parse_block(bytes block)
+@cython.locals(start=Py_ssize_t, name=str)
+cpdef list parse_block(bytes block, Py_ssize_t position, Py_ssize_t end)

@@ -30,7 +30,8 @@ class Head:
     `minor`: of the version, HTTP/1.`minor`. `content_length`: -1 where none was given. `body`: whether content
     follows. `keep_alive`, `upgrade`, `expect_continue`: what the sender wants. `host`: the Host field, "" for none.
     `path` and `query` are of the target in origin-form; `authority` is of an absolute-form target, else "".
-    `trailers`: fields that came after a chunked body, once they have.
+    `trailers`: fields that came after a chunked body, once they have. The fields stand in `block` from `start` to
+    `end`: a small block is not cut out of what came with it.
     """
 
     __slots__ = (
@@ -39,6 +40,7 @@ class Head:
         "body",
         "chunked",
         "content_length",
+        "end",
         "expect_continue",
         "host",
         "keep_alive",
@@ -48,6 +50,7 @@ class Head:
         "path",
         "query",
         "reason",
+        "start",
         "status",
         "target",
         "trailers",
@@ -65,6 +68,8 @@ class Head:
         self.status = 0
         self.minor = 1
         self.block = b""
+        self.start = 0
+        self.end = 0
         self.names = 0
         self.content_length = -1
         self.chunked = False
@@ -84,9 +89,9 @@ class Head:
             return None
         found = None
         block = self.block
-        end = len(block)
+        end = self.end
         length = len(name)
-        start = 0
+        start = self.start
         while start + length < end:
             position = start + length
             matches = block[position] == 58 and same(block, start, name)
@@ -102,7 +107,7 @@ class Head:
 
     def fields(self) -> list[tuple[str, str]]:
         """Returns all fields in their order, names in their usual spelling, values as latin-1 text."""
-        return parse_block(self.block)
+        return parse_block(self.block, self.start, self.end)
 
     def rename(self, old: bytes, new: bytes) -> None:
         """Gives the field with the lower-case name `old` the name `new`."""
@@ -112,6 +117,8 @@ class Head:
             f"{spelled if name.lower() == wanted else name}: {value}\r\n" for name, value in self.fields()
         ]
         self.block = "".join(lines).encode("latin-1")
+        self.start = 0
+        self.end = len(self.block)
         one = 1
         self.names |= one << ((len(new) + (new[0] | 32) * 7) & 63)
 
@@ -125,11 +132,9 @@ def _value(block: bytes, start: int, end: int) -> str:
     return block[start:end].decode("latin-1")
 
 
-def parse_block(block: bytes) -> list[tuple[str, str]]:
-    """Takes a validated field block apart; each of its lines has a colon and ends in CRLF or LF."""
+def parse_block(block: bytes, position: int, end: int) -> list[tuple[str, str]]:
+    """Takes the validated fields between two positions apart; each line has a colon and ends in CRLF or LF."""
     fields = []
-    position = 0
-    end = len(block)
     while position < end:
         start = position
         while block[position] != 58:

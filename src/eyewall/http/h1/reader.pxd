@@ -5,6 +5,7 @@ from eyewall.http.h1.limits cimport Limits
 from eyewall.http.h1.targets cimport is_authority, parse_target
 
 cdef bytes _TOKEN, _VALUE
+cdef Py_ssize_t _SMALL
 cdef int _LONGEST_METHOD, _EOL_UNKNOWN, _EOL_CRLF, _EOL_LF, _MOST_EMPTY_LINES, _LENGTH_DIGITS
 cdef dict _METHODS
 cdef str _GET

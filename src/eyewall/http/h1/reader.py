@@ -39,6 +39,8 @@ _METHODS = {
 }
 _GET = "GET"
 _MOST_EMPTY_LINES = 4
+#: Octets that came together, up to which a head refers to all of them instead of a copy of its part.
+_SMALL = 4096
 #: Longer numbers overflow what they are counted in.
 _LENGTH_DIGITS = 18
 #: Fields that mean something before content and nothing, or something dangerous, behind it (RFC 9110 section 6.5.1):
@@ -175,7 +177,15 @@ class HeadReader:
         if complete:
             position = self._parse_fields(data, complete)
             if position >= 0:
-                self._head().block = data[self._position : position]
+                head = self._head()
+                if len(data) <= _SMALL:
+                    # Nearly every request comes alone: cutting its fields out would only copy them.
+                    head.block = data
+                    head.start = self._position
+                    head.end = position
+                else:
+                    head.block = data[self._position : position]
+                    head.end = position - self._position
                 self._position = self._line
                 self._in_fields = False
                 return True
@@ -531,7 +541,7 @@ class HeadReader:
             position = self._parse_fields(data, complete)
             if position >= 0:
                 if position > self._position:
-                    self._head().trailers = parse_block(data[self._position : position])
+                    self._head().trailers = parse_block(data, self._position, position)
                 self._position = self._line
                 return True
         if full:
