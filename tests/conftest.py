@@ -15,6 +15,7 @@ import pytest
 
 from eyewall.guard.profile import NATIVE, activate
 from eyewall.web.response import forget_defaults
+from tests.tornado.exclusions import FILE, excluded
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPILED_MODULES: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["eyewall"][
@@ -68,6 +69,16 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         raise pytest.UsageError(f"EYEWALL_EXPECT_BUILD is {expected!r}; it must be 'compiled' or 'pure'")
     if build != expected:
         raise pytest.UsageError(f"EYEWALL_EXPECT_BUILD is {expected!r}, but eyewall from {folder} is {build}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says which of Tornado's tests were not run, where Tornado's tests were."""
+    suite = "tests/tornado/test_suite.py"
+    if any(suite in getattr(each, "nodeid", "") for kind in terminalreporter.stats.values() for each in kind):
+        names = excluded()
+        terminalreporter.write_sep("-", f"{len(names)} of Tornado's own tests excluded ({FILE.name})")
+        for name, reason in names.items():
+            terminalreporter.write_line(f"{name}: {reason}")
 
 
 def loop_factory(kind: str) -> Callable[[], asyncio.AbstractEventLoop]:

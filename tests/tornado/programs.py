@@ -18,6 +18,7 @@ def python(
     env: dict[str, str] | None = None,
     options: Sequence[str] = (),
     check: bool = True,
+    timeout: float = 50,
 ) -> subprocess.CompletedProcess[str]:
     """Runs this interpreter with warnings as errors. With `check`, its end must be a good one."""
     done = subprocess.run(
@@ -26,7 +27,7 @@ def python(
         text=True,
         cwd=cwd,
         env={**os.environ, **(env or {})},
-        timeout=50,
+        timeout=timeout,
     )
     if check:
         assert done.returncode == 0, done.stdout + done.stderr

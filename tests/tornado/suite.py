@@ -1,0 +1,38 @@
+"""Runs a module of Tornado's own tests as Tornado does, `tornado.test.runtests`, without what is excluded.
+
+    python -m eyewall.tornado -m tests.tornado.suite MODULE...
+
+Its strictness is Tornado's: a warning is an error, and whatever is logged or written to standard error and not
+expected fails the run.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import unittest
+
+from tests.tornado.exclusions import excluded
+
+
+def main() -> None:
+    """Runs the modules that the command line names."""
+    skipped = excluded()
+    for name, reason in skipped.items():
+        if any(name.startswith(module + ".") for module in sys.argv[1:]):
+            skip(name, reason)
+    importlib.import_module("tornado.test.runtests").main()
+
+
+def skip(name: str, reason: str) -> None:
+    """Has a test skipped. Raises LookupError where there is no such test."""
+    path, _, method = name.rpartition(".")
+    module, _, cls = path.rpartition(".")
+    case = getattr(importlib.import_module(module), cls, None)
+    if not callable(getattr(case, method, None)):
+        raise LookupError(f"there is no test {name}")
+    setattr(case, method, unittest.skip(f"excluded: {reason}")(getattr(case, method)))
+
+
+if __name__ == "__main__":
+    main()

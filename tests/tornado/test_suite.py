@@ -1,0 +1,47 @@
+"""Tornado's own tests pass on Eyewall, module by module, on both kinds of event loop."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.conftest import LOOP_KINDS, ROOT
+from tests.tornado.exclusions import MOST, excluded
+from tests.tornado.listing import folder
+from tests.tornado.programs import ALIAS, python
+
+#: As `tornado.test.runtests` lists them.
+MODULES = re.findall(r'^ +"(tornado\.[\w.]+)",$', (folder() / "runtests.py").read_text("utf-8"), re.MULTILINE)
+
+
+def test_the_suite_is_the_one_that_is_known() -> None:
+    assert len(MODULES) == 39
+    assert [name for name in excluded() if not name.startswith("tornado.test.")] == []
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("loop", LOOP_KINDS)
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_passes(module: str, loop: str) -> None:
+    environment = {
+        "EYEWALL_LOOP": loop,
+        # What needs the internet is not for every run.
+        "NO_NETWORK": "1",
+        "HYPOTHESIS_PROFILE": "tornado-quick",
+    }
+    done = python(
+        *ALIAS, "-m", "tests.tornado.suite", module, cwd=ROOT, env=environment, check=False, timeout=380
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^Ran [1-9]\d* tests? in .*\n\nOK", done.stderr, re.MULTILINE), (
+        done.stdout + done.stderr
+    )
+
+
+def test_few_are_excluded_and_each_of_them_exists() -> None:
+    names = excluded()
+    assert len(names) <= MOST
+    assert all(len(reason) > 20 for reason in names.values())
+    program = "import sys; from tests.tornado.suite import skip\nfor name in sys.argv[1:]: skip(name, '')"
+    python(*ALIAS, "-c", program, *names, cwd=ROOT)
