@@ -3,7 +3,7 @@
 A `Profile` says how much a server takes from a client before it refuses, how long it waits, and which
 deviations from the standards it accepts. There are two: `NATIVE`, strict and safe, and `TORNADO`, which keeps
 Tornado's documented defaults where a safe one would break a program written for it. The code below a profile is
-the same for both.
+the same for both. Clients take theirs from it as well.
 
 Sizes are bytes, times are seconds, counts are counts. A time of 0 means no deadline.
 """
@@ -107,6 +107,14 @@ class Profile:
     connections: int = 0
     listen_backlog: int = 1024
 
+    # -- streams ----------------------------------------------------------------------------------------
+    #: Bytes that an IOStream keeps for its reader; a read that needs more closes it.
+    stream_buffer_bytes: int = 100 * MIB
+    #: Bytes that an IOStream reads at once.
+    stream_chunk_bytes: int = 64 * KIB
+    #: Bytes waiting to be written to an IOStream above which writing raises. 0: any.
+    stream_unsent_bytes: int = 100 * MIB
+
     # -- WebSockets -------------------------------------------------------------------------------------
     #: One message, after decompression and reassembly (close code 1009 beyond it).
     websocket_message_bytes: int = 10 * MIB
@@ -143,17 +151,43 @@ class Profile:
     #: A file kept in memory is looked at again after this. 0: at every request.
     static_fresh: float = 1.0
 
+    # -- HTTP clients -----------------------------------------------------------------------------------
+    #: What the `User-Agent` field of a client's requests says; empty for none.
+    client_token: str = ""
+    #: Requests of one client that wait for their turn, beyond the `max_clients` that are being made. 0: any number.
+    client_queue: int = 10_000
+    #: They wait this long at most; the timeouts of the request count as well. 0: only these.
+    client_queue_timeout: float = 0.0
+    #: Connections that one client has open at once: to one server, and altogether. Requests wait beyond it. 0: any.
+    client_host_connections: int = 64
+    client_connections: int = 256
+    #: Of these, connections that are kept for a later request; the oldest is closed beyond it. 0: none is kept.
+    client_idle_connections: int = 64
+    #: A connection that is kept and not used is closed after this.
+    client_idle_timeout: float = 30.0
+    #: Bytes of a response that have come and nobody has taken; reading pauses beyond it.
+    client_backlog_bytes: int = 256 * KIB
+    #: Content of a response that nobody wants (a redirect's), which is read so that the connection can be kept.
+    client_unread_bytes: int = 64 * KIB
+    #: As `decompression_ratio`, for responses. 0: any.
+    client_decompression_ratio: int = 100
+    #: A client that announces content waits this long for 100 (Continue) before it sends it anyway.
+    client_continue_timeout: float = 1.0
+    #: A request is finished even when the future that `fetch` returned was cancelled; otherwise it is broken off.
+    client_finish_cancelled: bool = False
+
     def replace(self, **changes: object) -> Profile:
         """Returns a copy with `changes` applied. Raises TypeError for a name that is not a limit."""
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
 
 
-NATIVE = Profile(name="native", server_token="Eyewall")  # noqa: S106 - a product token
+NATIVE = Profile(name="native", server_token="Eyewall", client_token="Eyewall")  # noqa: S106 - product tokens
 
 #: Tornado's documented defaults: no pings, no head deadline or body rate, an hour of idle time.
 TORNADO = Profile(
     name="tornado",
     server_token="TornadoServer/6.6.1",  # noqa: S106 - as above
+    client_token="Tornado/6.6.1",  # noqa: S106 - as above
     head_bytes=64 * KIB,
     head_fields=16 * MIB,
     target_bytes=64 * KIB,
@@ -168,11 +202,18 @@ TORNADO = Profile(
     websocket_ping_interval=0.0,
     websocket_ping_timeout=0.0,
     write_timeout=0.0,
+    stream_unsent_bytes=0,
     listen_backlog=128,
     static_fresh=0.0,
     complete_failed_responses=True,
     terse_refusals=True,
     unread_body_bytes=0,
+    client_queue=0,
+    client_host_connections=0,
+    client_connections=0,
+    client_idle_connections=0,
+    client_decompression_ratio=0,
+    client_finish_cancelled=True,
 )
 
 _active = NATIVE

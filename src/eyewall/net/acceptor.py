@@ -157,13 +157,33 @@ class Acceptor:
             self._watch()
 
 
+class _HandlerAcceptor(Acceptor):
+    """An acceptor that can be seen, and removed, among the handlers of an `IOLoop`."""
+
+    def __init__(
+        self, io_loop: IOLoop, sock: socket.socket, callback: Callable[[socket.socket, Any], None]
+    ) -> None:
+        self.io_loop = io_loop
+        super().__init__(sock, callback, loop=io_loop.asyncio_loop)  # type: ignore[attr-defined]
+
+    def _watch(self) -> None:
+        if not self._reading:
+            self.io_loop.add_handler(self.sock, lambda _fd, _events: self.accept(), IOLoop.READ)
+            self._reading = True
+
+    def _unwatch(self) -> None:
+        if self._reading:
+            self._reading = False
+            self.io_loop.remove_handler(self.sock)
+
+
 def add_accept_handler(
     sock: socket.socket, callback: Callable[[socket.socket, Any], None]
 ) -> Callable[[], None]:
     """Calls `callback(connection, address)` on the current `IOLoop` for each connection that `sock` accepts.
 
-    Returns a function that ends it; `sock` stays open.
+    Returns a function that ends it, as `IOLoop.remove_handler(sock)` does; `sock` stays open.
     """
-    acceptor = Acceptor(sock, callback, loop=IOLoop.current().asyncio_loop)  # type: ignore[attr-defined]
+    acceptor = _HandlerAcceptor(IOLoop.current(), sock, callback)
     acceptor.start()
     return acceptor.stop

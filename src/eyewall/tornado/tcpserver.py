@@ -1,0 +1,3 @@
+"""Tornado's `tornado.tcpserver`."""
+
+from eyewall.net.tcpserver import TCPServer as TCPServer
