@@ -118,22 +118,6 @@ class Client(threading.Thread):
                     return True
 
 
-def test_a_signal_under_load_loses_no_request(folder: Path) -> None:
-    with Program(folder, "app:app", *FREE, "--no-access-log", "--log-level", "info") as program:
-        port = program.port()
-        clients = [Client(port, path) for path in ("/", "/", "/slow/0.01", "/slow/0.05")]
-        for client in clients:
-            client.start()
-        until(lambda: min(client.answered for client in clients) > 5, "requests answered")
-        code = program.stop()
-        for client in clients:
-            client.join(PATIENCE)
-        assert [client.error for client in clients] == [None] * 4
-        assert code == 0
-        # A connection that came between the last look at the backlog and the end of the socket is reset.
-        assert sum(len(client.lost) for client in clients) <= 1
-
-
 def test_work_that_does_not_end_in_time_is_cut_off_and_named(folder: Path) -> None:
     with Program(folder, "app:app", *FREE, "--drain-timeout", "0.2") as program:
         with connect(program.port()) as sock:

@@ -280,7 +280,8 @@ async def test_nothing_is_kept_of_what_is_over() -> None:
 
 
 @bench_test
-async def test_an_idle_connection_is_closed_by_a_drain() -> None:
+async def test_an_idle_connection_is_closed_by_a_drain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eyewall.http.server._FIRST_REQUEST_GRACE", 0.0)
     bench = Bench()
     fresh, used = bench.connect(), bench.connect(get())
     assert await bench.server.drain(5) == 0
@@ -316,6 +317,21 @@ async def test_what_has_come_when_a_drain_begins_is_served() -> None:
     asyncio.get_running_loop().call_soon(client.send, get())
     assert await draining == 0
     assert client.responses()[0].fields["Connection"] == "close"
+    await bench.hang_up()
+
+
+@bench_test
+async def test_a_connection_that_had_no_request_yet_has_time_for_one_in_a_drain() -> None:
+    # Its client may have connected just before, and its request be on its way.
+    bench = Bench()
+    fresh, used = bench.connect(), bench.connect(get())
+    draining = asyncio.ensure_future(bench.server.drain(5))
+    await turns()
+    assert not used.open
+    assert fresh.open
+    fresh.send(get())
+    assert await draining == 0
+    assert fresh.responses()[0].fields["Connection"] == "close"
     await bench.hang_up()
 
 

@@ -310,7 +310,9 @@ def test_more_connections_than_allowed_are_refused(run: Run) -> None:
 
 
 @both_loops
-def test_what_is_begun_is_finished_by_a_drain(run: Run) -> None:
+def test_what_is_begun_is_finished_by_a_drain(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eyewall.http.server._FIRST_REQUEST_GRACE", 0.0)
+
     async def main() -> None:
         app = App(later)
         server = HTTPServer(app)

@@ -41,12 +41,18 @@ _LONGEST_PAUSE = 30.0
 _EARLY_ENDS = 5
 #: Seconds beyond the time for draining after which a worker is killed.
 _KILL_GRACE = 10.0
+#: Seconds from a worker's word that it was signalled to the answer: if the signal was sent to all processes, this
+#: one has got it by then, and has everybody stop in order.
+_ECHO = 0.05
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 
 class _Child:
-    """A process that was started. `line`: to what it says. `told`: to stop. `kill_at`: when it is killed."""
+    """A process that was started.
+
+    `line`: to what it says. `told`: to stop. `ask_at`: when it is asked to. `kill_at`: when it is killed.
+    """
 
     def __init__(self, pid: int, line: socket.socket, slot: _Slot | None) -> None:
         self.pid = pid
@@ -55,6 +61,7 @@ class _Child:
         self.born = time.monotonic()
         self.ready = False
         self.told = False
+        self.ask_at: float | None = None
         self.kill_at: float | None = None
         self.heard = b""
 
@@ -261,6 +268,7 @@ class Supervisor:
 
     def _ask(self, child: _Child) -> None:
         """Says on the line to a worker that it is to drain."""
+        child.ask_at = None
         try:
             child.line.send(DRAIN)
         except OSError:
@@ -336,9 +344,14 @@ class Supervisor:
             signal.signal(number, handler)
 
     def _until_next(self, now: float) -> float | None:
-        """Returns the seconds until something is due, None where nothing is; kills what is overdue."""
+        """Returns the seconds until something is due, None where nothing is; does what children have coming."""
         times = [slot.start_at for slot in self._slots if slot.start_at is not None and not self._stopping]
         for child in self._children.values():
+            if child.ask_at is not None:
+                if child.ask_at <= now:
+                    self._ask(child)
+                else:
+                    times.append(child.ask_at)
             if child.kill_at is None:
                 continue
             if child.kill_at <= now:
@@ -381,9 +394,9 @@ class Supervisor:
             elif line + b"\n" == READY:
                 self._is_ready(child, child.slot)
             elif line + b"\n" == SIGNALLED:
-                # From somebody else, or sent to all processes, as far as they are told: then this one hears of
-                # it, too. The worker can't know; it waits for a word, so that it is not the first to stop.
-                self._ask(child)
+                # Meant for it alone, or sent to all processes. It waits for a word, so that it is not the first
+                # to stop listening: clients would wait for nobody.
+                child.ask_at = time.monotonic() + _ECHO
 
     def _signalled(self, number: int) -> None:
         if number == signal.SIGHUP:

@@ -38,7 +38,8 @@ _GONE_AWAY_GRACE = 1.0
 #: Turns of the loop in which a drain reads what clients have sent already. In one of them the sockets are looked at,
 #: in the next what they had is handled; which that is depends on the loop.
 _LAST_LOOKS = 3
-#: Seconds that a connection which a drain was the last to accept has for its request to come.
+#: Seconds that a connection which has not had a request yet has in a drain for one to come. Its client may just have
+#: connected, and has no reason to expect that it is closed, as it has where a response came before.
 _FIRST_REQUEST_GRACE = 1.0
 #: What was broken off is named in the log, so many of them.
 _NAMED = 20
@@ -277,8 +278,8 @@ class HTTPServer:
         opening = [listener.wait_opened() for listener in self._listeners]
         self._listeners.clear()
         self.draining = True
-        known = list(self.connections)
-        for connection in known:
+        known = [connection for connection in self.connections if connection.served]
+        for connection in self.connections:
             connection.ending = True
         for protocol in list(self.others):
             protocol.go_away()
@@ -292,7 +293,7 @@ class HTTPServer:
             gen_log.warning("Connections were still being opened at the end of the drain")
         await self._gone(min(_FIRST_REQUEST_GRACE, end - now()))
         for connection in list(self.connections):
-            # Those that were accepted last, and have not said what for.
+            # Those that have not said what for.
             connection.drain()
         await self._gone(end - now())
         left = self.unfinished()
