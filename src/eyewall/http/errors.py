@@ -24,6 +24,7 @@
                     ├── BodyTooLarge        413  body_bytes
                     │   ├── ContentLengthTooLarge     what was announced
                     │   ├── ChunkedBodyTooLarge       what came in chunks
+                    │   ├── OpenBodyTooLarge          what ends with the connection
                     │   └── DecompressedBodyTooLarge  what it was decompressed to
                     ├── ChunkExtensionsTooLarge 400  chunk_extension_bytes
                     ├── TrailerTooLarge     431  trailer_bytes
@@ -202,6 +203,12 @@ class ChunkedBodyTooLarge(BodyTooLarge):
     complaint = "chunked body too large"
 
 
+class OpenBodyTooLarge(BodyTooLarge):
+    """A body that ends with the connection is too long."""
+
+    complaint = "Body too long"
+
+
 class DecompressedBodyTooLarge(BodyTooLarge):
     """What a compressed body expands to is too long."""
 
@@ -228,7 +235,7 @@ class TooManyInformational(MessageLimitExceeded):
 
     status = 502
     limit_name = "informational_responses"
-    complaint = "too many informational responses"
+    complaint = "Too many 1xx responses"
 
 
 class DecompressionBomb(MessageLimitExceeded):

@@ -202,7 +202,7 @@ def test_informational_responses() -> None:
         == ["head", "head", "head", "head", "end"] * 2
     )
     events = read(early * 4 + final, profile, client=True)
-    assert refusal(events) == (502, "too many informational responses (limit informational_responses=3)")
+    assert refusal(events) == (502, "Too many 1xx responses (limit informational_responses=3)")
 
 
 # -- cost -----------------------------------------------------------------------------------------------

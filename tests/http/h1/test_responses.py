@@ -240,4 +240,4 @@ def test_content_until_the_end_has_a_limit() -> None:
     for pieces in ([OK + b"\r\n" + b"x" * 11], [OK + b"\r\n", b"x" * 6, b"x" * 5]):
         events = read(pieces, profile, client=True)
         assert events[1] == ("data", b"x" * 10)
-        assert refusal(events) == (413, "body too large (limit body_bytes=10)")
+        assert refusal(events) == (413, "Body too long (limit body_bytes=10)")

@@ -9,10 +9,10 @@ understood, since the next server might understand another thing.
 from __future__ import annotations
 
 from eyewall.http.errors import (
-    BodyTooLarge,
     ChunkedBodyTooLarge,
     ChunkExtensionsTooLarge,
     ContentLengthTooLarge,
+    OpenBodyTooLarge,
     RemoteProtocolError,
     quoted,
 )
@@ -77,7 +77,7 @@ class ContentReader(HeadReader):
             return NEED_DATA
         room = self.body_limit - self._body_received
         if room <= 0:
-            raise BodyTooLarge(self.body_limit)
+            raise OpenBodyTooLarge(self.body_limit)
         self.data = self._take(room)
         self._body_received += len(self.data)
         return DATA
