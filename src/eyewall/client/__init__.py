@@ -1,4 +1,4 @@
-"""Clients: WebSockets, and the requests that open them."""
+"""HTTP and WebSocket clients."""
 
 from __future__ import annotations
 
@@ -7,17 +7,77 @@ from typing import TYPE_CHECKING
 from eyewall._face import lazy_face
 
 if TYPE_CHECKING:
-    from eyewall.client.request import HTTPRequest
+    from eyewall.client.blocking import HTTPClient
+    from eyewall.client.errors import (
+        CallbackFailed,
+        ClientClosed,
+        ClientQueueFull,
+        InvalidURL,
+        MalformedResponse,
+        ProxyRefused,
+        ResponseHeadTooLarge,
+        ServerDisconnected,
+        UnknownMethod,
+    )
+    from eyewall.client.pool import PoolMetrics
+    from eyewall.client.request import (
+        HTTPClientError,
+        HTTPError,
+        HTTPRequest,
+        HTTPResponse,
+        HTTPStreamClosedError,
+        HTTPTimeoutError,
+    )
+    from eyewall.client.simple import AsyncHTTPClient, SimpleAsyncHTTPClient
+    from eyewall.client.stream import StreamedResponse
     from eyewall.client.websocket import WebSocketClientConnection, websocket_connect
 
 __all__ = [
+    "AsyncHTTPClient",
+    "CallbackFailed",
+    "ClientClosed",
+    "ClientQueueFull",
+    "HTTPClient",
+    "HTTPClientError",
+    "HTTPError",
     "HTTPRequest",
+    "HTTPResponse",
+    "HTTPStreamClosedError",
+    "HTTPTimeoutError",
+    "InvalidURL",
+    "MalformedResponse",
+    "PoolMetrics",
+    "ProxyRefused",
+    "ResponseHeadTooLarge",
+    "ServerDisconnected",
+    "SimpleAsyncHTTPClient",
+    "StreamedResponse",
+    "UnknownMethod",
     "WebSocketClientConnection",
     "websocket_connect",
 ]
 
 _NAMES = {
+    "AsyncHTTPClient": "simple",
+    "CallbackFailed": "errors",
+    "ClientClosed": "errors",
+    "ClientQueueFull": "errors",
+    "HTTPClient": "blocking",
+    "HTTPClientError": "request",
+    "HTTPError": "request",
     "HTTPRequest": "request",
+    "HTTPResponse": "request",
+    "HTTPStreamClosedError": "request",
+    "HTTPTimeoutError": "request",
+    "InvalidURL": "errors",
+    "MalformedResponse": "errors",
+    "PoolMetrics": "pool",
+    "ProxyRefused": "errors",
+    "ResponseHeadTooLarge": "errors",
+    "ServerDisconnected": "errors",
+    "SimpleAsyncHTTPClient": "simple",
+    "StreamedResponse": "stream",
+    "UnknownMethod": "errors",
     "WebSocketClientConnection": "websocket",
     "websocket_connect": "websocket",
 }

@@ -8,31 +8,36 @@ other answer is read to its end, within bounds, and becomes the error that the c
 from __future__ import annotations
 
 import asyncio
-import socket
-from base64 import b64encode
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import SplitResult, unquote, urlsplit
 
-from eyewall.client.request import HTTPClientError, HTTPRequest, HTTPResponse, HTTPStreamClosedError, option
+from eyewall.client.contexts import ContextCache
+from eyewall.client.dialing import dial
+from eyewall.client.options import RequestOptions
+from eyewall.client.plan import basic
+from eyewall.client.request import (
+    DEFAULTS,
+    HTTPClientError,
+    HTTPRequest,
+    HTTPResponse,
+    HTTPStreamClosedError,
+    HTTPTimeoutError,
+)
+from eyewall.client.route import route_for
+from eyewall.client.target import Target
 from eyewall.http.errors import RemoteProtocolError
 from eyewall.http.h1.engine import DATA, END, HEAD, NEED_DATA, H1Engine
 from eyewall.http.h1.head import Head
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.url import encode_username_password
-from eyewall.net.errors import StreamClosedError
-from eyewall.net.tls import client_context, ssl_options_to_context
 from eyewall.websocket.errors import HandshakeFailed
 
 if TYPE_CHECKING:
-    import ssl
-
     from eyewall.guard.profile import Profile
     from eyewall.net.resolver import Resolver
 
 #: Content of an answer that refuses the handshake which is kept for the error.
 _REFUSAL_BYTES = 64 * 1024
-_PORTS = {"ws": 80, "http": 80, "wss": 443, "https": 443}
 
 
 class Opened(NamedTuple):
@@ -138,45 +143,10 @@ class Opening(asyncio.Protocol):
             self.answer.set_exception(error)
         self._transport.abort()
 
-
-class Target(NamedTuple):
-    """Where a `ws://` or `wss://` URL leads."""
-
-    host: str
-    port: int
-    tls: bool
-    #: The `Host` field.
-    authority: str
-    #: Path and query.
-    target: str
-    #: `user:password` from the URL, if there was one.
-    credentials: bytes | None
-
-
-def parse_target(url: str) -> Target:
-    """Takes a URL apart. Raises ValueError for one that no WebSocket can be opened to."""
-    parts = urlsplit(url)
-    if parts.scheme not in _PORTS:
-        raise ValueError(f"a WebSocket URL begins with ws:// or wss://, not {parts.scheme!r}")
-    if not parts.hostname:
-        raise ValueError(f"no host in the URL {url!r}")
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    if not target.isascii() or any(char <= " " or char == "\x7f" for char in target):
-        raise ValueError(f"the URL {url!r} has characters that must be percent-encoded")
-    return Target(
-        parts.hostname,
-        parts.port or _PORTS[parts.scheme],
-        parts.scheme in ("wss", "https"),
-        parts.netloc.rpartition("@")[2],
-        target,
-        _credentials(parts),
-    )
-
-
-def _credentials(parts: SplitResult) -> bytes | None:
-    if parts.username is None:
-        return None
-    return encode_username_password(unquote(parts.username), unquote(parts.password or ""))
+    def abort(self) -> None:
+        """Nobody waits for the answer any more."""
+        self.answer.cancel()
+        self._transport.abort()
 
 
 def request_head(request: HTTPRequest, target: Target, fields: list[tuple[str, str]]) -> bytes:
@@ -193,7 +163,7 @@ def request_head(request: HTTPRequest, target: Target, fields: list[tuple[str, s
             raise ValueError(f"auth_mode {request.auth_mode!r} is not supported for WebSockets")
         credentials = encode_username_password(request.auth_username, request.auth_password or "")
     if credentials is not None and "Authorization" not in headers:
-        headers["Authorization"] = "Basic " + b64encode(credentials).decode("ascii")
+        headers["Authorization"] = basic(credentials)
     if request.user_agent is not None:
         headers["User-Agent"] = request.user_agent
     for name, value in fields:
@@ -201,60 +171,35 @@ def request_head(request: HTTPRequest, target: Target, fields: list[tuple[str, s
     return b"GET %b HTTP/1.1\r\n%b\r\n" % (target.target.encode("ascii"), headers.encode())
 
 
-def tls_context(request: HTTPRequest) -> ssl.SSLContext:
-    """Returns the TLS context that `request` asks for."""
-    if request.ssl_options is not None:
-        return ssl_options_to_context(request.ssl_options, server_side=False)
-    return client_context(
-        ca_certs=request.ca_certs,
-        certfile=request.client_cert,
-        keyfile=request.client_key,
-        verify=option(request, "validate_cert"),
-    )
-
-
 async def open_websocket(
-    request: HTTPRequest, target: Target, head: bytes, profile: Profile, resolver: Resolver
+    request: HTTPRequest,
+    target: Target,
+    head: bytes,
+    profile: Profile,
+    resolver: Resolver,
+    timeout: float | None,  # noqa: ASYNC109 - its error says what took too long
 ) -> Opened:
     """Connects, sends `head` and returns what the server has switched to.
 
-    Addresses are tried one after the other. Raises OSError where none can be reached, `HTTPClientError` for
-    an answer with an error status, `HandshakeFailed` for another one that is not 101.
+    `timeout` is in seconds, None for no limit. Raises what `dialing.dial` raises, HTTPTimeoutError,
+    `HTTPClientError` for an answer with an error status, `HandshakeFailed` for another one that is not 101.
     """
     loop = asyncio.get_running_loop()
-    family = socket.AF_INET if request.allow_ipv6 is False else socket.AF_UNSPEC
-    addresses = await resolver.resolve(target.host, target.port, family)
-    tls: dict[str, Any] = {}
-    if target.tls:
-        tls = {"ssl": tls_context(request), "server_hostname": target.host}
-        tls["ssl_handshake_timeout"] = profile.tls_handshake_timeout
-    if request.network_interface is not None:
-        tls["local_addr"] = (request.network_interface, 0)
-    failure: OSError | None = None
-    for kind, address in addresses:
-        opening = Opening(request, head, profile, loop)
-        try:
-            transport = await _connect(loop, opening, kind, address, tls)
-        except OSError as error:
-            failure = error
-            continue
-        try:
-            return await opening.answer
-        except BaseException:
-            transport.abort()
-            raise
-    raise failure or StreamClosedError(OSError(f"{target.host} has no address"))
-
-
-async def _connect(
-    loop: asyncio.AbstractEventLoop, opening: Opening, kind: int, address: Any, tls: dict[str, Any]
-) -> asyncio.Transport:
-    transport: Any
+    route = route_for(RequestOptions(request, DEFAULTS), target, ContextCache())
+    began = loop.time()
+    opening = await dial(
+        route,
+        lambda: Opening(request, head, profile, loop),
+        resolver=resolver,
+        profile=profile,
+        timeout=timeout,
+    )
+    left = None if timeout is None else max(0.0, timeout - (loop.time() - began))
     try:
-        transport, _ = await loop.create_connection(
-            lambda: opening, address[0], address[1], family=kind, **tls
-        )
-    except BaseException:
-        opening.answer.cancel()
+        async with asyncio.timeout(left):
+            return await opening.answer
+    except BaseException as error:
+        opening.abort()
+        if isinstance(error, TimeoutError) and error.errno is None:
+            raise HTTPTimeoutError("Timeout while waiting for the answer to the handshake") from None
         raise
-    return transport  # type: ignore[no-any-return]

@@ -16,8 +16,9 @@ from typing import Any
 
 from eyewall.base.escape import json_encode, utf8
 from eyewall.base.loggers import app_log
-from eyewall.client.opening import Opened, open_websocket, parse_target, request_head
-from eyewall.client.request import HTTPRequest, HTTPTimeoutError, option
+from eyewall.client.opening import Opened, open_websocket, request_head
+from eyewall.client.request import HTTPRequest, option
+from eyewall.client.target import WEBSOCKET_SCHEMES, parse_target
 from eyewall.guard.profile import active
 from eyewall.guard.wheel import DeadlineWheel
 from eyewall.http.headers import HTTPHeaders
@@ -78,7 +79,7 @@ class WebSocketClientConnection:
         self._readers: deque[asyncio.Future[str | bytes | None]] = deque()
         # Done when the queue has room again.
         self._room: asyncio.Future[None] | None = None
-        self._target = parse_target(request.url)
+        self._target = parse_target(request.url, *WEBSOCKET_SCHEMES)
         fields = request_fields(self.key, self._subprotocols, self._deflate)
         head = request_head(request, self._target, fields)
         self.io_loop = IOLoop.current()
@@ -93,13 +94,8 @@ class WebSocketClientConnection:
         """Opens the WebSocket and resolves `connect_future`."""
         timeout = option(self.request, "connect_timeout") or None
         try:
-            async with asyncio.timeout(timeout):
-                opened = await open_websocket(self.request, self._target, head, self._profile, resolver)
+            opened = await open_websocket(self.request, self._target, head, self._profile, resolver, timeout)
             self._begin(opened)
-        except TimeoutError as error:
-            failure = HTTPTimeoutError("Timeout while connecting")
-            failure.__cause__ = error
-            self._fail(failure)
         except Exception as error:  # noqa: BLE001 - it is the caller's, who waits for the future
             self._fail(error)
 

@@ -216,6 +216,8 @@ TORNADO = Profile(
     client_finish_cancelled=True,
 )
 
+_chosen = NATIVE
+_overrides: dict[str, object] = {}
 _active = NATIVE
 
 
@@ -226,5 +228,23 @@ def active() -> Profile:
 
 def activate(profile: Profile) -> None:
     """Makes `profile` the one that servers and applications created from now on take by default."""
-    global _active
-    _active = profile
+    global _active, _chosen
+    _chosen = profile
+    _active = profile.replace(**_overrides) if _overrides else profile
+
+
+def prefer(profile: Profile) -> None:
+    """Activates `profile` where none was activated before, or the native one."""
+    if _chosen is NATIVE:
+        activate(profile)
+
+
+def override(**limits: object) -> None:
+    """Has `limits` hold in whichever profile is active, now and from now on, in place of those set this way before.
+
+    For whoever runs a program that may choose its profile by itself. Raises TypeError for a name that is no limit.
+    """
+    global _overrides
+    Profile.replace(_chosen, **limits)
+    _overrides = limits
+    activate(_chosen)

@@ -1,0 +1,167 @@
+"""One request as it is about to be sent, and what a redirect makes of it.
+
+A `Plan` is what changes from one redirect to the next; everything else stays with the options of the request.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Final
+from urllib.parse import urljoin
+
+from eyewall.client.errors import UnknownMethod
+from eyewall.client.options import RequestOptions
+from eyewall.client.target import Target, parse_target, quoted_octets
+from eyewall.http.errors import HTTPOutputError
+from eyewall.http.grammar import is_token
+from eyewall.http.headers import HTTPHeaders
+from eyewall.http.url import encode_username_password
+
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "DELETE", "PATCH", "PUT", "OPTIONS"})
+#: Methods that are expected to come with content.
+_WITH_BODY: Final = frozenset({"POST", "PATCH", "PUT"})
+#: Methods that may be sent a second time without harm (RFC 9110 section 9.2.2).
+_IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+#: Fields that describe content which a redirect has dropped.
+_OF_CONTENT: Final = ("Content-Length", "Content-Type", "Content-Encoding", "Content-Language",
+                      "Content-Location", "Transfer-Encoding", "Expect")  # fmt: skip
+#: Fields that are for one origin and nobody else.
+_SECRET: Final = ("Authorization", "Cookie", "Cookie2")
+_SCHEMES: Final = ("http", "https")
+
+
+def basic(credentials: bytes) -> str:
+    """Returns the value of an Authorization field (RFC 7617)."""
+    return "Basic " + b64encode(credentials).decode("ascii")
+
+
+class Plan:
+    """What is to be sent: `method`, `target` (`url`, taken apart), `headers`, and the content.
+
+    Raises ValueError, with a message that says why, for a request that cannot be sent.
+    """
+
+    __slots__ = ("body", "body_producer", "credentials", "headers", "method", "options", "target", "url")
+
+    def __init__(self, options: RequestOptions) -> None:
+        self.options = options
+        self.url: str = options.url
+        self.target: Target = parse_target(options.url, *_SCHEMES)
+        self.method: str = options.method
+        self.headers = HTTPHeaders(options.headers)
+        self.body: bytes | None = options.body
+        self.body_producer = options.body_producer
+        self._check()
+        self.credentials = self.target.credentials
+        if options.auth_username is not None:
+            if options.auth_mode not in (None, "basic"):
+                raise ValueError(f"this client does not know the auth_mode {options.auth_mode!r}")
+            self.credentials = encode_username_password(options.auth_username, options.auth_password or "")
+
+    def _check(self) -> None:
+        method = self.method
+        strange = self.options.allow_nonstandard_methods
+        if not is_token(method):
+            raise UnknownMethod(f"{method!r} is not a method")
+        if method not in METHODS and (not strange or method == "CONNECT"):
+            raise UnknownMethod(f"unknown method {method} (see allow_nonstandard_methods)")
+        if self.body is not None and self.body_producer is not None:
+            raise ValueError("a request has a body or a body_producer, not both")
+        present = self.body is not None or self.body_producer is not None
+        if present != (method in _WITH_BODY) and not strange:
+            must = "must be None" if present else "must not be None"
+            raise ValueError(f"Body {must} for method {method} (see allow_nonstandard_methods)")
+
+    # -- what is sent -----------------------------------------------------------------------------------
+
+    def head(
+        self, keep: bool, token: str, proxied: bool, proxy_credentials: bytes | None
+    ) -> tuple[bytes, int]:
+        """Returns the head, and the length of the content, -1 for chunks.
+
+        `keep`: the connection may be kept. `token`: for the User-Agent field where nothing else is said.
+        `proxied`: a proxy is asked for the whole URL, with these credentials. Raises InvalidHeader (a
+        ValueError) or HTTPOutputError for fields that cannot be sent.
+        """
+        options, target = self.options, self.target
+        headers = self.headers.copy()
+        if "Host" not in headers:
+            headers["Host"] = target.authority
+        if not keep and "Connection" not in headers:
+            headers["Connection"] = "close"
+        if self.credentials is not None:
+            headers["Authorization"] = basic(self.credentials)
+        if options.user_agent:
+            headers["User-Agent"] = options.user_agent
+        elif "User-Agent" not in headers and token:
+            headers["User-Agent"] = token
+        if options.decompress_response and "Accept-Encoding" not in headers:
+            headers["Accept-Encoding"] = "gzip"
+        if proxied and proxy_credentials is not None:
+            headers["Proxy-Authorization"] = basic(proxy_credentials)
+        length = self._frame(headers)
+        if self.method == "POST" and "Content-Type" not in headers:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        if options.expect_100_continue and length != 0:
+            headers["Expect"] = "100-continue"
+        where = target.absolute if proxied else target.target
+        line = f"{self.method} {where} HTTP/1.1\r\n".encode("ascii")
+        return b"%b%b\r\n" % (line, headers.encode()), length
+
+    def _frame(self, headers: HTTPHeaders) -> int:
+        """Says in `headers` how long the content is (RFC 9112 section 6); returns it, -1 for chunks."""
+        given = headers.get("Content-Length")
+        coding = headers.get("Transfer-Encoding")
+        if coding is not None and (
+            coding.lower() != "chunked" or given is not None or self.body_producer is None
+        ):
+            raise HTTPOutputError(f"the Transfer-Encoding {coding!r} does not fit this request")
+        if given is not None and not (given.isascii() and given.isdigit()):
+            raise HTTPOutputError(f"not a Content-Length: {given!r}")
+        if self.body_producer is not None:
+            if given is not None:
+                return int(given)
+            headers["Transfer-Encoding"] = "chunked"
+            return -1
+        length = 0 if self.body is None else len(self.body)
+        if given is not None and int(given) != length:
+            raise HTTPOutputError(f"the Content-Length is {given}, but the body has {length} bytes")
+        if self.body is not None or self.method in _WITH_BODY:
+            headers["Content-Length"] = str(length)
+        return length
+
+    # -- what may happen to it --------------------------------------------------------------------------
+
+    def repeatable(self) -> bool:
+        """Tells whether it may be sent again when nobody knows whether the server has seen it."""
+        return self.method in _IDEMPOTENT and self.body_producer is None
+
+    def redirected(self, status: int, location: str | None) -> str | None:
+        """Returns the URL that a response redirects to, None where it does not."""
+        if status not in _REDIRECTS or not location:
+            return None
+        # What servers put there is often not quite a URL (RFC 9110 section 10.2.2); octets came as Latin-1.
+        return urljoin(self.url, quoted_octets(location.strip().replace(" ", "%20"), "latin-1"))
+
+    def follow(self, status: int, url: str) -> None:
+        """Becomes the request that a redirect to `url` asks for (RFC 9110 section 15.4).
+
+        Credentials and cookies stay behind where it leads to another origin. Raises InvalidURL.
+        """
+        before = self.target.origin
+        self.target = parse_target(url, *_SCHEMES)
+        self.url = url
+        for name in ("Host",) if self.target.origin == before else ("Host", *_SECRET):
+            self.headers.pop(name, None)
+        if self.target.origin != before:
+            self.credentials = None
+            if not self.options.proxy_host:
+                self.headers.pop("Proxy-Authorization", None)
+        if self.target.credentials is not None:
+            self.credentials = self.target.credentials
+        if (status == 303 and self.method != "HEAD") or (status in (301, 302) and self.method == "POST"):
+            self.method = "GET"
+            self.body = self.body_producer = None
+            for name in _OF_CONTENT:
+                self.headers.pop(name, None)

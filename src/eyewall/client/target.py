@@ -1,0 +1,104 @@
+"""Where a URL leads: what to connect to, and what to ask for there."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from eyewall.client.errors import InvalidURL
+from eyewall.http.h1.targets import is_authority
+from eyewall.http.url import encode_username_password
+
+_PORTS: Final = {"ws": 80, "http": 80, "wss": 443, "https": 443}
+#: What `websocket_connect` takes: to say http is common, and means the same.
+WEBSOCKET_SCHEMES: Final = ("ws", "wss", "http", "https")
+_TLS: Final = ("wss", "https")
+_NON_ASCII = re.compile("[^\x00-\x7f]+")
+#: What `urlsplit` would drop, and what would end a request line early.
+_UNSENDABLE = re.compile("[\x00-\x20\x7f]")
+
+
+class UnsupportedScheme(InvalidURL):
+    """A URL with a scheme that is not ours."""
+
+
+class Target(NamedTuple):
+    """A URL, taken apart."""
+
+    host: str
+    port: int
+    tls: bool
+    #: The `Host` field.
+    authority: str
+    #: Path and query.
+    target: str
+    #: `user:password` from the URL, if there was one.
+    credentials: bytes | None
+    scheme: str
+
+    @property
+    def origin(self) -> tuple[bool, str, int]:
+        """What has to be equal for credentials to be sent to both (RFC 6454 section 4)."""
+        return self.tls, self.host, self.port
+
+    @property
+    def absolute(self) -> str:
+        """The whole URL without credentials: what a proxy is asked for (RFC 9112 section 3.2.2)."""
+        return f"{self.scheme}://{self.authority}{self.target}"
+
+
+def parse_target(url: str, *schemes: str) -> Target:
+    """Takes a URL of one of `schemes` apart. Octets beyond ASCII are percent-encoded, host names in IDNA.
+
+    Raises InvalidURL (a ValueError) for one that nothing can be sent to.
+    """
+    if _UNSENDABLE.search(url) is not None:
+        raise InvalidURL(f"the URL {url!r} has characters that must be percent-encoded")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise InvalidURL(f"the URL {url!r} cannot be understood: {error}") from None
+    if parts.scheme not in schemes:
+        wanted = " or ".join(f"{scheme}://" for scheme in schemes)
+        raise UnsupportedScheme(f"Unsupported url scheme {parts.scheme!r} in {url!r}; it must be {wanted}")
+    if not parts.hostname:
+        raise InvalidURL(f"no host in the URL {url!r}")
+    authority = parts.netloc.rpartition("@")[2]
+    host = parts.hostname
+    if not host.isascii():
+        try:
+            host = host.encode("idna").decode("ascii")
+        except UnicodeError as error:
+            raise InvalidURL(f"the host {host!r} is not a name: {error}") from None
+        authority = host if port is None else f"{host}:{port}"
+    if not authority.isascii() or not is_authority(authority.encode("ascii"), 0, len(authority)):
+        raise InvalidURL(f"{authority!r} is not the name of a host")
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if not target.startswith("/"):
+        raise InvalidURL(f"the URL {url!r} has no path")
+    return Target(
+        host,
+        port or _PORTS[parts.scheme],
+        parts.scheme in _TLS,
+        authority,
+        quoted_octets(target),
+        _credentials(parts),
+        parts.scheme,
+    )
+
+
+def quoted_octets(text: str, encoding: str = "utf-8") -> str:
+    """Returns `text` with everything beyond ASCII percent-encoded."""
+    if text.isascii():
+        return text
+    return _NON_ASCII.sub(
+        lambda found: "".join(f"%{octet:02X}" for octet in found[0].encode(encoding, "surrogatepass")), text
+    )
+
+
+def _credentials(parts: SplitResult) -> bytes | None:
+    if parts.username is None:
+        return None
+    return encode_username_password(unquote(parts.username), unquote(parts.password or ""))
