@@ -99,7 +99,7 @@ def _send_all(
         if connection.is_client:
             connection.write_message(prepared.payload, prepared.binary)
         else:
-            codec = connection.engine.codec
+            codec = connection._engine.codec
             if codec is not None:
                 frame = prepared.frame_for(codec)
             else:
