@@ -11,7 +11,8 @@ from eyewall.testing.deadline import get_async_test_timeout
 from eyewall.testing.ports import bind_unused_port
 
 if TYPE_CHECKING:
-    from eyewall.client import AsyncHTTPClient, HTTPResponse
+    from eyewall.client.request import HTTPResponse
+    from eyewall.client.simple import AsyncHTTPClient
 
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 #: A certificate for localhost and the loopback addresses, signed with its own key. Both are public: for tests only.
@@ -58,7 +59,7 @@ class AsyncHTTPTestCase(AsyncTestCase):
     def get_http_client(self) -> AsyncHTTPClient:
         """Returns the client for a test."""
         # A test of a server alone, with a client that it brings along, needs none.
-        from eyewall.client import AsyncHTTPClient
+        from eyewall.client.simple import AsyncHTTPClient
 
         return AsyncHTTPClient()
 
@@ -102,7 +103,7 @@ class AsyncHTTPSTestCase(AsyncHTTPTestCase):
 
     def get_http_client(self) -> AsyncHTTPClient:
         # As above.
-        from eyewall.client import AsyncHTTPClient
+        from eyewall.client.simple import AsyncHTTPClient
 
         # Not the one that others on this loop share: it does not verify.
         return AsyncHTTPClient(force_instance=True, defaults={"validate_cert": False})

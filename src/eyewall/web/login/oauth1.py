@@ -20,7 +20,7 @@ from eyewall.web.login.parties import ask, handler_of, own_url, shared_client
 from eyewall.web.login.signature import base_string, hmac_sha1
 
 if TYPE_CHECKING:
-    from eyewall.client import AsyncHTTPClient
+    from eyewall.client.simple import AsyncHTTPClient
 
 COOKIE = "_oauth_request_token"
 #: Says to a provider that there is no address to return to: the visitor types in a number instead.

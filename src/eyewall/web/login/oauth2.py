@@ -9,7 +9,7 @@ from eyewall.web.login.answers import read_json
 from eyewall.web.login.parties import ask, form_of, handler_of, shared_client
 
 if TYPE_CHECKING:
-    from eyewall.client import AsyncHTTPClient
+    from eyewall.client.simple import AsyncHTTPClient
 
 
 class OAuth2Mixin:

@@ -16,7 +16,7 @@ from eyewall.web.login.errors import AuthError
 from eyewall.web.login.parties import ask, form_of, handler_of, own_url, shared_client
 
 if TYPE_CHECKING:
-    from eyewall.client import AsyncHTTPClient
+    from eyewall.client.simple import AsyncHTTPClient
 
 NAMESPACE = "http://specs.openid.net/auth/2.0"
 ANYBODY = "http://specs.openid.net/auth/2.0/identifier_select"

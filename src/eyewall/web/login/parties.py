@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 from eyewall.http.url import url_concat
 
 if TYPE_CHECKING:
-    from eyewall.client import AsyncHTTPClient
+    from eyewall.client.simple import AsyncHTTPClient
     from eyewall.web.handler import RequestHandler
 
 
@@ -25,7 +25,7 @@ def own_url(mixin: object, target: str | None) -> str:
 def shared_client() -> AsyncHTTPClient:
     """Returns the HTTP client of this loop."""
     # Most programs that log in somebody have their own way of doing it.
-    from eyewall.client import AsyncHTTPClient
+    from eyewall.client.simple import AsyncHTTPClient
 
     return AsyncHTTPClient()
 

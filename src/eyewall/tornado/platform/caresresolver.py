@@ -1,0 +1,3 @@
+"""Tornado's `tornado.platform.caresresolver`."""
+
+from eyewall.net.caresresolver import CaresResolver as CaresResolver

@@ -1,0 +1,3 @@
+"""Tornado's `tornado.platform.twisted`."""
+
+from eyewall.loop.deferreds import install as install
