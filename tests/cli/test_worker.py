@@ -316,6 +316,40 @@ def test_the_profile_of_tornado(folder: Path) -> None:
         assert get(program.port())[1]["server"].startswith("TornadoServer/")
 
 
+@pytest.mark.parametrize("target", ["app", "serve"])
+@pytest.mark.parametrize(("profile", "server"), [((), "TornadoServer"), (("--profile", "native"), "Eyewall")])
+def test_one_limit_leaves_the_others_to_the_profile_of_the_program(
+    tmp_path: Path, target: str, profile: tuple[str, ...], server: str
+) -> None:
+    other = """
+import eyewall.tornado
+from eyewall.tornado.web import Application, RequestHandler
+class Hello(RequestHandler):
+    def post(self):
+        self.write("hello")
+app = Application([("/", Hello)])
+def serve(request):
+    app(request)
+"""
+    write_app(tmp_path, other)
+    with Program(
+        tmp_path, f"app:{target}", "--no-factory", *FREE, *profile, "--limit", "body_bytes=4"
+    ) as program:
+        port = program.port()
+        with connect(port) as sock:
+            # In Tornado's profile, a length may come twice.
+            sock.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nContent-Length: 4\r\n\r\nbody")
+            if profile:
+                assert sock.recv(65536).startswith(b"HTTP/1.1 400 ")
+            else:
+                status, headers, body = read_response(sock)
+                assert (status, body) == (200, b"hello")
+                assert headers["server"].startswith(server)
+        with connect(port) as sock:
+            sock.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
+            assert sock.recv(65536).startswith(b"HTTP/1.1 413 " if profile else b"HTTP/1.1 400 ")
+
+
 @pytest.mark.parametrize(
     ("source", "target"),
     [

@@ -30,7 +30,7 @@ from eyewall.cli.exits import ExitCode, StartError
 from eyewall.cli.interface import adapted, factory_of, is_factory
 from eyewall.cli.settings import Settings
 from eyewall.cli.target import TargetError, load
-from eyewall.guard.profile import Profile, activate
+from eyewall.guard.profile import Profile, activate, active, override
 from eyewall.http.asgi import ASGIContainer, LifespanError
 from eyewall.http.proxy import Trust
 from eyewall.http.requestids import IdentifyingApp
@@ -74,7 +74,9 @@ class Worker:
         """Serves until a signal comes. Returns the exit code; what could not start is logged."""
         try:
             # What the application makes while it is imported takes these limits by default.
-            activate(self._settings.profile_for(None))
+            override(**self._settings.limits)
+            if self._settings.profile is not None:
+                activate(self._settings.profile_for(None))
             with asyncio.Runner(loop_factory=new_event_loop) as runner:
                 self._loop = runner.get_loop()
                 # An application that asks for the loop while it is imported gets the one it will run on.
@@ -110,7 +112,8 @@ class Worker:
         settings = self._settings
         served = await self._application(found)
         own = getattr(served, "profile", None)
-        profile = settings.profile_for(own if isinstance(own, Profile) else None)
+        # What has none of its own gets what the program has activated: importing `eyewall.tornado` does.
+        profile = settings.profile_for(own if isinstance(own, Profile) else active())
         activate(profile)
         if isinstance(own, Profile):
             served.profile = profile

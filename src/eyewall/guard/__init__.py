@@ -8,7 +8,7 @@ from eyewall._face import lazy_face
 
 if TYPE_CHECKING:
     from eyewall.guard.admission import ConnectionLimit
-    from eyewall.guard.profile import NATIVE, TORNADO, Profile, activate, active
+    from eyewall.guard.profile import NATIVE, TORNADO, Profile, activate, active, override, prefer
     from eyewall.guard.throttle import LogThrottle
     from eyewall.guard.wheel import DeadlineWheel
 
@@ -21,6 +21,8 @@ __all__ = [
     "Profile",
     "activate",
     "active",
+    "override",
+    "prefer",
 ]
 
 _NAMES = {
@@ -32,6 +34,8 @@ _NAMES = {
     "TORNADO": "profile",
     "activate": "profile",
     "active": "profile",
+    "override": "profile",
+    "prefer": "profile",
 }
 
 __getattr__, __dir__ = lazy_face(__name__, _NAMES)

@@ -8,7 +8,7 @@ import sys
 from importlib import import_module
 
 from eyewall._version import TORNADO_API_VERSION
-from eyewall.guard.profile import NATIVE, TORNADO, activate, active
+from eyewall.guard.profile import TORNADO, prefer
 
 #: The public modules; each is also loaded when it is first read as an attribute.
 __all__ = """auth autoreload concurrent curl_httpclient escape gen http1connection httpclient httpserver httputil
@@ -18,8 +18,7 @@ template testing util web websocket wsgi""".split()  # noqa: SIM905
 version = TORNADO_API_VERSION
 version_info = (*map(int, version.split(".")), 0)
 
-if active() is NATIVE:
-    activate(TORNADO)
+prefer(TORNADO)
 
 
 def __getattr__(name: str) -> object:
