@@ -10,7 +10,7 @@ from eyewall._face import lazy_face
 from eyewall.loop import aioloop as aioloop
 
 if TYPE_CHECKING:
-    from eyewall.loop.aioloop import AsyncIOLoop, AsyncIOMainLoop
+    from eyewall.loop.aioloop import AsyncIOLoop, AsyncIOMainLoop, enable_stack_logging
     from eyewall.loop.concurrent import Future, run_on_executor
     from eyewall.loop.gen import WaitIterator, coroutine, multi, sleep, with_timeout
     from eyewall.loop.ioloop import IOLoop
@@ -35,6 +35,7 @@ __all__ = [
     "Semaphore",
     "WaitIterator",
     "coroutine",
+    "enable_stack_logging",
     "multi",
     "new_event_loop",
     "run",
@@ -59,6 +60,7 @@ _NAMES = {
     "Semaphore": "locks",
     "WaitIterator": "gen",
     "coroutine": "gen",
+    "enable_stack_logging": "aioloop",
     "multi": "gen",
     "new_event_loop": "policy",
     "run": "policy",

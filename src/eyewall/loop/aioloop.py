@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import errno
 import functools
+import signal
 import warnings
 from collections.abc import Callable
 from concurrent import futures
-from typing import Any, TypeVar
+from types import FrameType
+from typing import Any, ClassVar, TypeVar
 
+from eyewall.loop.blocking import BlockingWatch
 from eyewall.loop.concurrent import Future
 from eyewall.loop.ioloop import IOLoop, Selectable
 from eyewall.loop.policy import current_loop, new_policy_loop, set_current_loop
@@ -40,6 +43,10 @@ class BaseAsyncIOLoop(IOLoop):
     writers: set[int]
     #: The loop is closed, or being closed.
     closing: bool
+    #: Who looks whether the loop is blocked, if anybody does.
+    _watch_for_blocks: BlockingWatch | None
+    #: Seconds after which each new loop counts as blocked, see `enable_stack_logging`.
+    _stack_threshold: ClassVar[float | None] = None
     #: Within `start`: whether `stop` was called since. None elsewhere.
     _stop_called: bool | None
 
@@ -62,9 +69,12 @@ class BaseAsyncIOLoop(IOLoop):
         self.writers = set()
         self.closing = False
         self._stop_called = None
+        self._watch_for_blocks = None
         if not _watches_descriptors(asyncio_loop):
             self.selector_loop = AddThreadSelectorEventLoop(asyncio_loop)  # type: ignore[abstract]
         super().initialize(**kwargs)
+        if BaseAsyncIOLoop._stack_threshold is not None:
+            self.set_blocking_log_threshold(BaseAsyncIOLoop._stack_threshold)
 
     def start(self) -> None:
         if self.asyncio_loop.is_running():
@@ -87,6 +97,7 @@ class BaseAsyncIOLoop(IOLoop):
         if self.closing:
             return
         self.closing = True
+        self._end_watch()
         for descriptor, (registered, _) in tuple(self.handlers.items()):
             self.remove_handler(descriptor)
             if all_fds:
@@ -131,6 +142,31 @@ class BaseAsyncIOLoop(IOLoop):
             finally:
                 handle.cancel()
             raise TimeoutError(f"Operation timed out after {timeout} seconds{witness.blame()}")
+
+    # -- blocking ---------------------------------------------------------------------------------------
+
+    def set_blocking_signal_threshold(
+        self, seconds: float | None, action: Callable[[int, FrameType | None], Any] | int | None
+    ) -> None:
+        self._end_watch()
+        if seconds is None or action == signal.SIG_IGN:
+            return
+        number = getattr(signal, "SIGALRM", 0)
+
+        def report(_: float, frame: FrameType) -> None:
+            if callable(action):
+                action(number, frame)
+                return
+            self.log_stack(number, frame)
+            signal.raise_signal(number or signal.SIGTERM)
+
+        self._watch_for_blocks = BlockingWatch(self.asyncio_loop, seconds, report)
+        self._watch_for_blocks.start()
+
+    def _end_watch(self) -> None:
+        watch, self._watch_for_blocks = self._watch_for_blocks, None
+        if watch is not None:
+            watch.stop()
 
     # -- input and output -------------------------------------------------------------------------------
 
@@ -285,6 +321,15 @@ class AsyncIOLoop(BaseAsyncIOLoop):
 IOLoop._own_kind = AsyncIOLoop
 IOLoop._view_kind = AsyncIOMainLoop
 IOLoop._common_kind = BaseAsyncIOLoop
+
+
+def enable_stack_logging(seconds: float | None = 1.0) -> None:
+    """Logs the stack of whatever blocks a loop for more than `seconds`, on all loops of the process that an `IOLoop`
+    stands for, present and future. None ends it.
+    """
+    BaseAsyncIOLoop._stack_threshold = seconds
+    for loop in tuple(IOLoop._ioloop_for_asyncio.values()):
+        loop.set_blocking_log_threshold(seconds)
 
 
 async def _call(func: Callable[[], Any]) -> Any:

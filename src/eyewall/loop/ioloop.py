@@ -12,14 +12,16 @@ import functools
 import numbers
 import os
 import time
+import traceback
 import warnings
 from collections.abc import Callable
 from concurrent import futures
+from types import FrameType
 from typing import Any, ClassVar, Protocol, TypeVar, overload
 
 from eyewall.base import probe
 from eyewall.base.configurable import Configurable
-from eyewall.base.loggers import app_log
+from eyewall.base.loggers import app_log, gen_log
 from eyewall.base.objects import import_object
 from eyewall.loop.concurrent import Future, is_future
 from eyewall.loop.policy import current_loop, set_current_loop
@@ -174,6 +176,36 @@ class IOLoop(Configurable):
         was blocked if it was. It is raised, too, where a blocked loop kept the operation from ending in time.
         """
         raise NotImplementedError
+
+    def set_blocking_log_threshold(self, seconds: float | None) -> None:
+        """Logs the stack of whatever blocks the loop for more than `seconds`; None ends that.
+
+        A thread looks; nothing is logged while the loop waits for events. `enable_stack_logging` does this for all
+        loops of a program.
+        """
+        self.set_blocking_signal_threshold(seconds, self.log_stack)
+
+    def set_blocking_signal_threshold(
+        self, seconds: float | None, action: Callable[[int, FrameType | None], Any] | int | None
+    ) -> None:
+        """Calls `action` when the loop is blocked for more than `seconds`; None for `seconds` ends that.
+
+        `action` takes the arguments of a handler of SIGALRM, the number of that signal and the frame that blocks,
+        but it is called in a thread of its own: no signal interrupts the program. Without one (None, or
+        `signal.SIG_DFL`) the stack is logged and the process ended by SIGALRM. `signal.SIG_IGN` does nothing.
+        """
+        raise NotImplementedError
+
+    def log_stack(self, signal: int, frame: FrameType | None) -> None:
+        """Logs the stack that ends in `frame` as the one that blocks the loop; an `action`."""
+        if frame is not None:
+            gen_log.warning(
+                "IOLoop blocked at %s:%d in %s\n%s",
+                frame.f_code.co_filename,
+                frame.f_lineno,
+                frame.f_code.co_name,
+                "".join(traceback.format_stack(frame)).rstrip(),
+            )
 
     def close(self, all_fds: bool = False) -> None:
         """Frees what the loop uses. It must be stopped, which means `start` has returned.
