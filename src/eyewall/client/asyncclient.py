@@ -15,7 +15,8 @@ from eyewall.base.configurable import Configurable
 from eyewall.client.options import RequestOptions
 from eyewall.client.request import HTTPClientError, HTTPRequest, HTTPResponse
 from eyewall.guard.profile import active
-from eyewall.http.headers import HTTPHeaders
+from eyewall.http.errors import HTTPInputError
+from eyewall.http.headers import HTTPHeaders, InvalidHeader
 from eyewall.loop.concurrent import future_set_exception_unless_cancelled, future_set_result_unless_cancelled
 from eyewall.loop.ioloop import IOLoop
 
@@ -147,7 +148,10 @@ class AsyncHTTPClient(Configurable):
             raise ValueError("with an HTTPRequest, its options are set there, not as arguments of fetch")
         # Checked here, so that what cannot be sent is known before anything is done. The application's own
         # headers are left as they are.
-        request.headers = HTTPHeaders(request.headers)
+        try:
+            request.headers = HTTPHeaders(request.headers)
+        except HTTPInputError as error:
+            raise InvalidHeader(str(error)) from None
         return RequestOptions(request, self.defaults)
 
     def _abandon(self, request: RequestOptions) -> None:

@@ -236,8 +236,9 @@ AsyncHTTPClient._default_kind = SimpleAsyncHTTPClient
 
 def header_lines(head: Head) -> list[str]:
     """Returns the lines of a head, each with its CRLF: what a `header_callback` gets."""
+    fields = head.block[head.start : head.end]
     lines = [f"HTTP/1.{head.minor} {head.status} {head.reason}"]
-    lines += [line.rstrip(b"\r").decode("latin-1") for line in head.block.split(b"\n")[:-1]]
+    lines += [line.rstrip(b"\r").decode("latin-1") for line in fields.split(b"\n")[:-1]]
     return [f"{line}\r\n" for line in (*lines, "")]
 
 
