@@ -7,6 +7,7 @@ import contextlib
 import logging
 import socket
 import ssl
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from eyewall.guard.profile import NATIVE, TORNADO, Profile
 from eyewall.http.delegates import CallbackApp, DelegateApp, HTTPServerConnectionDelegate
 from eyewall.http.errors import RemoteProtocolError
 from eyewall.http.server import HTTPServer, app_of
+from eyewall.web.application import Application
 
 from ..net.loops import TLS, Run, both_loops, descriptors
 from .h1.refused import CASES, Refused
@@ -392,6 +394,40 @@ def test_binding_and_starting(run: Run) -> None:
         await server.drain(5)
 
     run(main())
+
+
+def backlog_of(sock: socket.socket) -> int:
+    """How many connections may wait at a listening socket: what tcp(7) has no word for, `tcpi_sacked` of TCP_INFO."""
+    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 32)
+    return int.from_bytes(info[28:32], sys.byteorder)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux")
+@pytest.mark.parametrize(
+    ("profile", "stated", "expected"),
+    [
+        (NATIVE.replace(listen_backlog=77), {}, 77),
+        (NATIVE, {}, NATIVE.listen_backlog),
+        (TORNADO, {}, 128),
+        (NATIVE, {"backlog": 128}, 128),
+        (NATIVE, {"backlog": 7}, 7),
+    ],
+)
+def test_the_backlog_is_the_profiles_unless_it_is_stated(
+    profile: Profile, stated: dict[str, Any], expected: int
+) -> None:
+    async def main() -> None:
+        listening = HTTPServer(App(), profile=profile)
+        listening.listen(0, "127.0.0.1", **stated)
+        bound = HTTPServer(App(), profile=profile)
+        bound.bind(0, "127.0.0.1", **stated)
+        bound.start()
+        application = Application(profile=profile).listen(0, "127.0.0.1", **stated)
+        for server in (listening, bound, application):
+            assert backlog_of(server.sockets[0]) == expected
+            server.stop()
+
+    asyncio.run(main())
 
 
 @both_loops

@@ -25,7 +25,7 @@ from eyewall.http.delegates import CallbackApp, DelegateApp, HTTPServerConnectio
 from eyewall.http.pieces import SlicingApp
 from eyewall.http.proxy import Trust
 from eyewall.loop.policy import current_loop
-from eyewall.net.address import bind_sockets
+from eyewall.net.address import DEFAULT_BACKLOG, bind_sockets
 from eyewall.net.listener import Listener
 from eyewall.net.tls import ssl_options_to_context
 
@@ -123,11 +123,15 @@ class HTTPServer:
         port: int,
         address: str | None = None,
         family: socket.AddressFamily = socket.AF_UNSPEC,
-        backlog: int = 128,
+        backlog: int = DEFAULT_BACKLOG,
         flags: int | None = None,
         reuse_port: bool = False,
     ) -> None:
-        """Binds `port` and starts accepting. Raises OSError where the address can't be had."""
+        """Binds `port` and starts accepting. Raises OSError where the address can't be had.
+
+        `backlog`: connections that may wait to be accepted, by default what the profile says.
+        """
+        backlog = self._backlog(backlog)
         self.add_sockets(
             bind_sockets(
                 port, address=address, family=family, backlog=backlog, flags=flags, reuse_port=reuse_port
@@ -139,14 +143,18 @@ class HTTPServer:
         port: int,
         address: str | None = None,
         family: socket.AddressFamily = socket.AF_UNSPEC,
-        backlog: int = 128,
+        backlog: int = DEFAULT_BACKLOG,
         flags: int | None = None,
         reuse_port: bool = False,
     ) -> None:
-        """Binds `port`; `start` starts accepting."""
+        """Binds `port`; `start` starts accepting. The arguments are those of `listen`."""
+        backlog = self._backlog(backlog)
         self._bound += bind_sockets(
             port, address=address, family=family, backlog=backlog, flags=flags, reuse_port=reuse_port
         )
+
+    def _backlog(self, stated: int) -> int:
+        return self.profile.listen_backlog if stated is DEFAULT_BACKLOG else stated
 
     def add_socket(self, sock: socket.socket) -> None:
         """Starts accepting on a bound socket."""

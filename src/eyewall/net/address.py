@@ -12,8 +12,14 @@ from typing import Any, NamedTuple
 
 from eyewall.base.errors import EyewallError
 
-#: Connections that may wait to be accepted, where nothing else is said: Tornado's documented default.
-DEFAULT_BACKLOG = 128
+
+class _Unstated(int):
+    """A number that tells, by being this object, that nobody has stated it."""
+
+
+#: Connections that may wait to be accepted, where nothing else is said: Tornado's documented default. A server that
+#: has a profile takes this object, and only this one, to mean the profile's `listen_backlog`.
+DEFAULT_BACKLOG: int = _Unstated(128)
 #: How many free ports are tried until one is free for all addresses.
 _PORT_ATTEMPTS = 20
 #: The first descriptor that systemd hands over (sd_listen_fds(3)).

@@ -21,6 +21,7 @@ from eyewall.http.request import HTTPServerRequest
 from eyewall.http.requestids import IdentifyingApp
 from eyewall.http.server import HTTPServer
 from eyewall.http.startline import RequestStartLine, ResponseStartLine, responses
+from eyewall.net.address import DEFAULT_BACKLOG
 from eyewall.web.dispatch import Dispatch
 from eyewall.web.entry import Entry
 from eyewall.web.handlers import ErrorHandler
@@ -99,14 +100,15 @@ class Application(RequestLog, ReversibleRouter):
         address: str | None = None,
         *,
         family: socket.AddressFamily = socket.AF_UNSPEC,
-        backlog: int = 128,
+        backlog: int = DEFAULT_BACKLOG,
         flags: int | None = None,
         reuse_port: bool = False,
         **kwargs: Any,
     ) -> HTTPServer:
         """Starts a server for this application on `port` (0: any that is free) and returns it.
 
-        `address`: an IP address or a host name, None for all interfaces. The other keyword arguments are those of
+        `address`: an IP address or a host name, None for all interfaces. `backlog`: connections that may wait to be
+        accepted, by default what the profile says. The other keyword arguments are those of
         `HTTPServer`. The loop need not run yet. Raises OSError where the address can't be had.
         """
         kwargs.setdefault("profile", self.profile)
