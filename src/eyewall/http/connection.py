@@ -105,6 +105,7 @@ class ServerConnection(Carrier):
         self.app = server.app
         self.protocol = server.protocol
         self.remote_ip = ""
+        self.stream = None
         self.ending = False
         self.served = 0
         self.deadline = _NONE
@@ -195,6 +196,8 @@ class ServerConnection(Carrier):
             self._end_exchange(exchange)
         self.wheel.discard(self)
         self.server.lost(self)
+        if self.stream is not None:
+            self.stream.driver_lost(error)
         if _connection_close.fire is not None:
             _connection_close.fire(self, error)
 

@@ -6,7 +6,6 @@
     ├── HTTPInputError                      the peer sent something malformed (Tornado's name for it)
     ├── HTTPOutputError                     the application asked for what HTTP cannot say (Tornado's)
     └── base.errors.EyewallError
-        ├── DetachUnsupported           500 a connection can't be had as a stream
         ├── SpoolError                  500 the temporary file of an upload failed
         │   └── DiskFull                507 there is no room for it
         └── ProtocolError
@@ -55,10 +54,6 @@ class HTTPInputError(Exception):
 
 class HTTPOutputError(Exception):
     """What the application wants to send is not valid HTTP, or contradicts what it announced."""
-
-
-class DetachUnsupported(EyewallError):
-    """An application asked for the connection of a request as a stream, which there is none of."""
 
 
 class SpoolError(EyewallError):

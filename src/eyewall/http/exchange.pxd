@@ -5,7 +5,7 @@ from eyewall.net.transport cimport FlowControl
 
 from eyewall.http.h1.writer cimport chunk_head, length_line, status_line
 
-cdef object DetachUnsupported, HTTPOutputError, StreamClosedError, sendfile
+cdef object HTTPOutputError, StreamClosedError, sendfile
 cdef bytes LAST_CHUNK
 cdef int _OPEN, _STARTED, _FINISHED, _DEAD
 cdef int _WHOLE, _CHUNKED, _COUNTED, _UNTIL_CLOSE
@@ -16,6 +16,7 @@ cdef class Carrier(FlowControl):
     cdef public bint ending
     cdef public str remote_ip
     cdef public str protocol
+    cdef public object stream
 
     cpdef write_two(self, bytes first, bytes second)
     cpdef finished(self, Exchange exchange)

@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from eyewall.http.errors import DetachUnsupported, HTTPOutputError
+from eyewall.http.errors import HTTPOutputError
 from eyewall.http.h1.head import Head
 from eyewall.http.h1.writer import LAST_CHUNK, chunk_head, length_line, status_line
 from eyewall.net import sendfile
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from eyewall.http.headers import HTTPHeaders
     from eyewall.http.sink import Sink
     from eyewall.http.startline import ResponseStartLine
+    from eyewall.net.transportstream import TransportStream
 
 _OPEN = 0
 _STARTED = 1
@@ -46,14 +47,15 @@ class Carrier(FlowControl):
     """A connection as its exchanges see it.
 
     `remote_ip` and `protocol` ("http" or "https") say who is at the other end. `ending`: no further request is
-    taken.
+    taken. `stream`: what a program that wants one was given to read and write the connection by itself.
     """
 
-    __slots__ = ("ending", "protocol", "remote_ip")
+    __slots__ = ("ending", "protocol", "remote_ip", "stream")
 
     ending: bool
     protocol: str
     remote_ip: str
+    stream: TransportStream | None
 
     def write_two(self, first: bytes, second: bytes) -> None:
         """Writes both, without the copy where that costs more than a second item does."""
@@ -370,12 +372,43 @@ class Exchange:
             self.sink = None
             self.carrier.break_off()
 
-    def detach(self) -> Any:
-        """Raises DetachUnsupported: what Tornado returns is its IOStream, and a connection here is none. `upgrade`
-        gives the connection to another asyncio protocol."""
-        raise DetachUnsupported(
-            "a connection can't be detached as a stream; Exchange.upgrade takes a protocol for it"
-        )
+    @property
+    def stream(self) -> TransportStream:
+        """The connection as an `IOStream`. What is written to it goes out between what is written here; reading
+        from it detaches it. Raises StreamClosedError where the client has left."""
+        carrier = self.carrier
+        if carrier.stream is None:
+            # Streams, and TLS for their sake: most servers never need them.
+            from eyewall.http.detached import stream_of
+
+            carrier.stream = stream_of(self)
+        return carrier.stream
+
+    @property
+    def context(self) -> Any:
+        """Who is at the other end: `remote_ip`, `protocol`, `address`, `address_family`."""
+        from eyewall.http.detached import ConnectionContext  # as above
+
+        return ConnectionContext(self.carrier)
+
+    def detach(self) -> TransportStream:
+        """Ends the exchange without a response, and gives the connection away, as an `IOStream`.
+
+        Its first bytes are what came behind the request. The client sees nothing of it. Raises StreamClosedError
+        where it has left.
+        """
+        if self._state == _DEAD:
+            raise StreamClosedError(self.carrier.error)
+        stream = self.stream
+        stream.claim()
+        return stream
+
+    def detached(self, protocol: Any) -> bytes:
+        """Gives the transport to another protocol; returns the bytes it has to begin with. For `stream`."""
+        self._state = _FINISHED
+        self._on_close = None
+        self.sink = None
+        return self.carrier.hand_over(protocol)
 
     # -- the connection's side --------------------------------------------------------------------------
 

@@ -353,6 +353,14 @@ class BaseIOStream:
         """Whether bytes wait to be written."""
         return len(self._write_buffer) > 0
 
+    def unsent(self) -> int:
+        """Returns how many bytes wait to be written."""
+        return len(self._write_buffer)
+
+    def put_back(self, data: bytes) -> None:
+        """Puts bytes that were read back to the front, for the next reader."""
+        self._inbox[:0] = data
+
     def _send(self, view: memoryview) -> memoryview:
         """Writes what can be written of `view` now, and returns the rest."""
         left = _TURN_BYTES

@@ -8,9 +8,9 @@ the mixins, which cost nothing where they are not used.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from eyewall.base.escape import utf8, xhtml_escape
 from eyewall.base.loggers import app_log, gen_log
@@ -55,6 +55,10 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
     _stream_request_body: ClassVar[bool] = False
 
     # -- what applications override ---------------------------------------------------------------------
+
+    if TYPE_CHECKING:
+        #: An override names the keyword arguments of its own route.
+        initialize: Callable[..., None]
 
     def prepare(self) -> Awaitable[None] | None:
         """Called before the verb, whatever the method; may be a coroutine, and may finish the response."""
@@ -120,8 +124,8 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
     def detach(self) -> Any:
         """Takes the connection over, for another protocol: the handler is finished, its response too.
 
-        Returns what the connection's `detach` does. Those of our server have none to give away as a stream and
-        raise DetachUnsupported; the request goes on then.
+        Returns the connection as an `IOStream`, whose first bytes are what came behind the request. Raises
+        StreamClosedError where the client has left.
         """
         stream = self.request.connection.detach()
         self._finished = True
