@@ -57,8 +57,12 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
     # -- what applications override ---------------------------------------------------------------------
 
     if TYPE_CHECKING:
-        #: An override names the keyword arguments of its own route.
+        #: Overrides name the keyword arguments of their routes, each its own.
         initialize: Callable[..., None]
+    else:
+
+        def initialize(self) -> None:
+            """Called with the keyword arguments of the route, which an override names."""
 
     def prepare(self) -> Awaitable[None] | None:
         """Called before the verb, whatever the method; may be a coroutine, and may finish the response."""

@@ -46,7 +46,7 @@ class RedirectHandler(RequestHandler):
     requests get 400. Arguments of the query are appended.
     """
 
-    def initialize(self, url: str, permanent: bool = True) -> None:  # type: ignore[override]
+    def initialize(self, url: str, permanent: bool = True) -> None:
         self._url = url
         self._permanent = permanent
 
@@ -67,7 +67,7 @@ class RedirectHandler(RequestHandler):
 class ErrorHandler(RequestHandler):
     """Answers every request with `status_code`."""
 
-    def initialize(self, status_code: int) -> None:  # type: ignore[override]
+    def initialize(self, status_code: int) -> None:
         self.set_status(status_code)
 
     def prepare(self) -> None:
@@ -87,7 +87,7 @@ class ErrorHandler(RequestHandler):
 class FallbackHandler(RequestHandler):
     """Leaves a request to `fallback`: a function of a request that answers it, such as a WSGIContainer."""
 
-    def initialize(self, fallback: Callable[[Any], object]) -> None:  # type: ignore[override]
+    def initialize(self, fallback: Callable[[Any], object]) -> None:
         self.fallback = fallback
 
     def prepare(self) -> None:

@@ -83,15 +83,13 @@ class Reply:
         self._body_done: asyncio.Future[None] | None = None
         self._transforms: list[OutputTransform] | None = None
         self.set_default_headers()
+        # RequestHandler has it, where its type can be loose enough for overrides.
         if kwargs:
-            self.initialize(**kwargs)
+            self.initialize(**kwargs)  # type: ignore[attr-defined]
         else:
-            self.initialize()
+            self.initialize()  # type: ignore[attr-defined]
 
     # -- what applications override ---------------------------------------------------------------------
-
-    def initialize(self) -> None:
-        """Called with the keyword arguments of the route, which an override names."""
 
     def set_default_headers(self) -> None:
         """Sets fields at the start of a response, and again when an error starts it anew."""

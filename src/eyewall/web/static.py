@@ -96,7 +96,7 @@ class StaticFileHandler(RequestHandler):
         cls._versions_itself = not _changed(cls, _VERSIONS)
         cls._reads_itself = not _changed(cls, ("get_content",))
 
-    def initialize(  # type: ignore[override]
+    def initialize(
         self, path: str, default_filename: str | None = None, allowed_symlink_directory: Allowed = None
     ) -> None:
         self.root = path

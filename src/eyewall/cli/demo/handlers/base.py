@@ -29,7 +29,7 @@ POLICY = "; ".join(
 class DemoHandler(RequestHandler):
     """Base of all handlers here."""
 
-    def initialize(self, demo: Demo) -> None:  # type: ignore[override]
+    def initialize(self, demo: Demo) -> None:
         self.demo = demo
 
     def set_default_headers(self) -> None:

@@ -43,7 +43,7 @@ class Upload(JSONHandler, UploadHandler):
 
     _promised = 0
 
-    def initialize(self, demo: Demo) -> None:  # type: ignore[override]
+    def initialize(self, demo: Demo) -> None:
         super().initialize(demo)
         # Removed with everything else, whatever happens.
         self.UPLOAD_DIRECTORY = str(demo.shelf.spool)
