@@ -460,6 +460,8 @@ def test_a_peer_that_reads_nothing_is_dropped_at_the_write_limit(caplog: pytest.
     detach()
     assert not bench.connection.is_open
     assert bench.transport.aborted
+    # No close frame: it would wait behind all that the peer does not read.
+    assert b"\x88" not in bench.transport.take()
     assert reached == ["websocket_write_bytes"]
     assert "200000" in caplog.text
     bench.settle()

@@ -125,7 +125,8 @@ class Profile:
     websocket_ping_timeout: float = 20.0
     #: After sending a close frame, the peer's is awaited this long.
     websocket_close_timeout: float = 5.0
-    #: Bytes waiting to be written to one WebSocket above which it is closed (1008 where it can still be said).
+    #: Bytes waiting to be written to one WebSocket above which the connection is aborted: behind so much, a close
+    #: frame would reach nobody.
     websocket_write_bytes: int = 64 * MIB
     #: Messages handed to one WebSocket's handler in one turn of the loop, before the others have theirs.
     websocket_burst: int = 256
