@@ -8,6 +8,7 @@ from eyewall._face import lazy_face
 
 if TYPE_CHECKING:
     from eyewall.client.blocking import HTTPClient
+    from eyewall.client.curl import CurlAsyncHTTPClient, CurlError
     from eyewall.client.errors import (
         CallbackFailed,
         ClientClosed,
@@ -37,6 +38,8 @@ __all__ = [
     "CallbackFailed",
     "ClientClosed",
     "ClientQueueFull",
+    "CurlAsyncHTTPClient",
+    "CurlError",
     "HTTPClient",
     "HTTPClientError",
     "HTTPError",
@@ -62,6 +65,8 @@ _NAMES = {
     "CallbackFailed": "errors",
     "ClientClosed": "errors",
     "ClientQueueFull": "errors",
+    "CurlAsyncHTTPClient": "curl",
+    "CurlError": "curl",
     "HTTPClient": "blocking",
     "HTTPClientError": "request",
     "HTTPError": "request",

@@ -25,10 +25,12 @@ from eyewall.client.request import (
 )
 from eyewall.client.route import route_for
 from eyewall.client.target import Target
+from eyewall.http.delegates import HTTPMessageDelegate
 from eyewall.http.errors import RemoteProtocolError
 from eyewall.http.h1.engine import DATA, END, HEAD, NEED_DATA, H1Engine
 from eyewall.http.h1.head import Head
 from eyewall.http.headers import HTTPHeaders
+from eyewall.http.startline import ResponseStartLine
 from eyewall.http.url import encode_username_password
 from eyewall.websocket.errors import HandshakeFailed
 
@@ -50,14 +52,23 @@ class Opened(NamedTuple):
 
 
 class Opening(asyncio.Protocol):
-    """Sends `head`, reads the answer. `answer` is done with an `Opened`, or fails."""
+    """Sends `head`, reads the answer. `answer` is done with an `Opened`, or fails.
+
+    `delegate` is shown the answer as it comes; what it returns is not waited for.
+    """
 
     def __init__(
-        self, request: HTTPRequest, head: bytes, profile: Profile, loop: asyncio.AbstractEventLoop
+        self,
+        request: HTTPRequest,
+        head: bytes,
+        profile: Profile,
+        loop: asyncio.AbstractEventLoop,
+        delegate: HTTPMessageDelegate | None = None,
     ) -> None:
         self.answer: asyncio.Future[Opened] = loop.create_future()
         self._request = request
         self._head = head
+        self._delegate = delegate if delegate is not None else HTTPMessageDelegate()
         self._engine = H1Engine(profile, client=True)
         self._transport: Any = None
         self._refusal: list[bytes] = []
@@ -81,13 +92,17 @@ class Opening(asyncio.Protocol):
             while (event := engine.next_event()) != NEED_DATA:
                 if event == HEAD:
                     status = self._head_read().status
+                    if status == 101 or status >= 200:
+                        self._show_head()
                     if status == 101:
                         self._switch()
                         return
                     self._answered = status >= 200
                 if event == DATA:
+                    self._delegate.data_received(engine.data)
                     self._keep(engine.data)
                 if event == END or self._kept >= _REFUSAL_BYTES:
+                    self._delegate.finish()
                     self._refused()
                     return
         except RemoteProtocolError as error:
@@ -112,6 +127,11 @@ class Opening(asyncio.Protocol):
         if head is None:
             raise RuntimeError("no head was read yet")
         return head
+
+    def _show_head(self) -> None:
+        head = self._head_read()
+        line = ResponseStartLine(f"HTTP/1.{head.minor}", head.status, head.reason)
+        self._delegate.headers_received(line, HTTPHeaders.from_fields(head.fields()))
 
     def _switch(self) -> None:
         # Nothing may come in between: the next protocol is not there yet.
@@ -178,10 +198,11 @@ async def open_websocket(
     profile: Profile,
     resolver: Resolver,
     timeout: float | None,  # noqa: ASYNC109 - its error says what took too long
+    delegate: HTTPMessageDelegate | None = None,
 ) -> Opened:
     """Connects, sends `head` and returns what the server has switched to.
 
-    `timeout` is in seconds, None for no limit. Raises what `dialing.dial` raises, HTTPTimeoutError,
+    `delegate` is shown the answer. `timeout` is in seconds, None for no limit. Raises what `dialing.dial` raises, HTTPTimeoutError,
     `HTTPClientError` for an answer with an error status, `HandshakeFailed` for another one that is not 101.
     """
     loop = asyncio.get_running_loop()
@@ -189,7 +210,7 @@ async def open_websocket(
     began = loop.time()
     opening = await dial(
         route,
-        lambda: Opening(request, head, profile, loop),
+        lambda: Opening(request, head, profile, loop, delegate),
         resolver=resolver,
         profile=profile,
         timeout=timeout,

@@ -6,7 +6,7 @@ A `Plan` is what changes from one redirect to the next; everything else stays wi
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urljoin
 
 from eyewall.client.errors import UnknownMethod
@@ -36,6 +36,21 @@ def basic(credentials: bytes) -> str:
     return "Basic " + b64encode(credentials).decode("ascii")
 
 
+def check_method(options: Any) -> None:
+    """Raises ValueError where method and content of a request do not go together, or the method is not allowed."""
+    method, strange = options.method, options.allow_nonstandard_methods
+    if not is_token(method):
+        raise UnknownMethod(f"{method!r} is not a method")
+    if method not in METHODS and (not strange or method == "CONNECT"):
+        raise UnknownMethod(f"unknown method {method} (see allow_nonstandard_methods)")
+    if options.body is not None and options.body_producer is not None:
+        raise ValueError("a request has a body or a body_producer, not both")
+    present = options.body is not None or options.body_producer is not None
+    if present != (method in _WITH_BODY) and not strange:
+        must = "must be None" if present else "must not be None"
+        raise ValueError(f"Body {must} for method {method} (see allow_nonstandard_methods)")
+
+
 class Plan:
     """What is to be sent: `method`, `target` (`url`, taken apart), `headers`, and the content.
 
@@ -52,26 +67,12 @@ class Plan:
         self.headers = HTTPHeaders(options.headers)
         self.body: bytes | None = options.body
         self.body_producer = options.body_producer
-        self._check()
+        check_method(options)
         self.credentials = self.target.credentials
         if options.auth_username is not None:
             if options.auth_mode not in (None, "basic"):
                 raise ValueError(f"this client does not know the auth_mode {options.auth_mode!r}")
             self.credentials = encode_username_password(options.auth_username, options.auth_password or "")
-
-    def _check(self) -> None:
-        method = self.method
-        strange = self.options.allow_nonstandard_methods
-        if not is_token(method):
-            raise UnknownMethod(f"{method!r} is not a method")
-        if method not in METHODS and (not strange or method == "CONNECT"):
-            raise UnknownMethod(f"unknown method {method} (see allow_nonstandard_methods)")
-        if self.body is not None and self.body_producer is not None:
-            raise ValueError("a request has a body or a body_producer, not both")
-        present = self.body is not None or self.body_producer is not None
-        if present != (method in _WITH_BODY) and not strange:
-            must = "must be None" if present else "must not be None"
-            raise ValueError(f"Body {must} for method {method} (see allow_nonstandard_methods)")
 
     # -- what is sent -----------------------------------------------------------------------------------
 
