@@ -455,6 +455,37 @@ async def test_another_protocol_may_take_over_later() -> None:
 
 
 @bench_test
+async def test_nothing_is_kept_of_the_request_that_was_upgraded() -> None:
+    import gc
+    import weakref
+
+    gc.collect()
+    gc.disable()
+    try:
+        bench = Bench(App())
+        bench.app.sinks = []
+        bench.app.begin = lambda exchange: Sink(bench.app, exchange)
+        other = Other()
+        begun: list[Any] = []
+
+        def switch(sink: Sink) -> None:
+            begun.append(weakref.ref(sink))
+            begun.append(weakref.ref(sink.exchange))
+            other.transport, _ = sink.exchange.upgrade(other, b"")
+
+        bench.app.on_end = switch
+        bench.connect(get("/", *UPGRADE))
+        # By reference counts alone, as above: a WebSocket may live for days.
+        assert [reference() for reference in begun] == [None, None]
+        assert other.transport is not None
+        other.transport.abort()
+        await turns()
+    finally:
+        gc.enable()
+    await bench.hang_up()
+
+
+@bench_test
 async def test_content_comes_before_the_other_protocol() -> None:
     def early(sink: Sink) -> None:
         with pytest.raises(HTTPOutputError, match="too early"):

@@ -77,29 +77,31 @@ def test_larger_parts_go_to_a_file_without_a_name(tmp_path, size):
     assert descriptors() == before
 
 
-def test_files_are_touched_in_the_executor_only(monkeypatch):
+@pytest.mark.parametrize("own", [True, False])
+def test_files_are_touched_in_the_executor_only(monkeypatch, own):
     threads = set()
 
     class Watched(Disk):
         def write(self, data):
-            threads.add(threading.get_ident())
+            threads.add(threading.current_thread().name)
             return super().write(data)
 
         def read(self, *size):
-            threads.add(threading.get_ident())
+            threads.add(threading.current_thread().name)
             return super().read(*size)
 
     monkeypatch.setattr(spool, "_open_file", lambda directory: Watched())
 
     async def main():
-        with ThreadPoolExecutor(1) as executor:
-            part = make(executor=executor)
+        with ThreadPoolExecutor(1, "own") as executor:
+            part = make(executor=executor if own else None)
             await write(part, b"x" * 100, b"y" * WRITE_BYTES)
             assert await part.read() == b"x" * 100 + b"y" * WRITE_BYTES
 
     asyncio.run(main())
     assert threads
-    assert threading.get_ident() not in threads
+    # Without one: the threads for files, not the loop's own.
+    assert all(name.startswith("own" if own else "eyewall-files") for name in threads)
 
 
 @pytest.mark.parametrize("spooled", [False, True])

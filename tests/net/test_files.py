@@ -7,6 +7,7 @@ import errno
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,40 @@ def test_a_cancelled_read_keeps_its_file(run: Run, fd: int, monkeypatch: pytest.
 
     run(main())
     assert read == [CONTENT[:10]]
+
+
+@both_loops
+def test_what_keeps_the_loops_executor_busy_delays_no_reading(
+    fd: int, monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    # Name resolution and what applications do there; and the other way round, a disk that hangs delays none of it.
+    names: list[str] = []
+    real = os.pread
+    go = threading.Event()
+
+    def noted(*args: Any) -> bytes:
+        names.append(threading.current_thread().name)
+        return real(*args)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        with ThreadPoolExecutor(1) as pool:
+            loop.set_default_executor(pool)
+            busy = loop.run_in_executor(None, go.wait, 10)
+            monkeypatch.setattr(files, "_NOWAIT", 0)
+            monkeypatch.setattr(os, "pread", noted)
+            assert await read_range(fd, 5, 500) == CONTENT[5:505]
+            await load_range(fd, 0, 500)
+            assert not busy.done()
+            go.set()
+            assert await busy
+
+    try:
+        run(main())
+    finally:
+        go.set()
+    assert names
+    assert all(name.startswith("eyewall-files") for name in names)
 
 
 def test_errors_are_raised(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import threading
 import pytest
 
 from eyewall.guard.profile import NATIVE, TORNADO
-from eyewall.web import filethreads, static
+from eyewall.net import filethreads
+from eyewall.web import static
 from eyewall.web.application import Application
 from eyewall.web.errors import HTTPError
 from eyewall.web.handler import RequestHandler

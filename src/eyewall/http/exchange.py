@@ -427,6 +427,7 @@ class Exchange:
             raise HTTPOutputError("too late, or too early, to switch protocols")
         self._state = _FINISHED
         self._on_close = None
+        self.sink = None
         self.carrier.write(b"HTTP/1.1 101 Switching Protocols\r\n%b%b\r\n" % (block, self._id_field(block)))
         return transport, self.carrier.hand_over(protocol)
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
 
 from eyewall.http.errors import DiskFull, SpoolError
 from eyewall.http.multipart import PartBegin
+from eyewall.net import filethreads
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -44,8 +45,8 @@ def _open_file(directory: str | None) -> io.FileIO:
 class SpooledPart:
     """One part of a form. `begin` says what its header said.
 
-    Up to `memory_bytes` are kept in memory. `executor` runs what touches the file (None: the loop's default
-    executor), `directory` is where it is made (None: where `tempfile` makes them).
+    Up to `memory_bytes` are kept in memory. `executor` runs what touches the file (None: the threads of
+    `net.filethreads`), `directory` is where it is made (None: where `tempfile` makes them).
     """
 
     def __init__(
@@ -140,7 +141,9 @@ class SpooledPart:
             self._dispose_if_closed()
 
     async def _run(self, function: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, function)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._executor or filethreads.executor(), function
+        )
 
     # -- reading ----------------------------------------------------------------------------------------
 

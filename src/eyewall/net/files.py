@@ -3,7 +3,7 @@
 A read from the page cache takes microseconds; one from a disk takes milliseconds, or minutes when it is a
 network file system whose server is away. Linux says beforehand which of the two a read would be (`preadv2`
 with `RWF_NOWAIT`). So what is in memory is read at once, in the thread of the loop, and everything else in a
-thread of an executor.
+thread of an executor: by default that of `net.filethreads`, so that a disk that hangs stops nothing else.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import asyncio
 import errno
 import os
 from concurrent.futures import Executor
+
+from eyewall.net import filethreads
 
 #: The most that is read in the thread of the loop at once; more is read elsewhere, cached or not.
 CACHED_BYTES = 256 * 1024
@@ -136,13 +138,15 @@ def _load_blocking(file: _Borrowed, offset: int, count: int) -> None:
 async def read_range(fd: int, offset: int, count: int, *, executor: Executor | None = None) -> bytes:
     """Returns `count` bytes from `offset`, fewer at the end of the file, without blocking the loop.
 
-    What is not in memory is read in `executor` (the loop's default one). `fd` may be closed when this is
-    cancelled. Raises OSError when reading fails.
+    What is not in memory is read in `executor`. `fd` may be closed when this is cancelled. Raises OSError when
+    reading fails.
     """
     data = read_cached(fd, offset, count)
     if data is None:
         loop = asyncio.get_running_loop()
-        data = await loop.run_in_executor(executor, _read_blocking, _Borrowed(fd), offset, count)
+        data = await loop.run_in_executor(
+            executor or filethreads.executor(), _read_blocking, _Borrowed(fd), offset, count
+        )
     return data
 
 
@@ -153,4 +157,6 @@ async def load_range(fd: int, offset: int, count: int, *, executor: Executor | N
     """
     if not probe_cached(fd, offset, count):
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(executor, _load_blocking, _Borrowed(fd), offset, count)
+        await loop.run_in_executor(
+            executor or filethreads.executor(), _load_blocking, _Borrowed(fd), offset, count
+        )

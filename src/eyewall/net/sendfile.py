@@ -53,8 +53,8 @@ async def send_file(
     """Sends `count` bytes of `file` from `offset` on the connection of `flow`; returns when they are sent.
 
     Sent means given to the system, or to the transport within its limits. Nobody else may write meanwhile.
-    The file's own position is neither used nor changed. What is not in memory is read in `executor` (the
-    loop's default one).
+    The file's own position is neither used nor changed. What is not in memory is read in `executor`, by
+    default the threads of `net.filethreads`.
 
     Raises FileChanged when the file ends before that, StreamClosedError when the connection is lost, OSError
     when the file cannot be read. Whenever it raises, and when it is cancelled, the connection is aborted.

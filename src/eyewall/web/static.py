@@ -26,6 +26,7 @@ from eyewall.http.exchange import Exchange
 from eyewall.http.ranges import RangeNotSatisfiable, content_range, requested_range
 from eyewall.net.errors import FileChanged, StreamClosedError
 from eyewall.net.files import read_range
+from eyewall.net.filethreads import off_loop
 from eyewall.web.decorators import starts_like_a_host
 from eyewall.web.errors import HTTPError
 from eyewall.web.filecache import FileCache, FileEntry
@@ -40,7 +41,6 @@ from eyewall.web.filelookup import (
     modified_time,
     pieces,
 )
-from eyewall.web.filethreads import executor, off_loop
 from eyewall.web.handler import RequestHandler
 from eyewall.web.staticpaths import Allowed, NeedsSlash, absolute, check_regular, locate, open_regular
 from eyewall.web.staticversions import Known, VersionCache, hash_of, stamp_of
@@ -451,7 +451,7 @@ class StaticFileHandler(RequestHandler):
         stop = start + count
         while start < stop:
             count = min(CHUNK_BYTES, stop - start)
-            chunk = await read_range(file.fileno(), start, count, executor=executor())
+            chunk = await read_range(file.fileno(), start, count)
             if not chunk:
                 raise FileChanged(stop - start)
             start += len(chunk)

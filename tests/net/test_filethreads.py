@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from eyewall.web.filethreads import off_loop
+from eyewall.net.filethreads import off_loop
 from tests.conftest import LOOP_KINDS
 
 
