@@ -149,10 +149,10 @@ def test_messages_wait_in_a_bounded_queue(run: Run) -> None:
         async with serving(Talker) as port:
             ws = await websocket_connect(f"ws://127.0.0.1:{port}/")
             ws.write_message("1000")
-            while len(ws._messages) < NATIVE.websocket_queue:
+            while len(ws.read_queue) < NATIVE.websocket_queue:
                 await asyncio.sleep(0.001)
             await asyncio.sleep(0.02)
-            assert len(ws._messages) == NATIVE.websocket_queue
+            assert len(ws.read_queue) == NATIVE.websocket_queue
             assert [await ws.read_message() for _ in range(1000)] == [str(index) for index in range(1000)]
             ws.close()
             assert await ws.read_message() is None
@@ -446,5 +446,34 @@ def test_clients_can_be_broadcast_to(run: Run) -> None:
             for ws in sockets:
                 ws.close()
                 await ws.read_message()
+
+    run(main())
+
+
+def test_the_answer_to_the_handshake_is_shown_as_it_comes(run: Run) -> None:
+    class Curious(WebSocketClientConnection):
+        finished = 0
+
+        def finish(self) -> None:
+            self.finished += 1
+
+    async def main() -> None:
+        refusal = b"HTTP/1.1 403 No\r\nX-Why: because\r\nContent-Length: 6\r\n\r\nno way"
+        async with answering(lambda head: refusal) as port:
+            ws = Curious(HTTPRequest(f"ws://127.0.0.1:{port}/"))
+            with pytest.raises(HTTPClientError):
+                await ws.connect_future
+        assert (ws.code, ws.reason, ws.finished) == (403, "No", 1)
+        assert ws.headers is not None
+        assert ws.headers["X-Why"] == "because"
+        assert b"".join(ws.chunks) == b"no way"
+        async with serving(Echo) as port:
+            ws = Curious(HTTPRequest(f"ws://127.0.0.1:{port}/path"))
+            assert await ws.connect_future is ws
+            assert (ws.code, ws.finished, ws.chunks) == (101, 0, [])
+            assert (ws.parsed.path, ws.parsed_hostname) == ("/path", "127.0.0.1")
+            assert ws.connection is ws.ws_connection is ws.protocol
+            ws.close()
+            assert await ws.read_message() is None
 
     run(main())

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from eyewall.net.resolver import Resolver
 
 #: Content of an answer that refuses the handshake which is kept for the error.
-_REFUSAL_BYTES = 64 * 1024
+REFUSAL_BYTES = 64 * 1024
 
 
 class Opened(NamedTuple):
@@ -101,7 +101,7 @@ class Opening(asyncio.Protocol):
                 if event == DATA:
                     self._delegate.data_received(engine.data)
                     self._keep(engine.data)
-                if event == END or self._kept >= _REFUSAL_BYTES:
+                if event == END or self._kept >= REFUSAL_BYTES:
                     self._delegate.finish()
                     self._refused()
                     return
@@ -140,7 +140,7 @@ class Opening(asyncio.Protocol):
         self.answer.set_result(Opened(self._transport, headers, self._engine.take_rest()))
 
     def _keep(self, data: bytes) -> None:
-        data = data[: _REFUSAL_BYTES - self._kept]
+        data = data[: REFUSAL_BYTES - self._kept]
         self._kept += len(data)
         self._refusal.append(data)
 
@@ -202,8 +202,9 @@ async def open_websocket(
 ) -> Opened:
     """Connects, sends `head` and returns what the server has switched to.
 
-    `delegate` is shown the answer. `timeout` is in seconds, None for no limit. Raises what `dialing.dial` raises, HTTPTimeoutError,
-    `HTTPClientError` for an answer with an error status, `HandshakeFailed` for another one that is not 101.
+    `delegate` is shown the answer. `timeout` is in seconds, None for no limit. Raises what `dialing.dial` raises,
+    HTTPTimeoutError, `HTTPClientError` for an answer with an error status, `HandshakeFailed` for another one that is
+    not 101.
     """
     loop = asyncio.get_running_loop()
     route = route_for(RequestOptions(request, DEFAULTS), target, ContextCache())

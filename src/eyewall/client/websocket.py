@@ -8,20 +8,24 @@ the connection stops reading until somebody reads.
 from __future__ import annotations
 
 import asyncio
+import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 from eyewall.base.escape import json_encode, utf8
 from eyewall.base.loggers import app_log
-from eyewall.client.opening import Opened, open_websocket, request_head
+from eyewall.client.opening import REFUSAL_BYTES, Opened, open_websocket, request_head
 from eyewall.client.request import HTTPRequest, option
 from eyewall.client.target import WEBSOCKET_SCHEMES, parse_target
 from eyewall.guard.profile import active
 from eyewall.guard.wheel import DeadlineWheel
+from eyewall.http.delegates import HTTPMessageDelegate
 from eyewall.http.headers import HTTPHeaders
+from eyewall.http.startline import RequestStartLine, ResponseStartLine
 from eyewall.loop.eager import start_task
 from eyewall.loop.ioloop import IOLoop
 from eyewall.net.resolver import Resolver
@@ -31,12 +35,16 @@ from eyewall.websocket.deflate import DeflateOptions
 from eyewall.websocket.engine import WebSocketEngine
 from eyewall.websocket.errors import WebSocketClosedError
 from eyewall.websocket.handshake import Agreement, check_response, new_key, request_fields
+from eyewall.websocket.protocols import WebSocketParams
 
 _MESSAGE_BYTES = 10 * 1024 * 1024
 
 
-class WebSocketClientConnection:
+class WebSocketClientConnection(HTTPMessageDelegate):
     """A WebSocket to a server; what `websocket_connect` returns once it is open.
+
+    It is the delegate of the answer to its handshake, too: `headers_received`, and for an answer that refuses
+    `data_received` and `finish`, are called as that comes. `code` and `reason` are its status.
 
     `connect_future` is done with this object when the handshake is, or fails. `headers` are those of the
     server's answer, `close_code` and `close_reason` what its close frame said, None before and without one.
@@ -47,6 +55,13 @@ class WebSocketClientConnection:
     headers: HTTPHeaders | None = None
     close_code: int | None = None
     close_reason: str | None = None
+    code: int | None = None
+    reason: str | None = None
+    #: Who made the connection and what is called at the end of a request: an HTTP client's, and there is none here.
+    client: None = None
+    tcp_client: None = None
+    final_callback: None = None
+    release_callback: None = None
 
     def __init__(
         self,
@@ -60,6 +75,8 @@ class WebSocketClientConnection:
         resolver: Resolver | None = None,
     ) -> None:
         self.request = request
+        self.start_time = time.monotonic()
+        self.start_wall_time = time.time()
         self.key = new_key()
         self._profile = profile = active()
         self._callback = on_message_callback
@@ -69,35 +86,61 @@ class WebSocketClientConnection:
         interval = profile.websocket_ping_interval if ping_interval is None else ping_interval
         self.ping_interval = interval
         self.ping_timeout = interval if ping_timeout is None else ping_timeout
+        self.params = WebSocketParams(ping_interval, ping_timeout, max_message_size, compression_options)
         self.max_message_size = max_message_size
+        self.max_header_size = profile.head_bytes
+        self.max_body_size = self.max_buffer_size = REFUSAL_BYTES
+        #: The content of an answer that refuses.
+        self.chunks: list[bytes] = []
         self._subprotocols = subprotocols or []
         self._agreement: Agreement | None = None
         self._connection: WebSocketConnection | None = None
         self._closed = False
         # Messages that wait to be read, and who waits for messages; never both. None stands for the end.
-        self._messages: deque[str | bytes] = deque()
+        self.read_queue: deque[str | bytes] = deque()
         self._readers: deque[asyncio.Future[str | bytes | None]] = deque()
         # Done when the queue has room again.
         self._room: asyncio.Future[None] | None = None
         self._target = parse_target(request.url, *WEBSOCKET_SCHEMES)
+        self.parsed = urlsplit(request.url)
+        self.parsed_hostname = self._target.host
         fields = request_fields(self.key, self._subprotocols, self._deflate)
-        head = request_head(request, self._target, fields)
+        self._head = request_head(request, self._target, fields)
+        self._resolver = resolver or Resolver()
         self.io_loop = IOLoop.current()
         self._loop: asyncio.AbstractEventLoop = self.io_loop.asyncio_loop  # type: ignore[attr-defined]
         self.connect_future: asyncio.Future[WebSocketClientConnection] = self._loop.create_future()
-        self._opening = self._loop.create_task(self._open(head, resolver or Resolver()))
+        self._opening = self._loop.create_task(self.run())
         self.connect_future.add_done_callback(self._given_up)
 
     # -- opening ----------------------------------------------------------------------------------------
 
-    async def _open(self, head: bytes, resolver: Resolver) -> None:
-        """Opens the WebSocket and resolves `connect_future`."""
+    async def run(self) -> None:
+        """Opens the WebSocket and resolves `connect_future`. It runs from the beginning, and is not to be called."""
         timeout = option(self.request, "connect_timeout") or None
         try:
-            opened = await open_websocket(self.request, self._target, head, self._profile, resolver, timeout)
+            opened = await open_websocket(
+                self.request, self._target, self._head, self._profile, self._resolver, timeout, self
+            )
             self._begin(opened)
         except Exception as error:  # noqa: BLE001 - it is the caller's, who waits for the future
             self._fail(error)
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> None:
+        """Called with the head of the server's answer."""
+        if isinstance(start_line, ResponseStartLine):
+            self.code = start_line.code
+            self.reason = start_line.reason
+        self.headers = headers
+
+    def data_received(self, chunk: bytes) -> None:
+        """Called with a piece of the content of an answer that refuses."""
+        self.chunks.append(chunk)
+
+    def finish(self) -> None:
+        """Called at the end of an answer that refuses; `connect_future` then fails."""
 
     def _fail(self, error: BaseException) -> None:
         self._closed = True
@@ -135,7 +178,6 @@ class WebSocketClientConnection:
         )
         self._agreement = agreement
         self._connection = self.protocol = connection
-        self.headers = headers
         transport.set_protocol(connection)  # type: ignore[arg-type]
         connection.connection_made(transport)
         if rest:
@@ -160,8 +202,8 @@ class WebSocketClientConnection:
             if not reader.done():
                 reader.set_result(message)
                 return None
-        self._messages.append(message)
-        if len(self._messages) < self._profile.websocket_queue:
+        self.read_queue.append(message)
+        if len(self.read_queue) < self._profile.websocket_queue:
             return None
         self._room = self._loop.create_future()
         return self._room
@@ -213,8 +255,8 @@ class WebSocketClientConnection:
         done.
         """
         future: asyncio.Future[str | bytes | None] = self._loop.create_future()
-        if self._messages:
-            future.set_result(self._messages.popleft())
+        if self.read_queue:
+            future.set_result(self.read_queue.popleft())
             room = self._room
             if room is not None:
                 self._room = None
@@ -261,6 +303,11 @@ class WebSocketClientConnection:
             connection.start_close(code, reason)
             self.protocol = None
             self._closed = True
+
+    @property
+    def connection(self) -> WebSocketConnection | None:
+        """The same as `ws_connection`."""
+        return self._connection
 
     @property
     def ws_connection(self) -> WebSocketConnection | None:

@@ -29,6 +29,7 @@ from eyewall.websocket.deflate import DeflateOptions
 from eyewall.websocket.engine import WebSocketEngine
 from eyewall.websocket.errors import HandshakeRefused, WebSocketClosedError
 from eyewall.websocket.identified import IdentifiedReceiver
+from eyewall.websocket.protocols import WebSocketProtocol13
 
 _UNSUPPORTED = "Method not supported for Web Sockets"
 #: Coroutines of `on_close`: a loop refers to its tasks weakly.
@@ -140,13 +141,21 @@ class WebSocketHandler(RequestHandler):
         """Answers the opening handshake."""
         self.open_args = args
         self.open_kwargs = kwargs
+        protocol = self.get_websocket_protocol()
+        if protocol is not None:
+            # The application's own.
+            return protocol.accept_connection(self)
+        return self.accept_socket()
+
+    def accept_socket(self, protocol: WebSocketProtocol13 | None = None) -> None:
+        """Answers the opening handshake. `protocol` gets the connection and stands in front of it, if it is given."""
         request = self.request
         # Headers that only the handshake has read need not be kept: they can be read again from the head.
         untouched = request._made_headers is None
         try:
             accepted = self._check_handshake()
             if accepted is not None:
-                self._upgrade(accepted, untouched)
+                self._upgrade(accepted, untouched, protocol)
         except HandshakeRefused as refusal:
             gen_log.debug("WebSocket handshake refused: %s", refusal.message)
             for name, value in refusal.headers.items():
@@ -167,7 +176,7 @@ class WebSocketHandler(RequestHandler):
             return None
         return handshake.check_key(request.version == "HTTP/1.1", headers)
 
-    def _upgrade(self, accepted: str, untouched: bool) -> None:
+    def _upgrade(self, accepted: str, untouched: bool, protocol: WebSocketProtocol13 | None) -> None:
         """Accepts the handshake, and begins."""
         request = self.request
         offered = handshake.offered_subprotocols(request.headers)
@@ -207,7 +216,10 @@ class WebSocketHandler(RequestHandler):
             gen_log.debug("The client left during the WebSocket handshake")
             self._auto_finish = False
             return
-        self.ws_connection = connection
+        if protocol is not None:
+            protocol.attach(connection, chosen)
+        # It can do what the handler asks of a connection.
+        self.ws_connection = connection if protocol is None else protocol  # type: ignore[assignment]
         self._subprotocol = chosen
         self._upgraded = True
         self._headers_written = self._finished = True
@@ -298,12 +310,18 @@ class WebSocketHandler(RequestHandler):
             raise WebSocketClosedError
         connection.set_nodelay(value)
 
-    def get_websocket_protocol(self) -> WebSocketConnection | None:
-        """Returns the connection, None before the handshake and after the end."""
-        return self.ws_connection
+    def get_websocket_protocol(self) -> WebSocketProtocol13 | None:
+        """Returns what is to stand between handler and connection: an application's own protocol object, or None.
+
+        It is called once, before the handshake, which an object that is returned accepts (`accept_connection`).
+        """
+        return None
 
     def on_ws_connection_close(self, close_code: int | None = None, close_reason: str | None = None) -> None:
         """Called by the connection when it is lost."""
+        connection: object = self.ws_connection
+        if isinstance(connection, WebSocketProtocol13):
+            connection.on_connection_close()
         self.ws_connection = None
         self.close_code = close_code
         self.close_reason = close_reason

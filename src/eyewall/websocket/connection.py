@@ -161,6 +161,39 @@ class WebSocketConnection(FlowControl):
         """Whether messages can be written."""
         return self.can_write()
 
+    def is_closing(self) -> bool:
+        """Whether one side has closed, or is about to."""
+        return not self.can_write()
+
+    @property
+    def close_code(self) -> int | None:
+        """What the peer's close frame said; None before it has come."""
+        code: int = self._engine.close_code
+        return code or None
+
+    @property
+    def close_reason(self) -> str | None:
+        """The reason that went with `close_code`."""
+        return self._engine.close_reason or None
+
+    # The engine's counters, by the names under which Tornado's tests look at them.
+
+    @property
+    def _message_bytes_in(self) -> int:
+        return self._engine.message_bytes_in
+
+    @property
+    def _message_bytes_out(self) -> int:
+        return self._engine.message_bytes_out
+
+    @property
+    def _wire_bytes_in(self) -> int:
+        return self._engine.wire_bytes_in
+
+    @property
+    def _wire_bytes_out(self) -> int:
+        return self._engine.wire_bytes_out
+
     # -- what the transport calls -----------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:

@@ -67,5 +67,10 @@ def read_key(data: bytes, at: int) -> int:
 
 
 def mask(mask: bytes, data: bytes) -> bytes:
-    """Returns `data` with the four bytes of `mask` applied. It masks, and undoes masking."""
+    """Returns `data` with the four bytes of `mask` applied. It masks, and undoes masking.
+
+    Raises ValueError for a mask of another length.
+    """
+    if len(mask) != 4:
+        raise ValueError(f"mask: it has 4 bytes, not {len(mask)}")
     return bytes(xor(data, 0, len(data), read_key(mask, 0)))
