@@ -21,6 +21,15 @@ def fresh(monkeypatch):
     monkeypatch.setattr(autoreload, "_reload_attempted", False)
 
 
+@pytest.fixture(autouse=True)
+def modules(fresh, monkeypatch):
+    """The loaded modules, as far as is watched. Not those of the tests, whose sources somebody may be editing."""
+    own = types.SimpleNamespace(**vars(sys))
+    own.modules = {}
+    monkeypatch.setattr(autoreload, "sys", own)
+    return own.modules
+
+
 @pytest.fixture
 def reloads(monkeypatch):
     """What would have been executed instead of this process."""
@@ -54,14 +63,12 @@ def test_restarts_when_a_watched_file_changes(clock_loop, reloads, tmp_path, gen
     autoreload._watchers[clock_loop].stop()
 
 
-def test_restarts_when_a_module_changes(clock_loop, reloads, tmp_path, monkeypatch):
+def test_restarts_when_a_module_changes(clock_loop, reloads, tmp_path, modules):
     path = tmp_path / "module.py"
     touch(path, 100)
     module = types.ModuleType("module")
     module.__file__ = str(path)
-    monkeypatch.setitem(sys.modules, "eyewall_test_module", module)
-    monkeypatch.setitem(sys.modules, "eyewall_test_other", object())
-    monkeypatch.setitem(sys.modules, "eyewall_test_none", types.ModuleType("none"))
+    modules.update(module=module, other=object(), none=types.ModuleType("none"))
     times = {}
     autoreload._check(times)
     path.unlink()
@@ -74,11 +81,11 @@ def test_restarts_when_a_module_changes(clock_loop, reloads, tmp_path, monkeypat
     assert len(reloads) == 1
 
 
-def test_compiled_file_stands_for_its_source(monkeypatch):
+def test_compiled_file_stands_for_its_source(modules):
     module = types.ModuleType("module")
     module.__file__ = "/somewhere/module.pyc"
-    monkeypatch.setitem(sys.modules, "eyewall_test_module", module)
-    assert "/somewhere/module.py" in autoreload._files()
+    modules["module"] = module
+    assert autoreload._files() == {"/somewhere/module.py"}
 
 
 def test_forked_processes_do_not(reloads, tmp_path, monkeypatch):
@@ -203,10 +210,13 @@ def test_waits_for_a_program_to_be_mended(tmp_path, broken, message):
             for line in child.stderr:
                 if message in line:
                     break
-        # Written once for each time that the wrapper may look before it has looked first.
+        # Written once for each time that the wrapper may look before it has looked first; each time as a whole, as
+        # a file that is being written is a program that does nothing.
+        mended = tmp_path / "mended"
         for i in range(200):
-            faulty.write_text('print("mended", flush=True)')
-            os.utime(faulty, (200 + i, 200 + i))
+            mended.write_text('print("mended", flush=True)')
+            os.utime(mended, (200 + i, 200 + i))
+            os.replace(mended, faulty)
             try:
                 out, _ = child.communicate(timeout=0.25)
             except subprocess.TimeoutExpired:
@@ -222,6 +232,7 @@ def test_waits_for_a_program_to_be_mended(tmp_path, broken, message):
 
 @pytest.mark.parametrize("arguments", [(), ("-m",), ("--wrong", "app"), ("--until-success",)])
 def test_usage(monkeypatch, capsys, arguments):
+    monkeypatch.setattr(autoreload, "sys", sys)
     monkeypatch.setattr(sys, "argv", ["autoreload.py", *arguments])
     with pytest.raises(SystemExit) as caught:
         autoreload.main()
