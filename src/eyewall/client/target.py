@@ -63,6 +63,9 @@ def parse_target(url: str, *schemes: str) -> Target:
     if parts.scheme not in schemes:
         wanted = " or ".join(f"{scheme}://" for scheme in schemes)
         raise UnsupportedScheme(f"Unsupported url scheme {parts.scheme!r} in {url!r}; it must be {wanted}")
+    if "\\" in parts.netloc:
+        # A slash to browsers, which so would ask another host.
+        raise InvalidURL(f"a backslash before the path of the URL {url!r}")
     if not parts.hostname:
         raise InvalidURL(f"no host in the URL {url!r}")
     authority = parts.netloc.rpartition("@")[2]
