@@ -31,7 +31,11 @@ class Pid(RequestHandler):
 class Slow(RequestHandler):
     async def get(self, seconds):
         logging.info("working")
-        await asyncio.sleep(float(seconds))
+        if seconds == "gate":
+            while not os.path.exists("gate"):
+                await asyncio.sleep(0.005)
+        else:
+            await asyncio.sleep(float(seconds))
         self.write("done")
 
 class Upload(RequestHandler):
@@ -139,6 +143,11 @@ class Program:
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.send(number)
         return self.code()
+
+
+def open_gate(folder: Path) -> None:
+    """Has requests for /slow/gate go on."""
+    (folder / "gate").touch()
 
 
 def write_app(folder: Path, source: str = APP, name: str = "app.py") -> Path:

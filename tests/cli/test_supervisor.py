@@ -17,6 +17,7 @@ from .program import (
     connect,
     get,
     is_alive,
+    open_gate,
     read_response,
     request_bytes,
     until,
@@ -59,9 +60,11 @@ def test_all_workers_serve_one_port_and_end_together(folder: Path) -> None:
         assert program.process.pid not in workers
         assert program.output.count("Listening on") == 1
         with connect(port) as sock:
-            sock.sendall(request_bytes("/slow/0.5"))
+            sock.sendall(request_bytes("/slow/gate"))
             program.wait_for("working")
             program.send(signal.SIGTERM)
+            program.wait_for("Draining", 2)
+            open_gate(folder)
             assert read_response(sock)[2] == b"done"
         assert program.code() == 0
         assert program.output.count("everything was finished") == 2
@@ -75,9 +78,11 @@ def test_what_is_sent_to_all_processes_is_one_signal(folder: Path, number: int) 
     # By a terminal, or by a service manager: workers get it from there, and hear of it from the supervisor.
     with Program(folder, "app:app", *TWO) as program:
         with connect(program.port()) as sock:
-            sock.sendall(request_bytes("/slow/0.5"))
+            sock.sendall(request_bytes("/slow/gate"))
             program.wait_for("working")
             os.killpg(program.process.pid, number)
+            program.wait_for("Draining", 2)
+            open_gate(folder)
             assert read_response(sock)[2] == b"done"
         assert program.code() == 0
         assert "Traceback" not in program.output
@@ -89,13 +94,15 @@ def test_a_worker_takes_any_number_of_signals_for_one(folder: Path) -> None:
         with connect(program.port()) as sock:
             sock.sendall(request_bytes())
             worker = int(read_response(sock)[2])
-            sock.sendall(request_bytes("/slow/1"))
+            sock.sendall(request_bytes("/slow/gate"))
             program.wait_for("working")
             for _ in range(3):
                 os.kill(worker, signal.SIGTERM)
                 until(lambda: not pending(worker, signal.SIGTERM), "the signal taken")
             program.wait_for("Draining")
             os.kill(worker, signal.SIGTERM)
+            until(lambda: not pending(worker, signal.SIGTERM), "the signal taken")
+            open_gate(folder)
             assert read_response(sock)[2] == b"done"
         program.wait_for(rf"pid {worker}\) ended with exit code 0; another is started")
         assert int(get(program.port())[2]) != worker
@@ -211,9 +218,11 @@ def test_workers_end_when_their_supervisor_is_gone(folder: Path) -> None:
         port = program.port()
         workers = pids(port, 2)
         with connect(port) as sock:
-            sock.sendall(request_bytes("/slow/0.5"))
+            sock.sendall(request_bytes("/slow/gate"))
             program.wait_for("working")
             program.send(signal.SIGKILL)
+            program.wait_for("the supervisor is gone", 2)
+            open_gate(folder)
             assert read_response(sock)[2] == b"done"
         until(lambda: not any(is_alive(pid) for pid in workers), "the end of the workers")
         assert program.output.count("the supervisor is gone") == 2

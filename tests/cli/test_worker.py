@@ -12,7 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from .program import APP, PATIENCE, Program, connect, get, read_response, request_bytes, until, write_app
+from .program import (
+    APP,
+    PATIENCE,
+    Program,
+    connect,
+    get,
+    open_gate,
+    read_response,
+    request_bytes,
+    until,
+    write_app,
+)
 
 TLS = Path(__file__).parent.parent / "net" / "tls"
 FREE = ("--port", "0")
@@ -44,10 +55,11 @@ def test_a_request_in_progress_is_finished_and_an_idle_connection_closed(folder:
         with connect(port) as busy, connect(port) as idle:
             idle.sendall(request_bytes())
             assert read_response(idle)[0] == 200
-            busy.sendall(request_bytes("/slow/1"))
+            busy.sendall(request_bytes("/slow/gate"))
             program.wait_for("working")
             program.send(signal.SIGTERM)
             assert idle.recv(1) == b""
+            open_gate(folder)
             status, headers, body = read_response(busy)
             assert (status, body, headers["connection"]) == (200, b"done", "close")
             assert busy.recv(1) == b""
@@ -137,7 +149,8 @@ class Late(RequestHandler):
     async def get(self):
         await self.finish("sent")
         logging.info("working")
-        await asyncio.sleep(1)
+        while not os.path.exists("gate"):
+            await asyncio.sleep(0.005)
         logging.info("worked")
 app.add_handlers(".*", [("/late", Late)])
 """
@@ -145,7 +158,11 @@ app.add_handlers(".*", [("/late", Late)])
     with Program(tmp_path, "app:app", *FREE, "--drain-timeout", timeout) as program:
         assert get(program.port(), "/late")[2] == b"sent"
         program.wait_for("working")
-        assert program.stop() == code
+        program.send(signal.SIGTERM)
+        program.wait_for("Draining")
+        if code == 0:
+            open_gate(tmp_path)
+        assert program.code() == code
         assert ("worked" in program.output) == (code == 0)
         assert ("at work after their responses" in program.output) == (code != 0)
 
@@ -257,9 +274,11 @@ def test_tls_offers_http_1_1(folder: Path) -> None:
         assert f"https://127.0.0.1:{port}" in program.output
         with context.wrap_socket(connect(port), server_hostname="localhost") as sock:
             assert sock.selected_alpn_protocol() == "http/1.1"
-            sock.sendall(request_bytes("/slow/0.2"))
+            sock.sendall(request_bytes("/slow/gate"))
             program.wait_for("working")
             program.send(signal.SIGTERM)
+            program.wait_for("Draining")
+            open_gate(folder)
             assert read_response(sock)[2] == b"done"
         assert program.code() == 0
 
