@@ -20,6 +20,7 @@ from eyewall.websocket.deflate import DeflateOptions
 from eyewall.websocket.errors import HandshakeFailed, WebSocketClosedError, WebSocketError
 from eyewall.websocket.handshake import accept_value
 
+from ..waiting import turns
 from ..websocket.peers import Echo, serving
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
@@ -150,8 +151,8 @@ def test_messages_wait_in_a_bounded_queue(run: Run) -> None:
             ws = await websocket_connect(f"ws://127.0.0.1:{port}/")
             ws.write_message("1000")
             while len(ws.read_queue) < NATIVE.websocket_queue:
-                await asyncio.sleep(0.001)
-            await asyncio.sleep(0.02)
+                await asyncio.sleep(0)
+            await turns()
             assert len(ws.read_queue) == NATIVE.websocket_queue
             assert [await ws.read_message() for _ in range(1000)] == [str(index) for index in range(1000)]
             ws.close()
@@ -321,7 +322,7 @@ def test_nobody_waits_any_more(run: Run) -> None:
     async def main() -> None:
         async with answering(lambda head: b"", close=False) as port:
             future = websocket_connect(f"ws://127.0.0.1:{port}/")
-            await asyncio.sleep(0.02)
+            await turns()
             # The server's task, which is waited for here, ends when the client's connection does.
             future.cancel()
 

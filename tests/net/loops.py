@@ -59,9 +59,3 @@ def descriptors() -> int:
             continue
         count += not target.startswith(("anon_inode:", "pipe:", "/dev/"))
     return count
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Lets the loop turn until `condition` holds."""
-    while not condition():
-        await asyncio.sleep(0.001)

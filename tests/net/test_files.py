@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from eyewall.net import files
 from eyewall.net.files import CACHED_BYTES, load_range, probe_cached, read_cached, read_range
 
-from .loops import Run, both_loops, descriptors, until
+from ..waiting import until
+from .loops import Run, both_loops, descriptors
 
 CONTENT = bytes(range(256)) * 4096 + b"the end"
 

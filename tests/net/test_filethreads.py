@@ -7,6 +7,8 @@ import pytest
 from eyewall.net.filethreads import off_loop
 from tests.conftest import LOOP_KINDS
 
+from ..waiting import until
+
 
 def run(main, kind):
     if kind == "uvloop":
@@ -46,11 +48,7 @@ def test_what_nobody_waits_for_is_closed(kind, wrapped):
         with pytest.raises(asyncio.CancelledError):
             await task
         go.set()
-        for _ in range(500):
-            if opened and opened[0].closed:
-                return
-            await asyncio.sleep(0.005)
-        raise AssertionError("it was not closed")
+        await until(lambda: opened and opened[0].closed)
 
     run(main, kind)
 

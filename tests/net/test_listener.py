@@ -22,7 +22,8 @@ from eyewall.net.listener import Listener
 from eyewall.net.tls import client_context, server_context
 
 from ..conftest import LOOP_KINDS
-from .loops import TLS, Run, both_loops, descriptors, listening, until
+from ..waiting import until
+from .loops import TLS, Run, both_loops, descriptors, listening
 
 REFUSAL = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
@@ -534,7 +535,7 @@ def test_failed_handshakes_cost_one_log_line(run: Run, text: bytes, caplog: pyte
         run(main())
         assert descriptors() == before
     assert len(caplog.records) == 1, caplog.text
-    assert "TLS handshake with 127.0.0.1 failed" in caplog.text
+    assert "SSL Error: the TLS handshake with 127.0.0.1 failed" in caplog.text
     assert "Traceback" not in caplog.text
 
 

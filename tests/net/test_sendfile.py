@@ -22,7 +22,8 @@ from eyewall.net.sendfile import SMALL_BYTES, send_file
 from eyewall.net.tls import client_context, server_context
 from eyewall.net.transport import FlowControl
 
-from .loops import TLS, Run, both_loops, descriptors, until
+from ..waiting import until
+from .loops import TLS, Run, both_loops, descriptors
 
 CONTENT = os.urandom(1 << 16) * 64  # 4 MiB
 #: What the system may hold for a connection, so that little is enough to fill it.

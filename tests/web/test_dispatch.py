@@ -18,6 +18,7 @@ from eyewall.web.decorators import stream_request_body
 from eyewall.web.errors import HTTPError
 from eyewall.web.handler import RequestHandler
 
+from ..waiting import turns, until
 from .serving import connected, conversing, serving
 
 pytestmark = pytest.mark.usefixtures("no_task_left")
@@ -27,13 +28,6 @@ pytestmark = pytest.mark.usefixtures("no_task_left")
 def no_task_left():
     yield
     assert dispatch.running() == []
-
-
-async def until(condition):
-    """Gives the loop its turns until something is so."""
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.001)
 
 
 def app_of(members, *, streamed=False, **settings):
@@ -445,7 +439,7 @@ def test_nobody_is_told_of_a_client_that_leaves_after_its_response(run):
     async def talk(client):
         response = await client.ask("GET", "/")
         client.abort()
-        await asyncio.sleep(0.01)
+        await turns()
         return response.body
 
     members = {
@@ -654,7 +648,7 @@ def test_content_waits_for_prepare(run):
     async def talk(client):
         await client.send(HEAD + b"Content-Length: 3\r\n\r\nabc")
         await until(lambda: gate)
-        await asyncio.sleep(0.01)
+        await turns()
         assert calls == []
         gate["open"].set()
         return (await client.response()).body
@@ -710,7 +704,7 @@ def test_a_slow_handler_holds_the_client_up(run):
         await client.send(HEAD + b"Content-Length: %d\r\n\r\n" % size)
         sending = asyncio.ensure_future(client.send(b"x" * size))
         await until(lambda: gate)
-        await asyncio.sleep(0.05)
+        await turns()
         assert len(calls) == 2
         assert not sending.done()
         gate["open"].set()

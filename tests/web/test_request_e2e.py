@@ -15,6 +15,7 @@ from eyewall.web.decorators import stream_request_body
 from eyewall.web.handler import RequestHandler
 from eyewall.web.handlers import FallbackHandler
 
+from ..waiting import turns
 from .serving import connected, conversing, serving
 
 MIB = 1024 * 1024
@@ -317,10 +318,12 @@ def test_a_slow_reader_holds_the_handler_up(run):
         ):
             client.writer.transport.pause_reading()
             await client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            while not state["flushed"]:
+                await turns()
             before = -1
             while before != state["flushed"]:
                 before = state["flushed"]
-                await asyncio.sleep(0.05)
+                await turns()
             held = state["flushed"]
             client.writer.transport.resume_reading()
             await client.reader.readuntil(b"\r\n\r\n")
@@ -370,7 +373,7 @@ def test_leave_waits_for_prepare(run, allowed, ids):
         while not gate:
             await asyncio.sleep(0)
         early = asyncio.ensure_future(client.reader.readuntil(b"\r\n\r\n"))
-        await asyncio.sleep(0.02)
+        await turns()
         assert not early.done()
         gate["open"].set()
         first = await early

@@ -11,6 +11,7 @@ from eyewall.net.errors import StreamClosedError
 from eyewall.web.application import Application
 from eyewall.web.sse import Event, EventSourceHandler, broadcast
 from tests.conftest import LOOP_KINDS
+from tests.waiting import turns, until
 from tests.web.serving import ask, head_of, serving
 
 
@@ -215,14 +216,6 @@ class Topic(Recorder):
         self.streams = streams
 
 
-async def until(condition):
-    for _ in range(500):
-        if condition():
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError("it did not happen")
-
-
 async def chunk(reader):
     size = int(await reader.readuntil(b"\r\n"), 16)
     return (await reader.readexactly(size + 2))[:-2]
@@ -375,7 +368,7 @@ def test_awaiting_send_waits_for_the_client(kind):
             before = -1
             while len(log) != before:
                 before = len(log)
-                await asyncio.sleep(0.05)
+                await turns()
             assert before < 100
             body = await reader.read(-1)
             assert body.count(b"data: ") == 100

@@ -13,6 +13,7 @@ from eyewall.web.application import Application
 from eyewall.web.errors import HTTPError
 from eyewall.web.handler import RequestHandler
 from eyewall.web.static import StaticFileHandler
+from tests.waiting import until
 from tests.web.serving import Response, ask, fetch, head_of, serving
 
 LONG_AGO = 1_000_000_000
@@ -597,11 +598,7 @@ def test_a_client_that_leaves_costs_no_descriptor(root):
                 await reader.readuntil(b"\r\n\r\n")
                 assert len(open_files()) == 1
                 writer.transport.abort()
-                for _ in range(200):
-                    if not open_files():
-                        break
-                    await asyncio.sleep(0.01)
-                assert open_files() == []
+                await until(lambda: not open_files())
 
     asyncio.run(main())
 

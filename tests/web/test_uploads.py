@@ -6,6 +6,7 @@ import pytest
 from eyewall.guard.profile import NATIVE
 from eyewall.web.application import Application
 from eyewall.web.uploads import UploadHandler
+from tests.waiting import until
 from tests.web.serving import ask, head_of, serving
 
 PROFILE = NATIVE.replace(multipart_memory_bytes=1000)
@@ -120,20 +121,12 @@ def test_nothing_is_left(tmp_path, ending):
             body = form(("f", b"x" * 600_000, "a"))
             head = head_of("/", "POST", {"Content-Type": "multipart/form-data; boundary=b"}, body)
             writer.write(head[:-100])
-            for _ in range(500):
-                if spooled():
-                    break
-                await asyncio.sleep(0.005)
-            assert spooled() == 1
+            await until(lambda: spooled() == 1)
             if ending == "finish":
                 writer.write(head[-100:])
                 assert (await reader.read()).startswith(b"HTTP/1.1 200")
             writer.transport.abort()
-            for _ in range(500):
-                if not spooled():
-                    break
-                await asyncio.sleep(0.005)
-            assert spooled() == 0
+            await until(lambda: spooled() == 0)
 
     asyncio.run(main())
     assert os.listdir(tmp_path) == []

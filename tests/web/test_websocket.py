@@ -26,6 +26,7 @@ from eyewall.web.application import Application
 from eyewall.web.handler import RequestHandler
 from eyewall.web.websocket import WebSocketHandler
 from eyewall.websocket import WebSocketClosedError, broadcast
+from tests.waiting import turns, until
 from tests.web.serving import serving
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
@@ -100,12 +101,6 @@ async def exchange(port: int, data: bytes) -> bytes:
     return answer
 
 
-async def until(condition: Callable[[], Any]) -> None:
-    """Lets the loop run until `condition` holds; the time limit of tests ends what never does."""
-    while not condition():
-        await asyncio.sleep(0.001)
-
-
 async def refused(app: Application, path: str = "/", **options: Any) -> HTTPClientError:
     with pytest.raises(HTTPClientError) as caught:
         async with connected(app, path, **options):
@@ -174,7 +169,7 @@ def test_coroutines_are_waited_for(run: Run) -> None:
             await asyncio.sleep(0)
 
         async def open(self, *args: str, **kwargs: str) -> None:
-            await asyncio.sleep(0.01)
+            await turns()
             self.log.append("opened")
 
         async def on_message(self, message: str | bytes) -> None:
@@ -182,7 +177,7 @@ def test_coroutines_are_waited_for(run: Run) -> None:
             assert asyncio.current_task() is not None
             self.busy += 1
             assert self.busy == 1
-            await asyncio.sleep(0.001)
+            await turns(5)
             self.busy -= 1
             await self.write_message(message)
 
@@ -449,11 +444,17 @@ def test_stopping_the_server_says_going_away(run: Run) -> None:
 def test_a_client_that_leaves_during_prepare_never_had_a_websocket(run: Run) -> None:
     log: list[Any] = []
     waiting = asyncio.Event()
+    left = asyncio.Event()
 
     class Handler(Base):
         async def prepare(self) -> None:
             waiting.set()
-            await asyncio.sleep(0.05)
+            await left.wait()
+            await turns()
+
+        def on_connection_close(self) -> None:
+            super().on_connection_close()
+            left.set()
 
         def open(self, *args: str, **kwargs: str) -> None:
             self.log.append("open")
@@ -464,7 +465,8 @@ def test_a_client_that_leaves_during_prepare_never_had_a_websocket(run: Run) -> 
             writer.write(raw())
             await waiting.wait()
             writer.transport.abort()
-            await asyncio.sleep(0.08)
+            await left.wait()
+            await turns(100)
 
     run(main())
     assert log == []
@@ -801,8 +803,11 @@ def test_a_slow_client_makes_writers_wait(run: Run) -> None:
             writer.write(raw())
             await reader.readuntil(b"\r\n\r\n")
             await until(lambda: log)
-            await asyncio.sleep(0.05)
-            assert len(log) < 900
+            before = -1
+            while before != len(log):
+                before = len(log)
+                await turns()
+            assert before < 900
             writer.transport.abort()
             await until(lambda: "closed while writing" in log)
 
