@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 
 import pytest
 
@@ -11,7 +10,7 @@ from eyewall.guard.profile import KIB, MIB, NATIVE, TORNADO, Profile
 from .pages import ROOT, table_rows
 
 PAGE = ROOT / "docs" / "limits.md"
-FIELDS = [field.name for field in dataclasses.fields(Profile) if field.name != "name"]
+FIELDS = list(Profile.kinds())
 #: Sizes whose name does not say so.
 SIZES = {"write_high_water"}
 #: Limits of which 0 does not mean that there is none.

@@ -51,3 +51,23 @@ def test_a_name_that_is_no_limit_changes_nothing() -> None:
     with pytest.raises(TypeError):
         override(body_byte=11)
     assert active() == NATIVE.replace(body_bytes=10)
+
+
+def test_a_profile_does_not_change() -> None:
+    with pytest.raises(AttributeError, match=r"replace\(head_bytes="):
+        NATIVE.head_bytes = 1
+    with pytest.raises(AttributeError):
+        del TORNADO.head_bytes
+    assert NATIVE.head_bytes == 64 * 1024
+
+
+def test_a_copy_keeps_what_was_stated_before() -> None:
+    changed = TORNADO.replace(head_bytes=1).replace(idle_timeout=2.0)
+    assert (changed.head_bytes, changed.idle_timeout, changed.bare_lf) == (1, 2.0, True)
+    assert changed.name == "tornado"
+    assert TORNADO.head_bytes == 64 * 1024
+
+
+def test_what_is_no_limit_is_named() -> None:
+    with pytest.raises(TypeError, match="no such limit: head_byte"):
+        NATIVE.replace(head_byte=1)

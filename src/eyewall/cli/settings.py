@@ -140,7 +140,7 @@ def parse_limits(texts: Iterable[str]) -> dict[str, Limit]:
     Sizes and counts may have K, M or G behind them (KiB, MiB, GiB mean the same). Raises SettingError for a
     name that is no limit, with those that resemble it, and for a value that does not fit.
     """
-    kinds = {field.name: str(field.type) for field in dataclasses.fields(Profile) if field.name != "name"}
+    kinds = Profile.kinds()
     limits: dict[str, Limit] = {}
     for text in texts:
         name, equals, value = text.partition("=")

@@ -10,16 +10,17 @@ Sizes are bytes, times are seconds, counts are counts. A time of 0 means no dead
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from typing import Any, Never
 
 KIB = 1024
 MIB = 1024 * KIB
 
 
-@dataclass(frozen=True, slots=True)
 class Profile:
-    """A named set of limits and leniencies. Immutable: `replace` makes a changed copy."""
+    """A named set of limits and leniencies. Immutable: `replace` makes a changed copy.
+
+    Not a dataclass: making one of so many fields takes longer than all else that an import of this module does.
+    """
 
     name: str
     #: What the `Server` response header says; empty for none.
@@ -44,6 +45,8 @@ class Profile:
     lenient_target: bool = False
     #: A Content-Length that comes several times with the same value counts once (RFC 9110 section 8.6).
     repeated_content_length: bool = False
+    #: A request of HTTP/1.0 may have chunked content (RFC 9112 section 6.1 advises against it).
+    chunked_in_1_0: bool = False
     #: An HTTP/1.1 request may lack the Host field.
     missing_host: bool = False
     #: Length of an X-Request-ID that is taken over; a longer one is replaced.
@@ -76,6 +79,8 @@ class Profile:
     multipart_parts: int = 1000
     #: Header bytes of one part (400 beyond it).
     multipart_header_bytes: int = 10 * KIB
+    #: A multipart body may begin with the header of its first part, without a boundary before it.
+    multipart_bare_start: bool = False
     #: A part larger than this is spooled to a temporary file, where the interface that reads it allows.
     multipart_memory_bytes: int = MIB
     #: Fields of a form body, and of a query string (400 beyond it).
@@ -177,9 +182,39 @@ class Profile:
     #: A request is finished even when the future that `fetch` returned was cancelled; otherwise it is broken off.
     client_finish_cancelled: bool = False
 
-    def replace(self, **changes: object) -> Profile:
+    def __init__(self, name: str, server_token: str, **limits: object) -> None:
+        """Takes its defaults for what `limits` does not state. Raises TypeError for a name that is not a limit."""
+        unknown = limits.keys() - Profile.__annotations__.keys()
+        if unknown:
+            raise TypeError(f"no such limit: {', '.join(sorted(unknown))}")
+        vars(self).update(limits, name=name, server_token=server_token)
+
+    @classmethod
+    def kinds(cls) -> dict[str, str]:
+        """Returns the names of the limits, in their order, with the names of their types."""
+        return {name: kind for name, kind in cls.__annotations__.items() if name != "name"}
+
+    def replace(self, **changes: Any) -> Profile:
         """Returns a copy with `changes` applied. Raises TypeError for a name that is not a limit."""
-        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
+        return Profile(**{**vars(self), **changes})
+
+    def __setattr__(self, name: str, value: object) -> Never:
+        raise AttributeError(f"a profile does not change; replace({name}=...) makes another")
+
+    def __delattr__(self, name: str) -> Never:
+        raise AttributeError("a profile does not change")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Profile) and self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def _values(self) -> tuple[object, ...]:
+        return tuple([getattr(self, name) for name in Profile.__annotations__])
+
+    def __repr__(self) -> str:
+        return f"<Profile {self.name}>"
 
 
 NATIVE = Profile(name="native", server_token="Eyewall", client_token="Eyewall")  # noqa: S106 - product tokens
@@ -200,6 +235,8 @@ TORNADO = Profile(
     missing_host=True,
     body_min_rate=0.0,
     multipart_parts=100,
+    multipart_bare_start=True,
+    chunked_in_1_0=True,
     websocket_ping_interval=0.0,
     websocket_ping_timeout=0.0,
     write_timeout=0.0,
