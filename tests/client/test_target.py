@@ -50,6 +50,7 @@ def test_credentials_are_decoded_and_in_no_authority() -> None:
         "http://[::1/",
         "http://a b/",
         "http://h\\@evil/",
+        "http://h%0d%0a/",
         "example.com",
     ],
 )

@@ -76,7 +76,11 @@ def parse_target(url: str, *schemes: str) -> Target:
         except UnicodeError as error:
             raise InvalidURL(f"the host {host!r} is not a name: {error}") from None
         authority = host if port is None else f"{host}:{port}"
-    if not authority.isascii() or not is_authority(authority.encode("ascii"), 0, len(authority)):
+    if (
+        "%" in authority
+        or not authority.isascii()
+        or not is_authority(authority.encode("ascii"), 0, len(authority))
+    ):
         raise InvalidURL(f"{authority!r} is not the name of a host")
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if not target.startswith("/"):
