@@ -609,18 +609,18 @@ def test_timeouts(run: Run) -> None:
     async def main() -> None:
         async with scripted(silent) as server:
             client = client_of(max_clients=1)
-            with pytest.raises(HTTPTimeoutError, match="^Timeout during request$") as caught:
+            with pytest.raises(HTTPTimeoutError, match=r"^Timeout during request$") as caught:
                 await client.fetch(server.url, request_timeout=0.01)
             assert caught.value.code == 599
             assert client.pool.metrics.open == 0
             held = client.fetch(server.url)
-            with pytest.raises(HTTPTimeoutError, match="^Timeout in request queue$"):
+            with pytest.raises(HTTPTimeoutError, match=r"^Timeout in request queue$"):
                 await client.fetch(server.url, connect_timeout=0.01)
             assert len(client.queue) == 0
             assert len(client.active) == 1
             held.cancel()
             stuck = client_of(resolver=Stuck())
-            with pytest.raises(HTTPTimeoutError, match="^Timeout while resolving example.com$"):
+            with pytest.raises(HTTPTimeoutError, match=r"^Timeout while resolving example\.com$"):
                 await stuck.fetch("http://example.com/", connect_timeout=0.01)
             stuck.close()
             with pytest.raises(HTTPTimeoutError, match=r"^Timeout during TLS handshake with 127.0.0.1:\d+$"):
