@@ -699,12 +699,6 @@ def test_nothing_that_was_pipelined_is_answered_after_a_break():
 # -- detach -----------------------------------------------------------------------------------------------------
 
 
-def test_detach_is_refused_in_words(caplog):
-    calls, response = served({"get": lambda self: self.detach()}, base=RequestHandler)
-    assert (calls, response.status, response.whole) == ([], 500, True)
-    assert "a connection can't be detached as a stream" in caplog.text
-
-
 def test_detach_where_a_connection_can():
     class Connection:
         def detach(self):

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     )
     from eyewall.http.exchange import Exchange
     from eyewall.http.forms import HTTPFile
+    from eyewall.http.h1connection import HTTP1Connection
+    from eyewall.http.h1params import HTTP1ConnectionParameters
+    from eyewall.http.h1serving import HTTP1ServerConnection
     from eyewall.http.headers import HTTPHeaders
     from eyewall.http.request import HTTPServerRequest
     from eyewall.http.server import HTTPServer
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
 __all__ = [
     "ASGIContainer",
     "Exchange",
+    "HTTP1Connection",
+    "HTTP1ConnectionParameters",
+    "HTTP1ServerConnection",
     "HTTPConnection",
     "HTTPFile",
     "HTTPHeaders",
@@ -50,6 +56,9 @@ __all__ = [
 _NAMES = {
     "ASGIContainer": "asgi",
     "Exchange": "exchange",
+    "HTTP1Connection": "h1connection",
+    "HTTP1ConnectionParameters": "h1params",
+    "HTTP1ServerConnection": "h1serving",
     "HTTPConnection": "delegates",
     "HTTPFile": "forms",
     "HTTPHeaders": "headers",

@@ -199,6 +199,37 @@ class CallbackApp:
         return CallbackSink(self._callback, HTTPServerRequest.of(exchange, self._form_fields))
 
 
+class CallbackDelegate(HTTPMessageDelegate):
+    """Collects a request for a function, which answers it on `connection`; for what routes requests by delegates."""
+
+    def __init__(self, callback: Callable[[HTTPServerRequest], object], connection: HTTPConnection) -> None:
+        self._callback = callback
+        self._connection = connection
+        self._request: HTTPServerRequest | None = None
+        self._pieces: list[bytes] = []
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        """The head has come."""
+        if isinstance(start_line, RequestStartLine):
+            self._request = HTTPServerRequest(
+                connection=self._connection, start_line=start_line, headers=headers
+            )
+        return None
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        """Content has come."""
+        self._pieces.append(chunk)
+        return None
+
+    def finish(self) -> None:
+        """The request is complete."""
+        if self._request is not None:
+            self._request.body = b"".join(self._pieces)
+            CallbackSink(self._callback, self._request).end()
+
+
 #: Callbacks that are running: a loop refers to its tasks weakly.
 _calls: set[asyncio.Task[object]] = set()
 
@@ -217,7 +248,8 @@ class CallbackSink:
 
     def end(self) -> None:
         """The request is complete."""
-        self._request.body = b"".join(self._pieces)
+        if self._pieces:
+            self._request.body = b"".join(self._pieces)
         result = self._callback(self._request)
         if asyncio.iscoroutine(result):
             task = asyncio.ensure_future(result)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from eyewall.net.errors import StreamClosedError
 from eyewall.net.transportstream import TransportStream
-
-if TYPE_CHECKING:
-    from eyewall.http.exchange import Carrier, Exchange
 
 
 class ConnectionContext:
@@ -19,26 +16,27 @@ class ConnectionContext:
     "http" or "https".
     """
 
-    def __init__(self, carrier: Carrier) -> None:
+    def __init__(self, carrier: Any) -> None:
         transport = carrier.transport
         self.address: Any = transport.get_extra_info("peername") if transport is not None else None
         sock = transport.get_extra_info("socket") if transport is not None else None
         self.address_family: int = sock.family if sock is not None else socket.AF_UNSPEC
-        self.remote_ip = carrier.remote_ip
-        self.protocol = carrier.protocol
+        self.remote_ip: str = carrier.remote_ip
+        self.protocol: str = carrier.protocol
 
     def __str__(self) -> str:
         return self.remote_ip
 
 
-def stream_of(exchange: Exchange) -> TransportStream:
+def stream_of(exchange: Any) -> TransportStream:
     """Returns a stream over the connection of `exchange`. Raises StreamClosedError where it is gone."""
-    carrier: Any = exchange.carrier
+    carrier = exchange.carrier
     if carrier.transport is None:
         raise StreamClosedError(carrier.error)
 
     def hand_over(protocol: Any) -> bytes:
         # Of a program that keeps the stream, this may be another request than the one it had it from.
-        return (carrier.exchange or exchange).detached(protocol)
+        rest: bytes = (carrier.exchange or exchange).detached(protocol)
+        return rest
 
     return TransportStream(carrier, hand_over, carrier.profile)

@@ -11,9 +11,10 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from eyewall.base.configurable import Configurable
 from eyewall.base.loggers import app_log, gen_log
 from eyewall.guard.admission import ConnectionLimit
 from eyewall.guard.profile import TORNADO, Profile, active
@@ -21,18 +22,28 @@ from eyewall.guard.throttle import LogThrottle
 from eyewall.guard.wheel import DeadlineWheel
 from eyewall.http.connection import ServerConnection, error_response
 from eyewall.http.decompression import DecompressingApp
-from eyewall.http.delegates import CallbackApp, DelegateApp, HTTPServerConnectionDelegate
+from eyewall.http.delegates import (
+    CallbackApp,
+    CallbackDelegate,
+    DelegateApp,
+    HTTPConnection,
+    HTTPMessageDelegate,
+    HTTPServerConnectionDelegate,
+)
+from eyewall.http.h1params import HTTP1ConnectionParameters
 from eyewall.http.pieces import SlicingApp
 from eyewall.http.proxy import Trust
 from eyewall.loop.policy import current_loop
-from eyewall.net.address import DEFAULT_BACKLOG, bind_sockets
+from eyewall.net.address import DEFAULT_BACKLOG
 from eyewall.net.listener import Listener
-from eyewall.net.tls import ssl_options_to_context
+from eyewall.net.tcpserver import TCPServer
 
 if TYPE_CHECKING:
     from eyewall.http.errors import RemoteProtocolError
     from eyewall.http.interfaces import App
     from eyewall.http.request import HTTPServerRequest
+    from eyewall.net.acceptor import Acceptor
+    from eyewall.net.iostream import IOStream
 
 _GONE_AWAY_GRACE = 1.0
 #: Turns of the loop in which a drain reads what clients have sent already. In one of them the sockets are looked at,
@@ -45,7 +56,7 @@ _FIRST_REQUEST_GRACE = 1.0
 _NAMED = 20
 
 
-class HTTPServer:
+class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     """Serves HTTP/1.1.
 
     `request_callback`: an `Application`, any other `App`, an `HTTPServerConnectionDelegate`, or a function that is
@@ -56,10 +67,22 @@ class HTTPServer:
     the connection does not tell. `decompress_request`: undo the Content-Encoding of requests. `chunk_size`: bytes
     of content that an application gets at once, by default as many as have come.
 
-    Everything happens on one loop, the current one when listening begins.
+    Everything happens on one loop, the current one when listening begins. Connections that are accepted have no
+    stream, unless a subclass overrides `handle_stream`; a stream that a program has is served by that method, too.
     """
 
-    def __init__(
+    def __new__(cls, *args: Any, profile: Profile | None = None, **kwargs: Any) -> Any:
+        """Makes a server, as `initialize` says; see there for the arguments."""
+        server: HTTPServer = super().__new__(cls, *args, **kwargs)
+        if profile is not None:
+            server._serve_by(profile)
+        return server
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # What `initialize` has begun is not to be undone by the other bases.
+        pass
+
+    def initialize(
         self,
         request_callback: Any,
         no_keep_alive: bool = False,
@@ -74,127 +97,125 @@ class HTTPServer:
         max_body_size: int | None = None,
         max_buffer_size: int | None = None,
         trusted_downstream: list[str] | None = None,
-        profile: Profile | None = None,
     ) -> None:
-        changes: dict[str, object] = {}
+        """Takes the constructor's arguments; `configure` may give those that have a default."""
+        TCPServer.__init__(
+            self, ssl_options=ssl_options, max_buffer_size=max_buffer_size, read_chunk_size=chunk_size
+        )
+        self.request_callback = request_callback
+        self.xheaders = xheaders
+        self.trusted_downstream = trusted_downstream
+        self.trust = Trust(downstream=tuple(trusted_downstream or ())) if xheaders else None
+        self.protocol = protocol or ("https" if self._tls is not None else "http")
+        self.conn_params = HTTP1ConnectionParameters(
+            no_keep_alive=no_keep_alive,
+            chunk_size=chunk_size,
+            max_header_size=max_header_size,
+            header_timeout=idle_connection_timeout,
+            max_body_size=max_body_size if max_body_size is not None else max_buffer_size,
+            body_timeout=body_timeout,
+            decompress=decompress_request,
+        )
+        self._changes: dict[str, object] = {}
         for name, value in (
             ("head_bytes", max_header_size),
             ("idle_timeout", idle_connection_timeout),
             ("body_timeout", body_timeout),
-            ("body_bytes", max_body_size if max_body_size is not None else max_buffer_size),
+            ("body_bytes", self.conn_params.max_body_size),
         ):
             if value is not None:
-                changes[name] = value
-        if profile is None:
-            profile = getattr(request_callback, "profile", None)
-        base = profile if isinstance(profile, Profile) else active()
-        self.profile = base.replace(**changes) if changes else base
-        self.request_callback = request_callback
-        self.no_keep_alive = no_keep_alive
-        self.xheaders = xheaders
-        self.trusted_downstream = trusted_downstream
-        self.trust = Trust(downstream=tuple(trusted_downstream or ())) if xheaders else None
-        self._tls = ssl_options_to_context(ssl_options, server_side=True) if ssl_options is not None else None
-        self.protocol = protocol or ("https" if self._tls is not None else "http")
-        self.app: App = app_of(request_callback, self.profile)
-        if chunk_size:
-            self.app = SlicingApp(self.app, chunk_size)
-        if decompress_request:
-            self.app = DecompressingApp(self.app, self.profile)
-        self.limit = ConnectionLimit(self.profile.connections)
+                self._changes[name] = value
+        self._slices = chunk_size
         #: Connections of HTTP requests, and the protocols that took others over (`Exchange.upgrade`).
         self.connections: set[ServerConnection] = set()
         self.others: set[Any] = set()
         #: How many malformed requests were refused.
         self.malformed = 0
         self.draining = no_keep_alive
-        self._listeners: list[Listener] = []
-        self._bound: list[socket.socket] = []
         self._throttle = LogThrottle(gen_log)
         self._emptied: asyncio.Future[None] | None = None
         #: Set when listening begins.
         self.loop: asyncio.AbstractEventLoop
         self.wheel: DeadlineWheel
+        profile = getattr(request_callback, "profile", None)
+        self._serve_by(profile if isinstance(profile, Profile) else active())
+
+    def _serve_by(self, profile: Profile) -> None:
+        """Takes the limits of `profile`, but for those that were stated one by one."""
+        self.profile = profile.replace(**self._changes) if self._changes else profile
+        served = self.request_callback
+        if type(self).start_request is not HTTPServer.start_request:
+            served = self
+        self.app: App = app_of(served, self.profile)
+        if self._slices:
+            self.app = SlicingApp(self.app, self._slices)
+        if self.conn_params.decompress:
+            self.app = DecompressingApp(self.app, self.profile)
+        self.limit = ConnectionLimit(self.profile.connections)
+
+    @classmethod
+    def configurable_base(cls) -> type[HTTPServer]:
+        """Returns the class that `configure` is about: this one."""
+        return HTTPServer
+
+    @classmethod
+    def configurable_default(cls) -> type[HTTPServer]:
+        """Returns what is used where nothing was configured: this one, too."""
+        return HTTPServer
 
     # -- listening --------------------------------------------------------------------------------------
-
-    def listen(
-        self,
-        port: int,
-        address: str | None = None,
-        family: socket.AddressFamily = socket.AF_UNSPEC,
-        backlog: int = DEFAULT_BACKLOG,
-        flags: int | None = None,
-        reuse_port: bool = False,
-    ) -> None:
-        """Binds `port` and starts accepting. Raises OSError where the address can't be had.
-
-        `backlog`: connections that may wait to be accepted, by default what the profile says.
-        """
-        backlog = self._backlog(backlog)
-        self.add_sockets(
-            bind_sockets(
-                port, address=address, family=family, backlog=backlog, flags=flags, reuse_port=reuse_port
-            )
-        )
-
-    def bind(
-        self,
-        port: int,
-        address: str | None = None,
-        family: socket.AddressFamily = socket.AF_UNSPEC,
-        backlog: int = DEFAULT_BACKLOG,
-        flags: int | None = None,
-        reuse_port: bool = False,
-    ) -> None:
-        """Binds `port`; `start` starts accepting. The arguments are those of `listen`."""
-        backlog = self._backlog(backlog)
-        self._bound += bind_sockets(
-            port, address=address, family=family, backlog=backlog, flags=flags, reuse_port=reuse_port
-        )
 
     def _backlog(self, stated: int) -> int:
         return self.profile.listen_backlog if stated is DEFAULT_BACKLOG else stated
 
-    def add_socket(self, sock: socket.socket) -> None:
-        """Starts accepting on a bound socket."""
-        self.add_sockets([sock])
+    def _acceptor(self, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> Acceptor:
+        self._settle_on(loop)
+        if type(self).handle_stream is not HTTPServer.handle_stream:
+            return super()._acceptor(sock, loop)
+        return Listener(
+            sock,
+            self._connect,  # type: ignore[arg-type]  # a protocol in all but its base: it is compiled
+            profile=self.profile,
+            loop=loop,
+            ssl=self._tls,
+            limit=self.limit,
+            refusal=error_response(503),
+        )
 
-    def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
-        """Starts accepting on bound sockets, which are the server's from now on."""
+    def _settle_on(self, loop: asyncio.AbstractEventLoop) -> None:
         if not hasattr(self, "loop"):
-            self.loop = current_loop()
-            self.wheel = DeadlineWheel.of(self.loop)
-        for sock in sockets:
-            listener = Listener(
-                sock,
-                self._connect,  # type: ignore[arg-type]  # a protocol in all but its base: it is compiled
-                profile=self.profile,
-                loop=self.loop,
-                ssl=self._tls,
-                limit=self.limit,
-                refusal=error_response(503),
-            )
-            listener.start()
-            self._listeners.append(listener)
+            self.loop = loop
+            self.wheel = DeadlineWheel.of(loop)
 
-    @property
-    def sockets(self) -> list[socket.socket]:
-        """The listening sockets."""
-        return [listener.sock for listener in self._listeners]
+    def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
+        """Serves the requests that come on `stream`, whose client is at `address`."""
+        # Streams are the exception.
+        from eyewall.http.h1serving import serve_stream
 
-    def start(self, num_processes: int | None = 1, max_restarts: int | None = None) -> None:
-        """Starts accepting on what `bind` bound, in `num_processes` processes (0 or None: one for each core).
+        self._settle_on(current_loop())
+        if not self.limit.admit():
+            stream.write(error_response(503))
+            stream.close()
+            return
+        serve_stream(self._connect(), stream, address)
 
-        Several processes are forked, which must come before the loop exists.
+    # -- as a delegate ----------------------------------------------------------------------------------
+
+    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
+        """A request begins on `request_conn`; what is returned takes it, and answers it there.
+
+        A subclass that overrides it sees every request. By default what the server was made for takes it.
         """
-        if num_processes != 1:
-            # Most programs leave processes to their process manager.
-            from eyewall.loop.process import fork_processes
+        served = self.request_callback
+        if isinstance(served, HTTPServerConnectionDelegate):
+            return served.start_request(server_conn, request_conn)
+        return CallbackDelegate(served, request_conn)
 
-            fork_processes(num_processes, max_restarts)
-        sockets, self._bound = self._bound, []
-        self.add_sockets(sockets)
+    def on_close(self, server_conn: object) -> None:
+        """A connection is closed. By default the delegate that the server was made for is told."""
+        close = getattr(self.request_callback, "on_close", None)
+        if close is not None:
+            close(server_conn)
 
     def _connect(self) -> ServerConnection:
         return ServerConnection(self)
@@ -230,12 +251,10 @@ class HTTPServer:
         protocol.release = release
 
     def _tell_closed(self, connection: ServerConnection) -> None:
-        close = getattr(self.app, "on_close", None)
-        if close is not None:
-            try:
-                close(connection)
-            except Exception:  # noqa: BLE001 - the connection is closed whatever the application makes of it
-                app_log.exception("Uncaught exception in on_close")
+        try:
+            self.on_close(connection)
+        except Exception:  # noqa: BLE001 - the connection is closed whatever the application makes of it
+            app_log.exception("Uncaught exception in on_close")
 
     def refused(self, connection: ServerConnection, error: RemoteProtocolError) -> None:
         """A connection has refused what its client sent: a line in the log, once a minute for each kind."""
@@ -254,12 +273,6 @@ class HTTPServer:
 
     # -- the end ----------------------------------------------------------------------------------------
 
-    def stop(self) -> None:
-        """Stops accepting. Connections that are open go on."""
-        for listener in self._listeners:
-            listener.close()
-        self._listeners.clear()
-
     async def close_all_connections(self) -> None:
         """Closes every connection, whatever it is doing."""
         for connection in list(self.connections):
@@ -277,14 +290,14 @@ class HTTPServer:
         to be read. `timeout`: seconds after which what is left is broken off, with a log line that says what that
         was. Returns how many requests and other protocols it was.
         """
-        if not (self._listeners or self.connections or self.others):
+        if not (self._acceptors or self.connections or self.others):
             return 0
         now = self.loop.time
         end = now() + timeout
-        for listener in self._listeners:
-            listener.close(sweep=self.profile.listen_backlog)
-        opening = [listener.wait_opened() for listener in self._listeners]
-        self._listeners.clear()
+        for acceptor in self._acceptors:
+            acceptor.close(sweep=self.profile.listen_backlog)
+        opening = [each.wait_opened() for each in self._acceptors if isinstance(each, Listener)]
+        self._acceptors.clear()
         self.draining = True
         known = [connection for connection in self.connections if connection.served]
         for connection in self.connections:

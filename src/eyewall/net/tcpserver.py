@@ -9,11 +9,12 @@ from collections.abc import Awaitable, Iterable
 from typing import Any
 
 from eyewall.base.loggers import app_log
+from eyewall.guard.profile import active
 from eyewall.loop.ioloop import IOLoop
 from eyewall.loop.policy import current_loop
 from eyewall.loop.yielded import convert_yielded
 from eyewall.net.acceptor import Acceptor
-from eyewall.net.address import bind_sockets
+from eyewall.net.address import DEFAULT_BACKLOG, bind_sockets
 from eyewall.net.iostream import IOStream, SSLIOStream, TLSOptions
 from eyewall.net.tls import ssl_options_to_context
 
@@ -51,27 +52,31 @@ class TCPServer:
         port: int,
         address: str | None = None,
         family: socket_module.AddressFamily = socket_module.AF_UNSPEC,
-        backlog: int = 128,
+        backlog: int = DEFAULT_BACKLOG,
         flags: int | None = None,
         reuse_port: bool = False,
     ) -> None:
         """Binds `port` and starts accepting; the arguments are those of `bind_sockets`.
 
-        May be called more than once. Raises OSError where the address cannot be had.
+        `backlog`: connections that may wait to be accepted, by default what the profile says. May be called more
+        than once. Raises OSError where the address cannot be had.
         """
-        self.add_sockets(bind_sockets(port, address, family, backlog, flags, reuse_port))
+        self.add_sockets(bind_sockets(port, address, family, self._backlog(backlog), flags, reuse_port))
 
     def bind(
         self,
         port: int,
         address: str | None = None,
         family: socket_module.AddressFamily = socket_module.AF_UNSPEC,
-        backlog: int = 128,
+        backlog: int = DEFAULT_BACKLOG,
         flags: int | None = None,
         reuse_port: bool = False,
     ) -> None:
         """Binds `port`; `start` starts accepting. `listen` does both."""
-        self._bound += bind_sockets(port, address, family, backlog, flags, reuse_port)
+        self._bound += bind_sockets(port, address, family, self._backlog(backlog), flags, reuse_port)
+
+    def _backlog(self, stated: int) -> int:
+        return active().listen_backlog if stated is DEFAULT_BACKLOG else stated
 
     def start(self, num_processes: int | None = 1, max_restarts: int | None = None) -> None:
         """Starts accepting on what `bind` bound, in `num_processes` processes (0 or None: one for each core).
