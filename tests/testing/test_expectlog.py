@@ -82,6 +82,9 @@ def test_to_expect_what_may_not_be_logged_is_deprecated() -> None:
         assert (expected.matched, expected.deprecated_level_matched) == (1, 1)
         with ExpectLog(log, "rain", level=level):
             log.log(level, "rain")
+    with warnings.catch_warnings(), ExpectLog(log, "rain", required=False):
+        warnings.simplefilter("error")
+        log.info("rain")
     with warnings.catch_warnings(), pytest.raises(LookupError), ExpectLog(log, "rain"):
         warnings.simplefilter("error")
         log.info("rain")

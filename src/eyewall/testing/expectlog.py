@@ -92,7 +92,7 @@ class ExpectLog(logging.Filter):
             return
         if self.required and not self.matched:
             raise MissingLogMessage("did not get expected log message")
-        if self.deprecated_level_matched:
+        if self.required and self.deprecated_level_matched:
             warnings.warn(
                 "ExpectLog matched at INFO or below without level argument", DeprecationWarning, stacklevel=2
             )
