@@ -258,6 +258,37 @@ def test_wsclient() -> None:
     assert done.stdout.splitlines() == [f'{{"text": "{text}"}}' for text in ("1 here", "hello", "goodbye")]
 
 
+def _fetch(*args: str) -> str:
+    """Runs the client of the examples; returns what it prints."""
+    _tried.add("fetch.py")
+    done = subprocess.run(
+        [sys.executable, "examples/fetch.py", *args],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_fetch(tmp_path: Path) -> None:
+    file = tmp_path / "numbers.csv"
+    with served("download.py") as site:
+        url = f"http://127.0.0.1:{site.port}/"
+        assert sorted(_fetch("get", url + "numbers/3.csv", url + "none").splitlines()) == [
+            f"{url}none: HTTP 404: Not Found",
+            f"{url}numbers/3.csv: 200, 12 bytes",
+        ]
+        assert _fetch("save", url + "numbers/100000.csv", str(file)) == "saved text/csv; charset=UTF-8\n"
+    content = file.read_bytes()
+    assert content == b"".join(b"%d,%d\n" % (number, number * number) for number in range(100000))
+    with served("upload.py") as site:
+        answer = _fetch("send", str(file), f"http://127.0.0.1:{site.port}/digest")
+    assert json.loads(answer) == {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
 def test_clock() -> None:
     with served("events.py") as site:
         with site.streaming("/clock") as response:
