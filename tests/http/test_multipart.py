@@ -332,3 +332,21 @@ def test_linear(hostile):
 
     assert_linear(lambda n: feed(hostile(n), 10**9), small=60)
     assert_linear(lambda n: feed(hostile(n), 3), small=60)
+
+
+@pytest.mark.parametrize("bare_start", [False, True])
+def test_a_body_without_a_boundary_at_the_beginning(bare_start):
+    head = b'Content-Disposition: form-data; name="a"\r\n\r\n'
+    body = head + b"b\r\n" + PART + END
+    for chunks in ([body], [body[:10], body[10:]], [body[i : i + 1] for i in range(len(body))]):
+        if bare_start:
+            assert parse(chunks, bare_start=True) == [("a", None, None, b"b")] * 2
+        else:
+            with pytest.raises(HTTPInputError, match="no boundary at the beginning"):
+                parse(chunks)
+    # It changes nothing for others, and is no way around the limits.
+    assert parse([PART + END], bare_start=bare_start) == [("a", None, None, b"b")]
+    with pytest.raises((TooManyParts, HTTPInputError)):
+        parse([body], bare_start=bare_start, max_parts=1)
+    with pytest.raises((PartHeaderTooLarge, HTTPInputError)):
+        parse([b"a" * 2000], bare_start=bare_start)

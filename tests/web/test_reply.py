@@ -521,6 +521,24 @@ def test_statuses_without_content(status):
     assert response.headers["X-A"] == "1"
 
 
+def test_a_handler_may_keep_the_length_that_a_304_announces():
+    class Handler(RequestHandler):
+        def get(self):
+            self.set_status(int(self.get_argument("status")))
+            self.set_header("Content-Length", 42)
+
+        def _clear_representation_headers(self):
+            """Keeps them."""
+
+    async def main():
+        async with conversing(Application([("/", Handler)])) as client:
+            return [(await client.ask("GET", f"/?status={status}")).headers for status in (304, 204, 304)]
+
+    kept, without, again = asyncio.run(main())
+    assert kept["Content-Length"] == again["Content-Length"] == "42"
+    assert "Content-Length" not in without
+
+
 @pytest.mark.parametrize("status", [204, 304])
 def test_content_for_a_status_that_has_none(status, caplog):
     def get(self):

@@ -148,7 +148,10 @@ def parse_multipart_form_data(
         # Some clients put quotes around it that a parser of parameters does not know.
         boundary = boundary[1:-1]
     engine = MultipartEngine(
-        boundary, max_parts=config.max_parts, max_header_bytes=config.max_part_header_size
+        boundary,
+        max_parts=config.max_parts,
+        max_header_bytes=config.max_part_header_size,
+        bare_start=active().multipart_bare_start,
     )
     parts: list[tuple[PartBegin, bytes]] = []
     part: PartBegin | None = None

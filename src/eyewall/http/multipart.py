@@ -119,17 +119,20 @@ class MultipartEngine:
     """Parses one multipart/form-data body.
 
     `boundary` is the parameter of the Content-Type, without quotes. `max_parts` and `max_header_bytes` (of
-    one part, its last empty line excluded) are limits of the Profile. Raises MalformedBody (400) for
-    a boundary that RFC 2046 does not allow.
+    one part, its last empty line excluded) are limits of the Profile, `bare_start` (a body may begin without a
+    boundary) is one of its leniencies. Raises MalformedBody (400) for a boundary that RFC 2046 does not allow.
     """
 
-    def __init__(self, boundary: bytes, *, max_parts: int, max_header_bytes: int) -> None:
+    def __init__(
+        self, boundary: bytes, *, max_parts: int, max_header_bytes: int, bare_start: bool = False
+    ) -> None:
         if not boundary or len(boundary) > BOUNDARY_BYTES:
             raise MalformedBody("Invalid multipart/form-data: boundary empty or too long")
         if boundary[-1:] == b" " or not boundary.isascii() or not boundary.decode("ascii").isprintable():
             raise MalformedBody(f"Invalid multipart/form-data: boundary {quoted(boundary)}")
         self.max_parts = max_parts
         self.max_header_bytes = max_header_bytes
+        self.bare_start = bare_start
         self.parts = 0
         self._delimiter = b"\r\n--" + boundary
         self._state = _FIRST
@@ -240,7 +243,11 @@ class MultipartEngine:
             return size
         if line_end == _NO_DELIMITER:
             if self._state == _FIRST:
-                raise MalformedBody("Invalid multipart/form-data: no boundary at the beginning")
+                if not self.bare_start:
+                    raise MalformedBody("Invalid multipart/form-data: no boundary at the beginning")
+                self._closing = False
+                self._open(events)
+                return at
             self._state = _CONTENT
             return at
         if self._state == _EMPTY:

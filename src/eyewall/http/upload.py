@@ -57,6 +57,7 @@ class MultipartReceiver:
             boundary_of(content_type),
             max_parts=profile.multipart_parts,
             max_header_bytes=profile.multipart_header_bytes,
+            bare_start=profile.multipart_bare_start,
         )
         self._memory_bytes = profile.multipart_memory_bytes
         self._executor = executor

@@ -183,6 +183,12 @@ class _PendingSocket:
         else:
             raise OSError(code, f"cannot connect to {format_address(address)}: {os.strerror(code)}")
 
+    def release(self) -> socket.socket:
+        """Returns the socket, which is the caller's from now on."""
+        # Its result is this.
+        del self.connected
+        return self.sock
+
     def close(self) -> None:
         # First the handler: the number of a descriptor that is closed may be another's a moment later.
         self._unwatch()
@@ -255,7 +261,7 @@ async def connect_socket(
         raise
     if winner.sock.family in (socket.AF_INET, socket.AF_INET6):
         winner.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return winner.sock
+    return winner.release()
 
 
 async def connect_host(

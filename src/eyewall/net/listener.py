@@ -17,7 +17,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from eyewall.base.loggers import app_log
+from eyewall.base.loggers import app_log, gen_log
 from eyewall.guard.admission import ConnectionLimit
 from eyewall.guard.profile import Profile
 from eyewall.guard.throttle import LogThrottle
@@ -61,6 +61,8 @@ class Listener(Acceptor):
         self.accepted = 0
         self.refused = 0
         self.failed = 0
+        # What goes wrong with single connections says something of this address, and not of the process.
+        self._failures = LogThrottle(gen_log) if throttle is common_throttle else throttle
         self._factory = protocol_factory
         self._profile = profile
         self._ssl = ssl
@@ -128,10 +130,12 @@ class Listener(Acceptor):
         except OSError as error:  # every ssl.SSLError is one, too
             self._fail()
             if context is not None:
-                self.throttle.warning("A TLS handshake with %s failed: %s", _name(address), error, key="tls")
+                self._failures.warning(
+                    "SSL Error: the TLS handshake with %s failed: %s", _name(address), error, key="tls"
+                )
             else:
                 sock.close()
-                self.throttle.warning("A connection of %s failed: %s", _name(address), error, key="open")
+                self._failures.warning("A connection of %s failed: %s", _name(address), error, key="open")
 
     def _fail(self) -> None:
         self.failed += 1

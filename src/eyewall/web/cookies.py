@@ -270,6 +270,9 @@ def _take_extra(name: str, attributes: dict[str, object], extra: Mapping[str, An
     unknown = [key for key in extra if key.lower() not in _ATTRIBUTES]
     if unknown:
         _refuse(f"Invalid attribute {unknown[0]!r}")
+    for key, setting in extra.items():
+        _check_attribute(name, key, str(setting))
+        attributes[key.lower()] = setting
     deprecated = {key for key in extra if key.lower() != "partitioned"}
     if deprecated:
         warnings.warn(
@@ -277,6 +280,3 @@ def _take_extra(name: str, attributes: dict[str, object], extra: Mapping[str, An
             DeprecationWarning,
             stacklevel=3,
         )
-    for key, setting in extra.items():
-        _check_attribute(name, key, str(setting))
-        attributes[key.lower()] = setting

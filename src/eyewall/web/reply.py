@@ -293,8 +293,7 @@ class Reply:
                         raise RuntimeError(f"Cannot send body with {code}")
                     # The page of an error whose status allows none.
                     self._write_buffer = []
-                for name in _CONTENT_FIELDS:
-                    self.clear_header(name)
+                self._clear_representation_headers()
             if self._transforms:
                 future = self.flush(include_footers=True)
             else:
@@ -333,6 +332,11 @@ class Reply:
         """Has the application log the request, once it is finished."""
         self.application.log_request(self)
 
+    def _clear_representation_headers(self) -> None:
+        """Drops the fields that describe content, of a response whose status has none."""
+        for name in _CONTENT_FIELDS:
+            self.clear_header(name)
+
     # -- sending ----------------------------------------------------------------------------------------
 
     def _encode(self) -> Encoded:
@@ -363,7 +367,9 @@ class Reply:
             exchange.close_after = True
         length = encoded.length
         if bodiless:
-            length = -1
+            # A 304 may announce what another status would have carried (RFC 9110 section 8.6).
+            if code != 304:
+                length = -1
         elif length < 0:
             length = len(body)
         elif length != len(body) and self._method() != "HEAD":

@@ -345,3 +345,16 @@ def test_an_end_within_a_request_cuts_it_off(size: int) -> None:
 def test_an_end_within_counted_content_cuts_it_off(size: int) -> None:
     data = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nabc"
     assert refusal(read(data[: len(data) - 3 + size], eof=True)) is not None
+
+
+def test_chunks_in_http_1_0_are_a_leniency_of_the_tornado_profile() -> None:
+    request = (
+        b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n2\r\nab\r\n0\r\n\r\n"
+    )
+    events = read(request + b"GET / HTTP/1.0\r\n\r\n", TORNADO)
+    assert kinds(events) == ["head", "data", "end", "head", "end"]
+    assert events[1] == ("data", b"ab")
+    assert refusal(read(request)) == (400, "Transfer-Encoding in an HTTP/1.0 message")
+    # As a client, in neither.
+    response = b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    assert read(response, TORNADO, client=True, methods=["GET"])[-1][0] == "error"

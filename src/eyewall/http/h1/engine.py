@@ -161,7 +161,7 @@ class H1Engine(ContentReader):
         if self._transfer_encoding:
             if head.content_length >= 0:
                 raise RemoteProtocolError(400, "Message with both Transfer-Encoding and Content-Length")
-            if head.minor == 0:
+            if head.minor == 0 and (self._client or not self.limits.chunked_in_1_0):
                 raise RemoteProtocolError(400, "Transfer-Encoding in an HTTP/1.0 message")
             head.chunked = True
         if self._client:

@@ -7,6 +7,7 @@ cdef class Limits:
     cdef readonly bytes target_octets
     cdef readonly bint bare_lf
     cdef readonly bint repeated_content_length
+    cdef readonly bint chunked_in_1_0
     cdef readonly bint missing_host
     cdef readonly int informational_responses
     cdef readonly long long body_bytes

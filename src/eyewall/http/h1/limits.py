@@ -28,6 +28,7 @@ class Limits:
         "body_min_rate",
         "body_timeout",
         "chunk_extension_bytes",
+        "chunked_in_1_0",
         "head_bytes",
         "head_fields",
         "head_timeout",
@@ -54,6 +55,7 @@ class Limits:
         self.target_octets = LENIENT_TARGET_OCTETS if profile.lenient_target else TARGET_OCTETS
         self.bare_lf = profile.bare_lf
         self.repeated_content_length = profile.repeated_content_length
+        self.chunked_in_1_0 = profile.chunked_in_1_0
         self.missing_host = profile.missing_host
         self.informational_responses = profile.informational_responses
         self.body_bytes = profile.body_bytes
