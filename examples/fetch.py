@@ -28,7 +28,7 @@ async def get(*urls: str) -> None:
 async def save(url: str, name: str) -> None:
     """Writes a response to a file while it arrives; the server waits while the disk is slow."""
     client = AsyncHTTPClient()
-    with open(name, "wb") as file:
+    with await asyncio.to_thread(open, name, "wb") as file:
         async with client.stream(url) as response:
             async for chunk in response:
                 await asyncio.to_thread(file.write, chunk)
@@ -39,7 +39,7 @@ async def send(name: str, url: str) -> None:
     """Sends a file that does not fit into memory."""
 
     async def produce(write):
-        with open(name, "rb") as file:
+        with await asyncio.to_thread(open, name, "rb") as file:
             while chunk := await asyncio.to_thread(file.read, 65536):
                 # Waits while the server is slow to read.
                 await write(chunk)
