@@ -4,9 +4,9 @@ A stream has a buffer of what has come (`_inbox`), a queue of what is to go out 
 request to read, and futures of those who wrote. A read is first answered from the buffer, then by reading at once,
 and only then by the loop's telling when there is something. A write is tried at once, too.
 
-The loop is asked to watch the descriptor for reading while a request waits, and, for somebody who wants to be told of
-the end, while the buffer is empty: what nobody asks for stays with the kernel, which slows the peer down. After an
-answer the watch stays for one turn of the loop, because mostly another request follows.
+The loop is asked to watch the descriptor for reading while a request waits, and while the buffer is empty, so that the
+end is noticed also when nobody reads. What nobody asks for stays with the kernel, which slows the peer down, or where
+that cannot be seen without reading, one chunk of it.
 
 Subclasses say what the descriptor is and how bytes pass through it: `fileno`, `close_fd`, `read_from_fd`,
 `write_to_fd`, `get_fd_error`. Those of Eyewall also override `_prepare`, for what comes before the first byte.
@@ -92,7 +92,8 @@ class BaseIOStream:
         # False as long as `_prepare` is to be called: bytes do not pass yet.
         self._prepared = True
         self._watched = IOLoop.NONE
-        self._settling = False
+        # Something has come that nobody has asked for yet.
+        self._unread = False
 
     # -- for subclasses ---------------------------------------------------------------------------------
 
@@ -230,6 +231,7 @@ class BaseIOStream:
         Raises the error of reading, after the stream was closed for it.
         """
         left = _TURN_BYTES
+        self._unread = False
         while not self._closed:
             request = self._request
             count = self._read_once(request)
@@ -241,7 +243,6 @@ class BaseIOStream:
             if self._answer(settled=False):
                 return
             if request is None:
-                # Somebody wants to be told of the end: it cannot be seen before what has come is taken.
                 return
             if len(self._inbox) > self.max_buffer_size:
                 gen_log.error("Reached maximum read buffer size")
@@ -311,6 +312,10 @@ class BaseIOStream:
             self._give_up(error)
         except Exception as error:  # noqa: BLE001 - the reader is told; whoever runs the server as well
             gen_log.warning("error on read: %s", error)
+
+    def _look(self) -> None:
+        """Something has come, or the end has, and nobody reads: finds out which."""
+        self._on_readable()
 
     def _continue(self) -> None:
         """Goes on reading where a turn was used up."""
@@ -423,21 +428,15 @@ class BaseIOStream:
         if not self._prepared:
             return IOLoop.WRITE
         events = IOLoop.NONE
-        if self._request is not None or (self._close_callback is not None and not self._inbox):
+        if self._request is not None or not (self._inbox or self._unread):
             events |= IOLoop.READ
         if len(self._write_buffer):
             events |= IOLoop.WRITE
         return events
 
-    def _watch(self, linger: bool = False) -> None:
-        """Makes the loop watch for what something waits for; with `linger` for reading a turn longer."""
+    def _watch(self) -> None:
+        """Makes the loop watch for what something waits for."""
         events = self._interest()
-        linger = (linger or self._settling) and not self._closed
-        if linger and self._watched & IOLoop.READ and not events & IOLoop.READ:
-            events |= IOLoop.READ
-            if not self._settling:
-                self._settling = True
-                self._aio.call_soon(self._settle)
         if events == self._watched:
             return
         if self._watched == IOLoop.NONE:
@@ -448,11 +447,6 @@ class BaseIOStream:
             self.io_loop.update_handler(self.fileno(), events)
         self._watched = events
 
-    def _settle(self) -> None:
-        self._settling = False
-        if not self._closed:
-            self._watch()
-
     def _on_event(self, _fd: int | Selectable, events: int) -> None:
         if self._closed:
             return
@@ -460,13 +454,16 @@ class BaseIOStream:
             if not self._prepare():
                 self._watch()
                 return
-            events = IOLoop.READ | IOLoop.WRITE
+            events = IOLoop.WRITE if self._request is None else IOLoop.READ | IOLoop.WRITE
         if events & IOLoop.WRITE and len(self._write_buffer):
             self._flush()
-        if events & IOLoop.READ and self._interest() & IOLoop.READ:
-            self._on_readable()
+        if events & IOLoop.READ and not self._closed:
+            if self._request is not None:
+                self._on_readable()
+            elif not self._inbox:
+                self._look()
         if not self._closed:
-            self._watch(linger=True)
+            self._watch()
 
     # -- the end ----------------------------------------------------------------------------------------
 

@@ -67,6 +67,20 @@ class IOStream(BaseIOStream):
         count: int = self.socket.send(data)
         return count
 
+    def _look(self) -> None:
+        # What has come stays where it is: TLS may be about to begin, which wants it there.
+        try:
+            ended = not self.socket.recv(1, socket_module.MSG_PEEK)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self.close(exc_info=error)
+            return
+        if ended:
+            self.close()
+        else:
+            self._unread = True
+
     def connect(self, address: Any, server_hostname: str | None = None) -> asyncio.Future[Self]:
         """Connects the socket; returns a future of this stream.
 
@@ -264,6 +278,9 @@ class SSLIOStream(IOStream):
                 # It would like to wait for the answer, or the peer is gone. Both are no matter.
                 pass
         super().close_fd()
+
+    def _look(self) -> None:
+        self._on_readable()
 
     def _is_leaving(self, error: BaseException) -> bool:
         return isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) or super()._is_leaving(error)

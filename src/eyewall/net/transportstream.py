@@ -118,7 +118,7 @@ class TransportStream(IOStream):
         self.claim()
         self._answer(settled=True)
 
-    def _watch(self, linger: bool = False) -> None:
+    def _watch(self) -> None:
         # A guest leaves reading to the driver, which also notices the end.
         transport = self._flow.transport
         if self._closed or self._hand_over is not None or transport is None or transport.is_closing():
