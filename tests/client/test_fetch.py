@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import logging
+import os
+import socket
 import zlib
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -349,6 +351,51 @@ def test_a_server_that_never_answers_is_not_asked_forever(run: Run) -> None:
             with pytest.raises(ServerDisconnected):
                 await client.fetch(server.url)
             assert server.connections == 3
+            client.close()
+
+    run(main())
+
+
+def test_a_server_says_how_long_it_keeps_a_connection(run: Run) -> None:
+    async def script(peer: Peer) -> None:
+        while True:
+            seconds = (await peer.head()).split()[1][1:]
+            await peer.answer(b"ok", f"Keep-Alive: timeout={seconds}, max=100\r\n")
+
+    async def main() -> None:
+        async with scripted(script) as server:
+            client = client_of()
+            for said, kept in (("5", 4.0), ("900", 30.0)):
+                await client.fetch(f"{server.url}/{said}")
+                (connection,) = client.pool._idle
+                assert connection.deadline == connection.wheel.now + kept
+            await client.fetch(server.url + "/1")
+            assert client.pool.metrics.open == 0
+            client.close()
+
+    run(main())
+
+
+def test_a_close_that_the_loop_has_not_seen_is_seen(run: Run) -> None:
+    """A request that may not be made twice is not risked on a connection that is closed already."""
+    peers: list[Peer] = []
+
+    async def script(peer: Peer) -> None:
+        peers.append(peer)
+        while True:
+            await peer.body(len((await peer.head()).partition("\r\n\r\n")[2]) + 1)
+            await peer.answer()
+
+    async def main() -> None:
+        async with scripted(script) as server:
+            client = client_of()
+            await client.fetch(server.url, method="POST", body=b"x")
+            # Past the loop: it has no turn between this and the next request.
+            sock = peers[0].writer.get_extra_info("socket")
+            with socket.socket(fileno=os.dup(sock.fileno())) as twin:
+                twin.shutdown(socket.SHUT_RDWR)
+            await client.fetch(server.url, method="POST", body=b"x")
+            assert server.connections == 2
             client.close()
 
     run(main())

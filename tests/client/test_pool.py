@@ -10,6 +10,7 @@ import pytest
 
 from eyewall.client.errors import ClientClosed
 from eyewall.client.pool import Pool
+from eyewall.client.request import HTTPTimeoutError
 from eyewall.client.route import Route
 from eyewall.guard.profile import NATIVE
 
@@ -127,6 +128,34 @@ def test_more_to_one_server_than_allowed_wait(run: Run) -> None:
         await asyncio.wait(waiting)
         assert pool.metrics.waiting == 0
         assert pool.metrics.waited == 3
+        pool.close()
+
+    run(main())
+
+
+def test_nobody_waits_for_room_for_ever(run: Run) -> None:
+    async def main() -> None:
+        pool = pool_of(client_host_connections=1)
+        held = await pool.acquire(A, fake)
+        with pytest.raises(HTTPTimeoutError, match="Timeout while waiting for a connection to a:80"):
+            await pool.acquire(A, fake, patience=0.0)
+        assert pool.metrics.waiting == 0
+        pool.release(held)
+        assert await pool.acquire(A, fake, patience=0.0) is held
+        pool.close()
+
+    run(main())
+
+
+def test_a_server_that_keeps_it_for_a_shorter_time(run: Run) -> None:
+    async def main() -> None:
+        pool = pool_of()
+        connection = await pool.acquire(A, fake)
+        pool.release(connection, 4.0)
+        assert connection.parked == 4.0
+        connection = await pool.acquire(A, fake)
+        pool.release(connection, 0.0)
+        assert connection.closed
         pool.close()
 
     run(main())

@@ -10,6 +10,7 @@ sending or closing, makes it useless.
 from __future__ import annotations
 
 import asyncio
+import select
 from collections.abc import Callable
 from typing import Any
 
@@ -88,9 +89,15 @@ class ClientConnection(FlowControl):
     # -- between requests -------------------------------------------------------------------------------
 
     def usable(self) -> bool:
-        """Tells whether a request may be made on it, as far as anybody knows."""
+        """Tells whether a request may be made on it, as far as anybody knows.
+
+        What the loop has yet to notice is known as well: a server that has closed it in this moment.
+        """
         transport = self.transport
-        return not (self.closed or self._eof or transport is None or transport.is_closing())
+        if self.closed or self._eof or transport is None or transport.is_closing():
+            return False
+        sock = transport.get_extra_info("socket")
+        return sock is None or not _has_news(sock.fileno())
 
     def park(self, timeout: float) -> None:
         """The connection is idle, and closes after `timeout` seconds if that does not change."""
@@ -172,3 +179,14 @@ class ClientConnection(FlowControl):
             transport: Any = self.transport
             if transport is not None and not transport.is_closing():
                 transport.resume_reading()
+
+
+def _has_news(descriptor: int) -> bool:
+    """Tells whether a socket has something to be read, which may be its end."""
+    if descriptor < 0:
+        return True
+    if not hasattr(select, "poll"):
+        return bool(select.select([descriptor], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))

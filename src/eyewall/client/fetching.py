@@ -11,6 +11,8 @@ A `Fetch` goes through these phases, and is one coroutine after the other in the
 from __future__ import annotations
 
 import asyncio
+import math
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -35,6 +37,8 @@ from eyewall.net.resolver import Resolver
 if TYPE_CHECKING:
     from eyewall.guard.profile import Profile
 
+#: What many servers say of a connection: `Keep-Alive: timeout=5`.
+_KEPT = re.compile(r"\btimeout=([0-9]{1,6})\b", re.ASCII)
 #: The codings that a client undoes; others are left to the application.
 _CODINGS = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
 
@@ -124,7 +128,7 @@ class Fetch:
             )
 
         began = self._loop.time()
-        connection = await shared.pool.acquire(route, open_one, fresh)
+        connection = await shared.pool.acquire(route, open_one, fresh, limit)
         self.times["connect"] = self.times.get("connect", 0.0) + self._loop.time() - began
         return connection
 
@@ -274,6 +278,13 @@ class Fetch:
             and connection.engine.buffered() == 0
             and connection.waiting() == 0
         ):
-            self._shared.pool.release(connection)
+            self._shared.pool.release(connection, _kept_for(head))
         else:
             self._shared.pool.discard(connection)
+
+
+def _kept_for(head: Head) -> float:
+    """Returns how long a server says that it keeps the connection, in seconds, less what may pass on the way."""
+    told = head.find(b"keep-alive")
+    found = _KEPT.search(told) if told is not None else None
+    return math.inf if found is None else float(found[1]) - 1.0

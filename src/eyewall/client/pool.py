@@ -11,6 +11,7 @@ make room for a new one, the one that was used first is closed.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from weakref import ref
 
 from eyewall.client.connection import ClientConnection
 from eyewall.client.errors import ClientClosed
+from eyewall.client.request import HTTPTimeoutError
 from eyewall.client.route import Route
 from eyewall.guard.profile import Profile
 
@@ -70,17 +72,20 @@ class Pool:
 
     # -- getting and bringing back ----------------------------------------------------------------------
 
-    async def acquire(self, route: Route, open: Open, fresh: bool = False) -> ClientConnection:
+    async def acquire(
+        self, route: Route, open: Open, fresh: bool = False, patience: float | None = None
+    ) -> ClientConnection:
         """Returns a connection for `route`, which is the caller's until `release` or `discard`.
 
-        `fresh`: not one that was used before. Raises what `open` raises, and ClientClosed.
+        `fresh`: not one that was used before. `patience`: seconds to wait for room, None for no limit. Raises
+        HTTPTimeoutError after them, what `open` raises, and ClientClosed.
         """
         if self.closed():
             raise ClientClosed("the client is closed")
         connection = None if fresh else self._take_idle(route)
         if connection is None:
             if not self._make_room(route):
-                connection = await self._wait(route)
+                connection = await self._wait(route, patience)
             else:
                 self._count(route, 1)
         if connection is not None:
@@ -103,15 +108,16 @@ class Pool:
             self.lost(connection)
         return connection
 
-    def release(self, connection: ClientConnection) -> None:
-        """Brings back a connection whose last response is complete."""
+    def release(self, connection: ClientConnection, longest: float = math.inf) -> None:
+        """Brings back a connection whose last response is complete; it is kept for `longest` seconds at most."""
         route = self._routes.get(connection)
-        if route is None or self._closed or not connection.usable() or not self.keeps():
+        longest = min(longest, self.profile.client_idle_timeout)
+        if route is None or self._closed or longest <= 0.0 or not connection.usable() or not self.keeps():
             self.discard(connection)
             return
         self._idle[connection] = route
         self.metrics.idle += 1
-        connection.park(self.profile.client_idle_timeout)
+        connection.park(longest)
         while self.metrics.idle > self.profile.client_idle_connections:
             self._evict()
         self._serve()
@@ -215,15 +221,16 @@ class Pool:
 
     # -- waiting ----------------------------------------------------------------------------------------
 
-    async def _wait(self, route: Route) -> ClientConnection | None:
+    async def _wait(self, route: Route, patience: float | None) -> ClientConnection | None:
         """Waits for a turn; returns a connection, or None where there is room for a new one, counted already."""
         waiter = _Waiter(route, self._loop.create_future())
         self._waiters.append(waiter)
         self.metrics.waited += 1
         self.metrics.waiting += 1
         try:
-            return await waiter.turn
-        except BaseException:
+            async with asyncio.timeout(patience):
+                return await waiter.turn
+        except BaseException as error:
             turn = waiter.turn
             if turn.done() and not turn.cancelled() and turn.exception() is None:
                 # The turn came in the moment in which the caller gave up.
@@ -235,6 +242,8 @@ class Pool:
                     self._serve()
             elif waiter in self._waiters:
                 self._waiters.remove(waiter)
+            if isinstance(error, TimeoutError):
+                raise HTTPTimeoutError(f"Timeout while waiting for a connection to {route.place}") from None
             raise
         finally:
             self.metrics.waiting -= 1
