@@ -392,6 +392,15 @@ def test_mixed() -> None:
 def test_asgi() -> None:
     with served("asgi.py") as site:
         assert site.get("/a/path")[1] == b"/a/path\n"
+        asyncio.run(said_again(f"ws://127.0.0.1:{site.port}/"))
+
+
+async def said_again(url: str) -> None:
+    socket = await websocket_connect(url)
+    await socket.write_message("hello")
+    assert await socket.read_message() == "hello"
+    socket.close()
+    assert await socket.read_message() is None
 
 
 def test_site() -> None:
@@ -424,6 +433,20 @@ def test_tornado_program() -> None:
         assert response.headers["Server"] == "TornadoServer/6.6.1"
         assert json.loads(site.get("/")[1]) == {"done": ["sweep"]}
         asyncio.run(talk(site.port))
+
+
+def test_testing() -> None:
+    _tried.add("testing.py")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "examples/testing.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert "Ran 4 tests" in done.stderr
+    assert done.stderr.endswith("OK\n")
 
 
 def test_every_example_is_tried(request: pytest.FixtureRequest) -> None:
