@@ -167,6 +167,60 @@ app.add_handlers(".*", [("/late", Late)])
         assert ("at work after their responses" in program.output) == (code != 0)
 
 
+ASGI = """
+async def asgi(scope, receive, send):
+    if scope["type"] == "lifespan":
+        for phase in ("startup", "shutdown"):
+            await receive()
+            logging.info("asgi %s", phase)
+            await send({"type": f"lifespan.{phase}.complete"})
+        return
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.send", "text": "hello"})
+        logging.info("end %s", (await receive())["code"])
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"ok"})
+    logging.info("working")
+    while not os.path.exists("gate"):
+        await asyncio.sleep(0.005)
+    logging.info("worked")
+"""
+
+
+def test_work_of_an_asgi_application_after_its_response_is_waited_for(tmp_path: Path) -> None:
+    write_app(tmp_path, APP + ASGI)
+    with Program(tmp_path, "app:asgi", *FREE) as program:
+        assert get(program.port())[2] == b"ok"
+        program.wait_for("working")
+        program.send(signal.SIGTERM)
+        program.wait_for("Draining")
+        open_gate(tmp_path)
+        assert program.code() == 0
+        assert program.output.index("worked") < program.output.index("asgi shutdown")
+
+
+def test_websockets_of_an_asgi_application(tmp_path: Path) -> None:
+    write_app(tmp_path, APP + ASGI)
+    with Program(tmp_path, "app:asgi", *FREE) as program, connect(program.port()) as sock:
+        upgrade = ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"]
+        sock.sendall(request_bytes("/ws", *upgrade, "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="))
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += sock.recv(1)
+        assert head.startswith(b"HTTP/1.1 101 ")
+        assert sock.recv(7, socket.MSG_WAITALL) == b"\x81\x05hello"
+        program.send(signal.SIGTERM)
+        frame = sock.recv(4, socket.MSG_WAITALL)
+        assert frame == b"\x88\x02" + (1001).to_bytes(2, "big")
+        sock.sendall(bytes([0x88, 0x82, 0, 0, 0, 0]) + (1001).to_bytes(2, "big"))
+        assert sock.recv(1) == b""
+        assert program.code() == 0
+        assert "end 1001" in program.output
+
+
 @pytest.mark.parametrize("args", [(), ("--processes", "1")], ids=["alone", "supervised"])
 def test_a_websocket_is_told_that_the_server_goes_away(tmp_path: Path, args: tuple[str, ...]) -> None:
     echo = """

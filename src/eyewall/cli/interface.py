@@ -74,7 +74,10 @@ def adapted(served: Any, interface: str, text: str, wsgi_threads: int) -> Any:
     if not callable(served):
         raise TargetError(f"{text!r} is {_a(served)}, not an application for {interface.upper()}")
     if interface == "asgi":
-        return ASGIContainer(served)
+        # Other applications bring their own WebSockets, or none.
+        from eyewall.websocket.asgi import WebSocketCycle
+
+        return ASGIContainer(served, websockets=WebSocketCycle)
     return WSGIContainer(served, ThreadPoolExecutor(wsgi_threads, "wsgi"))
 
 

@@ -239,6 +239,8 @@ class Worker:
             self._addresses.refuse()
         cut = await server.drain(timeout)
         tasks = running()
+        if isinstance(self._container, ASGIContainer):
+            tasks = [*tasks, *self._container.tasks]
         if tasks:
             # Of handlers that go on when their response is finished.
             _, left = await asyncio.wait(tasks, timeout=max(0.0, end - self._loop.time()))

@@ -3,6 +3,8 @@
 Each request is a task. Content waits for `receive` up to a window, then the client waits; `send` waits for a
 client that reads slowly. A response that is sent in one `http.response.body` goes out in one write.
 
+WebSockets are of a layer above: what serves them is handed in (`websocket.asgi`).
+
 What goes wrong: an application that raises, or returns too early, is logged and answered with 500, or where
 the response had begun with a broken connection. After the client has left, `receive` says
 `http.disconnect` and `send` raises an OSError (ASGI spec 2.4).
@@ -51,13 +53,21 @@ class LifespanError(EyewallError):
 class ASGIContainer:
     """Makes an ASGI application something that an `HTTPServer` can serve.
 
-    `root_path` is where the application is mounted. `startup` and `shutdown` run the application's lifespan
-    around serving; an application without one is fine.
+    `root_path` is where the application is mounted. `websockets` serves requests that ask for a WebSocket:
+    `eyewall.websocket.WebSocketCycle`; without it they are requests as any other. `startup` and `shutdown` run
+    the application's lifespan around serving; an application without one is fine.
     """
 
-    def __init__(self, application: ASGIApplication, *, root_path: str = "") -> None:
+    def __init__(
+        self,
+        application: ASGIApplication,
+        *,
+        root_path: str = "",
+        websockets: Callable[[ASGIContainer, Exchange], RequestCycle] | None = None,
+    ) -> None:
         self.application = application
         self.root_path = root_path
+        self.websockets = websockets
         #: What the application puts here in its lifespan, every request finds in a copy.
         self.state: dict[str, Any] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -65,11 +75,19 @@ class ASGIContainer:
 
     def begin(self, exchange: Exchange) -> RequestCycle:
         """Starts the application on a request whose head has come."""
-        cycle = RequestCycle(self, exchange)
+        kind = (
+            RequestCycle if self.websockets is None or not _asks_for_websocket(exchange) else self.websockets
+        )
+        cycle = kind(self, exchange)
         task = asyncio.get_running_loop().create_task(cycle.run())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return cycle
+
+    @property
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """The requests that the application is at work on, also those that are answered already."""
+        return list(self._tasks)
 
     async def startup(self) -> None:
         """Tells the application to start, and waits until it has. Raises LifespanError where it could not."""
@@ -82,6 +100,11 @@ class ASGIContainer:
         if lifespan is not None:
             await lifespan.pass_through("shutdown")
             await lifespan.ended()
+
+
+def _asks_for_websocket(exchange: Exchange) -> bool:
+    head = exchange.head
+    return head.upgrade and head.method == "GET" and (head.find(b"upgrade") or "").lower() == "websocket"
 
 
 class RequestCycle:
@@ -140,6 +163,13 @@ class RequestCycle:
         if taken is not None and not taken.done():
             taken.set_result(None)
 
+    async def _news_come(self) -> None:
+        """Waits until there is something new to be told."""
+        if self._news is None:
+            self._news = asyncio.get_running_loop().create_future()
+        # Several tasks of one application may wait here.
+        await asyncio.shield(self._news)
+
     # -- the application's side -------------------------------------------------------------------------
 
     async def receive(self) -> Message:
@@ -154,10 +184,7 @@ class RequestCycle:
                 self._let_go()
                 self._told = self._complete
                 return {"type": "http.request", "body": body, "more_body": not self._complete}
-            if self._news is None:
-                self._news = asyncio.get_running_loop().create_future()
-            # Several tasks of one application may wait here.
-            await asyncio.shield(self._news)
+            await self._news_come()
 
     async def send(self, message: Message) -> None:
         """Takes a part of the response.
@@ -184,33 +211,10 @@ class RequestCycle:
     def _start(self, status: int, headers: Iterable[Iterable[bytes]]) -> None:
         if not 200 <= status <= 999:
             raise LocalProtocolError(f"not the status of a final response: {status}")
-        lines: list[bytes] = []
-        length = -1
-        close = dated = named = False
-        for name, value in headers:
-            lower = name.lower()
-            if _NAME.fullmatch(name) is None or _CONTROL.search(value) is not None:
-                raise LocalProtocolError(f"malformed header {quoted(name)}")
-            if lower == b"content-length":
-                if not value.isdigit() or length >= 0:
-                    raise LocalProtocolError(f"malformed Content-Length {quoted(value)}")
-                length = int(value)
-                continue
-            if lower in (b"connection", b"transfer-encoding", b"keep-alive", b"upgrade"):
-                # Framing is the server's business; of it all, only the wish to close is granted.
-                close = close or (lower == b"connection" and b"close" in value.lower())
-                continue
-            dated = dated or lower == b"date"
-            named = named or lower == b"server"
-            lines.append(b"%b: %b\r\n" % (bytes(name), bytes(value)))
-        if not dated:
-            lines.append(b"Date: %b\r\n" % http_date_bytes(time.time()))
-        token = active().server_token
-        if token and not named:
-            lines.append(b"Server: %b\r\n" % token.encode("latin-1"))
+        block, length, close = encode_headers(headers)
         if close:
             self._exchange.close_after = True
-        self._status, self._block, self._length = status, b"".join(lines), length
+        self._status, self._block, self._length = status, block, length
 
     async def _body(self, body: bytes, more: bool) -> None:
         exchange = self._exchange
@@ -261,13 +265,23 @@ class RequestCycle:
                 )
             self._give_up()
         else:
-            if not self._done and not self._gone:
-                app_log.error("ASGI application ended without a response: %s %s", head.method, head.target)
-                self._give_up()
+            self._returned()
+        self._log(remote_ip)
+
+    def _log(self, remote_ip: str) -> None:
+        head = self._exchange.head
         status = self._status or 500
         log_request(status, head.method, head.target, remote_ip, time.monotonic() - self._began)
 
+    def _returned(self) -> None:
+        """The application is through."""
+        if not self._done and not self._gone:
+            head = self._exchange.head
+            app_log.error("ASGI application ended without a response: %s %s", head.method, head.target)
+            self._give_up()
+
     def _give_up(self) -> None:
+        """Ends what the application has not ended."""
         if self._done or self._gone:
             return
         if self._exchange.started:
@@ -310,6 +324,36 @@ class RequestCycle:
             "state": self._container.state.copy(),
             "extensions": {},
         }
+
+
+def encode_headers(headers: Iterable[Iterable[bytes]]) -> tuple[bytes, int, bool]:
+    """Returns header fields as they stand in HTTP/1, with Date and Server; their Content-Length, or -1; and whether
+    they ask for the connection to be closed. Raises LocalProtocolError for what can't be sent."""
+    lines: list[bytes] = []
+    length = -1
+    close = dated = named = False
+    for name, value in headers:
+        lower = name.lower()
+        if _NAME.fullmatch(name) is None or _CONTROL.search(value) is not None:
+            raise LocalProtocolError(f"malformed header {quoted(name)}")
+        if lower == b"content-length":
+            if not value.isdigit() or length >= 0:
+                raise LocalProtocolError(f"malformed Content-Length {quoted(value)}")
+            length = int(value)
+            continue
+        if lower in (b"connection", b"transfer-encoding", b"keep-alive", b"upgrade"):
+            # Framing is the server's business; of it all, only the wish to close is granted.
+            close = close or (lower == b"connection" and b"close" in value.lower())
+            continue
+        dated = dated or lower == b"date"
+        named = named or lower == b"server"
+        lines.append(b"%b: %b\r\n" % (bytes(name), bytes(value)))
+    if not dated:
+        lines.append(b"Date: %b\r\n" % http_date_bytes(time.time()))
+    token = active().server_token
+    if token and not named:
+        lines.append(b"Server: %b\r\n" % token.encode("latin-1"))
+    return b"".join(lines), length, close
 
 
 class _Lifespan:

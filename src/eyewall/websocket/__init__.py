@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from eyewall._face import lazy_face
 
 if TYPE_CHECKING:
+    from eyewall.websocket.asgi import WebSocketCycle
     from eyewall.websocket.broadcasting import Delivery, PreparedMessage, broadcast
     from eyewall.websocket.connection import WebSocketConnection
     from eyewall.websocket.deflate import DeflateOptions, DeflateParameters
@@ -39,6 +40,7 @@ __all__ = [
     "Receiver",
     "WebSocketClosedError",
     "WebSocketConnection",
+    "WebSocketCycle",
     "WebSocketEngine",
     "WebSocketError",
     "broadcast",
@@ -59,6 +61,7 @@ _NAMES = {
     "Receiver": "interfaces",
     "WebSocketClosedError": "errors",
     "WebSocketConnection": "connection",
+    "WebSocketCycle": "asgi",
     "WebSocketEngine": "engine",
     "WebSocketError": "errors",
     "broadcast": "broadcasting",
