@@ -44,11 +44,10 @@ class ExpectLog(logging.Filter):
         super().__init__()
         self.logger = logging.getLogger(logger) if isinstance(logger, str) else logger
         self.regex = re.compile(regex)
-        self.required = required
-        self.level = level
-        self.matched = 0
-        #: How many matches Tornado 7 will not count any more: at INFO or below, without a level.
-        self.deprecated_level_matched = 0
+        self.required, self.level = required, level
+        #: How many messages were the expected ones; and how many of them Tornado 7 will not count any more, since they
+        #: came at INFO or below, and no level was asked for.
+        self.matched = self.deprecated_level_matched = 0
         self.logged_stack = False
         #: The level that the logger had, where this object has changed it.
         self.orig_level: int | None = None

@@ -9,6 +9,15 @@ from typing import Any
 
 from eyewall.base.options import define, options, parse_command_line
 
+#: Options that unittest has, too: what they do, its argument for them, and the value of that if not the option's own.
+_FLAGS: dict[str, tuple[str, str, int | None]] = {
+    "verbose": ("a line for each test", "verbosity", 2),
+    "quiet": ("nothing but failures", "verbosity", 0),
+    "failfast": ("stop at the first failure", "failfast", None),
+    "catch": ("after Ctrl-C, finish the test that runs and report", "catchbreak", None),
+    "buffer": ("show what a test prints only if it fails", "buffer", None),
+}
+
 
 def main(**kwargs: Any) -> None:
     """Runs `unittest.main` after parsing the command line for options, those of logging among them.
@@ -25,25 +34,16 @@ def main(**kwargs: Any) -> None:
         default=True,
         help="Ctrl-C raises KeyboardInterrupt, so that one sees where; otherwise it ends the process, always",
     )
-    for name, text in (
-        ("verbose", "a line for each test"),
-        ("quiet", "nothing but failures"),
-        ("failfast", "stop at the first failure"),
-        ("catch", "after Ctrl-C, finish the test that runs and report"),
-        ("buffer", "show what a test prints only if it fails"),
-    ):
+    for name, (text, _, _) in _FLAGS.items():
         define(name, type=bool, help=text)
     names = parse_command_line(sys.argv)
     if not options.exception_on_interrupt:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    # What was not asked for is left to unittest's own defaults.
-    if options.verbose is not None:
-        kwargs["verbosity"] = 2
-    if options.quiet is not None:
-        kwargs["verbosity"] = 0
-    for name, argument in (("failfast", "failfast"), ("catch", "catchbreak"), ("buffer", "buffer")):
-        if getattr(options, name) is not None:
-            kwargs[argument] = getattr(options, name)
+    for name, (_, argument, meaning) in _FLAGS.items():
+        given = getattr(options, name)
+        # What was not asked for is left to unittest's own defaults.
+        if given is not None:
+            kwargs[argument] = given if meaning is None else meaning
     if names:
         # They are full names, not those of attributes of the main program.
         kwargs.setdefault("module", None)

@@ -82,10 +82,10 @@ class OAuthMixin:
         )
         access_token = read_token(body)
         user = await self._oauth_get_user_future(access_token)
-        if not user:
-            raise AuthError("Error getting user")
-        user["access_token"] = access_token
-        return user
+        if user:
+            user["access_token"] = access_token
+            return user
+        raise AuthError("Error getting user")
 
     def get_auth_http_client(self) -> AsyncHTTPClient:
         """Override it to return another HTTP client for the provider than this loop's."""
@@ -102,7 +102,11 @@ class OAuthMixin:
         raise NotImplementedError
 
     def _oauth_request_parameters(
-        self, url: str, access_token: dict[str, Any], parameters: dict[str, Any] = {}, method: str = "GET"  # noqa: B006
+        self,
+        url: str,
+        access_token: dict[str, Any],
+        parameters: dict[str, Any] = {},
+        method: str = "GET",  # noqa: B006
     ) -> dict[str, Any]:
         """Returns the parameters to add to a request, signature included, that is made for a user.
 
