@@ -105,8 +105,8 @@ class OAuthMixin:
         self,
         url: str,
         access_token: dict[str, Any],
-        parameters: dict[str, Any] = {},
-        method: str = "GET",  # noqa: B006
+        parameters: dict[str, Any] = {},  # noqa: B006
+        method: str = "GET",
     ) -> dict[str, Any]:
         """Returns the parameters to add to a request, signature included, that is made for a user.
 

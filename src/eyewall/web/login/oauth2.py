@@ -33,12 +33,9 @@ class OAuth2Mixin:
         added; put a `state` among them, kept in a signed cookie, and compare it when the visitor comes back.
         `client_secret` is not used.
         """
-        arguments: dict[str, Any] = {"response_type": response_type}
-        if redirect_uri is not None:
-            arguments["redirect_uri"] = redirect_uri
-        if client_id is not None:
-            arguments["client_id"] = client_id
-        arguments.update(extra_params or {})
+        known = {"response_type": response_type, "redirect_uri": redirect_uri, "client_id": client_id}
+        arguments: dict[str, Any] = {name: value for name, value in known.items() if value is not None}
+        arguments |= extra_params or {}
         if scope:
             arguments["scope"] = " ".join(scope)
         url: str = self._OAUTH_AUTHORIZE_URL  # type: ignore[attr-defined]
