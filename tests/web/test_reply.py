@@ -891,3 +891,26 @@ def test_compression():
 def test_the_date_is_the_present():
     date = answer(lambda self: None).headers["Date"]
     assert re.fullmatch(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", date)
+
+
+@pytest.mark.parametrize("whole_set", [False, True])
+def test_a_stated_transfer_encoding_is_sent_in_the_tornado_profile_only(whole_set):
+    def get(self):
+        if whole_set:
+            self._headers["X-A"] = "1"
+        self.set_header("Transfer-Encoding", "chunked")
+        self.write("hello")
+        if self.get_argument("stream", ""):
+            self.flush()
+
+    async def main(profile, path):
+        async with conversing(Application([("/", handler(get))], profile=profile)) as client:
+            return await client.ask("GET", path)
+
+    safe = asyncio.run(main(NATIVE, "/"))
+    assert safe.headers["Content-Length"] == "5"
+    assert "Transfer-Encoding" not in safe.headers
+    for profile in (NATIVE, TORNADO):
+        streamed = asyncio.run(main(profile, "/?stream=1"))
+        assert streamed.headers["Transfer-Encoding"] == "chunked"
+        assert streamed.body == b"hello"

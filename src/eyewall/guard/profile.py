@@ -96,6 +96,10 @@ class Profile:
     #: connection breaks off, so that nobody takes the part for the whole.
     complete_failed_responses: bool = False
 
+    #: A Transfer-Encoding that a handler states is sent with a response that is written as a whole, true or not;
+    #: otherwise framing is the connection's business alone.
+    stated_transfer_encoding: bool = False
+
     #: A malformed request is answered with 400 whatever was wrong with it, without fields or content; with nothing
     #: where it does not come in time, its head is too large, or the application failed outside of a handler.
     terse_refusals: bool = False
@@ -245,6 +249,7 @@ TORNADO = Profile(
     static_fresh=0.0,
     complete_failed_responses=True,
     terse_refusals=True,
+    stated_transfer_encoding=True,
     unread_body_bytes=0,
     client_queue=0,
     client_host_connections=0,

@@ -22,6 +22,7 @@ from eyewall.net.errors import StreamClosedError
 from eyewall.net.transport import FlowControl
 
 if TYPE_CHECKING:
+    from eyewall.guard.profile import Profile
     from eyewall.http.headers import HTTPHeaders
     from eyewall.http.sink import Sink
     from eyewall.http.startline import ResponseStartLine
@@ -47,15 +48,22 @@ class Carrier(FlowControl):
     """A connection as its exchanges see it.
 
     `remote_ip` and `protocol` ("http" or "https") say who is at the other end. `ending`: no further request is
-    taken. `stream`: what a program that wants one was given to read and write the connection by itself.
+    taken. `on_leave`: called once when the server begins to drain, for a response that goes on until it is told to
+    end. `stream`: what a program that wants one was given to read and write the connection by itself.
     """
 
-    __slots__ = ("ending", "protocol", "remote_ip", "stream")
+    __slots__ = ("ending", "on_leave", "protocol", "remote_ip", "stream")
 
     ending: bool
+    on_leave: Callable[[], object] | None
     protocol: str
     remote_ip: str
     stream: TransportStream | None
+
+    @property
+    def profile(self) -> Profile:
+        """The limits and leniencies of this connection."""
+        raise NotImplementedError
 
     def write_two(self, first: bytes, second: bytes) -> None:
         """Writes both, without the copy where that costs more than a second item does."""

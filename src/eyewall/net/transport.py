@@ -17,6 +17,7 @@ wheel, looks `_LOOKS` times in a `write_timeout` whether something has moved, an
 from __future__ import annotations
 
 import asyncio
+from asyncio import selector_events
 
 from eyewall.base.loggers import gen_log
 from eyewall.guard.profile import Profile
@@ -31,6 +32,8 @@ _FEW_WAITERS = 8
 #: After so many times `write_high_water` bytes a writer waits for a turn of the loop, even where the peer takes all
 #: of them at once: the others would have none, and that the peer has left would never be noticed.
 _FILLS_A_TURN = 4
+#: The transport of asyncio's own loops.
+_REFERS_TO_ITSELF = getattr(selector_events, "_SelectorSocketTransport", None)
 
 
 class WriteWatch:
@@ -109,7 +112,11 @@ class FlowControl:
     def lost(self, error: BaseException | None) -> None:
         """The connection is gone: whoever waits for `drained` gets a `StreamClosedError`."""
         self.closed = True
+        transport = self.transport
         self.transport = None
+        if type(transport) is _REFERS_TO_ITSELF:
+            # It keeps one of its own methods, which would leave every connection to the garbage collector.
+            transport._read_ready_cb = None  # type: ignore[union-attr]
         if error is not None:
             self.error = error
         if self.watch is not None:

@@ -41,7 +41,7 @@ cdef class Reply:
     @cython.locals(core=RequestCore)
     cdef object _connection(self)
     cdef Encoded _encode(self)
-    @cython.locals(exchange=Exchange, encoded=Encoded, code=int, length=Py_ssize_t, bodiless=bint)
+    @cython.locals(exchange=Exchange, encoded=Encoded, code=int, length=Py_ssize_t, bodiless=bint, block=bytes)
     cdef _send_whole(self, bytes body)
     @cython.locals(exchange=Exchange, encoded=Encoded)
     cdef _send_first(self, bytes chunk)

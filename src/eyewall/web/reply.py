@@ -377,7 +377,10 @@ class Reply:
             exchange.start(code, self._reason, encoded.block, length, body)
             exchange.finish()
             return done_future()
-        exchange.respond(code, self._reason, encoded.block, body, length)
+        block = encoded.block
+        if encoded.coding and exchange.carrier.profile.stated_transfer_encoding:
+            block += encoded.coding
+        exchange.respond(code, self._reason, block, body, length)
         return exchange.carrier.drained()
 
     def _send_first(self, chunk: bytes) -> asyncio.Future[None]:

@@ -16,8 +16,9 @@ cdef class Encoded:
     cdef readonly bytes block
     cdef readonly Py_ssize_t length
     cdef readonly bint close
+    cdef readonly bytes coding
 
-@cython.locals(length=Py_ssize_t, close=bint, html=bint, text=str, block=bytes, top=bytes, name=str, value=str, kind=bytes)
+@cython.locals(length=Py_ssize_t, close=bint, html=bint, text=str, block=bytes, coding=bytes, top=bytes, name=str, value=str, kind=bytes)
 cpdef Encoded encode_fields(dict fields, dict cookies, bytes line)
 cpdef Encoded encode_headers(headers, cookies)
 cdef Py_ssize_t _stated_length(value) except -1

@@ -59,15 +59,16 @@ class Encoded:
     """The fields of a response as bytes, and what they say of its framing.
 
     `length`: the Content-Length that the handler stated, -1 for none. `close`: it wants the connection
-    closed.
+    closed. `coding`: the line of a Transfer-Encoding that it stated.
     """
 
-    __slots__ = ("block", "close", "length")
+    __slots__ = ("block", "close", "coding", "length")
 
-    def __init__(self, block: bytes, length: int, close: bool) -> None:
+    def __init__(self, block: bytes, length: int, close: bool, coding: bytes = b"") -> None:
         self.block = block
         self.length = length
         self.close = close
+        self.coding = coding
 
 
 def encode_fields(fields: dict[str, str] | None, cookies: dict[str, str] | None, line: bytes) -> Encoded:
@@ -77,6 +78,7 @@ def encode_fields(fields: dict[str, str] | None, cookies: dict[str, str] | None,
     """
     length = -1
     close = False
+    coding = b""
     html = True
     text = ""
     if fields is not None:
@@ -85,7 +87,9 @@ def encode_fields(fields: dict[str, str] | None, cookies: dict[str, str] | None,
                 length = _stated_length(value)
             elif name == "Connection":
                 close = "close" in value.lower()
-            elif name != "Transfer-Encoding":
+            elif name == "Transfer-Encoding":
+                coding = _encode_line(f"{name}: {value}\r\n")
+            else:
                 if name == "Content-Type":
                     html = False
                     kind = _type_lines.get(value)
@@ -101,10 +105,10 @@ def encode_fields(fields: dict[str, str] | None, cookies: dict[str, str] | None,
     _refresh()
     top = _html_top if html else _top
     if not text:
-        return Encoded(top + line if line else top, length, close)
+        return Encoded(top + line if line else top, length, close, coding)
     # A value that Latin-1 can't express goes as UTF-8, its own line only where others were meant as Latin-1.
     block = text.encode("latin-1") if text.isascii() else _encode_lines(text)
-    return Encoded(top + line + block, length, close)
+    return Encoded(top + line + block, length, close, coding)
 
 
 def _encode_lines(text: str) -> bytes:
@@ -134,12 +138,14 @@ def encode_headers(headers: HTTPHeaders, cookies: dict[str, str] | None) -> Enco
     if connection is not None:
         close = "close" in connection.lower()
         del fields["Connection"]
+    coding = b""
     if "Transfer-Encoding" in fields:
+        coding = _encode_line(f"Transfer-Encoding: {fields['Transfer-Encoding']}\r\n")
         del fields["Transfer-Encoding"]
     if cookies is not None:
         for cookie in cookies.values():
             fields.add("Set-Cookie", cookie)
-    return Encoded(fields.encode(), length, close)
+    return Encoded(fields.encode(), length, close, coding)
 
 
 def _stated_length(value: str) -> int:
