@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eyewall.guard.profile import NATIVE
+from eyewall.http.server import HTTPServer
 from eyewall.net.errors import StreamClosedError
 from eyewall.web.application import Application
 from eyewall.web.sse import Event, EventSourceHandler, broadcast
@@ -279,32 +280,83 @@ def test_a_client_that_leaves(kind, way, caplog):
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
-def test_a_server_that_drains_ends_its_streams():
+def served(app, **options):
+    server = HTTPServer(app, **options)
+    server.listen(0, "127.0.0.1")
+    return server, server.sockets[0].getsockname()[1]
+
+
+@pytest.mark.parametrize("kind", LOOP_KINDS)
+def test_a_server_that_drains_ends_its_streams_at_once(kind):
+    async def main():
+        streams, log = [], []
+        server, port = served(Application([("/", Topic, {"streams": streams, "log": log})]))
+        async with connected(port) as (reader, writer):
+            (stream,) = streams
+            await writer.drain()
+            draining = asyncio.ensure_future(server.drain(5))
+            await turns()
+            # Not after some seconds, nor when the wheel looks at it.
+            assert not stream.is_open
+            assert log == ["close"]
+            assert await reader.readexactly(5) == b"0\r\n\r\n"
+            assert await draining == 0
+
+    run(main, kind)
+
+
+def test_a_stream_that_is_opened_while_the_server_drains_sends_the_client_on():
     class Handler(Recorder):
+        RETRY = 10
+
         async def stream(self):
-            await self.send("one")
-            await self.closed()
-            self.log.append("told")
+            self.log.append("streaming")
 
     async def main():
         log = []
-        handlers = []
+        server, port = served(Application([("/", Handler, {"log": log})]))
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        await until(lambda: server.connections)
+        draining = asyncio.ensure_future(server.drain(5))
+        await turns()
+        writer.write(head_of("/"))
+        body = (await reader.read()).partition(b"\r\n\r\n")[2]
+        assert b"retry: 10\n" in body
+        assert body.endswith(b"0\r\n\r\n")
+        assert await draining == 0
+        assert log == ["close"]
+        writer.close()
 
-        class Kept(Handler):
-            def prepare(self):
-                handlers.append(self)
+    run(main)
 
-        async with serving(Application([("/", Kept, {"log": log})])) as port, connected(port) as (reader, _):
-            await chunk(reader)
-            handler = handlers[0]
-            handler.deadline_passed(handler._wheel.now)
-            assert handler.is_open
-            handler._carrier.ending = True
-            handler.deadline_passed(handler._wheel.now)
-            assert await reader.readexactly(5) == b"0\r\n\r\n"
-            assert not handler.is_open
-            await until(lambda: log)
-            assert log[-1] == "close"
+
+def test_a_stream_on_a_connection_that_is_not_kept_goes_on():
+    async def main():
+        streams, log = [], []
+        app = Application([("/", Topic, {"streams": streams, "log": log})])
+        server, port = served(app, no_keep_alive=True)
+        async with connected(port) as (reader, _):
+            (stream,) = streams
+            stream.deadline_passed(stream._wheel.now + 1)
+            stream.send("x")
+            assert await chunk(reader) == b"data: x\n\n"
+            stream.close()
+        assert await server.drain(5) == 0
+
+    run(main)
+
+
+def test_a_stream_that_has_ended_is_not_told_to():
+    async def main():
+        streams, log = [], []
+        server, port = served(Application([("/", Topic, {"streams": streams, "log": log})]))
+        async with connected(port):
+            (connection,) = server.connections
+            assert connection.on_leave is not None
+            streams[0].close()
+            await turns()
+            assert connection.on_leave is None
+        assert await server.drain(5) == 0
 
     run(main)
 

@@ -107,6 +107,7 @@ class ServerConnection(Carrier):
         self.remote_ip = ""
         self.stream = None
         self.ending = False
+        self.on_leave = None
         self.served = 0
         self.deadline = _NONE
         self._engine = H1Engine(server.profile)
@@ -536,6 +537,17 @@ class ServerConnection(Carrier):
         self._phase = _CLOSING
         self.deadline = _NONE
         self.close()
+
+    def leave(self) -> None:
+        """Takes no further request but the first one, and has a response that would go on for ever end."""
+        self.ending = True
+        on_leave = self.on_leave
+        self.on_leave = None
+        if on_leave is not None:
+            try:
+                on_leave()
+            except Exception:  # noqa: BLE001 - the others are to hear of it as well
+                app_log.exception("Uncaught exception when a response was told to end")
 
     def drain(self) -> None:
         """Takes no further request: closes an idle connection now, another one after its response."""

@@ -14,6 +14,7 @@ cdef Py_ssize_t _JOIN_BYTES
 
 cdef class Carrier(FlowControl):
     cdef public bint ending
+    cdef public object on_leave
     cdef public str remote_ip
     cdef public str protocol
     cdef public object stream

@@ -65,7 +65,7 @@ class HTTP1ServerConnection:
         self.profile = self.params.applied_to(active())
         self.protocol: str = getattr(context, "protocol", None) or "http"
         self.trust: Trust | None = None
-        self.draining = self.params.no_keep_alive
+        self.draining = False
         self.loop: asyncio.AbstractEventLoop = current_loop()
         self.wheel = DeadlineWheel.of(self.loop)
         self._delegate: HTTPServerConnectionDelegate | None = None
@@ -94,7 +94,7 @@ class HTTP1ServerConnection:
         remote_ip = getattr(self.context, "remote_ip", None)
         if remote_ip:
             connection.remote_ip = remote_ip
-        connection.ending = self.draining
+        connection.ending = self.params.no_keep_alive
 
     def lost(self, connection: ServerConnection) -> None:
         """The connection is lost."""

@@ -131,7 +131,9 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         self.others: set[Any] = set()
         #: How many malformed requests were refused.
         self.malformed = 0
-        self.draining = no_keep_alive
+        #: Nothing new is taken any more.
+        self.draining = False
+        self._one_each = no_keep_alive
         self._throttle = LogThrottle(gen_log)
         self._emptied: asyncio.Future[None] | None = None
         #: Set when listening begins.
@@ -225,8 +227,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     def opened(self, connection: ServerConnection) -> None:
         """A connection is made. The listener has counted it when it was accepted."""
         self.connections.add(connection)
-        if self.draining:
-            connection.ending = True
+        connection.ending = self.draining or self._one_each
 
     def lost(self, connection: ServerConnection) -> None:
         """A connection is lost."""
@@ -300,8 +301,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         self._acceptors.clear()
         self.draining = True
         known = [connection for connection in self.connections if connection.served]
-        for connection in self.connections:
-            connection.ending = True
+        for connection in list(self.connections):
+            connection.leave()
         for protocol in list(self.others):
             protocol.go_away()
         for _ in range(_LAST_LOOKS):

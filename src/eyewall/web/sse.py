@@ -34,8 +34,6 @@ from eyewall.web.handler import RequestHandler
 _LINE_END = re.compile("\r\n|\r|\n")
 _UNSAFE_FIELD = re.compile("[\r\n\0]")
 _COMMENT = b":\n\n"
-#: How often a stream looks whether its server is draining, in seconds.
-_CHECK_SECONDS = 2.0
 
 #: What `send` makes an event of.
 EventData = str | bytes | dict[str, Any] | list[Any]
@@ -178,7 +176,8 @@ class EventSourceHandler(RequestHandler):
         self._streaming = asyncio.current_task()
         try:
             self._open()
-            result = self.stream(*args, **kwargs)
+            # A server that drains sends the client on at once, with what it has to know for coming back.
+            result = None if self._ended else self.stream(*args, **kwargs)
             if isinstance(result, AsyncIterator):
                 await self._send_all(result)
             elif result is not None:
@@ -215,7 +214,12 @@ class EventSourceHandler(RequestHandler):
         wheel = self._wheel = DeadlineWheel.of(asyncio.get_running_loop())
         wheel.add(self)
         self._quiet_since = wheel.now
-        self.deadline = wheel.now + _CHECK_SECONDS
+        self.deadline = wheel.now + self.HEARTBEAT if self.HEARTBEAT > 0 else NONE
+        if self._carrier is not None:
+            if self._carrier.server.draining:
+                self._stop()
+            else:
+                self._carrier.on_leave = self._stop
 
     async def _send_all(self, events: AsyncIterator[Any]) -> None:
         try:
@@ -252,12 +256,14 @@ class EventSourceHandler(RequestHandler):
         self._stop()
 
     def deadline_passed(self, now: float) -> None:
-        """Called by the wheel: time for a comment, or to go where the server goes."""
-        if self._carrier is not None and self._carrier.ending:
-            self._stop()
+        """Called by the wheel: time for a comment, if nothing else was sent."""
+        if self.HEARTBEAT <= 0:
+            self.deadline = NONE
             return
-        self.deadline = now + _CHECK_SECONDS
-        if self.HEARTBEAT > 0 and now - self._quiet_since >= self.HEARTBEAT:
+        if now - self._quiet_since < self.HEARTBEAT:
+            self.deadline = self._quiet_since + self.HEARTBEAT
+        else:
+            self.deadline = now + self.HEARTBEAT
             self._push(_COMMENT)
 
     def _stop(self, broken: bool = False) -> None:
@@ -266,6 +272,8 @@ class EventSourceHandler(RequestHandler):
             return
         self._ended = True
         self.deadline = GONE
+        if self._carrier is not None:
+            self._carrier.on_leave = None
         if self._closing is not None and not self._closing.done():
             self._closing.set_result(None)
         if broken and self._carrier is not None:
