@@ -269,7 +269,9 @@ CASES: list[Refused] = [
         "coding: with a length of nothing",
         b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     ),
-    _case("coding: HTTP/1.0", b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    _case(
+        "coding: HTTP/1.0", b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", tornado=None
+    ),
     _coding("repeated", b" chunked\r\nTransfer-Encoding: chunked"),
     _coding("repeated, different", b" chunked\r\nTransfer-Encoding: identity"),
     _coding("chunked twice", b" chunked, chunked"),
