@@ -14,6 +14,7 @@ from eyewall.web.application import Application
 from eyewall.web.decorators import stream_request_body
 from eyewall.web.handler import RequestHandler
 from eyewall.web.handlers import FallbackHandler
+from eyewall.web.routing import PathMatches, Router, Rule, RuleRouter
 
 from ..waiting import turns
 from .serving import connected, conversing, serving
@@ -347,9 +348,9 @@ def test_expecting_leave_to_send(run):
     assert converse(run, ECHO, talk) == (b"HTTP/1.1 100 Continue\r\n\r\n", "abc")
 
 
-@pytest.mark.parametrize("ids", [False, True])
+@pytest.mark.parametrize("served", ["application", "with ids", "router", "own delegate"])
 @pytest.mark.parametrize("allowed", [False, True])
-def test_leave_waits_for_prepare(run, allowed, ids):
+def test_leave_waits_for_prepare(run, allowed, served):
     """A handler that has to look at the head first decides before the client sends anything."""
     gate = {}
 
@@ -382,7 +383,14 @@ def test_leave_waits_for_prepare(run, allowed, ids):
             return first, (await client.response()).body
         return first, await client.rest()
 
-    first, body = converse(run, Application([("/", Handler)], request_ids=ids), talk)
+    app = Application([("/", Handler)], request_ids=served == "with ids")
+    if served == "router":
+        app = RuleRouter([Rule(PathMatches("/.*"), app)])
+    elif served == "own delegate":
+        own = Router()
+        own.find_handler = app.find_handler
+        app = own
+    first, body = converse(run, app, talk)
     assert first.startswith(b"HTTP/1.1 100 " if allowed else b"HTTP/1.1 403 ")
     assert body == (b"abc" if allowed else b"no")
 

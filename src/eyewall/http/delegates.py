@@ -104,27 +104,38 @@ class DelegateApp:
 class DelegateSink:
     """Gives an `HTTPMessageDelegate` what a connection reads, in order, each when the one before is done.
 
-    `ready`: done when the delegate has dealt with the head, None where it did so at once.
+    A delegate may have an attribute `ready`, as a sink has: a future that is done when it knows whether it wants the
+    content.
     """
 
     def __init__(self, delegate: HTTPMessageDelegate, exchange: Exchange) -> None:
         self._delegate = delegate
         self._exchange = exchange
-        self.ready: asyncio.Future[None] | None = None
+        # Done when the delegate has dealt with the head; None where it did so at once.
+        self._deciding: asyncio.Future[None] | None = None
+
+    @property
+    def ready(self) -> asyncio.Future[None] | None:
+        """Done when it is decided whether the content is wanted; None where it is."""
+        deciding = self._deciding
+        if deciding is not None and not deciding.done():
+            return deciding
+        found = getattr(self._delegate, "ready", None)
+        return found if asyncio.isfuture(found) else None
 
     def take_head(self, start_line: RequestStartLine, headers: HTTPHeaders) -> None:
         """Passes the head on; what follows waits for the delegate's answer."""
         wait = _refusing(self._delegate.headers_received, start_line, headers)
         if wait is not None:
-            self.ready = asyncio.ensure_future(_refusing_later(wait))
+            self._deciding = asyncio.ensure_future(_refusing_later(wait))
 
     def data(self, chunk: bytes) -> Awaitable[None] | None:
         """Content has come."""
         if self._exchange.over:
             # The rest of a piece that was cut up, after an answer: as with other content, nobody wants it.
             return None
-        if self.ready is not None and not self.ready.done():
-            return self._data_later(chunk, self.ready)
+        if self._deciding is not None and not self._deciding.done():
+            return self._data_later(chunk, self._deciding)
         self._check_ready()
         wait: Awaitable[None] | None = _refusing(self._delegate.data_received, chunk)
         return None if wait is None else _refusing_later(wait)
@@ -137,8 +148,8 @@ class DelegateSink:
 
     def end(self) -> None:
         """The request is complete."""
-        if self.ready is not None and not self.ready.done():
-            self.ready.add_done_callback(self._end_later)
+        if self._deciding is not None and not self._deciding.done():
+            self._deciding.add_done_callback(self._end_later)
         else:
             self._check_ready()
             _refusing(self._delegate.finish)
@@ -154,13 +165,13 @@ class DelegateSink:
             exchange.carrier.fail(error, exchange)
 
     def _check_ready(self) -> None:
-        if self.ready is not None:
-            ready, self.ready = self.ready, None
+        if self._deciding is not None:
+            ready, self._deciding = self._deciding, None
             ready.result()
 
     def closed(self) -> None:
         """The connection ended before the exchange was over."""
-        ready = self.ready
+        ready = self._deciding
         if ready is not None and not ready.cancel() and not ready.cancelled():
             # It can't be told to anybody any more.
             ready.exception()

@@ -106,6 +106,11 @@ class _RoutedMessage(HTTPMessageDelegate):
         self._taker = taker
         return taker.headers_received(start_line, headers)
 
+    @property
+    def ready(self) -> Any:
+        """What the one who takes it has: see `http.sink`."""
+        return getattr(self._taker, "ready", None)
+
     def data_received(self, chunk: bytes) -> Any:
         return None if self._taker is None else self._taker.data_received(chunk)
 
