@@ -224,3 +224,19 @@ def test_a_context_lasts_for_the_test() -> None:
 
     passes(Case)
     assert events == ["in", 5, "test", "out"]
+
+
+def test_a_setup_that_fails_leaves_no_loop_behind() -> None:
+    loops: list[Any] = []
+
+    class Case(AsyncTestCase):
+        def setUp(self) -> None:
+            super().setUp()
+            loops.append(self.io_loop)
+            raise LookupError
+
+        def test(self) -> None:
+            raise AssertionError
+
+    assert "LookupError" in error_of(Case)
+    assert loops[0].asyncio_loop.is_closed()

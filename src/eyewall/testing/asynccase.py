@@ -49,6 +49,8 @@ class AsyncTestCase(unittest.TestCase):
             warnings.warn("get_new_ioloop is deprecated", DeprecationWarning, stacklevel=2)
         super().setUp()
         self.io_loop = self.get_new_ioloop()
+        # Where a subclass's setUp fails, there is no tearDown.
+        self.addCleanup(self.io_loop.close, all_fds=True)
         set_current_loop(_asyncio_loop(self.io_loop))
 
     def tearDown(self) -> None:

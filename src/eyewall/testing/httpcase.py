@@ -34,13 +34,12 @@ class AsyncHTTPTestCase(AsyncTestCase):
     def setUp(self) -> None:
         super().setUp()
         sock, self._port = bind_unused_port()
-        try:
-            self.http_client = self.get_http_client()
-            self._app = self.get_app()
-            self.http_server = self.get_http_server()
-        except BaseException:
-            sock.close()
-            raise
+        # As long as nobody has taken it; closing is no error afterwards.
+        self.addCleanup(sock.close)
+        self.http_client = self.get_http_client()
+        self.addCleanup(self.http_client.close)
+        self._app = self.get_app()
+        self.http_server = self.get_http_server()
         self.http_server.add_socket(sock)
 
     def tearDown(self) -> None:
