@@ -117,6 +117,7 @@ class IOStream(BaseIOStream):
         for options that cannot be used.
         """
         self._check_open()
+        self._drop_cancelled()
         if self._request is not None or len(self._write_buffer) or self._inbox or not self._prepared:
             raise ValueError("IOStream is not idle; cannot convert to SSL")
         context = _context(ssl_options, server_side)

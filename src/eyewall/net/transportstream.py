@@ -163,6 +163,7 @@ class TransportStream(IOStream):
     ) -> asyncio.Future[SSLIOStream]:
         """See `IOStream.start_tls`. Raises ValueError also where the connection has TLS already."""
         self._check_open()
+        self._drop_cancelled()
         self.claim()
         flow = self._flow
         transport = flow.transport
