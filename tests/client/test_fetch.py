@@ -768,6 +768,8 @@ def test_defaults_and_arguments(run: Run) -> None:
                     await client.fetch(server.url, headers=bad)
             client.close()
             mapped = client_of(hostname_mapping={"mapped.example": "127.0.0.1"})
+            stream = await mapped.tcp_client.connect("mapped.example", server.port)
+            stream.close()
             response = await mapped.fetch(f"http://mapped.example:{server.port}/")
             assert b"Host: mapped.example:" in response.body
             mapped.close()

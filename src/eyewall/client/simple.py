@@ -6,8 +6,9 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cached_property
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eyewall.base.loggers import app_log, gen_log
 from eyewall.client.asyncclient import AsyncHTTPClient as AsyncHTTPClient
@@ -23,6 +24,9 @@ from eyewall.guard.profile import Profile, active
 from eyewall.http.h1.head import Head
 from eyewall.loop.eager import start_task
 from eyewall.net.resolver import OverrideResolver, Resolver
+
+if TYPE_CHECKING:
+    from eyewall.net.tcpclient import TCPClient
 
 _MAX_BUFFER = 104857600
 
@@ -81,6 +85,14 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
     def pool(self) -> Pool:
         """The connections; `pool.metrics` counts what happens to them."""
         return self._shared.pool
+
+    @cached_property
+    def tcp_client(self) -> TCPClient:
+        """Connects streams to hosts as this client resolves them: for programs that take it from here."""
+        # Streams are a lot to load for a client that uses none.
+        from eyewall.net.tcpclient import TCPClient
+
+        return TCPClient(resolver=self.resolver)
 
     def _limits(self, profile: Profile) -> Profile:
         changes: dict[str, Any] = {"body_bytes": self.max_body_size}
