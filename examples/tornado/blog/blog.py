@@ -51,8 +51,8 @@ class Handler(tornado.web.RequestHandler):
     def log_in(self, author):
         self.set_signed_cookie("author", str(author), httponly=True, samesite="Lax")
         target = self.get_argument("next", "/")
-        # Only to a page of this site.
-        self.redirect(target if re.match(r"/[^/\\]", target) else "/")
+        # Only to a page of this site. Browsers take two slashes of either kind for another one, and skip white space.
+        self.redirect(target if re.fullmatch(r"/(?![/\\])[!-~]*", target) else "/")
 
 
 class Home(Handler):
