@@ -199,23 +199,26 @@ async def test_what_comes_while_the_others_have_their_turn_waits_too() -> None:
 
 
 @bench_test
-async def test_an_awaitable_pauses_reading() -> None:
+async def test_content_waits_for_an_awaitable_and_beyond_the_limit_the_client_does() -> None:
     waits: list[asyncio.Future[None]] = []
 
     def slowly(sink: Sink, chunk: bytes) -> asyncio.Future[None]:
         waits.append(asyncio.get_running_loop().create_future())
         return waits[-1]
 
-    bench = Bench(App(on_data=slowly))
-    client = bench.connect(get("/", "Content-Length: 6", method="POST") + b"ab")
-    assert not client.transport.reading
+    bench = Bench(App(on_data=slowly), profile=NATIVE.replace(body_backlog_bytes=3))
+    client = bench.connect(get("/", "Content-Length: 10", method="POST") + b"ab")
     client.send(b"cd")
-    client.send(b"ef")
+    client.send(b"e")
+    assert client.transport.reading
+    client.send(b"f")
+    assert not client.transport.reading
+    client.send(b"ghij")
     assert bench.app.sinks[0].content == b"ab"
     for _ in range(3):
         waits[-1].set_result(None)
         await turns()
-    assert bench.app.sinks[0].content == b"abcdef"
+    assert bench.app.sinks[0].content == b"abcdefghij"
     assert client.statuses == [200]
     assert client.transport.reading
     await bench.hang_up()

@@ -70,6 +70,8 @@ class Profile:
     #: beyond the first MiB (400 beyond it).
     decompression_ratio: int = 100
 
+    #: Bytes received while an application is busy with content; reading pauses beyond it.
+    body_backlog_bytes: int = 64 * KIB
     #: Content of a request that was answered before it came whole, which is still read so that the connection can
     #: be kept; beyond it the connection ends with the response.
     unread_body_bytes: int = 64 * KIB

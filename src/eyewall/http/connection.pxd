@@ -50,6 +50,7 @@ cdef class ServerConnection(Carrier):
     @cython.locals(exchange=Exchange)
     cdef bint _take_content(self, bytes data) except -1
     cdef _wait_for(self, wait)
+    cdef _bound_content(self)
     @cython.locals(exchange=Exchange)
     cpdef _content_taken(self, future)
     @cython.locals(exchange=Exchange)

@@ -17,6 +17,9 @@ Time takes one way, too: every phase has at most one deadline, which the wheel l
 
 Bytes that wait to be written have a deadline of their own (`write_timeout`, in `net.transport`).
 
+While the application is busy with content, what comes is kept, up to `body_backlog_bytes`, and only then reading
+pauses: so a client that leaves is noticed.
+
 Bad bytes end in `reject`. What an application raises out of a sink ends in `fail`. Both answer once: not where the
 response is out, and by breaking the connection off where it is half out.
 """
@@ -165,7 +168,9 @@ class ServerConnection(Carrier):
             return
         engine = self._engine
         engine.feed(data)
-        if self._resting or (self._exchange is not None and not engine.in_body()):
+        if self._body_wait is not None:
+            self._bound_content()
+        elif self._resting or (self._exchange is not None and not engine.in_body()):
             self._count_backlog(data)
         else:
             self._advance()
@@ -289,12 +294,17 @@ class ServerConnection(Carrier):
         return False
 
     def _wait_for(self, wait: Awaitable[None]) -> None:
-        """Stops reading until the application has dealt with the content that it was given."""
+        """Goes on when the application has dealt with the content that it was given."""
         future = asyncio.ensure_future(wait, loop=self.loop)
         self._body_wait = future
         self._paused_at = self.wheel.now
-        self._pause_reading()
+        self._bound_content()
         future.add_done_callback(self._content_taken)
+
+    def _bound_content(self) -> None:
+        """Pauses reading when too much waits for the application."""
+        if self._engine.buffered() > self._limits.profile.body_backlog_bytes:
+            self._pause_reading()
 
     def _content_taken(self, future: asyncio.Future[None]) -> None:
         if self._body_wait is not future:
