@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -14,6 +15,8 @@ _PORTS: Final = {"ws": 80, "http": 80, "wss": 443, "https": 443}
 #: What `websocket_connect` takes: to say http is common, and means the same.
 WEBSOCKET_SCHEMES: Final = ("ws", "wss", "http", "https")
 _TLS: Final = ("wss", "https")
+#: URLs that are not taken apart anew: most clients ask few servers for few things.
+_REMEMBERED: Final = 256
 _NON_ASCII = re.compile("[^\x00-\x7f]+")
 #: What `urlsplit` would drop, and what would end a request line early.
 _UNSENDABLE = re.compile("[\x00-\x20\x7f]")
@@ -48,6 +51,7 @@ class Target(NamedTuple):
         return f"{self.scheme}://{self.authority}{self.target}"
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def parse_target(url: str, *schemes: str) -> Target:
     """Takes a URL of one of `schemes` apart. Octets beyond ASCII are percent-encoded, host names in IDNA.
 
