@@ -196,7 +196,9 @@ def test_smugglers_get_one_answer_and_the_door(run: Run, profile: Profile) -> No
         app = App()
         async with serving(app, profile=profile) as (server, port):
             for case in SMUGGLERS:
-                await one(case, server, port)
+                # What Tornado's profile takes is no smuggler there.
+                if profile is NATIVE or case.tornado is not None:
+                    await one(case, server, port)
             assert all("end" not in sink.told for sink in app.sinks)
 
     run(main())
