@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 import warnings
+from collections.abc import Callable
 from concurrent import futures
 
 import pytest
@@ -21,6 +22,7 @@ from eyewall.loop.aioloop import (
     to_asyncio_future,
     to_tornado_future,
 )
+from eyewall.loop.belongings import belongs
 from eyewall.loop.concurrent import Future
 from eyewall.loop.ioloop import IOLoop
 from eyewall.loop.timeouts import sleep
@@ -775,3 +777,25 @@ def test_bridges(run):
         assert await to_asyncio_future([asyncio.sleep(0, 1)]) == [1]
 
     run(main())
+
+
+def test_what_belongs_to_a_loop_is_closed_with_all_descriptors(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    class Thing:
+        closed = 0
+
+        def close(self) -> None:
+            self.closed += 1
+
+    for all_fds in (False, True):
+        loop = AsyncIOLoop(asyncio_loop=new_loop(), make_current=False)
+        things = [Thing(), Thing()]
+        for thing in (*things, things[0]):
+            belongs(loop.asyncio_loop, thing)
+        # Nothing is kept alive, and nobody is asked twice.
+        del things[1:]
+        del thing
+        loop.close(all_fds=all_fds)
+        loop.close(all_fds=all_fds)
+        assert things[0].closed == all_fds

@@ -16,6 +16,7 @@ from concurrent import futures
 from types import FrameType
 from typing import Any, ClassVar, TypeVar
 
+from eyewall.loop.belongings import close_belongings
 from eyewall.loop.blocking import BlockingWatch
 from eyewall.loop.concurrent import Future
 from eyewall.loop.ioloop import IOLoop, Selectable
@@ -102,6 +103,8 @@ class BaseAsyncIOLoop(IOLoop):
             self.remove_handler(descriptor)
             if all_fds:
                 self.close_fd(registered)
+        if all_fds:
+            close_belongings(self.asyncio_loop)
         # Not after closing: the loop is the key, and must not come to mean a new one meanwhile.
         IOLoop._ioloop_for_asyncio.pop(self.asyncio_loop, None)
         if self.selector_loop is not self.asyncio_loop:

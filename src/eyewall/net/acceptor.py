@@ -18,6 +18,7 @@ from typing import Any
 
 from eyewall.base.loggers import app_log, gen_log
 from eyewall.guard.throttle import LogThrottle
+from eyewall.loop.belongings import belongs
 from eyewall.loop.ioloop import IOLoop
 
 #: Connections accepted in one turn of the loop, before those that are open get theirs.
@@ -60,6 +61,7 @@ class Acceptor:
         self._pause = _FIRST_PAUSE
         self._retry: asyncio.TimerHandle | None = None
         sock.setblocking(False)
+        belongs(loop, self)
 
     @property
     def starved(self) -> bool:
