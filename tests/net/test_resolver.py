@@ -46,6 +46,37 @@ def test_addresses(run: Run, kind: Any) -> None:
     run(main())
 
 
+def test_an_address_is_not_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def look_up(host: str, *args: object, **kwargs: object) -> list[object]:
+        asked.append(host)
+        return []
+
+    async def main() -> None:
+        resolver = DefaultLoopResolver()
+        for host, family in (
+            ("127.0.0.1", 0),
+            ("127.0.0.1", socket.AF_INET),
+            ("::1", 0),
+            ("::1", socket.AF_INET6),
+        ):
+            assert len(await resolver.resolve(host, 80, family)) == 1
+        assert asked == []
+        # Of another family, with a zone, or something that only looks like one: the system knows.
+        for host, family in (
+            ("127.0.0.1", socket.AF_INET6),
+            ("::1", socket.AF_INET),
+            ("fe80::1%lo", 0),
+            ("127.1", 0),
+        ):
+            await resolver.resolve(host, 80, family)
+        assert asked == ["127.0.0.1", "::1", "fe80::1%lo", "127.1"]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    asyncio.run(main())
+
+
 @both_loops
 @pytest.mark.parametrize("kind", KINDS)
 def test_unknown_names(run: Run, kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:

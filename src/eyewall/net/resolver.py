@@ -55,6 +55,19 @@ def _look_up(host: str, port: int, family: int = socket.AF_UNSPEC) -> list[Endpo
     return [(kind, where) for kind, _, _, _, where in found]
 
 
+def _numeric(host: str, port: int, family: int) -> Endpoint | None:
+    """Returns the address that `host` is already, None for a name: a thread is much for no question."""
+    for kind, rest in ((socket.AF_INET, ()), (socket.AF_INET6, (0, 0))):
+        if family in (socket.AF_UNSPEC, kind) and isinstance(port, int):
+            try:
+                socket.inet_pton(kind, host)
+            except (OSError, ValueError):
+                # No address of this family. An IPv6 address with a zone is for the system to read.
+                continue
+            return kind, (host, port, *rest)
+    return None
+
+
 class DefaultLoopResolver(Resolver):
     """Resolves with the loop's `getaddrinfo`: in its thread pool, or however else the loop does it."""
 
@@ -62,6 +75,9 @@ class DefaultLoopResolver(Resolver):
         self, host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[Endpoint]:
         """See `Resolver.resolve`."""
+        numeric = _numeric(host, port, family)
+        if numeric is not None:
+            return [numeric]
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
         return [(kind, where) for kind, _, _, _, where in found]
