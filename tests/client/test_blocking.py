@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.server
 import subprocess
 import sys
@@ -60,6 +61,16 @@ def test_a_client_that_is_forgotten_says_nothing() -> None:
     program = "from eyewall.client import HTTPClient; f = lambda: None; c = HTTPClient()"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert done.stdout + done.stderr == b""
+
+
+def test_a_client_may_be_closed_while_another_loop_runs() -> None:
+    client = HTTPClient()
+
+    async def main() -> None:
+        client.close()
+
+    asyncio.run(main())
+    assert client._io_loop.asyncio_loop.is_closed()  # type: ignore[attr-defined]
 
 
 def test_the_program(url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ import os
 import socket
 import zlib
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -787,6 +788,39 @@ def test_addresses(run: Run) -> None:
             with pytest.raises(OSError):
                 await client.fetch(server.url, network_interface="::1")
             client.close()
+
+    run(main())
+
+
+def test_a_resolver_may_lead_to_a_unix_socket(run: Run, tmp_path: Path) -> None:
+    place = str(tmp_path / "socket")
+
+    class ToSocket(Resolver):
+        async def resolve(self, host: str, port: int, *args: Any, **kwargs: Any) -> Any:
+            return [(socket.AF_UNIX, place)]
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        ended.set()
+
+    ended = asyncio.Event()
+
+    async def main() -> None:
+        server = await asyncio.start_unix_server(answer, place)
+        AsyncHTTPClient.configure(None, resolver=ToSocket())
+        try:
+            client = AsyncHTTPClient(force_instance=True)
+        finally:
+            AsyncHTTPClient.configure(None)
+        assert (await client.fetch("http://anything/")).body == b"ok"
+        client.close()
+        await ended.wait()
+        server.close()
+        await server.wait_closed()
 
     run(main())
 

@@ -53,7 +53,13 @@ class HTTPClient:
             # Connections are closed in the turn after it.
             await asyncio.sleep(0)
 
-        self._io_loop.run_sync(end)
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            self._io_loop.run_sync(end)
+        else:
+            # Forgotten by a program with a loop, which runs: ours cannot have its turn.
+            self._async_client.close()
         self._io_loop.close()
 
     def fetch(self, request: str | HTTPRequest, **kwargs: Any) -> HTTPResponse:
