@@ -458,7 +458,8 @@ class HTTP1Connection(HTTPConnection):
         self._framing = _NO_CONTENT
         self._remaining = 0
         if self.is_client:
-            # A client may have another message to write once this one is answered.
+            # Another message may follow.
+            self._writing = False
             return
         self.set_close_callback(None)
         if last is None:
