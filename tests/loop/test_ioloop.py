@@ -438,9 +438,16 @@ class TestTimeouts:
 
     def test_real_loops(self, io_loop):
         seen = []
-        io_loop.call_later(0, seen.append, 1)
-        io_loop.add_timeout(io_loop.time() + 0.001, seen.append, 2)
-        io_loop.call_later(0.005, io_loop.stop)
+
+        def second():
+            seen.append(2)
+            io_loop.stop()
+
+        def first():
+            seen.append(1)
+            io_loop.add_timeout(io_loop.time() + 0.001, second)
+
+        io_loop.call_later(0, first)
         io_loop.start()
         assert seen == [1, 2]
 
