@@ -53,7 +53,7 @@ class CurlStreamingBuffer(CurlBuffer):
     """Hands the content to `callback`. `curl` is what is paused, `paused` says whether it is."""
 
     #: Bytes that wait for the callback at which the transfer pauses.
-    max_buffer_size: ClassVar[int] = 64 * 1024
+    max_buffer_size: ClassVar[int] = 512 * 1024
 
     def __init__(self, client: Any, curl: Any, callback: Callable[[bytes], Any]) -> None:
         super().__init__(client)
