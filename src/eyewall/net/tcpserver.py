@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket as socket_module
-import ssl
 from collections.abc import Awaitable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eyewall.base.loggers import app_log
 from eyewall.guard.profile import active
@@ -15,8 +14,12 @@ from eyewall.loop.policy import current_loop
 from eyewall.loop.yielded import convert_yielded
 from eyewall.net.acceptor import Acceptor
 from eyewall.net.address import DEFAULT_BACKLOG, bind_sockets
-from eyewall.net.iostream import IOStream, SSLIOStream, TLSOptions
 from eyewall.net.tls import ssl_options_to_context
+
+if TYPE_CHECKING:
+    import ssl
+
+    from eyewall.net.iostream import IOStream, TLSOptions
 
 
 class TCPServer:
@@ -141,6 +144,9 @@ class TCPServer:
 
     def _stream(self, sock: socket_module.socket) -> IOStream | None:
         """Returns a stream over an accepted socket, None where the client has left already."""
+        # An HTTPServer, which is a TCPServer, has no use for streams.
+        from eyewall.net.iostream import IOStream, SSLIOStream
+
         options = {"max_buffer_size": self.max_buffer_size, "read_chunk_size": self.read_chunk_size}
         if self._tls is None:
             return IOStream(sock, **options)
