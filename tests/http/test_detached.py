@@ -298,11 +298,15 @@ def test_nobody_is_there_any_more(run: Run) -> None:
         gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         request.connection.set_close_callback(lambda: gone.set_result(None))
         await gone
-        for call in (request.connection.detach, lambda: request.connection.stream):
+        stream = request.connection.stream
+        assert stream.closed()
+        assert not stream.writing()
+        for call in (request.connection.detach, stream.read_until_close, lambda: stream.write(b"x")):
             try:
                 call()
             except StreamClosedError as error:
                 errors.append(error)
+        stream.close()
 
     async def main() -> None:
         async with serving(callback) as (server, client):

@@ -383,7 +383,7 @@ class Exchange:
     @property
     def stream(self) -> TransportStream:
         """The connection as an `IOStream`. What is written to it goes out between what is written here; reading
-        from it detaches it. Raises StreamClosedError where the client has left."""
+        from it detaches it. It is closed where the client has left."""
         carrier = self.carrier
         if carrier.stream is None:
             # Streams, and TLS for their sake: most servers never need them.

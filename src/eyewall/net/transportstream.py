@@ -39,7 +39,7 @@ class SocketView:
 
 
 class TransportStream(IOStream):
-    """A stream over the transport of `flow`, which is that of a driver.
+    """A stream over the transport of `flow`, which is that of a driver; closed where it has none any more.
 
     `hand_over(protocol)` is called when the stream takes the transport over: it makes `protocol` the transport's
     and returns what was read already. Further arguments are those of `BaseIOStream`.
@@ -52,30 +52,32 @@ class TransportStream(IOStream):
         profile: Profile,
         **options: Any,
     ) -> None:
-        if flow.transport is None:
-            raise StreamClosedError(flow.error)
         # Not the one of IOStream, which begins with a socket of its own.
         BaseIOStream.__init__(self, **options)
-        self.socket: Any = SocketView(flow.transport)
+        self.socket: Any = None
         self._connected = None
         self._server_hostname = None
-        self._flow = flow
+        self._flow: FlowControl | None = flow
         self._hand_over: Callable[[StreamProtocol], bytes] | None = hand_over
         self._profile = profile
         self._paused = False
+        if flow.transport is not None:
+            self.socket = SocketView(flow.transport)
+        else:
+            self.driver_lost(flow.error)
 
     # -- the transport ----------------------------------------------------------------------------------
 
     def claim(self) -> None:
         """Takes the transport over. Raises StreamClosedError where it is gone."""
-        hand_over = self._hand_over
+        flow = self._driven()
+        hand_over, self._hand_over = self._hand_over, None
         if hand_over is None:
             return
-        transport = self._flow.transport
+        transport = flow.transport
         if transport is None:
-            raise StreamClosedError(self._flow.error)
-        self._hand_over = None
-        protocol = StreamProtocol(self, self._flow.loop, self._flow.wheel, self._profile)
+            raise StreamClosedError(flow.error)
+        protocol = StreamProtocol(self, flow.loop, flow.wheel, self._profile)
         protocol.attach(transport)
         self._inbox += hand_over(protocol)
         self._flow = protocol
@@ -85,6 +87,14 @@ class TransportStream(IOStream):
         """The connection is gone; whoever drives it says so."""
         if not self._closed:
             self.close(exc_info=error or False)
+        # Neither is of use any more, and both refer to this stream.
+        self._flow = None
+        self._hand_over = None
+
+    def _driven(self) -> FlowControl:
+        if self._flow is None:
+            raise StreamClosedError(real_error=self.error)
+        return self._flow
 
     def take(self, data: bytes) -> None:
         """Bytes came."""
@@ -111,7 +121,8 @@ class TransportStream(IOStream):
 
     def close_fd(self) -> None:
         """Closes the connection, when what was written has gone out."""
-        self._flow.close()
+        if self._flow is not None:
+            self._flow.close()
 
     def _receive(self) -> None:
         """Nothing is fetched: what comes is brought."""
@@ -120,8 +131,10 @@ class TransportStream(IOStream):
 
     def _watch(self) -> None:
         # A guest leaves reading to the driver, which also notices the end.
+        if self._closed or self._flow is None or self._hand_over is not None:
+            return
         transport = self._flow.transport
-        if self._closed or self._hand_over is not None or transport is None or transport.is_closing():
+        if transport is None or transport.is_closing():
             return
         pause = not self._interest() & IOLoop.READ
         if pause != self._paused:
@@ -134,7 +147,7 @@ class TransportStream(IOStream):
     def write(self, data: Buffer) -> asyncio.Future[None]:
         """See `BaseIOStream.write`; the future is done when little enough waits for the peer."""
         self._check_open()
-        flow = self._flow
+        flow = self._driven()
         view = flat(data)
         limit = self.max_write_buffer_size
         if limit is not None and flow.waiting() + len(view) > limit:
@@ -145,11 +158,11 @@ class TransportStream(IOStream):
 
     def writing(self) -> bool:
         """Whether bytes wait to be written."""
-        return self._flow.waiting() > 0
+        return self.unsent() > 0
 
     def unsent(self) -> int:
         """Returns how many bytes wait to be written."""
-        return self._flow.waiting()
+        return 0 if self._flow is None else self._flow.waiting()
 
     def connect(self, address: Any, server_hostname: str | None = None) -> Any:
         """Raises ValueError: it is connected."""
@@ -165,7 +178,7 @@ class TransportStream(IOStream):
         self._check_open()
         self._drop_cancelled()
         self.claim()
-        flow = self._flow
+        flow = self._driven()
         transport = flow.transport
         if self._request is not None or self._inbox or transport is None or flow.waiting():
             raise ValueError("IOStream is not idle; cannot convert to SSL")
@@ -197,17 +210,19 @@ class StreamProtocol(FlowControl):
         profile: Profile,
     ) -> None:
         super().__init__(loop, wheel, profile)
-        self.stream = stream
+        self.stream: TransportStream | None = stream
         #: Called when the connection is lost, by whoever keeps count of connections.
         self.release: Callable[[], object] | None = None
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
-        self.stream.take(data)
+        if self.stream is not None:
+            self.stream.take(data)
 
     def eof_received(self) -> bool:
         """The peer sends no more."""
-        self.stream.take_end()
+        if self.stream is not None:
+            self.stream.take_end()
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -215,7 +230,9 @@ class StreamProtocol(FlowControl):
         self.lost(error)
         if self.release is not None:
             self.release()
-        self.stream.driver_lost(error)
+        stream, self.stream = self.stream, None
+        if stream is not None:
+            stream.driver_lost(error)
 
     def go_away(self) -> None:
         """The server drains; what the program has begun with the connection goes on until it is broken off."""
