@@ -17,6 +17,7 @@ import pytest
 from eyewall.guard.profile import NATIVE, TORNADO, Profile
 from eyewall.http.delegates import CallbackApp, DelegateApp, HTTPServerConnectionDelegate
 from eyewall.http.errors import RemoteProtocolError
+from eyewall.http.h1.engine import H1Engine
 from eyewall.http.server import HTTPServer, app_of
 from eyewall.web.application import Application
 
@@ -533,3 +534,36 @@ def test_malformed_requests_are_counted_and_logged(
     wanted = "Malformed HTTP message from 192.0.2.1: what was wrong"
     # A flood of one client is one line a minute; Tornado's contract is one for each.
     assert caplog.messages == [wanted] * (1 if profile is NATIVE else 3)
+
+
+def test_a_client_that_finds_new_words_each_time_floods_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    class Connection:
+        def __init__(self, remote_ip: str) -> None:
+            self.remote_ip = remote_ip
+
+    def refuse(remote_ip: str, request: bytes) -> None:
+        engine = H1Engine(NATIVE)
+        engine.feed(request)
+        with pytest.raises(RemoteProtocolError) as caught:
+            engine.next_event()
+        server.refused(Connection(remote_ip), caught.value)  # type: ignore[arg-type]
+
+    caplog.set_level(logging.INFO, "tornado.general")
+    server = HTTPServer(App(), profile=NATIVE)
+    for number in range(200):
+        for request in (
+            b"M%d" % number * 20 + b" / HTTP/1.1\r\n\r\n",
+            b"GET / HTTP/%d.0\r\n\r\n" % (number % 8 + 2),
+            b"GET / HTTP/%d\r\n\r\n" % number,
+            b"GET / HTTP/1.1\r\nHost: a b%d\r\n\r\n" % number,
+            b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x%d\r\n\r\n" % number,
+            b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: x%d\r\n\r\n" % number,
+            b"GET / HTTP/1.1\r\nHost: a\r\nb ad%d: x\r\n\r\n" % number,
+            b"GET / HTTP/1.1\r\nHost: a\r\nx: \x00%d\r\n\r\n" % number,
+        ):
+            refuse("192.0.2.1", request)
+    assert server.malformed == 1600
+    assert 1 < len(caplog.messages) <= 8
+    # Nor does it drown out the others.
+    refuse("192.0.2.2", b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n")
+    assert "192.0.2.2" in caplog.messages[-1]

@@ -269,7 +269,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             else:
                 gen_log.info(message, connection.remote_ip, error)
         else:
-            key = (connection.remote_ip, str(error))
+            # Its first words tell kinds apart; what follows may be the client's own, different each time.
+            key = (connection.remote_ip, *str(error).split(" ", 2)[:2])
             self._throttle.log(logging.INFO, message, connection.remote_ip, error, key=key)
 
     # -- the end ----------------------------------------------------------------------------------------
