@@ -336,6 +336,22 @@ def test_the_end_is_told_once_also_where_nobody_reads(run: Run, pair: Any) -> No
 
 
 @both_loops
+@pytest.mark.parametrize("pair", [stream_pair, tls_pair], ids=["plain", "tls"])
+def test_the_end_is_told_when_the_last_that_came_has_been_read(run: Run, pair: Any) -> None:
+    async def main() -> None:
+        async with pair() as (stream, peer):
+            told: list[bool] = []
+            stream.set_close_callback(lambda: told.append(True))
+            await peer.write(b"head\nbody")
+            assert await stream.read_until(b"\n") == b"head\n"
+            assert await stream.read_bytes(4) == b"body"
+            peer.close()
+            await until(lambda: told)
+
+    run(main())
+
+
+@both_loops
 def test_what_has_come_can_be_read_after_the_end(run: Run) -> None:
     async def main() -> None:
         async with stream_pair() as (stream, peer):

@@ -194,6 +194,9 @@ class BaseIOStream:
         Raises StreamClosedError, or the error of reading.
         """
         if self._answer(settled=True):
+            if not self._inbox:
+                # What came is read: from now on the end would be noticed.
+                self._watch()
             return
         self._check_open()
         if self._prepared:
