@@ -5,6 +5,8 @@ python examples/fetch.py send numbers.csv http://127.0.0.1:8000/digest"""
 
 import asyncio
 import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from eyewall.client import AsyncHTTPClient, HTTPClientError
 from eyewall.loop import run
@@ -38,7 +40,7 @@ async def save(url: str, name: str) -> None:
 async def send(name: str, url: str) -> None:
     """Sends a file that does not fit into memory."""
 
-    async def produce(write):
+    async def produce(write: Callable[[bytes], Awaitable[None]]) -> None:
         with await asyncio.to_thread(open, name, "rb") as file:
             while chunk := await asyncio.to_thread(file.read, 65536):
                 # Waits while the server is slow to read.
@@ -49,7 +51,7 @@ async def send(name: str, url: str) -> None:
     print(response.body.decode())
 
 
-COMMANDS = {"get": get, "save": save, "send": send}
+COMMANDS: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {"get": get, "save": save, "send": send}
 
 if __name__ == "__main__":
     run(COMMANDS[sys.argv[1]](*sys.argv[2:]))
