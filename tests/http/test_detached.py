@@ -157,6 +157,7 @@ def test_a_guest_closes_and_hears_of_the_end(run: Run) -> None:
 @both_loops
 def test_a_tunnel_by_reading(run: Run) -> None:
     """As proxies do it: they answer CONNECT on the stream, and read from it, without a word of detaching."""
+    ended: list[bool] = []
 
     async def callback(request: HTTPServerRequest) -> None:
         stream = request.connection.stream
@@ -164,6 +165,10 @@ def test_a_tunnel_by_reading(run: Run) -> None:
         with contextlib.suppress(StreamClosedError):
             while True:
                 stream.write((await stream.read_bytes(100, partial=True)).upper())
+        # A handler that comes to its end, and does not know what it has done.
+        assert request.connection.over
+        request.connection.respond(200, "OK", b"", b"", 0)
+        ended.append(True)
 
     async def main() -> None:
         async with serving(callback) as (server, client):
@@ -172,6 +177,8 @@ def test_a_tunnel_by_reading(run: Run) -> None:
             await client.write(b"\x00tunnel")
             assert await client.read_bytes(7) == b"\x00TUNNEL"
             assert not server.connections
+            client.close()
+            await until(lambda: ended)
 
     run(main())
 

@@ -405,15 +405,14 @@ class Exchange:
         Its first bytes are what came behind the request. The client sees nothing of it. Raises StreamClosedError
         where it has left.
         """
-        if self._state == _DEAD:
-            raise StreamClosedError(self.carrier.error)
         stream = self.stream
         stream.claim()
         return stream
 
     def detached(self, protocol: Any) -> bytes:
         """Gives the transport to another protocol; returns the bytes it has to begin with. For `stream`."""
-        self._state = _FINISHED
+        # Whoever goes on to answer does it in vain, as where the client has left.
+        self._state = _DEAD
         self._on_close = None
         self.sink = None
         return self.carrier.hand_over(protocol)
