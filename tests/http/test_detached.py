@@ -321,6 +321,6 @@ def test_nobody_is_there_any_more(run: Run) -> None:
             await until(lambda: server.connections)
             await turns()
             client.close()
-            await until(lambda: len(errors) == 2)
+            await until(lambda: len(errors) == 3)
 
     run(main())

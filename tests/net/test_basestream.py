@@ -364,6 +364,9 @@ def test_what_has_come_can_be_read_after_the_end(run: Run) -> None:
             assert await stream.read_until_close() == b""
             with pytest.raises(StreamClosedError):
                 stream.read_bytes(1)
+            peer.close()
+            with pytest.raises(StreamClosedError):
+                peer.read_until_close()
             with pytest.raises(StreamClosedError):
                 stream.write(b"x")
 

@@ -89,6 +89,7 @@ class BaseIOStream:
         self._writers: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._close_callback: Callable[[], object] | None = None
         self._closed = False
+        self._peer_ended = False
         # False as long as `_prepare` is to be called: bytes do not pass yet.
         self._prepared = True
         self._watched = IOLoop.NONE
@@ -162,7 +163,8 @@ class BaseIOStream:
     def read_until_close(self) -> asyncio.Future[bytes]:
         """Returns a future of everything up to the end of the stream, `max_buffer_size` bytes at most."""
         request = ToTheEnd(self._aio.create_future())
-        if not (self._closed and self._ended_well()):
+        # Whether the end of the peer was seen before this call, or is by it, makes no difference.
+        if not (self._closed and (self._inbox or self._peer_ended) and self._ended_well()):
             return self._begin(request)
         request.future.set_result(request.take(self._inbox, len(self._inbox)))
         return request.future
@@ -298,6 +300,7 @@ class BaseIOStream:
 
     def _ended(self) -> None:
         """The peer sends no more."""
+        self._peer_ended = True
         try:
             self._answer(settled=True)
         except UnsatisfiableReadError as error:

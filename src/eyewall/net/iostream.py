@@ -77,7 +77,7 @@ class IOStream(BaseIOStream):
             self.close(exc_info=error)
             return
         if ended:
-            self.close()
+            self._ended()
         else:
             self._unread = True
 
