@@ -14,6 +14,8 @@ from eyewall.http.headers import HTTPHeaders
 from eyewall.http.multipart import PartBegin
 from eyewall.http.spool import WRITE_BYTES, SpooledPart
 
+from ..waiting import until
+
 
 def make(memory_bytes=10, **options):
     return SpooledPart(PartBegin("n", "f", HTTPHeaders({"Content-Type": "a/b"})), memory_bytes, **options)
@@ -229,10 +231,9 @@ def test_closing_during_a_write_waits_for_it(monkeypatch):
             await task
         assert not disk.closed
         go_on.set()
+        await until(lambda: disk.closed)
 
-    # The end of the loop waits for the executor.
     asyncio.run(main())
-    assert disk.closed
 
 
 def test_a_forgotten_part_closes_its_file():
