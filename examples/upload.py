@@ -48,7 +48,7 @@ class Digest(RequestHandler):
         self.size = 0
 
     async def data_received(self, chunk: bytes) -> None:
-        # The client waits for this: nothing is read from it meanwhile.
+        # The client waits for this: hardly anything is read from it meanwhile.
         await asyncio.to_thread(self.digest.update, chunk)
         self.size += len(chunk)
 

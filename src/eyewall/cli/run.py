@@ -184,7 +184,7 @@ def run(
     """Serve the application TARGET.
 
     TARGET is package.module:NAME or path/file.py:NAME, of an application or of a function that makes one.
-    Without :NAME, it is `app`, `application`, `make_app` or `create_app`.
+    Without :NAME, it is `app`, `application`, `make_app`, `create_app` or `get_app`.
     """
     if drain_timeout is None:
         drain_timeout = _DRAIN_RELOADING if options["reload"] else _DRAIN

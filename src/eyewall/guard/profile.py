@@ -143,7 +143,8 @@ class Profile:
     websocket_burst: int = 256
     #: Bytes received while a WebSocket's handler is busy with a message; reading pauses beyond it.
     websocket_backlog_bytes: int = 64 * KIB
-    #: Messages that wait to be read on a client's WebSocket; reading from the socket pauses at the limit.
+    #: Messages that wait to be read on a client's WebSocket, and for an ASGI application; reading from the socket
+    #: pauses at the limit.
     websocket_queue: int = 16
     #: permessage-deflate: zlib's compression level, and what bounds the memory of one connection: zlib's memory
     #: level and the bits of the window asked for in both directions, (4 << bits) + (512 << level) bytes to send.
