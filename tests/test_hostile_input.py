@@ -26,7 +26,10 @@ from eyewall.http.h1.engine import H1Engine
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.parameters import parse_parameters, split_list
 from eyewall.http.ranges import RangeNotSatisfiable, requested_range
+from eyewall.http.request import HTTPServerRequest
 from eyewall.http.startline import parse_request_start_line, parse_response_start_line
+from eyewall.web.application import Application
+from eyewall.web.handler import RequestHandler
 from eyewall.web.template import ParseError, Template
 from eyewall.web.template.whitespace import filter_whitespace
 from eyewall.websocket.engine import WebSocketEngine
@@ -105,6 +108,9 @@ READERS: dict[str, Callable[[], object]] = {
     "chunks in pieces": lambda: in_pieces(times(b"1\r\na\r\n")),
     "fields as text": lambda: HTTPHeaders.parse((times(b"A: b\r\n")).decode()),
     "one line of fields": lambda: HTTPHeaders.parse(times(b"A: ").decode()),
+    "segments of a path": lambda: routed("/a" * (SIZE // 2)),
+    "slashes": lambda: routed("/" * SIZE),
+    "escapes in a path": lambda: routed("/one/" + "%41" * (SIZE // 3) + "/two/" + "%41" * (SIZE // 3)),
     "start line": lambda: parse_request_start_line("GET " + times(b" ").decode()),
     "status line": lambda: parse_response_start_line("HTTP/1.1 200" + times(b" ").decode() + "\n"),
     "cookies": lambda: parse_cookie(times(b"a=b; ").decode()),
@@ -144,6 +150,18 @@ READERS: dict[str, Callable[[], object]] = {
     "lines in a template": lambda: filter_whitespace("single", times(b"\n ").decode() + "b"),
     "braces in a template": lambda: Template(times(b"{").decode()),
 }
+
+
+def routed(path: str) -> None:
+    handlers = [
+        ("/", RequestHandler),
+        (r"/one/([^/]+)/two/(.*)", RequestHandler),
+        (r"/(?P<name>[a-z]+)/([0-9]+)", RequestHandler),
+        (r"/a/(.*)/b", RequestHandler),
+        (r"/(.*)/last", RequestHandler),
+    ]
+    app = Application(handlers)
+    app.find_handler(HTTPServerRequest(method="GET", uri=path, host="a", headers=HTTPHeaders()))
 
 
 def fragments(data: bytes) -> None:

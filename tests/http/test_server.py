@@ -19,6 +19,7 @@ from eyewall.http.delegates import CallbackApp, DelegateApp, HTTPServerConnectio
 from eyewall.http.errors import RemoteProtocolError
 from eyewall.http.h1.engine import H1Engine
 from eyewall.http.server import HTTPServer, app_of
+from eyewall.net.errors import StreamClosedError
 from eyewall.web.application import Application
 
 from ..net.loops import TLS, Run, both_loops, descriptors
@@ -283,6 +284,38 @@ def test_clients_that_vanish_leave_nothing_behind(run: Run) -> None:
             assert closed == len(app.sinks) == 20
             assert descriptors() <= before
         assert descriptors() < before
+
+    run(main())
+
+
+@both_loops
+def test_clients_that_vanish_in_the_middle_of_a_write_leave_nothing_behind(run: Run) -> None:
+    size = 8 * 1024 * 1024
+    failed: list[BaseException | None] = []
+
+    def begin(sink: Sink) -> None:
+        # More than any buffer takes: the rest waits when the client leaves.
+        writing = sink.exchange.start(200, "OK", b"", 2 * size, bytes(size))
+        writing.add_done_callback(lambda done: failed.append(done.exception()))
+
+    async def main() -> None:
+        app = App(begin)
+        async with serving(app) as (server, port):
+            before = descriptors()
+            socks = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
+            for number, sock in enumerate(socks):
+                sock.sendall(get("/"))
+                while len(app.sinks) <= number or not app.sinks[number].exchange.started:
+                    await asyncio.sleep(0)
+            assert all(connection.waiting() for connection in server.connections)
+            for number, sock in enumerate(socks):
+                if number % 2:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                sock.close()
+            while server.connections or len(failed) < 20:
+                await asyncio.sleep(0)
+            assert all(isinstance(error, StreamClosedError) for error in failed)
+            assert descriptors() <= before
 
     run(main())
 
