@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import sys
 import threading
+from asyncio import events
 
 import pytest
 import uvloop
@@ -159,3 +161,35 @@ def test_current_loop_of_a_policy_of_another_build():
     loop = policy.current_loop()
     assert policy.current_loop() is loop
     assert kind_of(loop) == "asyncio"
+
+
+def test_an_installed_policy_makes_the_best_loops_and_one_of_the_program_stays():
+    policy.install_policy()
+    installed = asyncio.get_event_loop_policy()
+    assert isinstance(installed, asyncio.DefaultEventLoopPolicy)
+    assert kind_of(asyncio.new_event_loop()) == "uvloop"
+    policy.install_policy()
+    assert asyncio.get_event_loop_policy() is installed
+
+    class Chosen(asyncio.DefaultEventLoopPolicy):
+        pass
+
+    chosen = Chosen()
+    asyncio.set_event_loop_policy(chosen)
+    policy.install_policy()
+    assert asyncio.get_event_loop_policy() is chosen
+
+
+def test_newer_pythons_are_asked_by_names_that_do_not_warn(monkeypatch):
+    """As Python 3.14 has them."""
+    monkeypatch.setattr(sys, "version_info", (3, 14, 0))
+    stock = asyncio.DefaultEventLoopPolicy
+    monkeypatch.setattr(asyncio.unix_events, "_DefaultEventLoopPolicy", stock, raising=False)
+    monkeypatch.setattr(events, "_get_event_loop_policy", events.get_event_loop_policy, raising=False)
+    chosen = []
+    monkeypatch.setattr(events, "_set_event_loop_policy", chosen.append, raising=False)
+    monkeypatch.setattr(asyncio, "set_event_loop_policy", None)
+    assert policy.default_policy_type() is stock
+    policy.install_policy()
+    assert kind_of(chosen[0].new_event_loop()) == "uvloop"
+    monkeypatch.undo()

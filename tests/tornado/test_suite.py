@@ -34,9 +34,10 @@ def test_a_module_passes(module: str, loop: str) -> None:
         *ALIAS, "-m", "tests.tornado.suite", module, cwd=ROOT, env=environment, check=False, timeout=380
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"^Ran [1-9]\d* tests? in .*\n\nOK", done.stderr, re.MULTILINE), (
-        done.stdout + done.stderr
-    )
+    ran = re.search(r"^Ran (\d+) tests? in .*\n\nOK", done.stderr, re.MULTILINE)
+    assert ran is not None, done.stdout + done.stderr
+    # Not all of our docstrings have examples where Tornado's have some.
+    assert int(ran[1]) > 0 or module.endswith(".doctests")
 
 
 def test_few_are_excluded_and_each_of_them_exists() -> None:

@@ -139,7 +139,9 @@ def _set_policy(policy: Any) -> None:
 def default_policy_type() -> type:
     """The class of the policy of a program that has set none."""
     if sys.version_info >= (3, 14):
-        kind: type = events._DefaultEventLoopPolicy
+        # By the name under which it does not warn.
+        home = sys.modules["asyncio.windows_events" if sys.platform == "win32" else "asyncio.unix_events"]
+        kind: type = home._DefaultEventLoopPolicy
         return kind
     return asyncio.DefaultEventLoopPolicy
 
