@@ -84,7 +84,9 @@ def test_more_levels_than_there_is_stack_are_an_error() -> None:
         json_encode(value)
 
 
-@pytest.mark.parametrize("value", [{"a": {1, 2}}, [b"x"], {(1, 2): 3}, object()], ids=repr)
+@pytest.mark.parametrize(
+    "value", [{"a": {1, 2}}, [b"x"], {(1, 2): 3}, object()], ids=lambda v: type(v).__name__
+)
 def test_what_json_cannot_hold_is_refused_as_by_the_standard_library(value: Any) -> None:
     with pytest.raises(TypeError) as expected:
         json.dumps(value)

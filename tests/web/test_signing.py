@@ -219,7 +219,7 @@ def test_keys_by_version_need_version_2():
     ("value", "key_version"),
     [
         (SIGNED_2, 0),
-        (create_signed_value("s", "n", "v", key_version=7), 7),
+        (create_signed_value("s", "n", "v", key_version=7, clock=lambda: 0), 7),
         (SIGNED_1, None),
         ("", None),
         ("2|", None),
