@@ -103,6 +103,8 @@ def _module(name: str, arguments: list[str]) -> tuple[CodeType, ModuleType]:
 
 
 def _spec_of(name: str) -> ModuleSpec:
+    if name.startswith("."):
+        raise ProgramError("Relative module names not supported")
     parent = name.rpartition(".")[0]
     try:
         spec = find_spec(name)
@@ -142,6 +144,8 @@ def _script(path: str, arguments: list[str]) -> tuple[CodeType, ModuleType]:
         return _code_of(spec), _main_module(spec, spec.origin, "")
     if os.path.isdir(full):
         raise ProgramError(f"can't find '__main__' module in {full!r}")
+    # As it was given, but for the beginning.
+    full = os.path.join(os.getcwd(), path)
     _start_of_path(os.path.dirname(os.path.realpath(full)))
     try:
         code, loader = _file(full)
