@@ -119,6 +119,7 @@ def test_several_sockets_and_bind(run: Run) -> None:
         (one,) = bind_sockets(0, "127.0.0.1")
         server.add_socket(one)
         assert len(server.sockets) == 2
+        assert server._sockets == {sock.fileno(): sock for sock in server.sockets}
         for sock in server.sockets:
             stream = IOStream(socket.socket())
             await stream.connect(sock.getsockname())

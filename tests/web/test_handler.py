@@ -176,6 +176,21 @@ def test_a_method_that_is_not_overridden(method):
     assert response.status == 405
 
 
+def test_what_is_not_overridden_can_be_told_from_what_is():
+    """As Jupyter Server does it, to find the methods that are open to everybody."""
+
+    class Reader(RequestHandler):
+        def get(self):
+            pass
+
+    defined = [
+        name
+        for name in Reader.SUPPORTED_METHODS
+        if getattr(Reader, name.lower()) != RequestHandler._unimplemented_method
+    ]
+    assert defined == ["GET"]
+
+
 @pytest.mark.parametrize("method", ["FOO", "get", "TRACE", "CONNECTX", "INITIALIZE", "FINISH", "_LOG"])
 def test_a_method_nobody_supports(method):
     calls, response = served({}, ("/", method))

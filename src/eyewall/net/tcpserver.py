@@ -111,6 +111,11 @@ class TCPServer:
         """The sockets that it listens on."""
         return [acceptor.sock for acceptor in self._acceptors]
 
+    @property
+    def _sockets(self) -> dict[int, socket_module.socket]:
+        """The same by file descriptor: where test tools that were written for Tornado look for the port."""
+        return {sock.fileno(): sock for sock in self.sockets}
+
     def stop(self) -> None:
         """Stops listening. Connections that are open go on. May be called again."""
         for acceptor in self._acceptors:

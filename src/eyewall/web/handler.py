@@ -75,33 +75,13 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
         """Takes a piece of the request's content, in a class with `stream_request_body`; may be a coroutine."""
         raise NotImplementedError
 
-    def head(self, *args: Any, **kwargs: Any) -> Any:
-        """Answers HEAD. Like the other verbs not overridden: 405."""
+    def _unimplemented_method(self, *args: Any, **kwargs: Any) -> Any:
+        """Refuses a verb with 405. One that is no other than this is one that a class does not override, as
+        programs find out (Jupyter Server, for one, by this name).
+        """
         raise HTTPError(405)
 
-    def get(self, *args: Any, **kwargs: Any) -> Any:
-        """Answers GET."""
-        raise HTTPError(405)
-
-    def post(self, *args: Any, **kwargs: Any) -> Any:
-        """Answers POST."""
-        raise HTTPError(405)
-
-    def delete(self, *args: Any, **kwargs: Any) -> Any:
-        """Answers DELETE."""
-        raise HTTPError(405)
-
-    def patch(self, *args: Any, **kwargs: Any) -> Any:
-        """Answers PATCH."""
-        raise HTTPError(405)
-
-    def put(self, *args: Any, **kwargs: Any) -> Any:
-        """Answers PUT."""
-        raise HTTPError(405)
-
-    def options(self, *args: Any, **kwargs: Any) -> Any:
-        """Answers OPTIONS."""
-        raise HTTPError(405)
+    head = get = post = delete = patch = put = options = _unimplemented_method
 
     # -- the response --------------------------------------------------------------------------------------
 
