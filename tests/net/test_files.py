@@ -128,11 +128,12 @@ def test_without_the_system_call(fd: int, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_cancelled_read_keeps_its_file(run: Run, fd: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The caller closes its file, and the number becomes another file's, before the thread has read."""
     monkeypatch.setattr(files, "_NOWAIT", 0)
-    go = threading.Event()
+    started, go = threading.Event(), threading.Event()
     read: list[bytes] = []
     real = files._read_blocking
 
     def slow(*args: Any) -> bytes:
+        started.set()
         assert go.wait(10)
         read.append(real(*args))
         return read[0]
@@ -143,7 +144,8 @@ def test_a_cancelled_read_keeps_its_file(run: Run, fd: int, monkeypatch: pytest.
         before = descriptors()
         mine = os.dup(fd)
         reading = asyncio.ensure_future(read_range(mine, 0, 10))
-        await asyncio.sleep(0)
+        # One that no thread has begun with is not read at all.
+        await until(started.is_set)
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
