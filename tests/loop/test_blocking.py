@@ -70,6 +70,8 @@ def test_it_is_logged_with_file_line_and_function(io_loop: IOLoop, caplog: pytes
             return block_until(logged)
 
         assert io_loop.run_sync(main)
+        # Its thread may still be at the other handlers.
+        io_loop.set_blocking_log_threshold(None)
     finally:
         logger.removeHandler(handler)
     record = caplog.records[0]
