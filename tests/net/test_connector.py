@@ -6,6 +6,7 @@ import asyncio
 import gc
 import socket
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eyewall.loop.ioloop import IOLoop
+from eyewall.net.address import bind_unix_socket
 from eyewall.net.connector import ConnectRace, connect_host, connect_socket, format_address, new_socket
 from eyewall.net.resolver import Resolver
+from eyewall.net.tcpclient import TCPClient
 
 from .loops import Run, both_loops, descriptors, listening
 
@@ -244,6 +247,24 @@ def test_nothing_is_left_of_what_fails(run: Run) -> None:
             await connect_host(Known(place), "anything", 80, timeout=NEVER)
         refusing.close()
         assert descriptors() == before
+
+    run(main())
+
+
+@both_loops
+def test_a_path_is_an_address(run: Run, tmp_path: Path) -> None:
+    async def main() -> None:
+        with bind_unix_socket(tmp_path / "socket") as server:
+            place = (socket.AF_UNIX, str(tmp_path / "socket"))
+            sock = await connect_socket([place], timeout=NEVER)
+            peer, _ = server.accept()
+            peer.close()
+            sock.close()
+            stream = await TCPClient(Known(place)).connect("anything", 80)
+            stream.close()
+            server.accept()[0].close()
+        with pytest.raises(FileNotFoundError, match="cannot connect to /"):
+            await connect_socket([(socket.AF_UNIX, str(tmp_path / "nothing"))])
 
     run(main())
 

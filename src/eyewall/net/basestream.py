@@ -38,8 +38,9 @@ from eyewall.net.readrequest import (
 )
 from eyewall.net.sendqueue import Buffer, SendQueue, flat
 
-#: Bytes read, and written, before others have their turn.
+#: Bytes read, and written, before others have their turn; and calls made for that, however little each brings.
 _TURN_BYTES = 1024 * 1024
+_TURN_CALLS = 256
 #: Bytes offered to the kernel at once.
 _SEND_BYTES = 1024 * 1024
 #: How a peer that leaves may look; no more than its end to us.
@@ -252,7 +253,7 @@ class BaseIOStream:
             if len(self._inbox) > self.max_buffer_size:
                 gen_log.error("Reached maximum read buffer size")
                 self._fail(StreamBufferFullError("Reached maximum read buffer size"))
-            left -= count
+            left -= max(count, _TURN_BYTES // _TURN_CALLS)
             if left <= 0:
                 # Not left to the loop: TLS may have bytes that the descriptor does not show any more.
                 self._aio.call_soon(self._continue)
@@ -383,7 +384,7 @@ class BaseIOStream:
             rest = view[count:]
             view.release()
             view = rest
-            left -= count
+            left -= max(count, _TURN_BYTES // _TURN_CALLS)
         return view
 
     def _flush(self) -> None:
@@ -396,7 +397,7 @@ class BaseIOStream:
             if not count:
                 break
             queue.advance(count)
-            left -= count
+            left -= max(count, _TURN_BYTES // _TURN_CALLS)
         while self._writers and self._writers[0][0] <= self._written:
             _, future = self._writers.popleft()
             if not future.done():
