@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from eyewall.websocket.broadcasting import Delivery, PreparedMessage, broadcast
     from eyewall.websocket.connection import WebSocketConnection
     from eyewall.websocket.deflate import DeflateOptions, DeflateParameters
+    from eyewall.websocket.directions import MessageDeflater, MessageInflater
     from eyewall.websocket.engine import WebSocketEngine
     from eyewall.websocket.errors import (
         HandshakeFailed,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         WebSocketError,
     )
     from eyewall.websocket.interfaces import Receiver
+    from eyewall.websocket.protocols import WebSocketParams, WebSocketProtocol, WebSocketProtocol13
 
 __all__ = [
     "DeflateOptions",
@@ -31,6 +33,8 @@ __all__ = [
     "Delivery",
     "HandshakeFailed",
     "HandshakeRefused",
+    "MessageDeflater",
+    "MessageInflater",
     "MessageTooBig",
     "PayloadError",
     "PeerError",
@@ -43,6 +47,9 @@ __all__ = [
     "WebSocketCycle",
     "WebSocketEngine",
     "WebSocketError",
+    "WebSocketParams",
+    "WebSocketProtocol",
+    "WebSocketProtocol13",
     "broadcast",
 ]
 
@@ -52,6 +59,8 @@ _NAMES = {
     "Delivery": "broadcasting",
     "HandshakeFailed": "errors",
     "HandshakeRefused": "errors",
+    "MessageDeflater": "directions",
+    "MessageInflater": "directions",
     "MessageTooBig": "errors",
     "PayloadError": "errors",
     "PeerError": "errors",
@@ -64,6 +73,9 @@ _NAMES = {
     "WebSocketCycle": "asgi",
     "WebSocketEngine": "engine",
     "WebSocketError": "errors",
+    "WebSocketParams": "protocols",
+    "WebSocketProtocol": "protocols",
+    "WebSocketProtocol13": "protocols",
     "broadcast": "broadcasting",
 }
 
