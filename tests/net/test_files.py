@@ -60,8 +60,8 @@ def test_too_much_for_the_loop(cached: int) -> None:
 def test_what_is_on_disk_is_not_read(cached: int) -> None:
     os.fsync(cached)
     os.posix_fadvise(cached, 0, 0, os.POSIX_FADV_DONTNEED)
-    if probe_cached(cached, 0, len(CONTENT)) is not False:
-        pytest.skip("this file system keeps what it is told to drop")
+    if probe_cached(cached, 0, CACHED_BYTES) is not False:
+        pytest.skip("this file system keeps what it is told to drop, or a part of it")
     assert read_cached(cached, 0, CACHED_BYTES) is None
     assert asyncio.run(read_range(cached, 10, 100)) == CONTENT[10:110]
     asyncio.run(load_range(cached, 0, len(CONTENT)))
