@@ -129,7 +129,8 @@ class WebSocketProtocol13(WebSocketProtocol):
     @staticmethod
     def ping_sleep_time(*, last_ping_time: float, interval: float, now: float) -> float:
         """Returns the seconds until the next ping is due."""
-        return max(0.0, last_ping_time + interval - now)
+        due = last_ping_time + interval
+        return due - now if due > now else 0.0
 
     @property
     def ping_interval(self) -> float:
