@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 
 from eyewall.guard.profile import KIB, MIB, NATIVE, TORNADO, Profile
