@@ -219,7 +219,8 @@ def test_context(run, pair):
 def test_asyncio_run_closes_it(run):
     async def main():
         thread = SelectorThread(asyncio.get_running_loop())
-        await asyncio.sleep(0.001)
+        while thread._thread is None:
+            await asyncio.sleep(0)
         assert thread._thread.is_alive()
         return thread
 

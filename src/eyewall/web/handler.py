@@ -30,6 +30,9 @@ from eyewall.web.xsrf import XsrfMixin
 #: The current description of an error, as `sys.exc_info` gives it.
 ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
+if TYPE_CHECKING:
+    from eyewall.http.request import HTTPServerRequest
+
 
 class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, LocaleMixin, RenderingMixin):
     """Base of the classes that answer requests: subclasses define a method for each HTTP method they support.
@@ -57,9 +60,13 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
     # -- what applications override ---------------------------------------------------------------------
 
     if TYPE_CHECKING:
+
+        def __init__(self, application: Any, request: HTTPServerRequest, **kwargs: Any) -> None: ...
+
         #: Overrides name the keyword arguments of their routes, each its own.
         initialize: Callable[..., None]
     else:
+        __init__ = Reply._begin
 
         def initialize(self) -> None:
             """Called with the keyword arguments of the route, which an override names."""

@@ -63,7 +63,8 @@ class Reply:
     path_args: list[Any]
     path_kwargs: dict[str, Any]
 
-    def __init__(self, application: Any, request: HTTPServerRequest, **kwargs: Any) -> None:
+    def _begin(self, application: Any, request: HTTPServerRequest, **kwargs: Any) -> None:
+        """What `RequestHandler.__init__` is; that of a compiled class itself does not tell its parameters."""
         self.application = application
         self.request = request
         self.path_args = []

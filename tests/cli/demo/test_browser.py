@@ -303,6 +303,7 @@ def test_nothing_is_wider_than_a_phone(browser: Browser, tmp_path: Path) -> None
     browser.until(lambda: len(browser.all("#log .text")) == 1)
     browser.open("/guestbook")
     sign(browser, word[:40], word * 3)
+    browser.until(lambda: word * 3 in browser.page.page_source)
     browser.open("/tasks")
     browser.find("#title").send_keys((word * 3)[:200] + Keys.ENTER)
     browser.until(lambda: len(browser.all("#tasks li")) == 5)
