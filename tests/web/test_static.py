@@ -421,6 +421,19 @@ def test_version_of_allowed_links(root, tmp_path):
     assert StaticFileHandler.get_version(settings, "link") == hashlib.sha512(b"secret").hexdigest()
 
 
+def test_version_where_a_class_finds_its_files_itself(root, tmp_path):
+    class SeveralRoots(StaticFileHandler):
+        @classmethod
+        def get_absolute_path(cls, root, path):
+            with cls._lock:
+                return next(at for one in root if os.path.exists(at := os.path.join(one, path)))
+
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "here.txt").write_bytes(b"here")
+    settings = {"static_path": [str(root), str(tmp_path / "other")]}
+    assert SeveralRoots.get_version(settings, "here.txt") == hashlib.sha512(b"here").hexdigest()
+
+
 def test_large_files_have_no_version(root, caplog):
     class Small(StaticFileHandler):
         MAX_VERSION_CONTENT_SIZE = len(ROBOTS) - 1

@@ -294,6 +294,13 @@ def test_a_close_frame_is_answered_and_the_server_closes_first() -> None:
     assert bench.receiver.events == []
 
 
+def test_programs_ask_whether_the_peer_has_gone() -> None:
+    bench = Bench()
+    assert not bench.connection.client_terminated
+    bench.connection.data_received(masked(0x88, b""))
+    assert bench.connection.client_terminated
+
+
 def test_an_empty_close_frame() -> None:
     bench = Bench()
     bench.connection.data_received(masked(0x88))

@@ -131,7 +131,9 @@ class WebSocketClientConnection(HTTPMessageDelegate):
     ) -> None:
         """Called with the head of the server's answer."""
         if isinstance(start_line, ResponseStartLine):
-            self.code = start_line.code
+            if start_line.code != 101:
+                # A WebSocket that was opened has no status: programs take one for a response.
+                self.code = start_line.code
             self.reason = start_line.reason
         self.headers = headers
 

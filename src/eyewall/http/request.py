@@ -66,7 +66,7 @@ class HTTPServerRequest(RequestCore):
                 "HTTPServerRequest takes a start_line; method and uri are deprecated", DeprecationWarning, 2
             )
             if uri is None:
-                raise TypeError("HTTPServerRequest needs a start_line")
+                uri = "/"
         super().__init__()
         self._start_time = time.time()
         self._form_fields = active().form_fields

@@ -166,6 +166,11 @@ class WebSocketConnection(FlowControl):
         return not self.can_write()
 
     @property
+    def client_terminated(self) -> bool:
+        """The same under the name by which Jupyter Server asks before it pings."""
+        return self.is_closing()
+
+    @property
     def close_code(self) -> int | None:
         """What the peer's close frame said; None before it has come."""
         code: int = self._engine.close_code
