@@ -694,10 +694,12 @@ class TestRunSync:
         from eyewall.loop import witness
 
         monkeypatch.setattr(witness, "TOLERANCE", 0.0)
+        blocking = threading.Event()
         looked = threading.Event()
         look = witness.Witness._look
 
         def look_and_tell(self):
+            assert blocking.wait(30)
             look(self)
             looked.set()
 
@@ -705,6 +707,7 @@ class TestRunSync:
 
         def block():
             # Blocked until the witness has seen it, however slow this machine is.
+            blocking.set()
             assert looked.wait(30)
 
         with pytest.raises(TimeoutError, match=r"after 0\.001 seconds; the loop was blocked at .*:\d+ in "):
