@@ -25,6 +25,8 @@ class Peer:
         self.number = number
         self.reader = reader
         self.writer = writer
+        # `send` returns when the kernel has all of it: a script that ends there loses nothing to its abort.
+        writer.transport.set_write_buffer_limits(0)
 
     async def head(self) -> str:
         """Returns the head of the next request."""
