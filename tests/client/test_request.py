@@ -8,14 +8,15 @@ from io import BytesIO
 
 import pytest
 
+from eyewall.client.options import RequestOptions
 from eyewall.client.request import (
+    DEFAULTS,
     HTTPClientError,
     HTTPError,
     HTTPRequest,
     HTTPResponse,
     HTTPStreamClosedError,
     HTTPTimeoutError,
-    option,
 )
 
 
@@ -36,11 +37,11 @@ def test_if_modified_since() -> None:
 
 
 def test_options_fall_back_to_their_defaults() -> None:
-    assert option(HTTPRequest("http://x"), "connect_timeout") == 20.0
-    assert option(HTTPRequest("http://x", connect_timeout=0), "connect_timeout") == 0
-    assert option(HTTPRequest("http://x"), "validate_cert") is True
-    assert option(HTTPRequest("http://x", validate_cert=False), "validate_cert") is False
-    assert option(HTTPRequest("http://x"), "ca_certs") is None
+    assert RequestOptions(HTTPRequest("http://x"), DEFAULTS).connect_timeout == 20.0
+    assert RequestOptions(HTTPRequest("http://x", connect_timeout=0), DEFAULTS).connect_timeout == 0
+    assert RequestOptions(HTTPRequest("http://x"), DEFAULTS).validate_cert is True
+    assert RequestOptions(HTTPRequest("http://x", validate_cert=False), DEFAULTS).validate_cert is False
+    assert RequestOptions(HTTPRequest("http://x"), DEFAULTS).ca_certs is None
     assert HTTPRequest("http://x", use_gzip=False).decompress_response is False
     assert HTTPRequest("http://x", use_gzip=False, decompress_response=True).decompress_response is True
 

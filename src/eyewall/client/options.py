@@ -22,5 +22,4 @@ class RequestOptions:
         value = getattr(self.request, name)
         if value is None and self.defaults is not None:
             value = self.defaults.get(name)
-        # Most options are read once, some often.
         return value

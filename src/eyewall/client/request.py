@@ -9,7 +9,7 @@ import datetime
 import time
 from collections.abc import Callable, Mapping
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from eyewall.base.clock import format_timestamp
 from eyewall.base.errors import EyewallError
@@ -40,11 +40,53 @@ class HTTPRequest:
     """One request to be made.
 
     `url`, `method`, `headers` and `body` say what is sent; `body_producer` writes a body in pieces. Times are
-    in seconds: `connect_timeout` to reach the server, `request_timeout` for all of it, 0 for no limit. The
-    other options are documented at the client; None leaves one to the client.
+    in seconds: `connect_timeout` to reach the server, `request_timeout` for all of it, 0 for no limit. None leaves an
+    option to the client.
     """
 
-    _DEFAULTS: Mapping[str, Any] = DEFAULTS
+    _DEFAULTS: ClassVar[Mapping[str, Any]] = DEFAULTS
+
+    url: str
+    method: str
+    #: Seconds since the epoch.
+    start_time: float
+
+    connect_timeout: float | None
+    request_timeout: float | None
+    #: Redirects are followed, this many of them.
+    follow_redirects: bool | None
+    max_redirects: int | None
+    #: Content-Encodings are asked for and undone.
+    decompress_response: bool | None
+    #: The content is announced, and sent when the server agrees.
+    expect_100_continue: bool
+    allow_nonstandard_methods: bool | None
+
+    #: What proves who asks: to the server ("basic" or "digest"), and to a proxy.
+    auth_username: str | None
+    auth_password: str | None
+    auth_mode: str | None
+    proxy_host: str | None
+    proxy_port: int | None
+    proxy_username: str | None
+    proxy_password: str | None
+    proxy_auth_mode: str | None
+    user_agent: str | None
+
+    #: The way to the server: a local interface or address, IPv6 or not, and TLS; files are paths of PEM files.
+    network_interface: str | None
+    allow_ipv6: bool | None
+    validate_cert: bool | None
+    ca_certs: str | None
+    client_key: str | None
+    client_cert: str | None
+    ssl_options: dict[str, Any] | ssl.SSLContext | None
+
+    #: What is called with pieces of the content, lines of the head, the handle of libcurl; and what writes a body.
+    streaming_callback: Callable[[bytes], Any] | None
+    header_callback: Callable[[str], None] | None
+    prepare_curl_callback: Callable[[Any], None] | None
+    body_producer: Callable[[Callable[[bytes], Any]], Any] | None
 
     def __init__(
         self,
@@ -82,40 +124,15 @@ class HTTPRequest:
         decompress_response: bool | None = None,
         ssl_options: dict[str, Any] | ssl.SSLContext | None = None,
     ) -> None:
-        self.url = url
-        self.method = method
+        stated = locals()
+        vars(self).update({name: stated[name] for name in HTTPRequest.__annotations__ if name in stated})
         self.headers = headers
-        self.body = body
-        self.body_producer = body_producer
         if if_modified_since is not None:
             self.headers["If-Modified-Since"] = format_timestamp(if_modified_since)
-        self.auth_username = auth_username
-        self.auth_password = auth_password
-        self.auth_mode = auth_mode
-        self.connect_timeout = connect_timeout
-        self.request_timeout = request_timeout
-        self.follow_redirects = follow_redirects
-        self.max_redirects = max_redirects
-        self.user_agent = user_agent
-        self.network_interface = network_interface
-        self.streaming_callback = streaming_callback
-        self.header_callback = header_callback
-        self.prepare_curl_callback = prepare_curl_callback
-        self.proxy_host = proxy_host
-        self.proxy_port = proxy_port
-        self.proxy_username = proxy_username
-        self.proxy_password = proxy_password
-        self.proxy_auth_mode = proxy_auth_mode
-        self.allow_nonstandard_methods = allow_nonstandard_methods
-        self.validate_cert = validate_cert
-        self.ca_certs = ca_certs
-        self.allow_ipv6 = allow_ipv6
-        self.client_key = client_key
-        self.client_cert = client_cert
-        self.expect_100_continue = expect_100_continue
-        # `use_gzip` is the older name.
-        self.decompress_response = decompress_response if decompress_response is not None else use_gzip
-        self.ssl_options = ssl_options
+        self.body = body
+        if decompress_response is None:
+            # Its older name.
+            self.decompress_response = use_gzip
         self.start_time = time.time()
 
     @property
@@ -135,12 +152,6 @@ class HTTPRequest:
     @body.setter
     def body(self, value: bytes | str | None) -> None:
         self._body = utf8(value)
-
-
-def option(request: HTTPRequest, name: str) -> Any:
-    """Returns an option of `request`, or its default where the request leaves it open."""
-    value = getattr(request, name)
-    return DEFAULTS.get(name) if value is None else value
 
 
 class HTTPResponse:

@@ -19,7 +19,8 @@ from urllib.parse import urlsplit
 from eyewall.base.escape import json_encode, utf8
 from eyewall.base.loggers import app_log
 from eyewall.client.opening import REFUSAL_BYTES, Opened, open_websocket, request_head
-from eyewall.client.request import HTTPRequest, option
+from eyewall.client.options import RequestOptions
+from eyewall.client.request import DEFAULTS, HTTPRequest
 from eyewall.client.target import WEBSOCKET_SCHEMES, parse_target
 from eyewall.guard.profile import active
 from eyewall.guard.wheel import DeadlineWheel
@@ -117,7 +118,7 @@ class WebSocketClientConnection(HTTPMessageDelegate):
 
     async def run(self) -> None:
         """Opens the WebSocket and resolves `connect_future`. It runs from the beginning, and is not to be called."""
-        timeout = option(self.request, "connect_timeout") or None
+        timeout = RequestOptions(self.request, DEFAULTS).connect_timeout or None
         try:
             opened = await open_websocket(
                 self.request, self._target, self._head, self._profile, self._resolver, timeout, self
