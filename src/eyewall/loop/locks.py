@@ -154,7 +154,38 @@ class _Releaser:
         self._held.release()
 
 
-class Semaphore(_Queue):
+class _Held:
+    """What is acquired at the beginning of an `async with` statement and released at its end."""
+
+    #: Why a plain `with` is refused.
+    _refusal = ""
+
+    def acquire(self, timeout: Deadline | None = None) -> Future[_Releaser]:
+        raise NotImplementedError
+
+    def release(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> None:
+        raise RuntimeError(self._refusal)
+
+    async def __aenter__(self) -> None:
+        permit = self.acquire()
+        try:
+            await permit
+        except asyncio.CancelledError:
+            if permit.done() and not permit.cancelled():
+                # The permit came, but whom it came for has just been cancelled.
+                self.release()
+            raise
+
+    async def __aexit__(
+        self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+class Semaphore(_Held, _Queue):
     """A number of permits: acquiring takes one, or waits until there is one; releasing gives one back.
 
         async with semaphore:
@@ -162,6 +193,8 @@ class Semaphore(_Queue):
 
     or, in a generator-based coroutine, `with (yield semaphore.acquire()):`.
     """
+
+    _refusal = "Use 'async with' instead of 'with' for Semaphore"
 
     def __init__(self, value: int = 1) -> None:
         super().__init__()
@@ -190,35 +223,10 @@ class Semaphore(_Queue):
             return waiter
         return self._enqueue(timeout)
 
-    def __enter__(self) -> None:
-        raise RuntimeError("Use 'async with' instead of 'with' for Semaphore")
-
     def __exit__(
-        self,
-        typ: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
+        self, typ: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.__enter__()
-
-    async def __aenter__(self) -> None:
-        await _acquire(self)
-
-    async def __aexit__(
-        self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        self.release()
-
-
-async def _acquire(semaphore: Semaphore) -> None:
-    permit = semaphore.acquire()
-    try:
-        await permit
-    except asyncio.CancelledError:
-        if permit.done() and not permit.cancelled():
-            # The permit came, but whom it came for has just been cancelled.
-            semaphore.release()
-        raise
 
 
 class BoundedSemaphore(Semaphore):
@@ -235,7 +243,7 @@ class BoundedSemaphore(Semaphore):
         super().release()
 
 
-class Lock:
+class Lock(_Held):
     """One permit: what is done between acquiring and releasing is done by one coroutine at a time.
 
         async with lock:
@@ -243,6 +251,8 @@ class Lock:
 
     or, in a generator-based coroutine, `with (yield lock.acquire()):`. It does not know who holds it.
     """
+
+    _refusal = "Use `async with` instead of `with` for Lock"
 
     def __init__(self) -> None:
         self._block = BoundedSemaphore(value=1)
@@ -261,18 +271,7 @@ class Lock:
         except ValueError:
             raise RuntimeError("release unlocked lock") from None
 
-    def __enter__(self) -> None:
-        raise RuntimeError("Use `async with` instead of `with` for Lock")
-
     def __exit__(
         self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
     ) -> None:
         self.__enter__()
-
-    async def __aenter__(self) -> None:
-        await _acquire(self._block)
-
-    async def __aexit__(
-        self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        self.release()
