@@ -23,8 +23,9 @@ cdef class Route:
     cdef readonly object regex
     cdef readonly Segments segments
     cdef readonly bint named
-    cdef readonly int groups
     cdef readonly Match ready
+
+    cpdef tuple groups(self, str path)
 
 cdef class RouteIndex:
     cdef readonly Py_ssize_t size
@@ -37,7 +38,7 @@ cdef class RouteIndex:
     cdef Py_ssize_t _room
     cdef tuple _only
 
-    @cython.locals(route=Route, kind=int, candidates=tuple, ready=Match, segments=Segments)
+    @cython.locals(route=Route, kind=int, candidates=tuple, ready=Match, groups=tuple)
     cpdef find(self, str path, request, resolve)
     cpdef tuple candidates(self, str path)
     @cython.locals(at=Py_ssize_t, low=Py_ssize_t, high=Py_ssize_t, middle=Py_ssize_t)

@@ -94,7 +94,6 @@ class Route:
         #: What decides instead of the regular expression, where it can.
         self.segments: Segments | None = None
         self.named = False
-        self.groups = 0
         #: What a request without groups finds, when the route is final.
         self.ready = Match(rule.target, rule.target_kwargs, (), {}, None)
         # A subclass may decide otherwise: only the matchers' own methods are known.
@@ -104,7 +103,6 @@ class Route:
             self.kind = ALWAYS
         elif method is PathMatches.match and isinstance(matcher, PathMatches):
             self.regex = matcher.regex
-            self.groups = matcher.regex.groups
             self.named = bool(matcher.regex.groupindex)
             self.text, whole = matcher.literal()
             self.kind = WHOLE if whole else PATTERN
@@ -115,15 +113,25 @@ class Route:
         if self.kind == ASK:
             return self.matcher.match(request)
         if self.kind == PATTERN and self.regex is not None:
-            found = self.regex.match(path)
-            if found is None:
-                return None
             if self.named:
+                found = self.regex.match(path)
+                if found is None:
+                    return None
                 named = found.groupdict()
                 return {"path_args": [], "path_kwargs": {name: unquoted(named[name]) for name in named}}
-            if self.groups:
-                return {"path_args": [unquoted(group) for group in found.groups()], "path_kwargs": {}}
+            groups = self.groups(path)
+            if groups is None:
+                return None
+            if groups:
+                return {"path_args": [unquoted(group) for group in groups], "path_kwargs": {}}
         return {}
+
+    def groups(self, path: str) -> tuple[str | None, ...] | None:
+        """Returns the groups of a pattern in `path`, as they stand there, or None where it does not match."""
+        if self.segments is not None:
+            return self.segments.groups(path)
+        found = self.regex.match(path)  # type: ignore[union-attr]
+        return None if found is None else found.groups()
 
 
 class RouteIndex:
@@ -163,22 +171,16 @@ class RouteIndex:
             if route.final and kind != ASK:
                 if kind != PATTERN:
                     return route.ready
-                segments = route.segments
-                if segments is not None:
-                    groups = segments.groups(path)
-                    if groups is None:
-                        continue
-                    ready = route.ready
-                    return Match(ready.target, ready.target_kwargs, groups, _NO_NAMES, None)
-                found = route.regex.match(path)  # type: ignore[union-attr]
-                if found is None:
-                    continue
-                if not route.groups:
-                    return route.ready
                 ready = route.ready
                 if route.named:
+                    found = route.regex.match(path)  # type: ignore[union-attr]
+                    if found is None:
+                        continue
                     return Match(ready.target, ready.target_kwargs, (), found.groupdict(), None)
-                return Match(ready.target, ready.target_kwargs, found.groups(), _NO_NAMES, None)
+                groups = route.groups(path)
+                if groups is None:
+                    continue
+                return Match(ready.target, ready.target_kwargs, groups, _NO_NAMES, None) if groups else ready
             params = route.params(path, request)
             if params is not None:
                 match = resolve(route.rule, params, path, request)
