@@ -87,20 +87,11 @@ def _file_handler(options: Any) -> logging.Handler:
     # Brings queues, pickling and sockets along; a program that logs to standard error needs none of them.
     from logging.handlers import RotatingFileHandler, TimedRotatingFileHandler
 
-    mode = options.log_rotate_mode
+    mode, path, kept = options.log_rotate_mode, options.log_file_prefix, options.log_file_num_backups
     if mode == "size":
-        return RotatingFileHandler(
-            filename=options.log_file_prefix,
-            maxBytes=options.log_file_max_size,
-            backupCount=options.log_file_num_backups,
-            encoding="utf-8",
-        )
+        limit = options.log_file_max_size
+        return RotatingFileHandler(path, maxBytes=limit, backupCount=kept, encoding="utf-8")
     if mode == "time":
-        return TimedRotatingFileHandler(
-            filename=options.log_file_prefix,
-            when=options.log_rotate_when,
-            interval=options.log_rotate_interval,
-            backupCount=options.log_file_num_backups,
-            encoding="utf-8",
-        )
+        when, interval = options.log_rotate_when, options.log_rotate_interval
+        return TimedRotatingFileHandler(path, when, interval, backupCount=kept, encoding="utf-8")
     raise ValueError(f"log_rotate_mode must be size or time, not {mode!r}")

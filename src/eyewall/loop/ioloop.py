@@ -16,6 +16,7 @@ import traceback
 import warnings
 from collections.abc import Callable
 from concurrent import futures
+from contextlib import suppress
 from types import FrameType
 from typing import Any, ClassVar, Protocol, TypeVar, overload
 
@@ -234,19 +235,13 @@ class IOLoop(Configurable):
 
     def split_fd(self, fd: int | Selectable) -> tuple[int, int | Selectable]:
         """Returns the descriptor of `fd`, and `fd`."""
-        if isinstance(fd, int):
-            return fd, fd
-        return fd.fileno(), fd
+        return (fd if isinstance(fd, int) else fd.fileno()), fd
 
     def close_fd(self, fd: int | Selectable) -> None:
         """Closes `fd`, whether it is a descriptor or an object. One that is closed already is no error."""
-        try:
-            if isinstance(fd, int):
-                os.close(fd)
-            else:
-                fd.close()
-        except OSError:
-            pass
+        close = functools.partial(os.close, fd) if isinstance(fd, int) else fd.close
+        with suppress(OSError):
+            close()
 
     # -- time -------------------------------------------------------------------------------------------
 

@@ -29,14 +29,11 @@ class PeriodicCallback:
         callback_time: datetime.timedelta | float,
         jitter: float = 0,
     ) -> None:
-        self.callback = callback
         if isinstance(callback_time, datetime.timedelta):
-            self.callback_time = callback_time / datetime.timedelta(milliseconds=1)
-        else:
-            self.callback_time = callback_time
-        if self.callback_time <= 0:
+            callback_time /= datetime.timedelta(milliseconds=1)
+        if callback_time <= 0:
             raise ValueError("Periodic callback must have a positive callback_time")
-        self.jitter = jitter
+        self.callback, self.callback_time, self.jitter = callback, callback_time, jitter
         self.io_loop: IOLoop
         self._running = False
         self._timeout: object | None = None

@@ -255,9 +255,11 @@ class AddThreadSelectorEventLoop(asyncio.AbstractEventLoop):
     }
 
     def __getattribute__(self, name: str) -> Any:
-        if name in AddThreadSelectorEventLoop.MY_ATTRIBUTES:
-            return super().__getattribute__(name)
-        return getattr(self._real_loop, name)
+        own = object.__getattribute__
+        # Not through `self`: this very method would be asked for each name again.
+        return (
+            own(self, name) if name in own(self, "MY_ATTRIBUTES") else getattr(own(self, "_real_loop"), name)
+        )
 
     def __init__(self, real_loop: asyncio.AbstractEventLoop) -> None:
         self._real_loop = real_loop

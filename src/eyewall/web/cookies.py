@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from eyewall.base.escape import to_unicode
 from eyewall.http.dates import format_timestamp
 from eyewall.web.settings import SettingsMixin
-from eyewall.web.signing import create_signed_value, decode_signed_value, get_signature_key_version
+from eyewall.web.signing import (
+    Secret,
+    SecretMap,
+    create_signed_value,
+    decode_signed_value,
+    get_signature_key_version,
+)
 
 if TYPE_CHECKING:
     from eyewall.http.request import HTTPServerRequest
@@ -220,12 +226,10 @@ class CookiesMixin(SettingsMixin):
 
     def create_signed_value(self, name: str, value: str | bytes, version: int | None = None) -> bytes:
         """Returns `value` signed for `name` with the application's secret, for uses other than cookies."""
-        self.require_setting("cookie_secret", "secure cookies")
-        settings = self.application.settings
-        secret = settings["cookie_secret"]
+        secret = self._cookie_secret()
         key_version = None
         if isinstance(secret, Mapping):
-            key_version = settings.get("key_version")
+            key_version = self.application.settings.get("key_version")
             if key_version is None:
                 raise ValueError("key_version setting must be used for secret_key dicts")
         return create_signed_value(secret, name, value, version=version, key_version=key_version)
@@ -242,22 +246,24 @@ class CookiesMixin(SettingsMixin):
 
         `value` is verified instead of the request's cookie when it is given.
         """
-        self.require_setting("cookie_secret", "secure cookies")
-        if value is None:
-            value = self.get_cookie(name)
-        secret = self.application.settings["cookie_secret"]
-        return decode_signed_value(secret, name, value, max_age_days=max_age_days, min_version=min_version)
+        secret = self._cookie_secret()
+        stated = self.get_cookie(name) if value is None else value
+        return decode_signed_value(secret, name, stated, max_age_days, min_version=min_version)
 
     get_secure_cookie = get_signed_cookie
 
     def get_signed_cookie_key_version(self, name: str, value: str | None = None) -> int | None:
         """Returns which key a signed cookie names, unverified; None for none, or for a missing cookie."""
-        self.require_setting("cookie_secret", "secure cookies")
-        if value is None:
-            value = self.get_cookie(name)
-        return None if value is None else get_signature_key_version(value)
+        self._cookie_secret()
+        stated = self.get_cookie(name) if value is None else value
+        return None if stated is None else get_signature_key_version(stated)
 
     get_secure_cookie_key_version = get_signed_cookie_key_version
+
+    def _cookie_secret(self) -> Secret | SecretMap:
+        self.require_setting("cookie_secret", "secure cookies")
+        secret: Secret | SecretMap = self.application.settings["cookie_secret"]
+        return secret
 
     def _cookie_headers(self) -> list[str]:
         """The values of the `Set-Cookie` fields to send; empty when no cookie was set."""
