@@ -98,6 +98,10 @@ websocket_close: Slot[[object, int | None]] = Slot("websocket_close")
 #: (limit, subject): a named limit refused something: a connection, a request, a message.
 limit_reached: Slot[[str, object]] = Slot("limit_reached")
 
+#: (item, event, details): something happened to a part of the guard (`guard.inventory.Item`): a breaker opened, an
+#: executor was full. `event` is a name, `details` a mapping.
+guard_event: Slot[[object, str, object]] = Slot("guard_event")
+
 #: (loop, seconds, callback): one callback kept the loop busy for so long.
 loop_blocked: Slot[[object, float, object]] = Slot("loop_blocked")
 #: (callback, error): a callback of the loop raised and nobody above it cared.
@@ -116,6 +120,7 @@ SLOTS: dict[str, Slot[...]] = {
         websocket_open,
         websocket_close,
         limit_reached,
+        guard_event,
         loop_blocked,
         callback_error,
         task_error,

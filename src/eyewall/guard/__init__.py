@@ -8,6 +8,8 @@ from eyewall._face import lazy_face
 
 if TYPE_CHECKING:
     from eyewall.guard.admission import ConnectionLimit
+    from eyewall.guard.histogram import Histogram
+    from eyewall.guard.inventory import Inventory, Item, inventory
     from eyewall.guard.profile import NATIVE, TORNADO, Profile, activate, active, override, prefer
     from eyewall.guard.throttle import LogThrottle
     from eyewall.guard.wheel import DeadlineWheel
@@ -17,10 +19,14 @@ __all__ = [
     "TORNADO",
     "ConnectionLimit",
     "DeadlineWheel",
+    "Histogram",
+    "Inventory",
+    "Item",
     "LogThrottle",
     "Profile",
     "activate",
     "active",
+    "inventory",
     "override",
     "prefer",
 ]
@@ -28,12 +34,16 @@ __all__ = [
 _NAMES = {
     "ConnectionLimit": "admission",
     "DeadlineWheel": "wheel",
+    "Histogram": "histogram",
+    "Inventory": "inventory",
+    "Item": "inventory",
     "LogThrottle": "throttle",
     "NATIVE": "profile",
     "Profile": "profile",
     "TORNADO": "profile",
     "activate": "profile",
     "active": "profile",
+    "inventory": "inventory",
     "override": "profile",
     "prefer": "profile",
 }
