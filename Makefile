@@ -6,10 +6,11 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 SOURCES := $(shell find src -name '*.py' -o -name '*.pxd') pyproject.toml setup.py
+SERVICES := chromium chromium-driver redis-server
 PYTEST := $(BIN)/python -m pytest -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compiled test-pure test-checked test-sanitized lint docs bench bench-quick soak autobahn build browser clean
+.PHONY: help demo test test-compiled test-pure test-checked test-sanitized lint docs bench bench-quick soak autobahn build services clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,10 +39,10 @@ demo: $(VENV)/.installed ## serve the demo application
 
 test: lint test-compiled test-pure ## set up, lint and run all tests on both builds
 
-test-compiled: $(VENV)/.test browser
+test-compiled: $(VENV)/.test services
 	EYEWALL_EXPECT_BUILD=compiled $(PYTEST) -o pythonpath= $(ARGS)
 
-test-pure: $(VENV)/.test browser build/pure/.installed
+test-pure: $(VENV)/.test services build/pure/.installed
 	EYEWALL_EXPECT_BUILD=pure $(PYTEST) -o pythonpath=build/pure $(ARGS)
 
 build/pure/.installed: $(VENV)/.test $(SOURCES)
@@ -49,7 +50,7 @@ build/pure/.installed: $(VENV)/.test $(SOURCES)
 	EYEWALL_PURE=1 $(PIP) install --no-deps --target build/pure .
 	@touch $@
 
-test-checked: $(VENV)/.test browser ## the tests on a build that checks every index
+test-checked: $(VENV)/.test services ## the tests on a build that checks every index
 	rm -rf build/checked
 	EYEWALL_BOUNDSCHECK=1 $(BIN)/python setup.py -q build --build-lib build/checked --build-temp build/temp-checked
 	EYEWALL_EXPECT_BUILD=compiled $(PYTEST) -o pythonpath=build/checked $(ARGS)
@@ -61,11 +62,11 @@ test-sanitized: $(VENV)/.test ## the parsers' tests under AddressSanitizer
 	  EYEWALL_EXPECT_BUILD=compiled $(PYTEST) -o pythonpath=build/sanitized -o timeout=600 \
 	  tests/base tests/http tests/websocket tests/guard $(ARGS)
 
-browser:
-	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || { \
-	  echo "installing Chromium, which the tests of the demo drive"; \
-	  apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium chromium-driver >/dev/null; } || \
-	  { echo "The tests need the packages chromium and chromium-driver: install them, or run make as root."; exit 1; }
+services:
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null && command -v redis-server >/dev/null || { \
+	  echo "installing Chromium and Redis, which tests drive"; \
+	  apt-get -qq update && apt-get -qq install -y --no-install-recommends $(SERVICES) >/dev/null; } || \
+	  { echo "The tests need the packages $(SERVICES): install them, or run make as root."; exit 1; }
 
 lint: $(VENV)/.test ## ruff and mypy
 	$(BIN)/ruff check .
