@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from eyewall.guard.inventory import Inventory, Item, inventory
     from eyewall.guard.profile import NATIVE, TORNADO, Profile, activate, active, override, prefer
     from eyewall.guard.throttle import LogThrottle
+    from eyewall.guard.timeouts import timeout
     from eyewall.guard.wheel import DeadlineWheel
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "prefer",
     "process_drain",
     "remaining",
+    "timeout",
     "unbounded",
 ]
 
@@ -66,6 +68,7 @@ _NAMES = {
     "prefer": "profile",
     "process_drain": "drain",
     "remaining": "deadline",
+    "timeout": "timeouts",
     "unbounded": "deadline",
 }
 

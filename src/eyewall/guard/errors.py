@@ -2,7 +2,7 @@
 
     EyewallError
     ├── Overloaded               503: a limit of this process is reached; `limit` names it, `retry_after` says when
-    └── DeadlineExceeded         503, also a TimeoutError: there was not enough time; says what was waited for, and where
+    └── DeadlineExceeded         503, also a TimeoutError: time is up; says what was waited for, and where
 
 A refusal is nobody's mistake: it is logged once a minute for each limit, without a traceback.
 """
