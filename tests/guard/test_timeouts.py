@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import pickle
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -75,10 +76,9 @@ def test_what_is_done_in_time_is_left_alone() -> None:
 def test_an_inner_one_never_has_more_time_than_the_outer() -> None:
     async def main() -> None:
         with pytest.raises(DeadlineExceeded, match="the timeout of 1 s has passed"):
-            async with timeout(1.0) as outer:
-                async with timeout(100.0):
-                    assert remaining() == pytest.approx(1.0)
-                    await forever()
+            async with timeout(1.0) as outer, timeout(100.0):
+                assert remaining() == pytest.approx(1.0)
+                await forever()
         assert outer.expired
         assert time() == pytest.approx(1.0, abs=0.01)
 
@@ -220,7 +220,14 @@ def test_misuse() -> None:
 
 def test_an_error_can_be_copied() -> None:
     error = DeadlineExceeded("the timeout of 1 s", "a lock", "app.py:1 in get")
-    assert str(copy.copy(error)) == str(error)
+    twin = pickle.loads(pickle.dumps(copy.copy(error)))
+    assert (str(twin), twin.deadline, twin.waited_for, twin.place) == (
+        str(error),
+        "the timeout of 1 s",
+        "a lock",
+        "app.py:1 in get",
+    )
+    assert error.errno is None
     assert str(DeadlineExceeded("the timeout of 1 s")) == "the timeout of 1 s has passed"
 
 

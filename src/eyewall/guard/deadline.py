@@ -54,6 +54,12 @@ def within(timeout: float | None) -> float | None:
     return timeout if left is None or (timeout is not None and timeout <= left) else left
 
 
+def forget() -> None:
+    """Takes the deadline away from the work at hand, which goes on as something else, with all the time it needs."""
+    if _current.get() is not None:
+        _current.set(None)
+
+
 @contextmanager
 def unbounded() -> Iterator[None]:
     """Work that has all the time it needs, whatever deadline it was begun under: what is to go on by itself.

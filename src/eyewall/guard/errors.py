@@ -57,9 +57,9 @@ class DeadlineExceeded(EyewallError, TimeoutError):
         self.deadline = deadline
         self.waited_for = waited_for
         self.place = place
-        # All of it, so that the error can be copied.
-        super().__init__(deadline, waited_for, place)
+        waiting = f" while waiting for {waited_for}" if waited_for else ""
+        # One argument: of several, an OSError would make an error number.
+        super().__init__(f"{deadline} has passed{waiting}{f' at {place}' if place else ''}")
 
-    def __str__(self) -> str:
-        waiting = f" while waiting for {self.waited_for}" if self.waited_for else ""
-        return f"{self.deadline} has passed{waiting}{f' at {self.place}' if self.place else ''}"
+    def __reduce__(self) -> tuple[type[DeadlineExceeded], tuple[str, str, str]]:
+        return type(self), (self.deadline, self.waited_for, self.place)

@@ -37,7 +37,7 @@ MARK = "_eyewall_timeout"
 _throttle = LogThrottle(app_log)
 
 
-class timeout:  # noqa: N801 - used like `asyncio.timeout`
+class timeout:
     """Time for a piece of work: `seconds`, or what remains of the deadline around it where that is less.
 
     As a context manager (`async with`) it is for one use, in a task. As a decorator it takes coroutine functions, and
@@ -101,7 +101,7 @@ class timeout:  # noqa: N801 - used like `asyncio.timeout`
         # As in `asyncio.timeout`: who was cancelled by somebody else as well is to end, not to go on.
         ours = self._task.uncancel() <= self._cancelling
         if kind is None:
-            report_swallowed(self._task, self._error.deadline, self._error.place)
+            report_swallowed(self._task, self._task.get_name(), self._error.deadline, self._error.place, "")
         elif ours and issubclass(kind, asyncio.CancelledError):
             raise self._error from error
 
@@ -182,13 +182,17 @@ async def _rest(result: Awaitable[Any], deadline: Deadline) -> Any:
         return await result
 
 
-def report_swallowed(task: asyncio.Task[Any], whose: str, place: str) -> None:
-    """Says that `task` went on after it was cancelled, at a deadline, where it stood at `place`."""
+def report_swallowed(task: asyncio.Task[Any], name: str, whose: str, place: str, now: str) -> None:
+    """Says that `task` went on after it was cancelled at a deadline (`whose`), where it stood at `place`.
+
+    `name`: what it is called; `now`: where it stands by now, empty where it has ended.
+    """
     _throttle.warning(
-        "%s went on after %s had passed and it was cancelled: CancelledError was swallowed at or below %s",
-        task.get_name(),
+        "%s went on after %s had passed and it was cancelled: CancelledError was swallowed at or below %s%s",
+        name,
         whose,
         place,
+        f"; now it is at {now}" if now else "",
         key=place,
     )
     if probe.cancellation_swallowed.fire is not None:

@@ -8,6 +8,8 @@ cdef object app_log, HTTPError, RemoteProtocolError, StreamClosedError, asyncio,
 cdef dict _VERBS
 cdef object _plain_decoding
 cdef set _running
+cdef object _deadlines, check, release, tell_abandoned, watch
+cdef bint _timed
 cdef object _SAFE
 
 cdef class Dispatch:
@@ -25,6 +27,10 @@ cdef class Dispatch:
     cdef public object task
     cdef public object ready
     cdef public object body_done
+    cdef public object deadline
+    cdef public object alarm
+    cdef public object overdue
+    cdef public bint abandoned
     cdef public bint left
     cdef public bint streaming
 
@@ -43,6 +49,7 @@ cdef class Dispatch:
     cpdef _run(self)
     @cython.locals(handler=Reply)
     cpdef check(self)
+    cdef _begin_time(self)
     cpdef call_verb(self)
     cdef _decoded(self, value, name)
     cpdef fail(self, error)

@@ -1,0 +1,16 @@
+import cython
+
+cdef object clock_of, stated_timeout, app_log
+
+cdef class Timing:
+    cdef public double seconds
+    cdef public bint trusted
+    cdef public double most
+    cdef public object status
+    cdef public object callback
+    cdef public bint active
+    cdef dict _whose
+
+    @cython.locals(seconds=double, stated=double, by_client=bint)
+    cpdef object deadline_for(self, handler_class, request, loop)
+    cdef object _describe(self, double seconds, bint by_client)
