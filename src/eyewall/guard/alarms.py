@@ -4,8 +4,8 @@ Nearly every deadline is cleared before it comes. So setting one is an entry in 
 and the loop has a timer only for the earliest. Cleared entries leave when their time has come, or when they are more
 than those that are not.
 
-Timers are not cancelled, since their handles refer to the loop, which the table of all alarms must not keep alive. One
-that is earlier than those there are comes on top of them, and after it the next below serves again.
+Timers are not cancelled, which costs more than one that has nothing to do. One that is earlier than those there are
+comes on top of them, and after it the next below serves again.
 
 The `DeadlineWheel` is for owners that live long and whose deadlines move; this is for work that is short.
 """
@@ -13,9 +13,10 @@ The `DeadlineWheel` is for owners that live long and whose deadlines move; this 
 from __future__ import annotations
 
 import asyncio
-import heapq
 from collections.abc import Callable
-from weakref import WeakKeyDictionary, ref
+from heapq import heapify, heappop, heappush
+from typing import Any
+from weakref import ref
 
 from eyewall.base.loggers import app_log
 from eyewall.guard.deadline import clock_of
@@ -27,16 +28,24 @@ _LITTER = 64
 
 
 class Alarm:
-    """One moment, and what is called then; `call` is None once it was cleared or has been called."""
+    """One moment, and what is called then, with `subject`; `call` is None once it was cleared or has been called."""
 
-    __slots__ = ("at", "call")
+    __slots__ = ("alarms", "at", "call", "subject")
 
-    def __init__(self, at: float, call: Callable[[], None]) -> None:
+    def __init__(self, alarms: Alarms, at: float, call: Callable[[Any], object], subject: Any) -> None:
+        self.alarms = alarms
         self.at = at
-        self.call: Callable[[], None] | None = call
+        self.call: Callable[[Any], object] | None = call
+        self.subject = subject
 
     def __lt__(self, other: Alarm) -> bool:
         return self.at < other.at
+
+    def clear(self) -> None:
+        """Has nothing be called; nothing happens where that is over."""
+        if self.call is not None:
+            self.call = self.subject = None
+            self.alarms.litter()
 
 
 class Alarms:
@@ -53,32 +62,33 @@ class Alarms:
     @staticmethod
     def of(loop: asyncio.AbstractEventLoop) -> Alarms:
         """Returns the alarms of `loop`, the same ones each time."""
-        alarms = _alarms.get(loop)
-        if alarms is None:
-            alarms = _alarms[loop] = Alarms(loop)
+        try:
+            alarms: Alarms = loop._eyewall_alarms  # type: ignore[attr-defined]
+        except AttributeError:
+            alarms = Alarms(loop)
+            # A loop that takes no attributes is none that asyncio or uvloop make.
+            loop._eyewall_alarms = alarms  # type: ignore[attr-defined]
         return alarms
 
     def __len__(self) -> int:
         """How many are set."""
         return len(self._heap) - self._cleared
 
-    def set(self, at: float, call: Callable[[], None]) -> Alarm:
-        """Has `call` be called at the time `at`, in seconds of the clock; in the next turn where that has passed."""
-        alarm = Alarm(at, call)
-        heapq.heappush(self._heap, alarm)
+    def set(self, at: float, call: Callable[[Any], object], subject: Any = None) -> Alarm:
+        """Has `call(subject)` be called at the time `at`, in seconds of the clock; in the next turn of the loop where
+        that has passed."""
+        alarm = Alarm(self, at, call, subject)
+        heappush(self._heap, alarm)
         if not self._armed or at < self._armed[-1]:
             self._arm(at)
         return alarm
 
-    def clear(self, alarm: Alarm) -> None:
-        """Has `alarm` not be called; nothing happens where it was called or cleared already."""
-        if alarm.call is None:
-            return
-        alarm.call = None
+    def litter(self) -> None:
+        """An alarm of these was cleared."""
         self._cleared += 1
         if self._cleared > _LITTER and self._cleared * 2 > len(self._heap):
             self._heap = [each for each in self._heap if each.call is not None]
-            heapq.heapify(self._heap)
+            heapify(self._heap)
             self._cleared = 0
 
     def _arm(self, at: float) -> None:
@@ -91,18 +101,21 @@ class Alarms:
     def _on_timer(self) -> None:
         self._armed.pop()
         due = self._clock() + _EARLY
-        while self._heap and (self._heap[0].call is None or self._heap[0].at <= due):
-            alarm = heapq.heappop(self._heap)
-            call, alarm.call = alarm.call, None
+        while self._heap:
+            alarm = self._heap[0]
+            if alarm.call is not None and alarm.at > due:
+                break
+            heappop(self._heap)
+            call, subject = alarm.call, alarm.subject
             if call is None:
                 self._cleared -= 1
                 continue
+            alarm.call = alarm.subject = None
             try:
-                call()
+                call(subject)
             except Exception:  # noqa: BLE001 - one must not cost the others their time
                 app_log.exception("Error at the deadline of %r", call)
-        if self._heap and (not self._armed or self._heap[0].at < self._armed[-1]):
-            self._arm(self._heap[0].at)
-
-
-_alarms: WeakKeyDictionary[asyncio.AbstractEventLoop, Alarms] = WeakKeyDictionary()
+        if self._heap:
+            alarm = self._heap[0]
+            if not self._armed or alarm.at < self._armed[-1]:
+                self._arm(alarm.at)

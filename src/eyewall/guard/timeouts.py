@@ -57,7 +57,6 @@ class timeout:
         self._outer: Deadline | None = None
         self._task: asyncio.Task[Any] | None = None
         self._cancelling = 0
-        self._alarms: Alarms | None = None
         self._alarm: Alarm | None = None
         self._error: DeadlineExceeded | None = None
 
@@ -76,8 +75,7 @@ class timeout:
         if self._deadline is None:
             self._deadline = _deadline_within(self.seconds, clock_of(loop))
         _current.set(self._deadline)
-        self._alarms = Alarms.of(loop)
-        self._alarm = self._alarms.set(self._deadline.at, self._expire)
+        self._alarm = Alarms.of(loop).set(self._deadline.at, timeout._expire, self)
         return self
 
     def _expire(self) -> None:
@@ -94,8 +92,8 @@ class timeout:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         _current.set(self._outer)
-        if self._alarms is not None and self._alarm is not None:
-            self._alarms.clear(self._alarm)
+        if self._alarm is not None:
+            self._alarm.clear()
         if self._error is None or self._task is None:
             return
         # As in `asyncio.timeout`: who was cancelled by somebody else as well is to end, not to go on.

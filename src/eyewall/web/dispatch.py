@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from eyewall.base import probe
 from eyewall.base.loggers import app_log
+from eyewall.guard.deadline import Deadline
 from eyewall.guard.deadline import _current as _deadlines
 from eyewall.http.errors import RemoteProtocolError
 from eyewall.loop.eager import start_task
@@ -24,11 +25,10 @@ from eyewall.web.arguments import ArgumentsMixin
 from eyewall.web.errors import HTTPError
 from eyewall.web.execution import complete, complete_prepare, stream
 from eyewall.web.matchers import unquoted
-from eyewall.web.overtime import check, release, tell_abandoned, watch
+from eyewall.web.overtime import release, tell_abandoned, tell_late, watch
 
 if TYPE_CHECKING:
     from eyewall.guard.alarms import Alarm
-    from eyewall.guard.deadline import Deadline
     from eyewall.guard.errors import DeadlineExceeded
     from eyewall.http.exchange import Exchange
     from eyewall.http.request import HTTPServerRequest
@@ -211,7 +211,7 @@ class Dispatch:
             self.context = context
             self._start(rest)
         elif self.deadline is not None:
-            check(self)
+            self._check_time()
 
     def closed(self) -> None:
         """The client left before the response was finished."""
@@ -234,7 +234,7 @@ class Dispatch:
             if self.deadline is not None:
                 watch(self, loop)
         elif self.deadline is not None:
-            check(self)
+            self._check_time()
 
     def over(self) -> None:
         """The task of the request ends."""
@@ -244,6 +244,7 @@ class Dispatch:
             _running.discard(task)
             if self.deadline is not None:
                 release(self)
+                self._check_time()
 
     def _make(self) -> bool:
         """Makes the handler. One that can't be made has no say in the answer."""
@@ -319,6 +320,12 @@ class Dispatch:
         if deadline is not None:
             self.deadline = deadline
             _deadlines.set(deadline)
+
+    def _check_time(self) -> None:
+        """Says so where nothing has interrupted a handler that was late."""
+        deadline = self.deadline
+        if deadline is not None and deadline.clock() > deadline.at:
+            tell_late(self)
 
     def call_verb(self) -> Any:
         """Calls the handler's method for the request's."""

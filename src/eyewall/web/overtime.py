@@ -11,7 +11,6 @@ what it raises is a line in the log. One that is no coroutine can't be interrupt
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import Any, Protocol
 
 from eyewall.base.loggers import app_log
@@ -49,22 +48,20 @@ class Timed(Protocol):
 def watch(run: Timed, loop: asyncio.AbstractEventLoop) -> None:
     """The task of a request waits: it is to end at the deadline."""
     if run.deadline is not None:
-        run.alarm = Alarms.of(loop).set(run.deadline.at, partial(_expire, run))
+        run.alarm = Alarms.of(loop).set(run.deadline.at, _expire, run)
 
 
 def release(run: Timed) -> None:
     """The task of a request has ended."""
     alarm, run.alarm = run.alarm, None
     if alarm is not None:
-        Alarms.of(asyncio.get_running_loop()).clear(alarm)
-    if run.overdue is None:
-        check(run)
+        alarm.clear()
 
 
-def check(run: Timed) -> None:
-    """Says so where a request was late and nothing could interrupt it."""
+def tell_late(run: Timed) -> None:
+    """Says that a request was late and nothing could interrupt it."""
     deadline = run.deadline
-    if deadline is None or deadline.clock() <= deadline.at:
+    if deadline is None or run.overdue is not None:
         return
     _throttle.warning(
         "%s was finished %.3f s after %s: nothing interrupts a handler that does not wait",
@@ -84,9 +81,9 @@ def _expire(run: Timed) -> None:
     place, waited_for = suspension(task)
     run.overdue = DeadlineExceeded(deadline.whose, waited_for, place)
     task.cancel()
-    alarms = Alarms.of(task.get_loop())
     profile = getattr(run.application, "profile", None) or active()
-    run.alarm = alarms.set(deadline.clock() + profile.cancel_grace, partial(_abandon, run))
+    at = deadline.clock() + profile.cancel_grace
+    run.alarm = Alarms.of(task.get_loop()).set(at, _abandon, run)
 
 
 def _abandon(run: Timed) -> None:

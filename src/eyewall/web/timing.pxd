@@ -1,6 +1,9 @@
 import cython
 
-cdef object clock_of, stated_timeout, app_log
+from eyewall.guard.deadline cimport Deadline, clock_of
+from eyewall.http.requestcore cimport RequestCore
+
+cdef object stated_timeout, app_log
 
 cdef class Timing:
     cdef public double seconds
@@ -12,5 +15,5 @@ cdef class Timing:
     cdef dict _whose
 
     @cython.locals(seconds=double, stated=double, by_client=bint)
-    cpdef object deadline_for(self, handler_class, request, loop)
+    cpdef Deadline deadline_for(self, handler_class, request, loop)
     cdef object _describe(self, double seconds, bint by_client)
