@@ -8,37 +8,57 @@ from eyewall._face import lazy_face
 
 if TYPE_CHECKING:
     from eyewall.guard.admission import ConnectionLimit
+    from eyewall.guard.deadline import Deadline, remaining, unbounded
+    from eyewall.guard.drain import Drain, DrainReport, Participant, process_drain
+    from eyewall.guard.errors import DeadlineExceeded, Overloaded
     from eyewall.guard.histogram import Histogram
     from eyewall.guard.inventory import Inventory, Item, inventory
     from eyewall.guard.profile import NATIVE, TORNADO, Profile, activate, active, override, prefer
     from eyewall.guard.throttle import LogThrottle
+    from eyewall.guard.timeouts import timeout
     from eyewall.guard.wheel import DeadlineWheel
 
 __all__ = [
     "NATIVE",
     "TORNADO",
     "ConnectionLimit",
+    "Deadline",
+    "DeadlineExceeded",
     "DeadlineWheel",
+    "Drain",
+    "DrainReport",
     "Histogram",
     "Inventory",
     "Item",
     "LogThrottle",
+    "Overloaded",
+    "Participant",
     "Profile",
     "activate",
     "active",
     "inventory",
     "override",
     "prefer",
+    "process_drain",
+    "remaining",
+    "timeout",
+    "unbounded",
 ]
 
 _NAMES = {
     "ConnectionLimit": "admission",
+    "Deadline": "deadline",
+    "DeadlineExceeded": "errors",
     "DeadlineWheel": "wheel",
+    "Drain": "drain",
+    "DrainReport": "drain",
     "Histogram": "histogram",
     "Inventory": "inventory",
     "Item": "inventory",
     "LogThrottle": "throttle",
     "NATIVE": "profile",
+    "Overloaded": "errors",
+    "Participant": "drain",
     "Profile": "profile",
     "TORNADO": "profile",
     "activate": "profile",
@@ -46,6 +66,10 @@ _NAMES = {
     "inventory": "inventory",
     "override": "profile",
     "prefer": "profile",
+    "process_drain": "drain",
+    "remaining": "deadline",
+    "timeout": "timeouts",
+    "unbounded": "deadline",
 }
 
 __getattr__, __dir__ = lazy_face(__name__, _NAMES)
