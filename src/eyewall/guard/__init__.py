@@ -8,6 +8,7 @@ from eyewall._face import lazy_face
 
 if TYPE_CHECKING:
     from eyewall.guard.admission import ConnectionLimit
+    from eyewall.guard.errors import Overloaded
     from eyewall.guard.histogram import Histogram
     from eyewall.guard.inventory import Inventory, Item, inventory
     from eyewall.guard.profile import NATIVE, TORNADO, Profile, activate, active, override, prefer
@@ -23,6 +24,7 @@ __all__ = [
     "Inventory",
     "Item",
     "LogThrottle",
+    "Overloaded",
     "Profile",
     "activate",
     "active",
@@ -39,6 +41,7 @@ _NAMES = {
     "Item": "inventory",
     "LogThrottle": "throttle",
     "NATIVE": "profile",
+    "Overloaded": "errors",
     "Profile": "profile",
     "TORNADO": "profile",
     "activate": "profile",

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from eyewall.base.escape import utf8, xhtml_escape
 from eyewall.base.loggers import app_log, gen_log
+from eyewall.guard.errors import Overloaded
 from eyewall.guard.profile import active
+from eyewall.guard.throttle import LogThrottle
 from eyewall.http.errors import HTTPInputError, RemoteProtocolError
 from eyewall.http.exchange import Exchange
 from eyewall.http.headers import InvalidHeader
@@ -26,6 +28,9 @@ from eyewall.web.localization import LocaleMixin
 from eyewall.web.rendering import RenderingMixin
 from eyewall.web.reply import Reply
 from eyewall.web.xsrf import XsrfMixin
+
+#: Refusals of the guard come many at a time.
+_refusals = LogThrottle(gen_log)
 
 #: The current description of an error, as `sys.exc_info` gives it.
 ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
@@ -143,6 +148,9 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
             error = kwargs["exc_info"][1]
             if isinstance(error, HTTPError) and error.reason:
                 reason = error.reason
+            if isinstance(error, Overloaded):
+                for name, value in error.fields().items():
+                    self.set_header(name, value)
         self.set_status(status_code, reason=reason)
         try:
             self.write_error(status_code, **kwargs)
@@ -200,12 +208,17 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
         value: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        """Logs what a handler raised: an `HTTPError` with a message as a warning, others with their traceback."""
+        """Logs what a handler raised: an `HTTPError` with a message as a warning, others with their traceback.
+
+        A refusal of the guard (`Overloaded`) is a line without a traceback, once a minute for each limit.
+        """
         if isinstance(value, HTTPError):
             if value.log_message:
                 gen_log.warning(
                     "%d %s: " + value.log_message, value.status_code, self._request_summary(), *value.args
                 )
+        elif isinstance(value, Overloaded):
+            _refusals.warning("%d %s: %s", value.status, self._request_summary(), value, key=value.limit)
         else:
             app_log.error(
                 "Uncaught exception %s\n%r",
@@ -224,6 +237,8 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
         refused = isinstance(error, HTTPInputError) and not isinstance(error, InvalidHeader)
         if isinstance(error, HTTPError):
             status = error.status_code
+        elif isinstance(error, Overloaded):
+            status = error.status
         elif refused:
             # What the client sent could not be understood when the handler asked for it.
             status = error.status if isinstance(error, RemoteProtocolError) else 400
