@@ -116,6 +116,9 @@ class Profile:
     tls_shutdown_timeout: float = 30.0
     #: Connections open at once, for one server in one process (refused with 503 beyond it). 0: no limit.
     connections: int = 0
+    #: Of these, from one IPv4 address or one IPv6 network of 64 bits; not counted over Unix sockets, nor by a server
+    #: that is told to believe its proxy. 0: no limit.
+    connections_per_address: int = 0
     listen_backlog: int = 1024
 
     # -- streams ----------------------------------------------------------------------------------------

@@ -11,12 +11,12 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
 from eyewall.base.configurable import Configurable
 from eyewall.base.loggers import app_log, gen_log
-from eyewall.guard.admission import ConnectionLimit
+from eyewall.guard.admission import ConnectionLimit, network_of
 from eyewall.guard.profile import TORNADO, Profile, active
 from eyewall.guard.throttle import LogThrottle
 from eyewall.guard.wheel import DeadlineWheel
@@ -52,6 +52,8 @@ _LAST_LOOKS = 3
 #: Seconds that a connection which has not had a request yet has in a drain for one to come. Its client may just have
 #: connected, and has no reason to expect that it is closed, as it has where a response came before.
 _FIRST_REQUEST_GRACE = 1.0
+#: What a client gets that is not let in.
+_FULL = error_response(503, b"Retry-After: 1\r\n")
 #: What was broken off is named in the log, so many of them.
 _NAMED = 20
 
@@ -153,7 +155,9 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             self.app = SlicingApp(self.app, self._slices)
         if self.conn_params.decompress:
             self.app = DecompressingApp(self.app, self.profile)
-        self.limit = ConnectionLimit(self.profile.connections)
+        self.limit = ConnectionLimit(
+            self.profile.connections, per_address=self.profile.connections_per_address
+        )
 
     @classmethod
     def configurable_base(cls) -> type[HTTPServer]:
@@ -181,8 +185,16 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             loop=loop,
             ssl=self._tls,
             limit=self.limit,
-            refusal=error_response(503),
+            refusal=_FULL,
+            counted_by=self._counted_by,
         )
+
+    def _counted_by(self, address: Any) -> Hashable:
+        """Returns what `ConnectionLimit` counts a connection from `address` by."""
+        # Behind a proxy, all connections are the proxy's.
+        if self.trust is not None or not isinstance(address, tuple) or not address:
+            return None
+        return network_of(address[0])
 
     def _settle_on(self, loop: asyncio.AbstractEventLoop) -> None:
         if not hasattr(self, "loop"):
@@ -195,11 +207,14 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         from eyewall.http.h1serving import serve_stream
 
         self._settle_on(current_loop())
-        if not self.limit.admit():
-            stream.write(error_response(503))
+        key = self._counted_by(address) if self.limit.per_address else None
+        if not self.limit.admit(key):
+            stream.write(_FULL)
             stream.close()
             return
-        serve_stream(self._connect(), stream, address)
+        connection = self._connect()
+        connection.admitted = key
+        serve_stream(connection, stream, address)
 
     # -- as a delegate ----------------------------------------------------------------------------------
 
@@ -233,7 +248,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         """A connection is lost."""
         if connection in self.connections:
             self.connections.discard(connection)
-            self.limit.release()
+            self.limit.release(connection.admitted)
             self._one_less()
             self._tell_closed(connection)
 
@@ -241,11 +256,12 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         """Another protocol has taken a connection over; it calls its `release` when that is lost."""
         self.connections.discard(connection)
         self.others.add(protocol)
+        key = connection.admitted
 
         def release() -> None:
             if protocol in self.others:
                 self.others.discard(protocol)
-                self.limit.release()
+                self.limit.release(key)
                 self._one_less()
                 self._tell_closed(connection)
 
