@@ -54,6 +54,13 @@ class Profile:
     #: Informational (1xx) responses the client role accepts before the final one.
     informational_responses: int = 16
 
+    # -- requests in flight -----------------------------------------------------------------------------
+    #: Requests in flight at once, for one server in one process (503 beyond it). 0: no limit.
+    requests: int = 0
+    #: Requests that wait for a place beyond that, and how long (503 beyond it).
+    request_queue: int = 0
+    request_queue_timeout: float = 1.0
+
     # -- bodies -----------------------------------------------------------------------------------------
     #: Content of one request, also when chunked, also after decompression (413 beyond it).
     body_bytes: int = 100 * MIB

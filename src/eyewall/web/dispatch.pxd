@@ -1,5 +1,6 @@
 import cython
 
+from eyewall.http.exchange cimport Exchange
 from eyewall.http.requestcore cimport RequestCore
 from eyewall.web.reply cimport Reply
 
@@ -18,7 +19,8 @@ cdef class Dispatch:
     cdef public object kwargs
     cdef public object path_args
     cdef public object path_kwargs
-    cdef public object exchange
+    cdef public object route
+    cdef public Exchange exchange
     cdef public Reply handler
     cdef public object pieces
     cdef public object context

@@ -54,6 +54,7 @@ class Dispatch:
     """Serves one request with a handler of `handler_class`; `kwargs` are for its `initialize`.
 
     `path_args`, `path_kwargs`: what the route matched. `handler`: once there is one. `left`: the client has left.
+    `route`: what the index has found, where it was asked.
     """
 
     __slots__ = (
@@ -71,6 +72,7 @@ class Dispatch:
         "pieces",
         "ready",
         "request",
+        "route",
         "streaming",
         "task",
     )
@@ -92,6 +94,7 @@ class Dispatch:
         self.path_kwargs = path_kwargs
         self.exchange: Exchange | None = None
         self.left = False
+        self.route: Any = None
         self.handler: Any = None  # a RequestHandler; compiled, its base `Reply`
         self.pieces: list[bytes] | None = None
         self.context: Context | None = None
@@ -196,6 +199,10 @@ class Dispatch:
             self.body_done.set_exception(StreamClosedError())
             self.body_done.exception()
         handler = self.handler
+        exchange = self.exchange
+        if self.task is not None and exchange is not None:
+            # It takes its place for as long as it goes on.
+            exchange.kept = True
         if handler is not None:
             (copy_context() if self.context is None else self.context.copy()).run(handler.on_connection_close)
 
@@ -213,6 +220,9 @@ class Dispatch:
         if task is not None:
             self.task = None
             _running.discard(task)
+            exchange = self.exchange
+            if exchange is not None and exchange.kept:
+                exchange.give_back()
 
     def _make(self) -> bool:
         """Makes the handler. One that can't be made has no say in the answer."""

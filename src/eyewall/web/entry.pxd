@@ -2,11 +2,12 @@ import cython
 
 from eyewall.http.exchange cimport Exchange
 from eyewall.http.h1.head cimport Head
+from eyewall.http.limiting cimport wait_or_refuse
 from eyewall.http.requestcore cimport RequestCore
 from eyewall.web.dispatch cimport Dispatch
 from eyewall.web.routeindex cimport Match, RouteIndex
 
-cdef object _new_request, _time, HTTPServerRequest, DelegateApp
+cdef object _new_request, _time, HTTPServerRequest, DelegateApp, partial
 
 cdef class Entry:
     cdef object _application
@@ -17,5 +18,7 @@ cdef class Entry:
     cdef object _unmatched
     cdef object _delegate
 
-    @cython.locals(core=RequestCore, dispatch=Dispatch, head=Head, index=RouteIndex, match=Match)
+    @cython.locals(core=RequestCore, head=Head, index=RouteIndex, match=Match)
     cpdef begin(self, Exchange exchange)
+    @cython.locals(dispatch=Dispatch)
+    cpdef _serve(self, request, Match match, Exchange exchange)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from eyewall.http.delegates import DelegateApp
 from eyewall.http.exchange import Exchange
+from eyewall.http.limiting import wait_or_refuse
 from eyewall.http.request import HTTPServerRequest
 from eyewall.http.requestcore import RequestCore
 from eyewall.web.dispatch import Dispatch
@@ -73,6 +75,16 @@ class Entry:
             match = index.find(head.path, request, self._resolve)
         else:
             match = self._default.match(head.path, request)
+        if match is not None and match.route is not None:
+            limit = match.route.limit
+            if limit is not None:
+                if not limit.gate.enter():
+                    return wait_or_refuse(limit, exchange, partial(self._serve, request, match), True)
+                exchange.route_gate = limit.gate
+        return self._serve(request, match, exchange)
+
+    def _serve(self, request: HTTPServerRequest, match: Match | None, exchange: Exchange) -> Sink:
+        """Begins a request whose route is found and has a place."""
         if match is None:
             dispatch = self._unmatched(request)
         else:
@@ -88,6 +100,7 @@ class Entry:
                     match.raw_args or None,
                     match.raw_kwargs or None,
                 )
+                dispatch.route = match.route
             elif isinstance(delegate, Dispatch):
                 dispatch = delegate
             else:
