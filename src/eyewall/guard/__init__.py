@@ -8,10 +8,13 @@ from eyewall._face import lazy_face
 
 if TYPE_CHECKING:
     from eyewall.guard.admission import ConnectionLimit
-    from eyewall.guard.errors import Overloaded
+    from eyewall.guard.errors import Overloaded, RateLimited
     from eyewall.guard.histogram import Histogram
     from eyewall.guard.inventory import Inventory, Item, inventory
     from eyewall.guard.profile import NATIVE, TORNADO, Profile, activate, active, override, prefer
+    from eyewall.guard.ratelimit import RateLimit
+    from eyewall.guard.rateshared import SharedRateLimit
+    from eyewall.guard.requestlimit import RequestLimit
     from eyewall.guard.throttle import LogThrottle
     from eyewall.guard.wheel import DeadlineWheel
 
@@ -26,6 +29,10 @@ __all__ = [
     "LogThrottle",
     "Overloaded",
     "Profile",
+    "RateLimit",
+    "RateLimited",
+    "RequestLimit",
+    "SharedRateLimit",
     "activate",
     "active",
     "inventory",
@@ -43,6 +50,10 @@ _NAMES = {
     "NATIVE": "profile",
     "Overloaded": "errors",
     "Profile": "profile",
+    "RateLimit": "ratelimit",
+    "RateLimited": "errors",
+    "RequestLimit": "requestlimit",
+    "SharedRateLimit": "rateshared",
     "TORNADO": "profile",
     "activate": "profile",
     "active": "profile",

@@ -2,6 +2,7 @@
 
     EyewallError
     └── Overloaded               503: a limit of this process is reached; `limit` names it, `retry_after` says when
+        └── RateLimited          429: somebody asks more often than a rate limit allows
 
 A refusal is nobody's mistake: it is logged once a minute for each limit, without a traceback.
 """
@@ -35,6 +36,32 @@ class Overloaded(EyewallError):
         """Returns the header fields of a response that says so: Retry-After, in whole seconds (RFC 9110 section
         10.2.3)."""
         return {} if self.retry_after is None else {"Retry-After": whole_seconds(self.retry_after)}
+
+
+class RateLimited(Overloaded):
+    """Somebody asks more often than a rate limit allows (RFC 6585 section 4).
+
+    `response_fields`: what a response says besides Retry-After.
+    """
+
+    status = 429
+
+    def __init__(
+        self,
+        limit: str,
+        message: str | None = None,
+        *,
+        retry_after: float | None = None,
+        response_fields: dict[str, str] | None = None,
+    ) -> None:
+        self.response_fields = response_fields or {}
+        super().__init__(
+            limit, message or f"more requests than the rate limit {limit} allows", retry_after=retry_after
+        )
+
+    def fields(self) -> dict[str, str]:
+        """Returns the header fields of a response that says so."""
+        return {**super().fields(), **self.response_fields}
 
 
 def whole_seconds(seconds: float) -> str:

@@ -21,10 +21,12 @@ from eyewall.loop.eager import start_task
 from eyewall.net.errors import StreamClosedError
 from eyewall.web.arguments import ArgumentsMixin
 from eyewall.web.errors import HTTPError
-from eyewall.web.execution import complete, complete_prepare, stream
+from eyewall.web.execution import complete, complete_prepare, complete_rates, stream
 from eyewall.web.matchers import unquoted
+from eyewall.web.ratelimiting import check_rates
 
 if TYPE_CHECKING:
+    from eyewall.guard.ratelimit import RateLimit
     from eyewall.http.exchange import Exchange
     from eyewall.http.request import HTTPServerRequest
 
@@ -54,7 +56,7 @@ class Dispatch:
     """Serves one request with a handler of `handler_class`; `kwargs` are for its `initialize`.
 
     `path_args`, `path_kwargs`: what the route matched. `handler`: once there is one. `left`: the client has left.
-    `route`: what the index has found, where it was asked.
+    `route`: what the index has found, where it was asked. `rate_limits`: those of the application and of the route.
     """
 
     __slots__ = (
@@ -70,6 +72,7 @@ class Dispatch:
         "path_args",
         "path_kwargs",
         "pieces",
+        "rate_limits",
         "ready",
         "request",
         "route",
@@ -95,6 +98,7 @@ class Dispatch:
         self.exchange: Exchange | None = None
         self.left = False
         self.route: Any = None
+        self.rate_limits: tuple[RateLimit, ...] | None = None
         self.handler: Any = None  # a RequestHandler; compiled, its base `Reply`
         self.pieces: list[bytes] | None = None
         self.context: Context | None = None
@@ -254,6 +258,10 @@ class Dispatch:
             return None
         handler = self.handler
         try:
+            if self.rate_limits is not None:
+                waiting = check_rates(handler, self.rate_limits)
+                if waiting is not None:
+                    return complete_rates(self, waiting)
             self.check()
             result = handler.prepare()
             if result is not None:

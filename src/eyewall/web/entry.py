@@ -20,6 +20,7 @@ from eyewall.web.dispatch import Dispatch
 from eyewall.web.routeindex import Match
 
 if TYPE_CHECKING:
+    from eyewall.guard.ratelimit import RateLimit
     from eyewall.http.sink import Sink
     from eyewall.web.routing import ApplicationRouter
 
@@ -39,6 +40,7 @@ class Entry:
         "_default",
         "_delegate",
         "_form_fields",
+        "_rate_limits",
         "_resolve",
         "_unmatched",
         "_wildcard",
@@ -54,6 +56,7 @@ class Entry:
         delegate: Callable[[HTTPServerRequest, Match], Any] | None,
     ) -> None:
         self._application = application
+        self._rate_limits: tuple[RateLimit, ...] = application.rate_limits
         self._default = default_router
         self._wildcard = wildcard_router
         self._form_fields = form_fields
@@ -100,7 +103,13 @@ class Entry:
                     match.raw_args or None,
                     match.raw_kwargs or None,
                 )
-                dispatch.route = match.route
+                route = match.route
+                if route is not None:
+                    dispatch.route = route
+                    if route.rate_limit is not None:
+                        dispatch.rate_limits = (*self._rate_limits, route.rate_limit)
+                    elif self._rate_limits:
+                        dispatch.rate_limits = self._rate_limits
             elif isinstance(delegate, Dispatch):
                 dispatch = delegate
             else:

@@ -36,6 +36,7 @@ _refusals = LogThrottle(gen_log)
 ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
 if TYPE_CHECKING:
+    from eyewall.guard.ratelimit import RateLimit
     from eyewall.guard.requestlimit import RequestLimit
     from eyewall.http.request import HTTPServerRequest
 
@@ -63,6 +64,8 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
     #: Bounds the requests that handlers of this class, and of those derived from it, have in flight, all together.
     #: That of a route comes first (`URLSpec(..., limit=...)`). None: no limit but the server's.
     request_limit: ClassVar[RequestLimit | None] = None
+    #: How often requests may come to handlers of this class; as above.
+    rate_limit: ClassVar[RateLimit | None] = None
 
     #: Set by the decorator `stream_request_body`.
     _stream_request_body: ClassVar[bool] = False

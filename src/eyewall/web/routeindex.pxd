@@ -26,6 +26,7 @@ cdef class Route:
     cdef readonly bint named
     cdef readonly Match ready
     cdef readonly object limit
+    cdef readonly object rate_limit
 
     cpdef tuple groups(self, str path)
 

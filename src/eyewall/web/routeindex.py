@@ -100,6 +100,8 @@ class Route:
         self.ready = Match(rule.target, rule.target_kwargs, (), {}, None, self)
         #: The `guard.requestlimit.RequestLimit` of the rule, else of its handler class; None for none.
         self.limit: Any = getattr(rule, "limit", None) or getattr(rule.target, "request_limit", None)
+        #: The same with `guard.ratelimit.RateLimit`.
+        self.rate_limit: Any = getattr(rule, "rate_limit", None) or getattr(rule.target, "rate_limit", None)
         # A subclass may decide otherwise: only the matchers' own methods are known.
         matcher = rule.matcher
         method = type(matcher).match

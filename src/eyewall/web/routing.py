@@ -25,6 +25,7 @@ from eyewall.web.matchers import AnyMatches, DefaultHostMatches, HostMatches, Ma
 from eyewall.web.routeindex import IndexedRule, Match, Route, RouteIndex
 
 if TYPE_CHECKING:
+    from eyewall.guard.ratelimit import RateLimit
     from eyewall.guard.requestlimit import RequestLimit
 
 __all__ = [
@@ -163,7 +164,7 @@ class Rule:
 
     `target_kwargs` are passed to the target's constructor (a handler's `initialize`), `name` is for
     `reverse_url`. A target may be given by its dotted name, which is imported (ImportError if it cannot be). `limit`
-    bounds the requests in flight on this route, where its target is a handler.
+    bounds the requests in flight on this route, `rate_limit` how often they may come, where its target is a handler.
     """
 
     def __init__(
@@ -174,12 +175,14 @@ class Rule:
         name: str | None = None,
         *,
         limit: RequestLimit | None = None,
+        rate_limit: RateLimit | None = None,
     ) -> None:
         self.matcher = matcher
         self.target = import_object(target) if isinstance(target, str) else target
         self.target_kwargs = target_kwargs or {}
         self.name = name
         self.limit = limit
+        self.rate_limit = rate_limit
 
     def reverse(self, *args: Any) -> str | None:
         """Returns the matcher's path with `args` in it."""
@@ -204,9 +207,10 @@ class URLSpec(Rule):
         name: str | None = None,
         *,
         limit: RequestLimit | None = None,
+        rate_limit: RateLimit | None = None,
     ) -> None:
         matcher = PathMatches(pattern)
-        super().__init__(matcher, handler, kwargs, name, limit=limit)
+        super().__init__(matcher, handler, kwargs, name, limit=limit, rate_limit=rate_limit)
         self.regex = matcher.regex
         self.handler_class = self.target
         self.kwargs = kwargs
