@@ -10,10 +10,13 @@ if TYPE_CHECKING:
     from eyewall.guard.admission import ConnectionLimit
     from eyewall.guard.deadline import Deadline, remaining, unbounded
     from eyewall.guard.drain import Drain, DrainReport, Participant, process_drain
-    from eyewall.guard.errors import DeadlineExceeded, Overloaded
+    from eyewall.guard.errors import DeadlineExceeded, Overloaded, RateLimited
     from eyewall.guard.histogram import Histogram
     from eyewall.guard.inventory import Inventory, Item, inventory
     from eyewall.guard.profile import NATIVE, TORNADO, Profile, activate, active, override, prefer
+    from eyewall.guard.ratelimit import RateLimit
+    from eyewall.guard.rateshared import SharedRateLimit
+    from eyewall.guard.requestlimit import RequestLimit
     from eyewall.guard.throttle import LogThrottle
     from eyewall.guard.timeouts import timeout
     from eyewall.guard.wheel import DeadlineWheel
@@ -34,6 +37,10 @@ __all__ = [
     "Overloaded",
     "Participant",
     "Profile",
+    "RateLimit",
+    "RateLimited",
+    "RequestLimit",
+    "SharedRateLimit",
     "activate",
     "active",
     "inventory",
@@ -60,6 +67,10 @@ _NAMES = {
     "Overloaded": "errors",
     "Participant": "drain",
     "Profile": "profile",
+    "RateLimit": "ratelimit",
+    "RateLimited": "errors",
+    "RequestLimit": "requestlimit",
+    "SharedRateLimit": "rateshared",
     "TORNADO": "profile",
     "activate": "profile",
     "active": "profile",

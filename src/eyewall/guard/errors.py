@@ -2,6 +2,7 @@
 
     EyewallError
     ├── Overloaded               503: a limit of this process is reached; `limit` names it, `retry_after` says when
+    │   └── RateLimited          429: somebody asks more often than a rate limit allows
     └── DeadlineExceeded         503, also a TimeoutError: time is up; says what was waited for, and where
 
 A refusal is nobody's mistake: it is logged once a minute for each limit, without a traceback.
@@ -38,9 +39,30 @@ class Overloaded(EyewallError):
         return {} if self.retry_after is None else {"Retry-After": whole_seconds(self.retry_after)}
 
 
-def whole_seconds(seconds: float) -> str:
-    """Returns what Retry-After says for so many seconds: never too early, and at least a second."""
-    return str(max(1, math.ceil(seconds)))
+class RateLimited(Overloaded):
+    """Somebody asks more often than a rate limit allows (RFC 6585 section 4).
+
+    `response_fields`: what a response says besides Retry-After.
+    """
+
+    status = 429
+
+    def __init__(
+        self,
+        limit: str,
+        message: str | None = None,
+        *,
+        retry_after: float | None = None,
+        response_fields: dict[str, str] | None = None,
+    ) -> None:
+        self.response_fields = response_fields or {}
+        super().__init__(
+            limit, message or f"more requests than the rate limit {limit} allows", retry_after=retry_after
+        )
+
+    def fields(self) -> dict[str, str]:
+        """Returns the header fields of a response that says so."""
+        return {**super().fields(), **self.response_fields}
 
 
 class DeadlineExceeded(EyewallError, TimeoutError):
@@ -63,3 +85,8 @@ class DeadlineExceeded(EyewallError, TimeoutError):
 
     def __reduce__(self) -> tuple[type[DeadlineExceeded], tuple[str, str, str]]:
         return type(self), (self.deadline, self.waited_for, self.place)
+
+
+def whole_seconds(seconds: float) -> str:
+    """Returns what Retry-After says for so many seconds: never too early, and at least a second."""
+    return str(max(1, math.ceil(seconds)))

@@ -33,6 +33,7 @@ from eyewall.web.transforms import GZipContentEncoding, OutputTransform
 from eyewall.web.uimodules import load_ui
 
 if TYPE_CHECKING:
+    from eyewall.guard.ratelimit import RateLimit
     from eyewall.http.interfaces import App
     from eyewall.web.handler import RequestHandler
     from eyewall.web.routeindex import Match
@@ -61,6 +62,9 @@ class Application(RequestLog, ReversibleRouter):
         self.timing = Timing(settings, self.profile.stated_timeout)
         if self.timing.active:
             keep_time()
+        limit: RateLimit | None = settings.get("rate_limit")
+        #: The setting `rate_limit`, which holds for requests of all routes, and for those without one.
+        self.rate_limits: tuple[RateLimit, ...] = () if limit is None else (limit,)
         self.transforms: list[type[OutputTransform]] = list(transforms) if transforms is not None else []
         if transforms is None and (settings.get("compress_response") or settings.get("gzip")):
             self.transforms.append(GZipContentEncoding)
@@ -152,8 +156,11 @@ class Application(RequestLog, ReversibleRouter):
         """Returns who answers a request that no route matches."""
         handler = self.settings.get("default_handler_class")
         if handler is not None:
-            return Dispatch(self, request, handler, self.settings.get("default_handler_args"), None, None)
-        return Dispatch(self, request, ErrorHandler, {"status_code": 404}, None, None)
+            dispatch = Dispatch(self, request, handler, self.settings.get("default_handler_args"), None, None)
+        else:
+            dispatch = Dispatch(self, request, ErrorHandler, {"status_code": 404}, None, None)
+        dispatch.rate_limits = self.rate_limits or None
+        return dispatch
 
     def refuse(self, request: HTTPServerRequest, status: int) -> None:
         """Answers a request that has no handler, or whose handler can't."""
@@ -201,7 +208,11 @@ class Application(RequestLog, ReversibleRouter):
 
         `path_args` and `path_kwargs`: what the route matched, percent-decoded, as bytes.
         """
-        return Dispatch(self, request, target_class, target_kwargs, path_args, path_kwargs)
+        dispatch = Dispatch(self, request, target_class, target_kwargs, path_args, path_kwargs)
+        # That of a route is not known here; that of its class is.
+        own = getattr(target_class, "rate_limit", None)
+        dispatch.rate_limits = (self.rate_limits if own is None else (*self.rate_limits, own)) or None
+        return dispatch
 
     def add_handlers(self, host_pattern: str, host_handlers: list[RuleLike]) -> None:
         """Adds routes for the hosts that `host_pattern` matches; they come before those of the constructor."""

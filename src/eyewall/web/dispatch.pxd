@@ -1,11 +1,12 @@
 import cython
 
 from eyewall.guard.deadline cimport Deadline
+from eyewall.http.exchange cimport Exchange
 from eyewall.http.requestcore cimport RequestCore
 from eyewall.web.reply cimport Reply
 from eyewall.web.timing cimport Timing
 
-cdef object _get_loop, copy_context, start_task, complete, complete_prepare, stream, unquoted
+cdef object _get_loop, copy_context, start_task, complete, complete_prepare, complete_rates, stream, unquoted, check_rates
 cdef object app_log, HTTPError, RemoteProtocolError, StreamClosedError, asyncio, _request_begin
 cdef dict _VERBS
 cdef object _plain_decoding
@@ -22,7 +23,9 @@ cdef class Dispatch:
     cdef public object kwargs
     cdef public object path_args
     cdef public object path_kwargs
-    cdef public object exchange
+    cdef public object route
+    cdef public object rate_limits
+    cdef public Exchange exchange
     cdef public Reply handler
     cdef public object pieces
     cdef public object context

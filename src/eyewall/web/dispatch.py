@@ -23,13 +23,17 @@ from eyewall.loop.eager import start_task
 from eyewall.net.errors import StreamClosedError
 from eyewall.web.arguments import ArgumentsMixin
 from eyewall.web.errors import HTTPError
-from eyewall.web.execution import complete, complete_prepare, stream
+from eyewall.web.execution import complete, complete_prepare, complete_rates, stream
 from eyewall.web.matchers import unquoted
 from eyewall.web.overtime import release, tell_abandoned, tell_late, watch
 
 if TYPE_CHECKING:
     from eyewall.guard.alarms import Alarm
     from eyewall.guard.errors import DeadlineExceeded
+from eyewall.web.ratelimiting import check_rates
+
+if TYPE_CHECKING:
+    from eyewall.guard.ratelimit import RateLimit
     from eyewall.http.exchange import Exchange
     from eyewall.http.request import HTTPServerRequest
 
@@ -68,6 +72,7 @@ class Dispatch:
 
     `path_args`, `path_kwargs`: what the route matched. `handler`: once there is one. `left`: the client has left.
     `deadline`, `alarm`, `overdue`, `abandoned`: see `web.overtime`.
+    `route`: what the index has found, where it was asked. `rate_limits`: those of the application and of the route.
     """
 
     __slots__ = (
@@ -87,8 +92,10 @@ class Dispatch:
         "path_args",
         "path_kwargs",
         "pieces",
+        "rate_limits",
         "ready",
         "request",
+        "route",
         "streaming",
         "task",
     )
@@ -114,6 +121,8 @@ class Dispatch:
         self.deadline: Deadline | None = None
         self.alarm: Alarm | None = None
         self.overdue: DeadlineExceeded | None = None
+        self.route: Any = None
+        self.rate_limits: tuple[RateLimit, ...] | None = None
         self.handler: Any = None  # a RequestHandler; compiled, its base `Reply`
         self.pieces: list[bytes] | None = None
         self.context: Context | None = None
@@ -220,6 +229,10 @@ class Dispatch:
             self.body_done.set_exception(StreamClosedError())
             self.body_done.exception()
         handler = self.handler
+        exchange = self.exchange
+        if self.task is not None and exchange is not None:
+            # It takes its place for as long as it goes on.
+            exchange.kept = True
         if handler is not None:
             (copy_context() if self.context is None else self.context.copy()).run(handler.on_connection_close)
 
@@ -245,6 +258,9 @@ class Dispatch:
             if self.deadline is not None:
                 release(self)
                 self._check_time()
+            exchange = self.exchange
+            if exchange is not None and exchange.kept:
+                exchange.give_back()
 
     def _make(self) -> bool:
         """Makes the handler. One that can't be made has no say in the answer."""
@@ -276,6 +292,10 @@ class Dispatch:
             return None
         handler = self.handler
         try:
+            if self.rate_limits is not None:
+                waiting = check_rates(handler, self.rate_limits)
+                if waiting is not None:
+                    return complete_rates(self, waiting)
             self.check()
             result = handler.prepare()
             if result is not None:

@@ -12,11 +12,14 @@ from typing import Any, Protocol
 from eyewall.base.loggers import app_log
 from eyewall.net.errors import StreamClosedError
 from eyewall.web.overtime import Timed, outcome, returned
+from eyewall.web.ratelimiting import check_rates
 
 
 class Run(Timed, Protocol):
     """What `web.dispatch.Dispatch` offers to the coroutines below."""
 
+    handler: Any
+    rate_limits: Any
     ready: asyncio.Future[None] | None
     body_done: asyncio.Future[None] | None
 
@@ -42,6 +45,23 @@ async def complete(run: Run, result: Awaitable[Any]) -> None:
         run.over()
 
 
+async def complete_rates(run: Run, waiting: Awaitable[None]) -> None:
+    """Waits for what rate limits say, and does the rest."""
+    try:
+        await waiting
+        run.check()
+        result = run.handler.prepare()
+        if result is not None:
+            await result
+        await _verb(run)
+    except asyncio.CancelledError as error:
+        _cancelled(run, error)
+    except Exception as error:  # noqa: BLE001 - as above
+        run.fail(error)
+    finally:
+        run.over()
+
+
 async def complete_prepare(run: Run, result: Awaitable[Any]) -> None:
     """Waits for `prepare`, and does the rest."""
     try:
@@ -59,6 +79,10 @@ async def stream(run: Run) -> None:
     """The whole of a request whose content is streamed: `prepare`, then the content, then the verb."""
     ready, body_done = run.ready, run.body_done
     try:
+        if run.rate_limits is not None:
+            waiting = check_rates(run.handler, run.rate_limits)
+            if waiting is not None:
+                await waiting
         run.check()
         result = run.handler.prepare()
         if result is not None:

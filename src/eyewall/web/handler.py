@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from eyewall.base.escape import utf8, xhtml_escape
 from eyewall.base.loggers import app_log, gen_log
-from eyewall.guard.errors import DeadlineExceeded
+from eyewall.guard.errors import DeadlineExceeded, Overloaded
 from eyewall.guard.profile import active
 from eyewall.guard.throttle import LogThrottle
 from eyewall.http.errors import HTTPInputError, RemoteProtocolError
@@ -33,11 +33,15 @@ from eyewall.web.xsrf import XsrfMixin
 
 #: Deadlines are passed by many requests at a time.
 _late = LogThrottle(gen_log)
+#: Refusals of the guard come many at a time.
+_refusals = LogThrottle(gen_log)
 
 #: The current description of an error, as `sys.exc_info` gives it.
 ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
 if TYPE_CHECKING:
+    from eyewall.guard.ratelimit import RateLimit
+    from eyewall.guard.requestlimit import RequestLimit
     from eyewall.http.request import HTTPServerRequest
 
 
@@ -60,6 +64,12 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
         "PUT",
         "OPTIONS",
     )
+
+    #: Bounds the requests that handlers of this class, and of those derived from it, have in flight, all together.
+    #: That of a route comes first (`URLSpec(..., limit=...)`). None: no limit but the server's.
+    request_limit: ClassVar[RequestLimit | None] = None
+    #: How often requests may come to handlers of this class; as above.
+    rate_limit: ClassVar[RateLimit | None] = None
 
     #: Set by the decorator `stream_request_body`.
     _stream_request_body: ClassVar[bool] = False
@@ -164,6 +174,9 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
             error = kwargs["exc_info"][1]
             if isinstance(error, HTTPError) and error.reason:
                 reason = error.reason
+            if isinstance(error, Overloaded):
+                for name, value in error.fields().items():
+                    self.set_header(name, value)
         self.set_status(status_code, reason=reason)
         try:
             self.write_error(status_code, **kwargs)
@@ -221,7 +234,10 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
         value: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        """Logs what a handler raised: an `HTTPError` with a message as a warning, others with their traceback."""
+        """Logs what a handler raised: an `HTTPError` with a message as a warning, others with their traceback.
+
+        A refusal of the guard (`Overloaded`) is a line without a traceback, once a minute for each limit.
+        """
         if isinstance(value, HTTPError):
             if value.log_message:
                 gen_log.warning(
@@ -229,6 +245,8 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
                 )
         elif isinstance(value, DeadlineExceeded):
             _late.warning("%s: %s", self._request_summary(), value, key=(type(self), value.place))
+        elif isinstance(value, Overloaded):
+            _refusals.warning("%d %s: %s", value.status, self._request_summary(), value, key=value.limit)
         else:
             app_log.error(
                 "Uncaught exception %s\n%r",
@@ -247,6 +265,8 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
         refused = isinstance(error, HTTPInputError) and not isinstance(error, InvalidHeader)
         if isinstance(error, HTTPError):
             status = error.status_code
+        elif isinstance(error, Overloaded):
+            status = error.status
         elif refused:
             # What the client sent could not be understood when the handler asked for it.
             status = error.status if isinstance(error, RemoteProtocolError) else 400
