@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from eyewall.guard.drain import Drain, DrainReport, Participant, process_drain
     from eyewall.guard.errors import DeadlineExceeded, Overloaded, RateLimited
     from eyewall.guard.histogram import Histogram
-    from eyewall.guard.inventory import Inventory, Item, inventory
+    from eyewall.guard.inventory import Inventory, Item
     from eyewall.guard.profile import NATIVE, TORNADO, Profile, activate, active, override, prefer
     from eyewall.guard.ratelimit import RateLimit
     from eyewall.guard.rateshared import SharedRateLimit
@@ -43,7 +43,6 @@ __all__ = [
     "SharedRateLimit",
     "activate",
     "active",
-    "inventory",
     "override",
     "prefer",
     "process_drain",
@@ -74,7 +73,6 @@ _NAMES = {
     "TORNADO": "profile",
     "activate": "profile",
     "active": "profile",
-    "inventory": "inventory",
     "override": "profile",
     "prefer": "profile",
     "process_drain": "drain",
