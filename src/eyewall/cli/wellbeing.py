@@ -147,8 +147,8 @@ class Wellbeing:
         self._timers.append(loop.call_later(0.0, again))
 
     def _feed(self) -> None:
-        report = health.now(Probe.LIVE)
         if self._notifier is not None:
+            report = health.now(Probe.LIVE)
             if report.ok:
                 self._notifier.watchdog()
             else:
@@ -160,7 +160,8 @@ class Wellbeing:
 
     def _show(self) -> None:
         if self._notifier is not None and self._started and not self._ending:
-            self._notifier.status(self._status())
+            live = health.now(Probe.LIVE)
+            self._notifier.status(self._status() if live.ok else live.summary())
 
     def _status(self) -> str:
         report = health.now(Probe.READY)
