@@ -373,6 +373,7 @@ def test_a_loop_that_was_closed_over_it_leaves_it_usable(run: Run) -> None:
             await asyncio.wait_for(health.wait_started(), PATIENCE)
 
     run(main())
+    assert slots.drain_begin.fire is None
     for task in left:
         # Nobody else is to be told of what was left on purpose.
         task._log_destroy_pending = False  # type: ignore[attr-defined]
@@ -469,6 +470,19 @@ def test_readiness_is_off_while_draining_and_liveness_is_not(run: Run) -> None:
         assert (await health.report("ready")).summary() == "not ready: draining (the process is about to end)"
         assert (await health.report("live")).ok
         assert (await health.report("ready", exclude=["draining"])).ok
+
+    run(main())
+
+
+def test_a_registry_that_runs_follows_the_drain_of_the_process(run: Run) -> None:
+    async def main() -> None:
+        health = Health(items=None)
+        async with health:
+            assert health.now().ok
+            assert slots.drain_begin.fire is not None
+            slots.drain_begin.fire(object())
+            assert not health.now().ok
+        assert slots.drain_begin.fire is None
 
     run(main())
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextvars import copy_context
 from typing import TypeVar
 
+from eyewall.base import probe as slots
 from eyewall.base.loggers import gen_log
 from eyewall.guard.deadline import remaining
 from eyewall.guard.healthcheck import CheckRules, CheckState
@@ -157,7 +158,8 @@ class Health(Item):
         lag_limit: float = 0.25,
         stall_limit: float = 30.0,
     ) -> None:
-        #: Nothing new is to come: readiness is off, liveness is not.
+        #: Nothing new is to come: readiness is off, liveness is not. Set by itself when the process begins to drain
+        #: while checks run in the background.
         self.draining = False
         self._items = items
         self._clock = clock
@@ -171,6 +173,7 @@ class Health(Item):
         self._heartbeat: Heartbeat | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._news: asyncio.Event | None = None
+        self._detach: Callable[[], None] | None = None
         super().__init__(name)
 
     # -- what there is to look at -----------------------------------------------------------------------
@@ -391,6 +394,8 @@ class Health(Item):
             if self._keeper.get_loop() is not loop:
                 raise RuntimeError("the checks of this registry run on another loop already")
             return
+        if self._detach is None:
+            self._detach = slots.drain_begin.attach(self._drain_begins)
         self._news = asyncio.Event()
         self._heartbeat = Heartbeat(
             loop, lag_limit=self._lag_limit, stall_limit=self._stall_limit, clock=self._clock
@@ -404,6 +409,9 @@ class Health(Item):
         heartbeat, self._heartbeat = self._heartbeat, None
         if heartbeat is not None:
             heartbeat.stop()
+        if self._detach is not None:
+            self._detach()
+            self._detach = None
         tasks = [check.task for check in self._checks.values() if check.task is not None]
         if keeper is not None:
             tasks.append(keeper)
@@ -413,6 +421,9 @@ class Health(Item):
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+    def _drain_begins(self, drain: object) -> None:
+        self.draining = True
 
     async def __aenter__(self) -> Health:
         self.start()
