@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import logging
+import math
 import threading
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eyewall.base import probe as slots
 from eyewall.guard import health as shared
@@ -309,6 +313,73 @@ def test_a_thread_that_hangs_is_not_joined_by_another(run: Run) -> None:
         assert len(threads) == 2
 
     run(main())
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(1.0, 20.0), st.floats(0.5, 5.0), st.lists(st.floats(0.0, 12.0), min_size=1, max_size=4)
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.lists(st.floats(0.0, 15.0), max_size=10),
+    st.booleans(),
+)
+def test_whatever_is_asked_when_no_check_runs_twice_at_once_or_too_often(
+    checks: list[tuple[float, float, list[float]]], pauses: list[float], kept: bool
+) -> None:
+    """`checks`: interval, timeout, and how long the runs take."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        health = registry()
+        spans: list[list[list[float]]] = []
+
+        def checked(times: list[float]) -> Callable[[], Coroutine[Any, Any, None]]:
+            mine: list[list[float]] = []
+            spans.append(mine)
+            takes = itertools.cycle(times)
+
+            async def check() -> None:
+                span = [loop.time(), math.inf]
+                mine.append(span)
+                try:
+                    await asyncio.sleep(next(takes))
+                finally:
+                    span[1] = loop.time()
+
+            return check
+
+        for number, (interval, limit, times) in enumerate(checks):
+            health.add(str(number), checked(times), interval=interval, timeout=limit)
+        longest = max(limit for _, limit, _ in checks)
+        if kept:
+            health.start()
+
+        async def ask() -> None:
+            began = loop.time()
+            report = await health.report()
+            assert loop.time() - began <= longest + 1e-6
+            assert all(line.age is not None for line in report.lines)
+
+        asking = []
+        for pause in pauses:
+            await asyncio.sleep(pause)
+            asking.append(asyncio.ensure_future(ask()))
+        await asyncio.gather(*asking)
+        await health.stop()
+        for mine, (interval, limit, _) in zip(spans, checks, strict=True):
+            for (start, end), following in itertools.zip_longest(mine, mine[1:]):
+                assert end - start <= limit + 1e-6
+                if following is not None:
+                    assert following[0] >= end + interval - 1e-6
+            if kept and pauses:
+                # In the background none is forgotten.
+                gaps = [later[0] - sooner[0] for sooner, later in itertools.pairwise(mine)]
+                assert all(gap <= interval + limit + 1e-3 for gap in gaps)
+
+    run_with_fake_clock(main())
 
 
 # -- in the background --------------------------------------------------------------------------------------

@@ -34,8 +34,8 @@ _DRAIN = 0.5
 class Wellbeing:
     """Of one worker. `sockets`: what probes come to, where that is not what requests come to.
 
-    `notifier`: the service manager's, where this process is the one that it watches. `say`: how
-    words to the supervisor are said, None where there are none. `beat`: seconds between two that it is live.
+    `notifier`: the service manager's, where this process is the one that it watches. `say`: how words to the supervisor
+    are said, None where there are none. `beat`: seconds between two that it is live.
     """
 
     def __init__(

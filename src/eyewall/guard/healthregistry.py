@@ -93,7 +93,7 @@ class Check(Item):
             )
         began = self._began = self._clock()
         loop = asyncio.get_running_loop()
-        work = self._work = launch(self.function, self.name, self._context.copy(), loop)
+        work = self._work = launch(self.function, self._context.copy(), loop)
         try:
             await asyncio.wait((work,), timeout=self.rules.timeout)
         finally:

@@ -1,8 +1,8 @@
-"""How a check's function is run: on the loop where it is a coroutine function, else in a thread of its own.
+"""How a check's function is run: on the loop where it is a coroutine function, else in a thread.
 
-The thread is a daemon, and not one of a pool. A check that hangs, as checks of dead network drives do, would keep a
-pool's thread from all others, and the process from ending. As no check is run twice at once, there are no more threads
-than checks.
+The threads are daemons, and not those of an executor: a check that hangs, as checks of dead network drives do, must not
+keep the process from ending, nor threads from work of the program. There are `MOST_THREADS` at once; runs beyond that
+wait for one, which counts as their time.
 """
 
 from __future__ import annotations
@@ -10,19 +10,65 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import Context
 from typing import cast
 
 from eyewall.guard.verdict import Verdict
 
+#: Threads that run checks, of all registries.
+MOST_THREADS = 16
+
 #: What a check returns: nothing or True for "fine", False for "failing", or a verdict.
 Outcome = Verdict | bool | None
 CheckFunction = Callable[[], Awaitable[Outcome]] | Callable[[], Outcome]
 
 
+class CheckThreads:
+    """Runs calls in daemon threads, `most` at once; the others wait in the order in which they came."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._busy = 0
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._lock = threading.Lock()
+
+    def run(self, call: Callable[[], None]) -> None:
+        """Runs `call`, which must not raise, as soon as there is a thread.
+
+        Raises RuntimeError where the machine has no more threads.
+        """
+        with self._lock:
+            if self._busy >= self._most:
+                self._waiting.append(call)
+                return
+            self._busy += 1
+        try:
+            threading.Thread(target=self._work, args=(call,), name="eyewall-check", daemon=True).start()
+        except RuntimeError:
+            with self._lock:
+                self._busy -= 1
+            raise
+
+    def _work(self, call: Callable[[], None]) -> None:
+        while True:
+            call()
+            with self._lock:
+                if not self._waiting:
+                    self._busy -= 1
+                    return
+                call = self._waiting.popleft()
+
+
+_threads = CheckThreads(MOST_THREADS)
+
+
 def launch(
-    function: CheckFunction, name: str, context: Context, loop: asyncio.AbstractEventLoop
+    function: CheckFunction,
+    context: Context,
+    loop: asyncio.AbstractEventLoop,
+    threads: CheckThreads = _threads,
 ) -> asyncio.Future[Verdict]:
     """Begins a run in `context`. Returns the future of its verdict, which is done when the run has really ended.
 
@@ -30,7 +76,7 @@ def launch(
     """
     if is_async(function):
         return loop.create_task(_await(cast("Callable[[], Awaitable[Outcome]]", function)), context=context)
-    return _in_thread(cast("Callable[[], Outcome]", function), name, context, loop)
+    return _in_thread(cast("Callable[[], Outcome]", function), context, loop, threads)
 
 
 def is_async(function: CheckFunction) -> bool:
@@ -48,7 +94,10 @@ async def _await(function: Callable[[], Awaitable[Outcome]]) -> Verdict:
 
 
 def _in_thread(
-    function: Callable[[], Outcome], name: str, context: Context, loop: asyncio.AbstractEventLoop
+    function: Callable[[], Outcome],
+    context: Context,
+    loop: asyncio.AbstractEventLoop,
+    threads: CheckThreads,
 ) -> asyncio.Future[Verdict]:
     future: asyncio.Future[Verdict] = loop.create_future()
 
@@ -68,9 +117,8 @@ def _in_thread(
             return
 
     try:
-        threading.Thread(target=run, name=f"eyewall-check-{name}", daemon=True).start()
+        threads.run(run)
     except RuntimeError as error:
-        # The machine has no more threads.
         deliver(failure(error))
     return future
 

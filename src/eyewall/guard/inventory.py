@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from eyewall.base import probe
 from eyewall.guard.histogram import Histogram
-from eyewall.guard.verdict import Verdict
+
+if TYPE_CHECKING:
+    from eyewall.guard.verdict import Verdict
 
 #: What a state is made of.
 Value = str | int | float | bool | None
