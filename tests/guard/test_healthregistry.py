@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from eyewall.base import probe as slots
 from eyewall.guard import health as shared
-from eyewall.guard.deadline import Deadline, _current
+from eyewall.guard.deadline import Deadline, _current, remaining
 from eyewall.guard.healthregistry import MOST_CHECKS, Check, Health
 from eyewall.guard.inventory import Inventory, Item
 from eyewall.guard.verdict import Status, Verdict
@@ -222,18 +222,21 @@ def test_a_check_has_the_context_of_whoever_added_it(run: Run) -> None:
     who: ContextVar[str] = ContextVar("who", default="nobody")
 
     async def main() -> None:
-        seen: list[str] = []
+        seen: list[tuple[str, float | None]] = []
 
         async def ask() -> None:
-            seen.append(who.get())
+            seen.append((who.get(), remaining()))
 
         health = Health(items=None)
         who.set("owner")
+        token = _current.set(Deadline(0.0, lambda: 0.0))
         health.add("async", ask)
-        health.add("sync", lambda: seen.append(who.get()))
+        health.add("sync", lambda: seen.append((who.get(), remaining())))
+        _current.reset(token)
         who.set("a request")
         assert (await health.report()).ok
-        assert seen == ["owner", "owner"]
+        # A deadline is that of one piece of work, and a check is another.
+        assert seen == [("owner", None), ("owner", None)]
 
     run(main())
 

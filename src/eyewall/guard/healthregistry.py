@@ -22,7 +22,7 @@ from typing import TypeVar
 
 from eyewall.base import probe as slots
 from eyewall.base.loggers import gen_log
-from eyewall.guard.deadline import remaining
+from eyewall.guard.deadline import forget, remaining
 from eyewall.guard.healthcheck import CheckRules, CheckState
 from eyewall.guard.healthreport import Report, ReportLine, reported
 from eyewall.guard.healthrun import CheckFunction, is_async, launch
@@ -58,8 +58,9 @@ class Check(Item):
         self.rules = rules
         self.engine = CheckState(rules, clock, chance)
         self._clock = clock
-        # Of whoever adds it, and not of a request that happens to ask: its deadline is not the check's.
-        self._context = copy_context()
+        #: Of whoever adds it, and not of a request that happens to ask; and even its deadline is not the check's.
+        self.context = copy_context()
+        self.context.run(forget)
         #: What runs it now, on which loop.
         self.task: asyncio.Task[None] | None = None
         #: The run itself, which may go on after its time.
@@ -93,7 +94,7 @@ class Check(Item):
             )
         began = self._began = self._clock()
         loop = asyncio.get_running_loop()
-        work = self._work = launch(self.function, self._context.copy(), loop)
+        work = self._work = launch(self.function, self.context.copy(), loop)
         try:
             await asyncio.wait((work,), timeout=self.rules.timeout)
         finally:
@@ -450,7 +451,9 @@ class Health(Item):
         return None
 
     def _begin(self, check: Check) -> asyncio.Task[None]:
-        task = check.task = asyncio.get_running_loop().create_task(self._look(check))
+        task = check.task = asyncio.get_running_loop().create_task(
+            self._look(check), context=check.context.copy()
+        )
         task.add_done_callback(lambda _: self._looked(check, task))
         return task
 
