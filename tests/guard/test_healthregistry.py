@@ -525,6 +525,26 @@ def test_the_start_is_over_when_steps_are_done_and_critical_checks_have_passed()
     run_with_fake_clock(main())
 
 
+def test_who_looks_too_early_does_not_end_the_start(run: Run) -> None:
+    async def main() -> None:
+        health, well = Health(items=None, clock=lambda: now), False
+        # As whoever lists all items does.
+        assert health.state()["started"]
+        health.add("database", lambda: well)
+        assert not (await health.report("startup")).ok
+        well = True
+        nonlocal now
+        now += 100.0
+        assert (await health.report("startup")).ok
+        warm = health.expect("warm-up")
+        assert not health.now("startup").ok
+        warm()
+        assert health.now("startup").ok
+
+    now = 0.0
+    run(main())
+
+
 def test_nothing_waits_for_a_start_that_nobody_brings_about(run: Run) -> None:
     async def main() -> None:
         health = Health(items=None)

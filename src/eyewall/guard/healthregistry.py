@@ -170,7 +170,7 @@ class Health(Item):
         self._checks: dict[str, Check] = {}
         self._steps: dict[str, bool] = {}
         self._weights: dict[tuple[str, str | None], Criticality] = {}
-        self._started = False
+        self._begun = self._started = False
         self._heartbeat: Heartbeat | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._news: asyncio.Event | None = None
@@ -250,13 +250,14 @@ class Health(Item):
     def expect(self, step: str) -> Callable[[], None]:
         """The start is not over before `step` is done. Returns what is called when it is, on the loop's thread.
 
-        Raises ValueError as `add` does.
+        A start that was over already begins anew. Raises ValueError as `add` does.
         """
         if _NAME.fullmatch(step) is None:
             raise ValueError(f"the name of a step is made of letters, digits and ._/-, not {step!r}")
         if step not in self._steps:
             self._make_room()
         self._steps[step] = False
+        self._started = False
 
         def done() -> None:
             self._steps[step] = True
@@ -286,14 +287,21 @@ class Health(Item):
 
     @property
     def started(self) -> bool:
-        """Whether the start is over: every expected step is done, and every critical check has passed once."""
-        if not self._started:
-            self._started = all(self._steps.values()) and all(
-                check.engine.passed
-                for check in list(self._checks.values())
-                if check.rules.criticality is Criticality.CRITICAL
-            )
-        return self._started
+        """Whether the start is over: every expected step is done, and every critical check has passed once.
+
+        It stays over, also for checks that are added then: add what counts before checks run for the first time.
+        """
+        if self._started:
+            return True
+        over = all(self._steps.values()) and all(
+            check.engine.passed
+            for check in list(self._checks.values())
+            if check.rules.criticality is Criticality.CRITICAL
+        )
+        # Before anybody runs checks, the program may not have added them all.
+        if over and self._begun:
+            self._started = True
+        return over
 
     def now(self, probe: Probe | str = Probe.READY, exclude: Collection[str] = ()) -> Report:
         """Returns what is known, without waiting for anything; from any thread.
@@ -317,6 +325,7 @@ class Health(Item):
         """
         probe = Probe(probe)
         loop = asyncio.get_running_loop()
+        self._begun = True
         waiting = set()
         for check in list(self._checks.values()):
             if check.name in exclude or (probe is Probe.LIVE and check.rules.probe is not Probe.LIVE):
@@ -395,6 +404,7 @@ class Health(Item):
             if self._keeper.get_loop() is not loop:
                 raise RuntimeError("the checks of this registry run on another loop already")
             return
+        self._begun = True
         if self._detach is None:
             self._detach = slots.drain_begin.attach(self._drain_begins)
         self._news = asyncio.Event()
