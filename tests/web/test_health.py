@@ -1,12 +1,16 @@
 """Health endpoints of an application: the setting, and routes."""
 
+import asyncio
 import logging
+import socket
 
 import pytest
 
 from eyewall.base import probe
 from eyewall.guard.healthregistry import Health
+from eyewall.guard.requestlimit import RequestLimit
 from eyewall.http.health import HealthEndpoints
+from eyewall.http.server import HTTPServer
 from eyewall.web.application import Application
 from eyewall.web.handler import RequestHandler
 from eyewall.web.health import health_routes
@@ -49,6 +53,34 @@ def test_the_setting_puts_them_before_everything(run, caplog):
     with caplog.at_level(logging.INFO, "tornado.access"):
         run(main())
     assert [each for each in caplog.records if each.name == "tornado.access"] == []
+
+
+def test_a_server_that_is_full_still_says_how_it_is(run):
+    class Held(RequestHandler):
+        async def get(self):
+            entered.set()
+            await go_on.wait()
+
+    async def main():
+        nonlocal entered, go_on
+        entered, go_on = asyncio.Event(), asyncio.Event()
+        app = Application([("/", Held)], health="/up")
+        listening = socket.create_server(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
+        server = HTTPServer(app)
+        server.limit_requests(RequestLimit("tested", 1))
+        server.add_sockets([listening])
+        held = asyncio.ensure_future(get(port, "/"))
+        await entered.wait()
+        assert (await get(port, "/")).status == 503
+        assert (await get(port, "/up/livez")).status == 200
+        go_on.set()
+        assert (await held).status == 200
+        server.stop()
+        await server.close_all_connections()
+
+    entered = go_on = None
+    run(main())
 
 
 @pytest.mark.parametrize(("setting", "path"), [(True, "/livez"), ("/up", "/up/livez")])

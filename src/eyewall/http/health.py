@@ -214,11 +214,13 @@ def _told_in_full(report: Report) -> dict[str, Any]:
 class HealthApp:
     """Answers the requests to `endpoints`, and has `app` serve all others; without one they get 404."""
 
-    __slots__ = ("_app", "_endpoints", "on_close")
+    __slots__ = ("_app", "_endpoints", "exempt", "on_close")
 
     def __init__(self, app: App | None, endpoints: HealthEndpoints) -> None:
         self._app = app
         self._endpoints = endpoints
+        #: Paths that a server's limit is to let in, however busy it is.
+        self.exempt = tuple(endpoints.paths)
         #: What a server calls when a connection is lost, if the application wants to know.
         self.on_close = getattr(app, "on_close", None)
 
