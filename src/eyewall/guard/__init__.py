@@ -1,4 +1,4 @@
-"""What keeps a program within its bounds: limits by name, deadlines, admission, log throttles."""
+"""What keeps a program within its bounds: limits by name, deadlines, admission, log throttles, and an orderly end."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from eyewall.guard.errors import DeadlineExceeded, Overloaded, RateLimited
     from eyewall.guard.histogram import Histogram
     from eyewall.guard.inventory import Inventory, Item
+    from eyewall.guard.lifecycle import Lifecycle, LifecycleError, StartupFailed
     from eyewall.guard.profile import NATIVE, TORNADO, Profile, activate, active, override, prefer
     from eyewall.guard.ratelimit import RateLimit
     from eyewall.guard.rateshared import SharedRateLimit
     from eyewall.guard.requestlimit import RequestLimit
+    from eyewall.guard.tasks import OwnedTasks
     from eyewall.guard.throttle import LogThrottle
     from eyewall.guard.timeouts import timeout
     from eyewall.guard.wheel import DeadlineWheel
@@ -33,14 +35,18 @@ __all__ = [
     "Histogram",
     "Inventory",
     "Item",
+    "Lifecycle",
+    "LifecycleError",
     "LogThrottle",
     "Overloaded",
+    "OwnedTasks",
     "Participant",
     "Profile",
     "RateLimit",
     "RateLimited",
     "RequestLimit",
     "SharedRateLimit",
+    "StartupFailed",
     "activate",
     "active",
     "override",
@@ -61,15 +67,19 @@ _NAMES = {
     "Histogram": "histogram",
     "Inventory": "inventory",
     "Item": "inventory",
+    "Lifecycle": "lifecycle",
+    "LifecycleError": "lifecycle",
     "LogThrottle": "throttle",
     "NATIVE": "profile",
     "Overloaded": "errors",
+    "OwnedTasks": "tasks",
     "Participant": "drain",
     "Profile": "profile",
     "RateLimit": "ratelimit",
     "RateLimited": "errors",
     "RequestLimit": "requestlimit",
     "SharedRateLimit": "rateshared",
+    "StartupFailed": "lifecycle",
     "TORNADO": "profile",
     "activate": "profile",
     "active": "profile",
