@@ -6,7 +6,7 @@ from eyewall.net.transport cimport FlowControl
 
 from eyewall.http.h1.writer cimport chunk_head, length_line, status_line
 
-cdef object HTTPOutputError, StreamClosedError, sendfile
+cdef object HTTPOutputError, StreamClosedError, sendfile, describe_exchange
 cdef bytes LAST_CHUNK
 cdef int _OPEN, _STARTED, _FINISHED, _DEAD
 cdef int _WHOLE, _CHUNKED, _COUNTED, _UNTIL_CLOSE
@@ -42,6 +42,8 @@ cdef class Exchange:
     cdef public Gate gate
     cdef public Gate route_gate
     cdef public bint kept
+    cdef readonly double began
+    cdef readonly long long offset
     cdef int _state
     cdef int _framing
     cdef long long _remaining

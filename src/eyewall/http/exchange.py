@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from eyewall.http.errors import HTTPOutputError
 from eyewall.http.h1.head import Head
 from eyewall.http.h1.writer import LAST_CHUNK, chunk_head, length_line, status_line
+from eyewall.http.tracking import describe_exchange
 from eyewall.net import sendfile
 from eyewall.net.errors import StreamClosedError
 from eyewall.net.transport import FlowControl
@@ -24,6 +25,7 @@ from eyewall.net.transport import FlowControl
 if TYPE_CHECKING:
     from eyewall.guard.inflight import Gate
     from eyewall.guard.profile import Profile
+    from eyewall.guard.registry import Entry
     from eyewall.http.headers import HTTPHeaders
     from eyewall.http.sink import Sink
     from eyewall.http.startline import ResponseStartLine
@@ -115,7 +117,8 @@ class Exchange:
     X-Request-ID, unless the application does so itself; None for nothing. `body_limit`: what the application has
     set as the most content, in bytes; None for nothing. `gate`, `route_gate`: where it has places among what is in
     flight, of the server and of its route; they are given back when the response is out. `kept`: the client has left,
-    but whoever serves the request has not done with it, and calls `give_back` himself.
+    but whoever serves the request has not done with it, and calls `give_back` himself. `began`: when its head had come,
+    in the time of the wheel; `offset`: how many bytes the connection had written by then.
     """
 
     __slots__ = (
@@ -124,6 +127,7 @@ class Exchange:
         "_on_close",
         "_remaining",
         "_state",
+        "began",
         "body_limit",
         "carrier",
         "close_after",
@@ -131,6 +135,7 @@ class Exchange:
         "gate",
         "head",
         "kept",
+        "offset",
         "request_id",
         "route_gate",
         "sent_continue",
@@ -149,6 +154,8 @@ class Exchange:
         self.gate: Gate | None = None
         self.route_gate: Gate | None = None
         self.kept = False
+        self.began: float = carrier.wheel.now
+        self.offset: int = carrier.written
         self._state = _OPEN
         self._framing = _WHOLE
         self._remaining = 0
@@ -451,6 +458,9 @@ class Exchange:
         self.give_back()
         self.carrier.write(b"HTTP/1.1 101 Switching Protocols\r\n%b%b\r\n" % (block, self._id_field(block)))
         return transport, self.carrier.hand_over(protocol)
+
+    def _live_entry(self) -> Entry:
+        return describe_exchange(self)
 
     def die(self) -> None:
         """The connection is lost, or gives the exchange up."""

@@ -134,6 +134,11 @@ class HeldSink:
         self._placed = False
         self._left = False
 
+    @property
+    def within(self) -> Sink | None:
+        """The sink beneath, once there is one."""
+        return self._sink
+
     # -- what the gate calls ----------------------------------------------------------------------------
 
     def admitted(self) -> None:

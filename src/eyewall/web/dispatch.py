@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from eyewall.base import probe
 from eyewall.base.loggers import app_log
+from eyewall.guard import registry
 from eyewall.http.errors import RemoteProtocolError
 from eyewall.loop.eager import start_task
 from eyewall.net.errors import StreamClosedError
@@ -207,6 +208,7 @@ class Dispatch:
         if self.task is not None and exchange is not None:
             # It takes its place for as long as it goes on.
             exchange.kept = True
+            registry.requests.add(self)
         if handler is not None:
             (copy_context() if self.context is None else self.context.copy()).run(handler.on_connection_close)
 
@@ -218,6 +220,40 @@ class Dispatch:
             self.task = task
             _running.add(task)
 
+    @property
+    def label(self) -> str:
+        """The pattern of its route, for whoever lists requests."""
+        return self.route.label if self.route is not None else ""
+
+    @property
+    def handling(self) -> Any:
+        """The handler, once there is one."""
+        return self.handler
+
+    def cancel(self) -> bool:
+        """Cancels the handler; False where it runs no task that could be."""
+        task = self.task
+        return task is not None and task.cancel()
+
+    def _live_entry(self) -> registry.Entry:
+        """One whose client has left, and whose handler goes on."""
+        exchange = self.exchange
+        request = self.request
+        now = exchange.carrier.wheel.now if exchange is not None else 0.0
+        age = now - exchange.began if exchange is not None else 0.0
+        return registry.Entry(
+            kind="request",
+            subject=self.handler,
+            peer=request.remote_ip or "",
+            route=self.label,
+            label=f"{request.method} {request.uri} (the client has left)",
+            age=age,
+            idle=age,
+            bytes_in=len(request.body),
+            bytes_out=0,
+            end=lambda _: self.cancel(),
+        )
+
     def over(self) -> None:
         """The task of the request ends."""
         task = self.task
@@ -227,6 +263,7 @@ class Dispatch:
             exchange = self.exchange
             if exchange is not None and exchange.kept:
                 exchange.give_back()
+                registry.requests.discard(self)
 
     def _make(self) -> bool:
         """Makes the handler. One that can't be made has no say in the answer."""

@@ -98,6 +98,8 @@ class Route:
         self.named = False
         #: What a request without groups finds, when the route is final.
         self.ready = Match(rule.target, rule.target_kwargs, (), {}, None, self)
+        #: What to call it: its pattern as it was written, where it has one.
+        self.label = _label(rule.matcher)
         #: The `guard.requestlimit.RequestLimit` of the rule, else of its handler class; None for none.
         self.limit: Any = getattr(rule, "limit", None) or getattr(rule.target, "request_limit", None)
         #: The same with `guard.ratelimit.RateLimit`.
@@ -252,6 +254,13 @@ class RouteIndex:
             return False
         self._room -= size
         return True
+
+
+def _label(matcher: Matcher) -> str:
+    if isinstance(matcher, PathMatches):
+        pattern: str = matcher.regex.pattern
+        return pattern.removesuffix("$")
+    return "" if isinstance(matcher, AnyMatches) else type(matcher).__name__
 
 
 def _order(route: Route) -> int:
