@@ -8,7 +8,9 @@ from eyewall._face import lazy_face
 
 if TYPE_CHECKING:
     from eyewall.guard.admission import ConnectionLimit
-    from eyewall.guard.errors import Overloaded, RateLimited
+    from eyewall.guard.deadline import Deadline, remaining, unbounded
+    from eyewall.guard.drain import Drain, DrainReport, Participant, process_drain
+    from eyewall.guard.errors import DeadlineExceeded, Overloaded, RateLimited
     from eyewall.guard.histogram import Histogram
     from eyewall.guard.inventory import Inventory, Item, inventory
     from eyewall.guard.profile import NATIVE, TORNADO, Profile, activate, active, override, prefer
@@ -16,18 +18,24 @@ if TYPE_CHECKING:
     from eyewall.guard.rateshared import SharedRateLimit
     from eyewall.guard.requestlimit import RequestLimit
     from eyewall.guard.throttle import LogThrottle
+    from eyewall.guard.timeouts import timeout
     from eyewall.guard.wheel import DeadlineWheel
 
 __all__ = [
     "NATIVE",
     "TORNADO",
     "ConnectionLimit",
+    "Deadline",
+    "DeadlineExceeded",
     "DeadlineWheel",
+    "Drain",
+    "DrainReport",
     "Histogram",
     "Inventory",
     "Item",
     "LogThrottle",
     "Overloaded",
+    "Participant",
     "Profile",
     "RateLimit",
     "RateLimited",
@@ -38,17 +46,26 @@ __all__ = [
     "inventory",
     "override",
     "prefer",
+    "process_drain",
+    "remaining",
+    "timeout",
+    "unbounded",
 ]
 
 _NAMES = {
     "ConnectionLimit": "admission",
+    "Deadline": "deadline",
+    "DeadlineExceeded": "errors",
     "DeadlineWheel": "wheel",
+    "Drain": "drain",
+    "DrainReport": "drain",
     "Histogram": "histogram",
     "Inventory": "inventory",
     "Item": "inventory",
     "LogThrottle": "throttle",
     "NATIVE": "profile",
     "Overloaded": "errors",
+    "Participant": "drain",
     "Profile": "profile",
     "RateLimit": "ratelimit",
     "RateLimited": "errors",
@@ -60,6 +77,10 @@ _NAMES = {
     "inventory": "inventory",
     "override": "profile",
     "prefer": "profile",
+    "process_drain": "drain",
+    "remaining": "deadline",
+    "timeout": "timeouts",
+    "unbounded": "deadline",
 }
 
 __getattr__, __dir__ = lazy_face(__name__, _NAMES)

@@ -1,8 +1,9 @@
 """What the guard refuses, as exceptions that a handler may let pass: the web layer answers with their status.
 
     EyewallError
-    └── Overloaded               503: a limit of this process is reached; `limit` names it, `retry_after` says when
-        └── RateLimited          429: somebody asks more often than a rate limit allows
+    ├── Overloaded               503: a limit of this process is reached; `limit` names it, `retry_after` says when
+    │   └── RateLimited          429: somebody asks more often than a rate limit allows
+    └── DeadlineExceeded         503, also a TimeoutError: time is up; says what was waited for, and where
 
 A refusal is nobody's mistake: it is logged once a minute for each limit, without a traceback.
 """
@@ -67,3 +68,25 @@ class RateLimited(Overloaded):
 def whole_seconds(seconds: float) -> str:
     """Returns what Retry-After says for so many seconds: never too early, and at least a second."""
     return str(max(1, math.ceil(seconds)))
+
+
+class DeadlineExceeded(EyewallError, TimeoutError):
+    """The time for some work is over, and it is not done.
+
+    `deadline` says whose time it was ("the request's deadline of 2 s"), `waited_for` what the work was waiting for,
+    `place` where: file, line and function of the innermost frame of the application. Both are empty where nobody
+    knows.
+    """
+
+    status = 503
+
+    def __init__(self, deadline: str, waited_for: str = "", place: str = "") -> None:
+        self.deadline = deadline
+        self.waited_for = waited_for
+        self.place = place
+        waiting = f" while waiting for {waited_for}" if waited_for else ""
+        # One argument: of several, an OSError would make an error number.
+        super().__init__(f"{deadline} has passed{waiting}{f' at {place}' if place else ''}")
+
+    def __reduce__(self) -> tuple[type[DeadlineExceeded], tuple[str, str, str]]:
+        return type(self), (self.deadline, self.waited_for, self.place)

@@ -83,6 +83,13 @@ class Profile:
     #: be kept; beyond it the connection ends with the response.
     unread_body_bytes: int = 64 * KIB
 
+    # -- deadlines --------------------------------------------------------------------------------------
+    #: The most that a client may state as the time of its request (`trust_request_timeout`); more counts as this.
+    #: 0: any.
+    stated_timeout: float = 60.0
+    #: A handler that was cancelled at its deadline is answered for when it does not end within this.
+    cancel_grace: float = 1.0
+
     # -- forms ------------------------------------------------------------------------------------------
     #: Parts of a multipart body (400 beyond it).
     multipart_parts: int = 1000

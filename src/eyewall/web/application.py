@@ -22,12 +22,13 @@ from eyewall.http.requestids import IdentifyingApp
 from eyewall.http.server import HTTPServer
 from eyewall.http.startline import RequestStartLine, ResponseStartLine, responses
 from eyewall.net.address import DEFAULT_BACKLOG
-from eyewall.web.dispatch import Dispatch
+from eyewall.web.dispatch import Dispatch, keep_time
 from eyewall.web.entry import Entry
 from eyewall.web.handlers import ErrorHandler
 from eyewall.web.matchers import AnyMatches, DefaultHostMatches, HostMatches, unquoted
 from eyewall.web.requestlog import RequestLog
 from eyewall.web.routing import ApplicationRouter, ReversibleRouter, Rule, RuleLike
+from eyewall.web.timing import Timing
 from eyewall.web.transforms import GZipContentEncoding, OutputTransform
 from eyewall.web.uimodules import load_ui
 
@@ -45,7 +46,7 @@ class Application(RequestLog, ReversibleRouter):
     for that names an unknown one. `transforms`: classes that see every response. The keyword arguments are the
     `settings`; the documentation lists the ones that are known. `profile` among them replaces the active profile.
 
-    Raises TypeError and ValueError for rules that are none.
+    Raises TypeError and ValueError for rules that are none, and for times that are none.
     """
 
     def __init__(
@@ -61,6 +62,9 @@ class Application(RequestLog, ReversibleRouter):
         limit: RateLimit | None = settings.get("rate_limit")
         #: The setting `rate_limit`, which holds for requests of all routes, and for those without one.
         self.rate_limits: tuple[RateLimit, ...] = () if limit is None else (limit,)
+        self.timing = Timing(settings, self.profile.stated_timeout)
+        if self.timing.active:
+            keep_time()
         self.transforms: list[type[OutputTransform]] = list(transforms) if transforms is not None else []
         if transforms is None and (settings.get("compress_response") or settings.get("gzip")):
             self.transforms.append(GZipContentEncoding)

@@ -1,14 +1,18 @@
 import cython
 
 from eyewall.http.exchange cimport Exchange
+from eyewall.guard.deadline cimport Deadline
 from eyewall.http.requestcore cimport RequestCore
 from eyewall.web.reply cimport Reply
+from eyewall.web.timing cimport Timing
 
 cdef object _get_loop, copy_context, start_task, complete, complete_prepare, complete_rates, stream, unquoted, check_rates, registry
 cdef object app_log, HTTPError, RemoteProtocolError, StreamClosedError, asyncio, _request_begin
 cdef dict _VERBS
 cdef object _plain_decoding
 cdef set _running
+cdef object _deadlines, release, tell_late, tell_abandoned, watch
+cdef bint _timed
 cdef object _SAFE
 
 cdef class Dispatch:
@@ -28,6 +32,10 @@ cdef class Dispatch:
     cdef public object task
     cdef public object ready
     cdef public object body_done
+    cdef public Deadline deadline
+    cdef public object alarm
+    cdef public object overdue
+    cdef public bint abandoned
     cdef public bint left
     cdef public bint streaming
 
@@ -46,6 +54,10 @@ cdef class Dispatch:
     cpdef _run(self)
     @cython.locals(handler=Reply)
     cpdef check(self)
+    @cython.locals(timing=Timing)
+    cdef _begin_time(self)
+    @cython.locals(deadline=Deadline)
+    cdef _check_time(self)
     cpdef call_verb(self)
     cdef _decoded(self, value, name)
     cpdef fail(self, error)

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from eyewall.base import probe
 from eyewall.base.loggers import app_log
 from eyewall.guard import registry
+from eyewall.guard.deadline import Deadline
+from eyewall.guard.deadline import _current as _deadlines
 from eyewall.http.errors import RemoteProtocolError
 from eyewall.loop.eager import start_task
 from eyewall.net.errors import StreamClosedError
@@ -28,6 +30,11 @@ from eyewall.web.ratelimiting import check_rates
 
 if TYPE_CHECKING:
     from eyewall.guard.ratelimit import RateLimit
+from eyewall.web.overtime import release, tell_abandoned, tell_late, watch
+
+if TYPE_CHECKING:
+    from eyewall.guard.alarms import Alarm
+    from eyewall.guard.errors import DeadlineExceeded
     from eyewall.http.exchange import Exchange
     from eyewall.http.request import HTTPServerRequest
 
@@ -46,6 +53,14 @@ _VERBS = {
 #: Tasks of requests that are being served: a loop refers to its tasks weakly.
 _running: set[asyncio.Task[None]] = set()
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
+#: Some application or handler has set a deadline: where none does, no request pays for it.
+_timed = False
+
+
+def keep_time() -> None:
+    """Has every request looked at from now on for the deadline that it may have."""
+    global _timed
+    _timed = True
 
 
 def running() -> list[asyncio.Task[None]]:
@@ -58,18 +73,23 @@ class Dispatch:
 
     `path_args`, `path_kwargs`: what the route matched. `handler`: once there is one. `left`: the client has left.
     `route`: what the index has found, where it was asked. `rate_limits`: those of the application and of the route.
+    `deadline`, `alarm`, `overdue`, `abandoned`: see `web.overtime`.
     """
 
     __slots__ = (
         "__weakref__",
+        "abandoned",
+        "alarm",
         "application",
         "body_done",
         "context",
+        "deadline",
         "exchange",
         "handler",
         "handler_class",
         "kwargs",
         "left",
+        "overdue",
         "path_args",
         "path_kwargs",
         "pieces",
@@ -100,6 +120,10 @@ class Dispatch:
         self.left = False
         self.route: Any = None
         self.rate_limits: tuple[RateLimit, ...] | None = None
+        self.abandoned = False
+        self.deadline: Deadline | None = None
+        self.alarm: Alarm | None = None
+        self.overdue: DeadlineExceeded | None = None
         self.handler: Any = None  # a RequestHandler; compiled, its base `Reply`
         self.pieces: list[bytes] | None = None
         self.context: Context | None = None
@@ -196,6 +220,8 @@ class Dispatch:
         if rest is not None:
             self.context = context
             self._start(rest)
+        elif self.deadline is not None:
+            self._check_time()
 
     def closed(self) -> None:
         """The client left before the response was finished."""
@@ -215,10 +241,15 @@ class Dispatch:
     # -- the request ------------------------------------------------------------------------------------
 
     def _start(self, rest: Any) -> None:
-        task = start_task(rest, _get_loop(), self.context)
+        loop = _get_loop()
+        task = start_task(rest, loop, self.context)
         if not task.done():
             self.task = task
             _running.add(task)
+            if self.deadline is not None:
+                watch(self, loop)
+        elif self.deadline is not None:
+            self._check_time()
 
     @property
     def label(self) -> str:
@@ -264,6 +295,9 @@ class Dispatch:
             if exchange is not None and exchange.kept:
                 exchange.give_back()
                 registry.requests.discard(self)
+            if self.deadline is not None:
+                release(self)
+                self._check_time()
 
     def _make(self) -> bool:
         """Makes the handler. One that can't be made has no say in the answer."""
@@ -320,6 +354,8 @@ class Dispatch:
         handler = self.handler
         if method not in handler.SUPPORTED_METHODS:
             raise HTTPError(405)
+        if _timed:
+            self._begin_time()
         if self.path_args is not None:
             handler.path_args = [self._decoded(value, None) for value in self.path_args]
         if self.path_kwargs is not None:
@@ -332,6 +368,21 @@ class Dispatch:
                 handler._refuse_cross_origin()
             if settings.get("xsrf_cookies"):
                 handler.check_xsrf_cookie()
+
+    def _begin_time(self) -> None:
+        """Sets the deadline of the request, for everything below."""
+        timing = self.application.timing
+        loop = _get_loop() if self.exchange is None else self.exchange.carrier.loop
+        deadline = timing.deadline_for(self.handler_class, self.request, loop)
+        if deadline is not None:
+            self.deadline = deadline
+            _deadlines.set(deadline)
+
+    def _check_time(self) -> None:
+        """Says so where nothing has interrupted a handler that was late."""
+        deadline = self.deadline
+        if deadline is not None and deadline.clock() > deadline.at:
+            tell_late(self)
 
     def call_verb(self) -> Any:
         """Calls the handler's method for the request's."""
@@ -360,6 +411,9 @@ class Dispatch:
     def fail(self, error: BaseException) -> None:
         """Gives the handler what it raised."""
         handler = self.handler
+        if self.abandoned:
+            tell_abandoned(self, error)
+            return
         try:
             if isinstance(error, StreamClosedError) and self.left:
                 # What the handler waited for can't happen any more: that is no error of anybody's.

@@ -11,20 +11,19 @@ from typing import Any, Protocol
 
 from eyewall.base.loggers import app_log
 from eyewall.net.errors import StreamClosedError
+from eyewall.web.overtime import Timed, outcome, returned, watch
 from eyewall.web.ratelimiting import check_rates
 
 
-class Run(Protocol):
+class Run(Timed, Protocol):
     """What `web.dispatch.Dispatch` offers to the coroutines below."""
 
-    handler: Any
     rate_limits: Any
     ready: asyncio.Future[None] | None
     body_done: asyncio.Future[None] | None
 
     def check(self) -> None: ...
     def call_verb(self) -> Any: ...
-    def fail(self, error: BaseException) -> None: ...
     def over(self) -> None: ...
 
 
@@ -32,13 +31,15 @@ async def complete(run: Run, result: Awaitable[Any]) -> None:
     """Waits for what a verb returned, and finishes."""
     try:
         await result
+        if run.overdue is not None:
+            returned(run)
         handler = run.handler
         if handler._auto_finish and not handler._finished:
             handler.finish()
     except asyncio.CancelledError as error:
         _cancelled(run, error)
     except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes its response
-        run.fail(error)
+        run.fail(outcome(run, error))
     finally:
         run.over()
 
@@ -47,7 +48,7 @@ async def complete_rates(run: Run, waiting: Awaitable[None]) -> None:
     """Waits for what rate limits say, and does the rest."""
     try:
         await waiting
-        run.check()
+        _check(run)
         result = run.handler.prepare()
         if result is not None:
             await result
@@ -55,7 +56,7 @@ async def complete_rates(run: Run, waiting: Awaitable[None]) -> None:
     except asyncio.CancelledError as error:
         _cancelled(run, error)
     except Exception as error:  # noqa: BLE001 - as above
-        run.fail(error)
+        run.fail(outcome(run, error))
     finally:
         run.over()
 
@@ -68,7 +69,7 @@ async def complete_prepare(run: Run, result: Awaitable[Any]) -> None:
     except asyncio.CancelledError as error:
         _cancelled(run, error)
     except Exception as error:  # noqa: BLE001 - as above
-        run.fail(error)
+        run.fail(outcome(run, error))
     finally:
         run.over()
 
@@ -81,7 +82,7 @@ async def stream(run: Run) -> None:
             waiting = check_rates(run.handler, run.rate_limits)
             if waiting is not None:
                 await waiting
-        run.check()
+        _check(run)
         result = run.handler.prepare()
         if result is not None:
             await result
@@ -100,11 +101,18 @@ async def stream(run: Run) -> None:
     except asyncio.CancelledError as error:
         _cancelled(run, error)
     except Exception as error:  # noqa: BLE001 - as above
-        run.fail(error)
+        run.fail(outcome(run, error))
     finally:
         if ready is not None and not ready.done():
             ready.set_result(None)
         run.over()
+
+
+def _check(run: Run) -> None:
+    """Checks the request, and has its deadline watched where the task has waited before it had one."""
+    run.check()
+    if run.deadline is not None and run.task is not None and run.alarm is None:
+        watch(run, asyncio.get_running_loop())
 
 
 async def _verb(run: Run) -> None:
@@ -114,6 +122,8 @@ async def _verb(run: Run) -> None:
     result = run.call_verb()
     if result is not None:
         await result
+    if run.overdue is not None:
+        returned(run)
     if handler._auto_finish and not handler._finished:
         handler.finish()
 
@@ -127,7 +137,9 @@ def _cancelled(run: Run, error: asyncio.CancelledError) -> None:
     handler = run.handler
     try:
         if not handler._finished:
-            if handler._headers_written:
+            if run.overdue is not None:
+                run.fail(outcome(run, error))
+            elif handler._headers_written:
                 handler._give_up()
             else:
                 handler.send_error(500)

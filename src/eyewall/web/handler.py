@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from eyewall.base.escape import utf8, xhtml_escape
 from eyewall.base.loggers import app_log, gen_log
-from eyewall.guard.errors import Overloaded
+from eyewall.guard.errors import DeadlineExceeded, Overloaded
 from eyewall.guard.profile import active
 from eyewall.guard.throttle import LogThrottle
 from eyewall.http.errors import HTTPInputError, RemoteProtocolError
@@ -23,14 +23,18 @@ from eyewall.http.headers import InvalidHeader
 from eyewall.web.arguments import ArgumentsMixin
 from eyewall.web.auth import AuthMixin
 from eyewall.web.cookies import CookiesMixin
+from eyewall.web.dispatch import keep_time
 from eyewall.web.errors import Finish, HTTPError
 from eyewall.web.localization import LocaleMixin
 from eyewall.web.rendering import RenderingMixin
 from eyewall.web.reply import Reply
+from eyewall.web.timing import limits_of
 from eyewall.web.xsrf import XsrfMixin
 
 #: Refusals of the guard come many at a time.
 _refusals = LogThrottle(gen_log)
+#: Deadlines are passed by many requests at a time.
+_late = LogThrottle(gen_log)
 
 #: The current description of an error, as `sys.exc_info` gives it.
 ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
@@ -69,6 +73,20 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
 
     #: Set by the decorator `stream_request_body`.
     _stream_request_body: ClassVar[bool] = False
+
+    #: Seconds that `prepare` and the verb have together, from when the request is complete (with
+    #: `stream_request_body`: from when its head is). 0: as many as they need. None: what the application sets. To be
+    #: stated in the body of the class; `eyewall.guard.timeout` decorates single verbs.
+    REQUEST_TIMEOUT: ClassVar[float | None] = None
+
+    #: What this class and its verbs state, by method; see `web.timing`.
+    _time_limits: ClassVar[dict[str, float] | None] = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._time_limits = limits_of(cls)
+        if cls._time_limits is not None and any(cls._time_limits.values()):
+            keep_time()
 
     # -- what applications override ---------------------------------------------------------------------
 
@@ -227,6 +245,8 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
                 )
         elif isinstance(value, Overloaded):
             _refusals.warning("%d %s: %s", value.status, self._request_summary(), value, key=value.limit)
+        elif isinstance(value, DeadlineExceeded):
+            _late.warning("%s: %s", self._request_summary(), value, key=(type(self), value.place))
         else:
             app_log.error(
                 "Uncaught exception %s\n%r",
@@ -260,6 +280,13 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
         if self._finished:
             # The response is out; there is nothing that could still be said to the client.
             return
+        if isinstance(error, DeadlineExceeded):
+            status = error.status
+            timing = getattr(self.application, "timing", None)
+            if timing is not None:
+                if timing.answer(self, error):
+                    return
+                status = timing.status
         self.send_error(status, exc_info=exc_info)
 
     def reverse_url(self, name: str, *args: Any) -> str:
