@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from eyewall._face import lazy_face
 
 if TYPE_CHECKING:
+    from eyewall.guard.adaptivelimit import AdaptiveLimit
     from eyewall.guard.admission import ConnectionLimit
     from eyewall.guard.deadline import Deadline, remaining, unbounded
     from eyewall.guard.drain import Drain, DrainReport, Participant, process_drain
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NATIVE",
     "TORNADO",
+    "AdaptiveLimit",
     "ConnectionLimit",
     "Deadline",
     "DeadlineExceeded",
@@ -53,6 +55,7 @@ __all__ = [
 ]
 
 _NAMES = {
+    "AdaptiveLimit": "adaptivelimit",
     "ConnectionLimit": "admission",
     "Deadline": "deadline",
     "DeadlineExceeded": "errors",

@@ -84,6 +84,10 @@ class RequestLimit(Item):
         if gate.waiting:
             self._timer = loop.call_at(gate.due(), self._expire)
 
+    def refuses(self, path: str) -> bool:
+        """Tells whether a request for `path` is refused whatever is in flight; asked where the gate measures."""
+        return False
+
     def error(self) -> Overloaded:
         """Returns what to raise where a refusal is told by an exception."""
         return Overloaded(self.name, self._message(), retry_after=self.retry_after)

@@ -42,6 +42,7 @@ cdef class Exchange:
     cdef public Gate gate
     cdef public Gate route_gate
     cdef public bint kept
+    cdef public double entered
     cdef readonly double began
     cdef readonly long long offset
     cdef int _state

@@ -118,7 +118,8 @@ class Exchange:
     set as the most content, in bytes; None for nothing. `gate`, `route_gate`: where it has places among what is in
     flight, of the server and of its route; they are given back when the response is out. `kept`: the client has left,
     but whoever serves the request has not done with it, and calls `give_back` himself. `began`: when its head had come,
-    in the time of the wheel; `offset`: how many bytes the connection had written by then.
+    in the time of the wheel; `offset`: how many bytes the connection had written by then. `entered`: when it got its
+    place in `gate`, in the time of the loop, where somebody measures that; else 0.
     """
 
     __slots__ = (
@@ -132,6 +133,7 @@ class Exchange:
         "carrier",
         "close_after",
         "complete",
+        "entered",
         "gate",
         "head",
         "kept",
@@ -154,6 +156,7 @@ class Exchange:
         self.gate: Gate | None = None
         self.route_gate: Gate | None = None
         self.kept = False
+        self.entered = 0.0
         self.began: float = carrier.wheel.now
         self.offset: int = carrier.written
         self._state = _OPEN
@@ -485,6 +488,8 @@ class Exchange:
         gate = self.gate
         if gate is not None:
             self.gate = None
+            if self.entered > 0.0:
+                gate.observe(self.carrier.loop.time() - self.entered)
             gate.leave()
         gate = self.route_gate
         if gate is not None:

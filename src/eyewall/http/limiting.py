@@ -60,8 +60,16 @@ class LimitedApp:
 
     def begin(self, exchange: Exchange) -> Sink:
         """The head of a request is complete."""
-        if self._gate.enter():
-            exchange.gate = self._gate
+        gate = self._gate
+        if gate.measuring:
+            path = exchange.head.path
+            if not is_below(path, self._exempt) and self._limit.refuses(path):
+                refuse(self._limit, exchange)
+                return _REFUSED
+        if gate.enter():
+            exchange.gate = gate
+            if gate.measuring:
+                exchange.entered = exchange.carrier.loop.time()
             return self._app.begin(exchange)
         if self._exempt and is_below(exchange.head.path, self._exempt):
             return self._app.begin(exchange)
@@ -150,6 +158,8 @@ class HeldSink:
         else:
             exchange.gate = self._limit.gate
         loop = exchange.carrier.loop
+        if self._limit.gate.measuring:
+            exchange.entered = loop.time()
         self._limit.waited.observe(loop.time() - self._since)
         # Not at once: this is in the middle of somebody else's response.
         loop.call_soon(self._go_on, context=self._context)
