@@ -24,6 +24,18 @@ RETRY_AFTER = 1.0
 _throttle = LogThrottle(gen_log)
 
 
+class _Message:
+    """What a limit has to say of itself, once somebody wants to read it."""
+
+    __slots__ = ("_limit",)
+
+    def __init__(self, limit: RequestLimit) -> None:
+        self._limit = limit
+
+    def __str__(self) -> str:
+        return self._limit._message()
+
+
 class RequestLimit(Item):
     """At most `most` requests in flight; `queue` more wait for a place, `patience` seconds each. Others are refused.
 
@@ -97,7 +109,8 @@ class RequestLimit(Item):
 
         Returns the header fields of the response, as they stand in HTTP/1.
         """
-        _throttle.warning("%s: answering 503", self._message(), key=self.name)
+        # The message is made where it is logged: this is called for each of a flood.
+        _throttle.warning("%s: answering 503", _Message(self), key=self.name)
         fire = probe.limit_reached.fire
         if fire is not None:
             fire(self.name, subject)
