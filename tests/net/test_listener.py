@@ -694,3 +694,21 @@ def test_a_handshake_that_fails_gives_its_address_back(run: Run) -> None:
         await server.end()
 
     run(main())
+
+
+@both_loops
+@pytest.mark.parametrize("count", [0, 50_000])
+def test_what_the_kernel_keeps_is_bounded(run: Run, count: int) -> None:
+    """A client that reads nothing: beyond a little, what is written waits in the process."""
+
+    async def main() -> None:
+        server = Server(profile=NATIVE.replace(write_kernel_bytes=count))
+        client = socket.create_connection(server.address)
+        await until(lambda: server.protocols and server.protocols[0].made)
+        sock = server.protocols[0].transport.get_extra_info("socket")
+        stated = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+        assert (stated == count) is (count > 0)
+        client.close()
+        await server.end()
+
+    run(main())

@@ -6,12 +6,13 @@
         print(entry.route, entry.peer, entry.age)
     registry.websockets.close(route="/chat")
 
-Nothing is kept alive by being tracked, and tracking a request costs nothing that could be measured: a request is found
-from its connection, and connections from their server, which has a set of them anyhow. A registry asks such a source
-when somebody looks. Things of which there are few, or that live long, are in a `WeakSet` besides.
+Nothing is kept alive by being tracked, and tracking a request costs nothing that could be measured: a request is
+found from its connection, and connections from their server, which has a set of them anyhow. A registry asks such a
+source when somebody looks. Things of which there are few, or that live long, are held by weak references besides.
 
-What is tracked has a method `_live_entry()` that describes it, and says how to end it. Times are those of the deadline
-wheel, exact to about half a second. Everything but `len` and the state in the inventory belongs to the loop's thread.
+What is tracked has a method `_live_entry()` that describes it, and says how to end it. Times are those of the
+deadline wheel, exact to about half a second. Everything but `len` and the state in the inventory belongs to the
+loop's thread.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
-from weakref import WeakMethod, WeakSet
+from weakref import WeakMethod, WeakValueDictionary
 
 from eyewall.guard.inventory import Item, Value
 
@@ -30,8 +31,8 @@ class Entry:
 
     `subject`: the thing itself, which an entry does keep alive. `peer`: the address at the other end. `route`: the
     pattern of the route, or the server's name for a client's connection; empty where there is none. `label`: what to
-    call it in a list. `age` and `idle`: seconds since it began, and since bytes last moved. `bytes_in` and `bytes_out`
-    are as seen from here.
+    call it in a list. `age` and `idle`: seconds since it began, and since bytes last moved. `bytes_in` and
+    `bytes_out` are as seen from here.
     """
 
     kind: str
@@ -47,8 +48,8 @@ class Entry:
     end: Callable[[bool], object]
 
     def close(self) -> None:
-        """Ends it in order: a connection after the response that it is busy with, a request by cancelling its handler,
-        a WebSocket with 1001, an event stream with its response."""
+        """Ends it in order: a connection after the response that it is busy with, a request by cancelling its
+        handler, a WebSocket with 1001, an event stream with its response."""
         self.end(False)
 
     def abort(self) -> None:
@@ -85,18 +86,19 @@ class Registry(Item):
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self._own: WeakSet[Tracked] = WeakSet()
+        # By id. Unlike a WeakSet, it can be copied in one step, which another thread does not interrupt.
+        self._own: WeakValueDictionary[int, Tracked] = WeakValueDictionary()
         self._sources: list[WeakMethod[Source]] = []
 
     # -- for those who are tracked ----------------------------------------------------------------------
 
     def add(self, tracked: Tracked) -> None:
         """Tracks something until it is gone, or `discard`."""
-        self._own.add(tracked)
+        self._own[id(tracked)] = tracked
 
     def discard(self, tracked: Tracked) -> None:
         """Tracks it no longer; one that is not tracked is no error."""
-        self._own.discard(tracked)
+        self._own.pop(id(tracked), None)
 
     def add_source(self, source: Source) -> None:
         """Asks `source`, a bound method, what it has, for as long as its object lives."""
@@ -106,7 +108,8 @@ class Registry(Item):
     # -- for those who look -----------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Any]:
-        found: list[Tracked] = list(self._own)
+        own = [reference() for reference in self._own.valuerefs()]
+        found: list[Tracked] = [tracked for tracked in own if tracked is not None]
         for reference in self._sources:
             source = reference()
             if source is not None:
