@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from eyewall.guard.drain import Drain, DrainReport, Participant, process_drain
     from eyewall.guard.errors import DeadlineExceeded, Overloaded, RateLimited
     from eyewall.guard.histogram import Histogram
-    from eyewall.guard.inventory import Inventory, Item, inventory
+    from eyewall.guard.inventory import Inventory, Item
     from eyewall.guard.profile import NATIVE, TORNADO, Profile, activate, active, override, prefer
     from eyewall.guard.ratelimit import RateLimit
     from eyewall.guard.rateshared import SharedRateLimit
@@ -45,7 +45,6 @@ __all__ = [
     "SharedRateLimit",
     "activate",
     "active",
-    "inventory",
     "override",
     "prefer",
     "process_drain",
@@ -77,7 +76,6 @@ _NAMES = {
     "TORNADO": "profile",
     "activate": "profile",
     "active": "profile",
-    "inventory": "inventory",
     "override": "profile",
     "prefer": "profile",
     "process_drain": "drain",

@@ -65,11 +65,6 @@ class RateLimited(Overloaded):
         return {**super().fields(), **self.response_fields}
 
 
-def whole_seconds(seconds: float) -> str:
-    """Returns what Retry-After says for so many seconds: never too early, and at least a second."""
-    return str(max(1, math.ceil(seconds)))
-
-
 class DeadlineExceeded(EyewallError, TimeoutError):
     """The time for some work is over, and it is not done.
 
@@ -90,3 +85,8 @@ class DeadlineExceeded(EyewallError, TimeoutError):
 
     def __reduce__(self) -> tuple[type[DeadlineExceeded], tuple[str, str, str]]:
         return type(self), (self.deadline, self.waited_for, self.place)
+
+
+def whole_seconds(seconds: float) -> str:
+    """Returns what Retry-After says for so many seconds: never too early, and at least a second."""
+    return str(max(1, math.ceil(seconds)))

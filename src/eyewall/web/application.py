@@ -59,12 +59,12 @@ class Application(RequestLog, ReversibleRouter):
         super().__init__(settings)
         self.default_host = default_host
         self.profile: Profile = settings.get("profile") or active()
-        limit: RateLimit | None = settings.get("rate_limit")
-        #: The setting `rate_limit`, which holds for requests of all routes, and for those without one.
-        self.rate_limits: tuple[RateLimit, ...] = () if limit is None else (limit,)
         self.timing = Timing(settings, self.profile.stated_timeout)
         if self.timing.active:
             keep_time()
+        limit: RateLimit | None = settings.get("rate_limit")
+        #: The setting `rate_limit`, which holds for requests of all routes, and for those without one.
+        self.rate_limits: tuple[RateLimit, ...] = () if limit is None else (limit,)
         self.transforms: list[type[OutputTransform]] = list(transforms) if transforms is not None else []
         if transforms is None and (settings.get("compress_response") or settings.get("gzip")):
             self.transforms.append(GZipContentEncoding)

@@ -1,7 +1,7 @@
 import cython
 
-from eyewall.http.exchange cimport Exchange
 from eyewall.guard.deadline cimport Deadline
+from eyewall.http.exchange cimport Exchange
 from eyewall.http.requestcore cimport RequestCore
 from eyewall.web.reply cimport Reply
 from eyewall.web.timing cimport Timing

@@ -26,15 +26,15 @@ from eyewall.web.arguments import ArgumentsMixin
 from eyewall.web.errors import HTTPError
 from eyewall.web.execution import complete, complete_prepare, complete_rates, stream
 from eyewall.web.matchers import unquoted
-from eyewall.web.ratelimiting import check_rates
-
-if TYPE_CHECKING:
-    from eyewall.guard.ratelimit import RateLimit
 from eyewall.web.overtime import release, tell_abandoned, tell_late, watch
 
 if TYPE_CHECKING:
     from eyewall.guard.alarms import Alarm
     from eyewall.guard.errors import DeadlineExceeded
+from eyewall.web.ratelimiting import check_rates
+
+if TYPE_CHECKING:
+    from eyewall.guard.ratelimit import RateLimit
     from eyewall.http.exchange import Exchange
     from eyewall.http.request import HTTPServerRequest
 
@@ -72,8 +72,8 @@ class Dispatch:
     """Serves one request with a handler of `handler_class`; `kwargs` are for its `initialize`.
 
     `path_args`, `path_kwargs`: what the route matched. `handler`: once there is one. `left`: the client has left.
-    `route`: what the index has found, where it was asked. `rate_limits`: those of the application and of the route.
     `deadline`, `alarm`, `overdue`, `abandoned`: see `web.overtime`.
+    `route`: what the index has found, where it was asked. `rate_limits`: those of the application and of the route.
     """
 
     __slots__ = (
@@ -118,12 +118,12 @@ class Dispatch:
         self.path_kwargs = path_kwargs
         self.exchange: Exchange | None = None
         self.left = False
-        self.route: Any = None
-        self.rate_limits: tuple[RateLimit, ...] | None = None
         self.abandoned = False
         self.deadline: Deadline | None = None
         self.alarm: Alarm | None = None
         self.overdue: DeadlineExceeded | None = None
+        self.route: Any = None
+        self.rate_limits: tuple[RateLimit, ...] | None = None
         self.handler: Any = None  # a RequestHandler; compiled, its base `Reply`
         self.pieces: list[bytes] | None = None
         self.context: Context | None = None
@@ -291,13 +291,13 @@ class Dispatch:
         if task is not None:
             self.task = None
             _running.discard(task)
+            if self.deadline is not None:
+                release(self)
+                self._check_time()
             exchange = self.exchange
             if exchange is not None and exchange.kept:
                 exchange.give_back()
                 registry.requests.discard(self)
-            if self.deadline is not None:
-                release(self)
-                self._check_time()
 
     def _make(self) -> bool:
         """Makes the handler. One that can't be made has no say in the answer."""

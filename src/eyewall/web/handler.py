@@ -31,10 +31,10 @@ from eyewall.web.reply import Reply
 from eyewall.web.timing import limits_of
 from eyewall.web.xsrf import XsrfMixin
 
-#: Refusals of the guard come many at a time.
-_refusals = LogThrottle(gen_log)
 #: Deadlines are passed by many requests at a time.
 _late = LogThrottle(gen_log)
+#: Refusals of the guard come many at a time.
+_refusals = LogThrottle(gen_log)
 
 #: The current description of an error, as `sys.exc_info` gives it.
 ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
@@ -243,10 +243,10 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
                 gen_log.warning(
                     "%d %s: " + value.log_message, value.status_code, self._request_summary(), *value.args
                 )
-        elif isinstance(value, Overloaded):
-            _refusals.warning("%d %s: %s", value.status, self._request_summary(), value, key=value.limit)
         elif isinstance(value, DeadlineExceeded):
             _late.warning("%s: %s", self._request_summary(), value, key=(type(self), value.place))
+        elif isinstance(value, Overloaded):
+            _refusals.warning("%d %s: %s", value.status, self._request_summary(), value, key=value.limit)
         else:
             app_log.error(
                 "Uncaught exception %s\n%r",
