@@ -18,15 +18,13 @@ loop's thread.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 from weakref import WeakMethod, WeakValueDictionary
 
 from eyewall.guard.inventory import Item, Value
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One of what is tracked, as it is in this moment.
 
     `subject`: the thing itself, which an entry does keep alive. `peer`: the address at the other end. `route`: the

@@ -20,7 +20,6 @@ cdef class ServerConnection(Carrier):
     cdef public object admitted
     cdef public double deadline
     cdef readonly double opened
-    cdef readonly double active
     cdef readonly long long received
     cdef readonly long long served
     cdef H1Engine _engine

@@ -83,8 +83,8 @@ class Host(Protocol):
 class ServerConnection(Carrier):
     """An asyncio protocol that serves the requests of one connection. `served`: how many it has answered.
 
-    `admitted`: what the server's `ConnectionLimit` has counted it by. `opened`, `active`: when it was made and when
-    bytes came last, in the time of the wheel; `received`: how many came.
+    `admitted`: what the server's `ConnectionLimit` has counted it by. `opened`: when it was made, in the time of the
+    wheel; `received`: how many bytes have come.
     """
 
     __slots__ = (
@@ -102,7 +102,6 @@ class ServerConnection(Carrier):
         "_reading_paused",
         "_resting",
         "_unread_to",
-        "active",
         "admitted",
         "app",
         "deadline",

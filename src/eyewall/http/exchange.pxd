@@ -14,6 +14,7 @@ cdef bytes _CLOSE, _KEEP_ALIVE, _CHUNKED_FIELD
 cdef Py_ssize_t _JOIN_BYTES
 
 cdef class Carrier(FlowControl):
+    cdef public double active
     cdef public bint ending
     cdef public object on_leave
     cdef public str remote_ip

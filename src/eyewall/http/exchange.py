@@ -52,11 +52,13 @@ class Carrier(FlowControl):
 
     `remote_ip` and `protocol` ("http" or "https") say who is at the other end. `ending`: no further request is
     taken. `on_leave`: called once when the server begins to drain, for a response that goes on until it is told to
-    end. `stream`: what a program that wants one was given to read and write the connection by itself.
+    end. `stream`: what a program that wants one was given to read and write the connection by itself. `active`: when
+    bytes came or were written last, in the time of the wheel.
     """
 
-    __slots__ = ("ending", "on_leave", "protocol", "remote_ip", "stream")
+    __slots__ = ("active", "ending", "on_leave", "protocol", "remote_ip", "stream")
 
+    active: float
     ending: bool
     on_leave: Callable[[], object] | None
     protocol: str
@@ -201,6 +203,7 @@ class Exchange:
         self._state = _FINISHED
         self._on_close = None
         self.give_back()
+        carrier.active = carrier.wheel.now
         if len(body) <= _JOIN_BYTES:
             parts.append(body)
             carrier.write(b"".join(parts))
@@ -282,6 +285,7 @@ class Exchange:
 
     def _write(self, top: bytes, chunk: bytes) -> asyncio.Future[None]:
         carrier = self.carrier
+        carrier.active = carrier.wheel.now
         if self._framing == _WHOLE:
             if top:
                 carrier.write(top)
@@ -349,6 +353,7 @@ class Exchange:
             if not sent:
                 self.break_off()
         self._remaining -= count
+        carrier.active = carrier.wheel.now
 
     # -- Tornado's HTTPConnection -----------------------------------------------------------------------
 

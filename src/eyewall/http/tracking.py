@@ -98,7 +98,7 @@ def describe_exchange(exchange: Exchange) -> Entry:
         route=getattr(served, "label", ""),
         label=_line(exchange),
         age=now - exchange.began,
-        idle=now - max(getattr(carrier, "active", now), exchange.began),
+        idle=now - max(carrier.active, exchange.began),
         bytes_in=carrier.content_received,
         bytes_out=carrier.written - exchange.offset,
         end=end,

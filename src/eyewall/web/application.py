@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from eyewall.guard.profile import Profile, active
+from eyewall.guard.ratelimit import RateLimit
 from eyewall.http.delegates import DelegateApp
 from eyewall.http.exchange import Exchange
 from eyewall.http.headers import HTTPHeaders
@@ -26,6 +27,7 @@ from eyewall.web.dispatch import Dispatch, keep_time
 from eyewall.web.entry import Entry
 from eyewall.web.handlers import ErrorHandler
 from eyewall.web.matchers import AnyMatches, DefaultHostMatches, HostMatches, unquoted
+from eyewall.web.ratelimiting import limit_of
 from eyewall.web.requestlog import RequestLog
 from eyewall.web.routing import ApplicationRouter, ReversibleRouter, Rule, RuleLike
 from eyewall.web.timing import Timing
@@ -33,7 +35,6 @@ from eyewall.web.transforms import GZipContentEncoding, OutputTransform
 from eyewall.web.uimodules import load_ui
 
 if TYPE_CHECKING:
-    from eyewall.guard.ratelimit import RateLimit
     from eyewall.http.interfaces import App
     from eyewall.web.handler import RequestHandler
     from eyewall.web.routeindex import Match
@@ -62,9 +63,9 @@ class Application(RequestLog, ReversibleRouter):
         self.timing = Timing(settings, self.profile.stated_timeout)
         if self.timing.active:
             keep_time()
-        limit: RateLimit | None = settings.get("rate_limit")
+        limit = settings.get("rate_limit")
         #: The setting `rate_limit`, which holds for requests of all routes, and for those without one.
-        self.rate_limits: tuple[RateLimit, ...] = () if limit is None else (limit,)
+        self.rate_limits: tuple[RateLimit, ...] = (limit,) if isinstance(limit, RateLimit) else ()
         self.transforms: list[type[OutputTransform]] = list(transforms) if transforms is not None else []
         if transforms is None and (settings.get("compress_response") or settings.get("gzip")):
             self.transforms.append(GZipContentEncoding)
@@ -210,7 +211,7 @@ class Application(RequestLog, ReversibleRouter):
         """
         dispatch = Dispatch(self, request, target_class, target_kwargs, path_args, path_kwargs)
         # That of a route is not known here; that of its class is.
-        own = getattr(target_class, "rate_limit", None)
+        own = limit_of(target_class)
         dispatch.rate_limits = (self.rate_limits if own is None else (*self.rate_limits, own)) or None
         return dispatch
 
