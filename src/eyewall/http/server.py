@@ -167,7 +167,10 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             self.app = SlicingApp(self.app, self._slices)
         if self.conn_params.decompress:
             self.app = DecompressingApp(self.app, self.profile)
-        if profile.requests:
+        own = getattr(self.request_callback, "request_limit", None)
+        if isinstance(own, RequestLimit):
+            self.limit_requests(own)
+        elif profile.requests:
             self.limit_requests(
                 RequestLimit(
                     "requests",

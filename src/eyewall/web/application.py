@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from eyewall.guard.profile import Profile, active
 from eyewall.guard.ratelimit import RateLimit
+from eyewall.guard.requestlimit import RequestLimit
 from eyewall.http.delegates import DelegateApp
 from eyewall.http.exchange import Exchange
 from eyewall.http.headers import HTTPHeaders
@@ -63,6 +64,9 @@ class Application(RequestLog, ReversibleRouter):
         self.timing = Timing(settings, self.profile.stated_timeout)
         if self.timing.active:
             keep_time()
+        bound = settings.get("request_limit")
+        #: The setting `request_limit`: bounds the requests in flight of each server of this application.
+        self.request_limit: RequestLimit | None = bound if isinstance(bound, RequestLimit) else None
         limit = settings.get("rate_limit")
         #: The setting `rate_limit`, which holds for requests of all routes, and for those without one.
         self.rate_limits: tuple[RateLimit, ...] = (limit,) if isinstance(limit, RateLimit) else ()
