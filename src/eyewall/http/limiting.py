@@ -207,13 +207,22 @@ class HeldSink:
         elif not self._placed:
             self._limit.gate.abandon(self)
 
+    def cancel(self) -> bool:
+        """Refuses a request that still waits, for whoever closes requests (`guard.registry`); False for another."""
+        if not self._limit.gate.abandon(self):
+            return False
+        self.refused()
+        return True
+
     # -- going on ---------------------------------------------------------------------------------------
 
     def _go_on(self) -> None:
         """Begins the request, and passes on what has come of it."""
-        if self._left:
-            return
         exchange = self._exchange
+        if self._left or exchange.over:
+            # The client has left, or somebody has broken the response off, which gives back what it had by then.
+            exchange.give_back()
+            return
         wait: Awaitable[None] | None = None
         try:
             sink = self._begin(exchange)

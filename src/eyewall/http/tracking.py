@@ -88,7 +88,8 @@ def describe_exchange(exchange: Exchange) -> Entry:
 
     def end(at_once: bool) -> None:
         cancel = getattr(served, "cancel", None)
-        if at_once or cancel is None or not cancel():
+        cancelled = cancel is not None and cancel()
+        if at_once or not cancelled:
             exchange.break_off()
 
     return Entry(
