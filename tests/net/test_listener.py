@@ -699,7 +699,7 @@ def test_a_handshake_that_fails_gives_its_address_back(run: Run) -> None:
 @both_loops
 @pytest.mark.parametrize("count", [0, 50_000])
 def test_what_the_kernel_keeps_is_bounded(run: Run, count: int) -> None:
-    """A client that reads nothing: beyond a little, what is written waits in the process."""
+    """Accepted connections have it from the socket that listens; what is more waits in the process."""
 
     async def main() -> None:
         server = Server(profile=NATIVE.replace(write_kernel_bytes=count))
