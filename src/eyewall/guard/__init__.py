@@ -1,4 +1,4 @@
-"""What keeps a program within its bounds: limits by name, deadlines, admission, log throttles."""
+"""What keeps a program within its bounds: limits by name, deadlines, admission, health, log throttles."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from eyewall.guard.deadline import Deadline, remaining, unbounded
     from eyewall.guard.drain import Drain, DrainReport, Participant, process_drain
     from eyewall.guard.errors import DeadlineExceeded, Overloaded, RateLimited
+    from eyewall.guard.healthregistry import Health, health
+    from eyewall.guard.healthreport import Report
+    from eyewall.guard.heartbeat import Heartbeat
     from eyewall.guard.histogram import Histogram
     from eyewall.guard.inventory import Inventory, Item
     from eyewall.guard.profile import NATIVE, TORNADO, Profile, activate, active, override, prefer
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from eyewall.guard.requestlimit import RequestLimit
     from eyewall.guard.throttle import LogThrottle
     from eyewall.guard.timeouts import timeout
+    from eyewall.guard.verdict import Criticality, Status, Verdict
     from eyewall.guard.wheel import DeadlineWheel
 
 __all__ = [
@@ -27,11 +31,14 @@ __all__ = [
     "TORNADO",
     "AdaptiveLimit",
     "ConnectionLimit",
+    "Criticality",
     "Deadline",
     "DeadlineExceeded",
     "DeadlineWheel",
     "Drain",
     "DrainReport",
+    "Health",
+    "Heartbeat",
     "Histogram",
     "Inventory",
     "Item",
@@ -41,10 +48,14 @@ __all__ = [
     "Profile",
     "RateLimit",
     "RateLimited",
+    "Report",
     "RequestLimit",
     "SharedRateLimit",
+    "Status",
+    "Verdict",
     "activate",
     "active",
+    "health",
     "override",
     "prefer",
     "process_drain",
@@ -56,11 +67,14 @@ __all__ = [
 _NAMES = {
     "AdaptiveLimit": "adaptivelimit",
     "ConnectionLimit": "admission",
+    "Criticality": "verdict",
     "Deadline": "deadline",
     "DeadlineExceeded": "errors",
     "DeadlineWheel": "wheel",
     "Drain": "drain",
     "DrainReport": "drain",
+    "Health": "healthregistry",
+    "Heartbeat": "heartbeat",
     "Histogram": "histogram",
     "Inventory": "inventory",
     "Item": "inventory",
@@ -71,11 +85,15 @@ _NAMES = {
     "Profile": "profile",
     "RateLimit": "ratelimit",
     "RateLimited": "errors",
+    "Report": "healthreport",
     "RequestLimit": "requestlimit",
     "SharedRateLimit": "rateshared",
+    "Status": "verdict",
     "TORNADO": "profile",
+    "Verdict": "verdict",
     "activate": "profile",
     "active": "profile",
+    "health": "healthregistry",
     "override": "profile",
     "prefer": "profile",
     "process_drain": "drain",
