@@ -179,3 +179,17 @@ def test_one_that_is_shared(redis_url: str) -> None:
     assert [response.status for response in responses] == [200, 200, 200, 429, 429]
     assert responses[0].headers["RateLimit"].startswith('"web";r=2')
     assert calls == ["prepare", "get", "prepare", "delete", "prepare", "data", "post"]
+
+
+def test_programs_that_mean_something_else_by_the_names() -> None:
+    class Own(Plain):
+        rate_limit = 5
+        request_limit = 10
+
+        def limit(self) -> None: ...
+
+    assert statuses(Application([("/", Own), url("/x", Own)], rate_limit="often"), "/", "/x", "/nowhere") == [
+        200,
+        200,
+        404,
+    ]

@@ -184,3 +184,21 @@ def test_both_limits_count() -> None:
         await server.drain(5)
 
     asyncio.run(main())
+
+
+def test_an_application_may_bring_the_limit_of_its_servers() -> None:
+    async def main() -> None:
+        waiting: list[asyncio.Future[str]] = []
+        limit = RequestLimit("own", 1)
+        app = Application([("/", Slow, {"waiting": waiting})], request_limit=limit)
+        async with serving(app) as port, connected(port) as one, connected(port) as two:
+            first = asyncio.ensure_future(ask(one, "/"))
+            await until(lambda: waiting)
+            assert await ask(two, "/") == 503
+            assert await ask(two, "/livez") == 404
+            waiting[0].set_result("done")
+            assert await first == 200
+        assert limit.gate.passed == 1
+        assert Application([], request_limit="none of ours").request_limit is None
+
+    asyncio.run(main())
