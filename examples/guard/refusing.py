@@ -57,8 +57,8 @@ class Open(RequestHandler):
 
 app = Application(
     [
-        url("/reports/(.*)", Report, limit=REPORTS),
-        url("/search", Search, rate_limit=SEARCHES),
+        url("/reports/(.*)", Report).limited(REPORTS),
+        url("/search", Search).limited(rate=SEARCHES),
         ("/messages", Message),
         ("/open", Open),
     ],

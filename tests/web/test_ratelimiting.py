@@ -52,8 +52,8 @@ def test_a_route_and_a_class() -> None:
 
     app = Application(
         [
-            url("/route", Plain, rate_limit=limit(2, "route")),
-            url("/own", Limited, rate_limit=limit(3, "own")),
+            url("/route", Plain).limited(rate=limit(2, "route")),
+            url("/own", Limited).limited(rate=limit(3, "own")),
             ("/class", Limited),
             ("/class/(.*)", Limited),
             ("/free", Plain),
@@ -68,7 +68,7 @@ def test_a_route_and_a_class() -> None:
 
 
 def test_several_are_named_in_one_field() -> None:
-    app = Application([url("/", Plain, rate_limit=limit(2, "route"))], rate_limit=limit(9, "app"))
+    app = Application([url("/", Plain).limited(rate=limit(2, "route"))], rate_limit=limit(9, "app"))
     one, _, refused = ask(app, "/", "/", "/")
     assert one.headers["RateLimit-Policy"] == '"app";q=9;w=777600, "route";q=2;w=172800'
     assert [part.strip().split(";")[:2] for part in one.headers["RateLimit"].split(",")] == [
