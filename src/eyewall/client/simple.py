@@ -108,6 +108,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         self._places.close()
         self._shared.pool.close()
         self._shared.contexts.clear()
+        self._shared.nonces.clear()
         for task in list(self._tasks.values()):
             task.cancel()
         if self.own_resolver:
