@@ -235,7 +235,9 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             if options.header_callback is not None:
                 for line in header_lines(head):
                     await _call(options.header_callback, line)
-            response = StreamedResponse(fetch, options.request, limit)
+            response = StreamedResponse(
+                options.request, head.status, head.reason, fetch.headers, fetch.plan.url, fetch.piece, limit
+            )
             if raise_error and not 200 <= response.code < 300:
                 (await response.whole()).rethrow()
             yield response
