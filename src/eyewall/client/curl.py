@@ -18,7 +18,7 @@ import pycurl
 
 from eyewall.base.loggers import app_log
 from eyewall.client.asyncclient import AsyncHTTPClient
-from eyewall.client.curlbuffer import CurlBuffer, CurlPulledBuffer, CurlStreamingBuffer
+from eyewall.client.curlbuffer import CurlBuffer, CurlPulledBuffer, CurlStreamingBuffer, unpause
 from eyewall.client.curlsetup import CR_OR_LF_RE as CR_OR_LF_RE
 from eyewall.client.curlsetup import curl_log as curl_log
 from eyewall.client.curlsetup import set_up
@@ -172,7 +172,7 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
                     options.body_producer,
                     length,
                     self._profile.write_high_water,
-                    lambda: self.unpause(curl),
+                    partial(unpause, self, curl),
                     lambda error: transfer.end(error),
                 )
             buffer = make_buffer(curl)
@@ -272,18 +272,6 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
         self._cancel_timer()
         if msecs >= 0 and not self._closed:
             self._timer = self.io_loop.call_later(msecs / 1000.0, self._on_timeout)
-
-    def unpause(self, curl: Any) -> None:
-        """Lets a transfer go on that was paused, in either direction."""
-        if curl not in self._transfers:
-            return
-        try:
-            curl.pause(pycurl.PAUSE_CONT)
-        except pycurl.error:
-            # The transfer has failed meanwhile, which whoever waits for its end is told.
-            return
-        # Older versions of libcurl do not ask for it themselves.
-        self._set_timeout(0)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

@@ -14,6 +14,17 @@ from typing import Any, ClassVar
 import pycurl
 
 
+def unpause(client: Any, curl: Any) -> None:
+    """Lets a transfer of `client` go on that was paused, in either direction."""
+    try:
+        curl.pause(pycurl.PAUSE_CONT)
+    except pycurl.error:
+        # The transfer has failed meanwhile, which whoever waits for its end is told.
+        return
+    # Older versions of libcurl do not ask for it themselves.
+    client._set_timeout(0)
+
+
 class CurlBuffer:
     """Keeps the content of one response.
 
@@ -85,7 +96,7 @@ class CurlPausingBuffer(CurlBuffer):
         """Lets the transfer go on."""
         if self.paused:
             self.paused = False
-            self.client.unpause(self._curl)
+            unpause(self.client, self._curl)
 
     def _arrived(self) -> None:
         """Something waits, where nothing did before."""
