@@ -234,6 +234,7 @@ def test_who_asks() -> None:
     assert Login.of(b"\xff", "p", "digest") == (b"\xff", b"p", True)
     assert Login.of_url(b"u:p:q", "basic") == (b"u", b"p:q", False)
     assert Login.of("u", "p", "basic").basic() == "Basic dTpw"
+    assert "secret" not in repr(Login.of("u", "secret", "basic"))
     with pytest.raises(ValueError, match=r"unsupported proxy_auth_mode 'ntlm'"):
         Login.of("u", "p", "ntlm", "proxy_auth_mode")
 

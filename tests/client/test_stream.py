@@ -122,7 +122,7 @@ def test_timeouts_are_for_each_chunk(run: Run, kind: str) -> None:
 
         async with scripted(script) as server:
             client = client_of(kind)
-            with pytest.raises(HTTPClientError, match="Timeout during request"):
+            with pytest.raises(HTTPTimeoutError, match="Timeout during request"):
                 async with client.stream(server.url, request_timeout=0.01):
                     raise AssertionError("not reached")
             async with client.stream(server.url, request_timeout=0.01) as response:

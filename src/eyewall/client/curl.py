@@ -28,7 +28,7 @@ from eyewall.client.curlupload import CurlUpload
 from eyewall.client.errors import ClientClosed
 from eyewall.client.options import RequestOptions
 from eyewall.client.places import Places
-from eyewall.client.request import NO_RESPONSE, HTTPRequest, HTTPResponse
+from eyewall.client.request import NO_RESPONSE, HTTPRequest, HTTPResponse, HTTPTimeoutError
 from eyewall.client.stream import StreamedResponse
 from eyewall.guard.profile import active
 from eyewall.loop.eager import start_task
@@ -222,7 +222,7 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
                 async with asyncio.timeout(limit):
                     await transfer.opened
             except TimeoutError:
-                raise CurlError(pycurl.E_OPERATION_TIMEDOUT, "Timeout during request") from None
+                raise HTTPTimeoutError("Timeout during request") from None
             response = StreamedResponse(
                 options.request,
                 transfer.status,

@@ -44,6 +44,10 @@ class Login(NamedTuple):
         username, _, password = credentials.partition(b":")
         return cls.of(username, password, mode)
 
+    def __repr__(self) -> str:
+        # Without what tracebacks and logs must not show.
+        return f"<Login of {self.username!r}>"
+
     def basic(self) -> str:
         """Returns the value of an Authorization field (RFC 7617)."""
         return "Basic " + b64encode(self.username + b":" + self.password).decode("ascii")
