@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from eyewall.base.configurable import Configurable
 from eyewall.base.loggers import app_log, gen_log
 from eyewall.guard.admission import ConnectionLimit, network_of
+from eyewall.guard.executors import default as default
 from eyewall.guard.profile import TORNADO, Profile, active
 from eyewall.guard.requestlimit import RequestLimit
 from eyewall.guard.throttle import LogThrottle
