@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from operator import methodcaller
 from weakref import ref
 
 from eyewall.client.connection import ClientConnection
@@ -75,7 +76,9 @@ class Pool(Item):
 
     def __init__(self, profile: Profile, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__("HTTP client")
-        self._engine: PoolEngine[Route, ClientConnection, _Turn] = PoolEngine(usable=_usable)
+        self._engine: PoolEngine[Route, ClientConnection, _Turn] = PoolEngine(
+            usable=methodcaller("usable")
+        )
         self.profile = profile
         self.metrics = PoolMetrics(self._engine)
         self._waits = Histogram()
@@ -141,8 +144,10 @@ class Pool(Item):
             return
         # Before anybody gets it: who has a turn begins with one that is idle.
         connection.park(longest)
-        kept = self._engine.give_back(connection)
-        self._act()
+        engine = self._engine
+        kept = engine.give_back(connection)
+        if engine.grants or engine.closing:
+            self._act()
         if not kept:
             connection.abort()
         elif self._guard is None:
@@ -270,10 +275,6 @@ class Pool(Item):
         except StopIteration:
             # It has begun, and stands at its `yield`.
             pass
-
-
-def _usable(connection: ClientConnection) -> bool:
-    return connection.usable()
 
 
 async def _until_shutdown(pool: ref[Pool]) -> AsyncGenerator[None, None]:

@@ -88,7 +88,7 @@ class PoolEngine(Generic[K, R, W]):
         self._counts: dict[K, int] = {}
         #: Free resources, in the order in which they became free: all, and those of a key.
         self._order: OrderedDict[R, None] = OrderedDict()
-        self._shelves: dict[K, OrderedDict[R, None]] = {}
+        self._shelves: dict[K, dict[R, None]] = {}
         #: Of each key those who wait, with the number of their turn.
         self._queues: dict[K, OrderedDict[W, int]] = {}
         self._keys: dict[W, K] = {}
@@ -99,9 +99,11 @@ class PoolEngine(Generic[K, R, W]):
 
     def take(self, key: K, now: float = 0.0) -> R | None:
         """Returns a free resource, which is lent from now on, or None."""
+        if key not in self._shelves:
+            return None
         before = self.open
         resource = self._take(key, now)
-        if self.open != before and self._queues:
+        if self.open != before:
             # Stale ones are gone, and others may have waited for their room.
             self._serve(now)
         return resource
@@ -178,7 +180,7 @@ class PoolEngine(Generic[K, R, W]):
         self._order[resource] = None
         shelf = self._shelves.get(record.key)
         if shelf is None:
-            shelf = self._shelves[record.key] = OrderedDict()
+            shelf = self._shelves[record.key] = {}
         shelf[resource] = None
         self.free += 1
         while self.free > self.most_free:
@@ -267,10 +269,14 @@ class PoolEngine(Generic[K, R, W]):
 
     def _take(self, key: K, now: float) -> R | None:
         shelf = self._shelves.get(key)
+        usable = self.usable
         while shelf:
-            resource = next(reversed(shelf))
-            self._unshelve(resource)
-            if self._records[resource].dies > now and (self.usable is None or self.usable(resource)):
+            resource, _ = shelf.popitem()
+            if not shelf:
+                del self._shelves[key]
+            del self._order[resource]
+            self.free -= 1
+            if self._records[resource].dies > now and (usable is None or usable(resource)):
                 return resource
             self.expired += 1
             self._close(resource)
