@@ -76,9 +76,7 @@ class Pool(Item):
 
     def __init__(self, profile: Profile, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__("HTTP client")
-        self._engine: PoolEngine[Route, ClientConnection, _Turn] = PoolEngine(
-            usable=methodcaller("usable")
-        )
+        self._engine: PoolEngine[Route, ClientConnection, _Turn] = PoolEngine(usable=methodcaller("usable"))
         self.profile = profile
         self.metrics = PoolMetrics(self._engine)
         self._waits = Histogram()
@@ -126,7 +124,7 @@ class Pool(Item):
             self._act()
             raise
         self.metrics.opened += 1
-        if engine.closed:
+        if self.closed():
             engine.vacate(route)
             connection.abort()
             raise ClientClosed("the client was closed")

@@ -45,10 +45,10 @@ class PoolEngine(Generic[K, R, W]):
     """See the head of this file. Times are in seconds of the driver's clock, `now`.
 
     `total`, `per_key`: the most resources, reserved ones included, altogether and for one key; 0 for any number.
-    `most_free`: the most that are kept. `most_waiting`: the most that wait; 0 for any number. `idle_timeout`: a resource
-    that is free for so long is closed, unless fewer than `least` would be left. `usable` tells of a free resource
-    whether it can still be lent. `gives_room`: who waits opens resources itself; otherwise the driver reserves. All of
-    these may be changed at any time.
+    `most_free`: the most that are kept. `most_waiting`: the most that wait; 0 for any number. `idle_timeout`: what is
+    free for so long is closed, unless fewer than `least` would be left. `usable` tells of a free resource whether it
+    can still be lent. `gives_room`: who waits opens resources itself; otherwise the driver reserves. All of these may
+    be changed at any time.
     """
 
     def __init__(
@@ -148,10 +148,9 @@ class PoolEngine(Generic[K, R, W]):
 
     def leave(self, waiter: W) -> bool:
         """Takes somebody out of the queue; False for one who is not in it, having had a turn."""
-        key = self._keys.pop(waiter, None)
-        if key is None:
+        if waiter not in self._keys:
             return False
-        self._unqueue(key, waiter)
+        self._unqueue(self._keys.pop(waiter), waiter)
         return True
 
     # -- telling ----------------------------------------------------------------------------------------
