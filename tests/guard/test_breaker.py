@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from eyewall.guard.backoff import Backoff
 from eyewall.guard.breaker import CircuitBreaker, CircuitOpen
-from eyewall.guard.breakerengine import BreakerEngine, Outcome, State
+from eyewall.guard.breakerengine import BreakerEngine, BreakerState, Outcome
 from eyewall.guard.breakerwindow import CountWindow, TimeWindow
 from eyewall.guard.errors import Overloaded
 from eyewall.guard.inventory import inventory
@@ -83,9 +83,9 @@ def test_a_window_of_time_forgets_what_is_old() -> None:
 def test_it_opens_when_too_many_have_failed_and_says_so() -> None:
     breaker, clock = breaker_of()
     fail(breaker, 3)
-    assert breaker.current is State.CLOSED
+    assert breaker.current is BreakerState.CLOSED
     succeed(breaker)
-    assert breaker.current is State.OPEN
+    assert breaker.current is BreakerState.OPEN
     clock.now += 2.0
     with pytest.raises(CircuitOpen) as raised:
         succeed(breaker)
@@ -110,7 +110,7 @@ def test_slow_calls_open_it_and_hanging_ones_that_are_cut_off() -> None:
     for _ in range(4):
         with breaker.attempt():
             clock.now += 2.0
-    assert breaker.current is State.OPEN
+    assert breaker.current is BreakerState.OPEN
     assert breaker.reason == "4 of 4 calls took 2 s or longer"
     breaker.reset()
     for seconds in (1.0, 3.0, 3.0, 3.0, 3.0):
@@ -132,18 +132,18 @@ def test_a_few_trials_decide_and_the_interval_grows() -> None:
         clock.now += 0.1
         breaker.check()
         first, second = breaker.attempt().begin(), breaker.attempt().begin()
-        assert breaker.current is State.HALF_OPEN
+        assert breaker.current is BreakerState.HALF_OPEN
         with pytest.raises(CircuitOpen, match="half-open"):
             breaker.attempt().begin()
         for attempt in (first, second):
             with attempt:
                 attempt.failed()
-        assert breaker.current is State.OPEN
+        assert breaker.current is BreakerState.OPEN
     assert lengths == pytest.approx([5.0, 10.0, 15.0, 15.0])
     clock.now += 15.0
     fail(breaker)
     succeed(breaker)
-    assert breaker.current is State.CLOSED
+    assert breaker.current is BreakerState.CLOSED
     fail(breaker, 4)
     # From the beginning.
     assert breaker.left == pytest.approx(5.0)
@@ -162,11 +162,11 @@ def test_trials_that_never_end_have_failed() -> None:
     breaker.check()
     with pytest.raises(CircuitOpen, match="trials did not end"):
         breaker.attempt().begin()
-    assert (breaker.current, breaker.openings) == (State.OPEN, 2)
+    assert (breaker.current, breaker.openings) == (BreakerState.OPEN, 2)
     # What comes of it is about another time.
     with lost:
         pass
-    assert breaker.current is State.OPEN
+    assert breaker.current is BreakerState.OPEN
 
 
 def test_a_trial_that_is_cancelled_makes_room_for_another() -> None:
@@ -174,9 +174,9 @@ def test_a_trial_that_is_cancelled_makes_room_for_another() -> None:
     fail(breaker, 4)
     clock.now += 5.0
     fail(breaker, 1, asyncio.CancelledError)
-    assert breaker.current is State.HALF_OPEN
+    assert breaker.current is BreakerState.HALF_OPEN
     succeed(breaker)
-    assert breaker.current is State.CLOSED
+    assert breaker.current is BreakerState.CLOSED
 
 
 def test_calls_from_before_the_opening_do_not_decide_about_the_trials() -> None:
@@ -188,10 +188,10 @@ def test_calls_from_before_the_opening_do_not_decide_about_the_trials() -> None:
     for attempt in old:
         with attempt:
             attempt.failed()
-    assert breaker.current is State.HALF_OPEN
+    assert breaker.current is BreakerState.HALF_OPEN
     with trial:
         pass
-    assert breaker.current is State.CLOSED
+    assert breaker.current is BreakerState.CLOSED
 
 
 def test_jitter_keeps_processes_apart() -> None:
@@ -205,7 +205,7 @@ def test_jitter_keeps_processes_apart() -> None:
 def test_by_hand() -> None:
     breaker, clock = breaker_of()
     breaker.open(60.0)
-    assert (breaker.current, breaker.left) == (State.OPEN, 60.0)
+    assert (breaker.current, breaker.left) == (BreakerState.OPEN, 60.0)
     breaker.close()
     succeed(breaker)
     breaker.force_open()
@@ -215,17 +215,17 @@ def test_by_hand() -> None:
     assert raised.value.retry_after is None
     breaker.force_closed()
     fail(breaker, 100)
-    assert breaker.current is State.FORCED_CLOSED
+    assert breaker.current is BreakerState.FORCED_CLOSED
     breaker.reset()
     fail(breaker, 3)
-    assert breaker.current is State.CLOSED
+    assert breaker.current is BreakerState.CLOSED
 
 
 def test_what_counts_as_a_failure() -> None:
     def failed(error: BaseException, **options: Any) -> bool:
         breaker, _ = breaker_of(minimum_calls=1, **options)
         fail(breaker, 1, type(error))
-        return breaker.current is State.OPEN
+        return breaker.current is BreakerState.OPEN
 
     assert failed(ValueError())
     assert not failed(ValueError(), failures=(OSError,))
@@ -239,9 +239,9 @@ def test_what_counts_as_a_failure() -> None:
     breaker, _ = breaker_of(minimum_calls=1, failed_result=lambda result: result == 503)
     status = breaker(lambda status: status)
     assert status(200) == 200
-    assert breaker.current is State.CLOSED
+    assert breaker.current is BreakerState.CLOSED
     assert status(503) == 503
-    assert breaker.current is State.OPEN
+    assert breaker.current is BreakerState.OPEN
 
 
 # -- calls ----------------------------------------------------------------------------------------------
@@ -300,7 +300,7 @@ def test_a_function_that_returns_a_future_has_not_ended_with_that(run: Run) -> N
         futures[0].set_exception(ConnectionError())
         with pytest.raises(ConnectionError):
             await task
-        assert breaker.current is State.OPEN
+        assert breaker.current is BreakerState.OPEN
 
     run(main())
 
@@ -327,7 +327,7 @@ def test_it_counts_right_from_many_threads() -> None:
 
 def test_listeners_hear_of_changes_and_harm_nobody(caplog: pytest.LogCaptureFixture) -> None:
     breaker, clock = breaker_of()
-    heard: list[tuple[State, State]] = []
+    heard: list[tuple[BreakerState, BreakerState]] = []
 
     def broken(*_: object) -> None:
         raise RuntimeError("a broken listener")
@@ -339,9 +339,9 @@ def test_listeners_hear_of_changes_and_harm_nobody(caplog: pytest.LogCaptureFixt
         clock.now += 5.0
         succeed(breaker, 3)
     assert heard == [
-        (State.CLOSED, State.OPEN),
-        (State.OPEN, State.HALF_OPEN),
-        (State.HALF_OPEN, State.CLOSED),
+        (BreakerState.CLOSED, BreakerState.OPEN),
+        (BreakerState.OPEN, BreakerState.HALF_OPEN),
+        (BreakerState.HALF_OPEN, BreakerState.CLOSED),
     ]
     end()
     breaker.open()
@@ -472,7 +472,7 @@ class Model(RuleBasedStateMachine):
             self.engine.open(self.now, "")
             self.enter("open")
         else:
-            self.engine.force(State(what), self.now, "")
+            self.engine.force(BreakerState(what), self.now, "")
             self.enter(what)
 
     @invariant()

@@ -10,7 +10,7 @@ import pytest
 
 from eyewall.guard.backoff import Backoff
 from eyewall.guard.breaker import CircuitBreaker, CircuitOpen
-from eyewall.guard.breakerengine import State
+from eyewall.guard.breakerengine import BreakerState
 from eyewall.guard.bulkhead import Bulkhead, BulkheadFull
 from eyewall.guard.policy import CallTimeout, Policy
 from eyewall.guard.retry import Retry, RetryBudget
@@ -53,7 +53,7 @@ def test_each_attempt_is_timed_counted_and_repeated_until_the_circuit_opens() ->
         await asyncio.sleep(5.0)
         for _ in range(3):
             assert await policy.call(work) == "done"
-        assert breaker.current is State.CLOSED
+        assert breaker.current is BreakerState.CLOSED
 
     run_with_fake_clock(main())
 
@@ -86,7 +86,7 @@ def test_a_full_bulkhead_is_no_failure_and_queueing_is_not_slowness() -> None:
         )
         assert [type(each) for each in results] == [type(None)] * 4 + [BulkheadFull] * 2
         assert asyncio.get_running_loop().time() == pytest.approx(4.0)
-        assert breaker.current is State.CLOSED
+        assert breaker.current is BreakerState.CLOSED
         assert breaker.counters()["slow"] == 0
 
     run_with_fake_clock(main())
@@ -236,6 +236,6 @@ def test_a_dependency_that_hangs_holds_few_and_the_rest_goes_on() -> None:
         await asyncio.sleep(10.0)
         answers = [await request() for _ in range(10)]
         assert answers == ["done"] * 10
-        assert breaker.current is State.CLOSED
+        assert breaker.current is BreakerState.CLOSED
 
     run_with_fake_clock(main())

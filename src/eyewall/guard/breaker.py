@@ -22,7 +22,7 @@ from typing import ParamSpec, TypeVar, cast
 
 from eyewall.base.loggers import app_log
 from eyewall.guard.backoff import Backoff
-from eyewall.guard.breakerengine import BreakerEngine, Outcome, State
+from eyewall.guard.breakerengine import BreakerEngine, BreakerState, Outcome
 from eyewall.guard.breakerwindow import CountWindow, TimeWindow
 from eyewall.guard.errors import Overloaded
 from eyewall.guard.histogram import Histogram
@@ -32,7 +32,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 #: Called with the breaker, the state that it leaves and the one that it enters.
-Listener = Callable[["CircuitBreaker", State, State], object]
+Listener = Callable[["CircuitBreaker", BreakerState, BreakerState], object]
 
 
 class CircuitOpen(Overloaded):
@@ -242,19 +242,19 @@ class CircuitBreaker(Item):
 
     def force_open(self) -> None:
         """Lets nothing through until `close`."""
-        self._do(lambda engine, now: engine.force(State.FORCED_OPEN, now, "forced open by hand"))
+        self._do(lambda engine, now: engine.force(BreakerState.FORCED_OPEN, now, "forced open by hand"))
 
     def force_closed(self) -> None:
         """Lets everything through, whatever comes of it, until `close`."""
-        self._do(lambda engine, now: engine.force(State.FORCED_CLOSED, now, "forced closed by hand"))
+        self._do(lambda engine, now: engine.force(BreakerState.FORCED_CLOSED, now, "forced closed by hand"))
 
-    def follow(self, state: State, seconds: float = 0.0, openings: int = 0, reason: str = "") -> None:
+    def follow(self, state: BreakerState, seconds: float = 0.0, openings: int = 0, reason: str = "") -> None:
         """Takes over the state of another process; of OPEN with the `seconds` that are left, and its `openings`."""
 
         def take_over(engine: BreakerEngine, now: float) -> None:
-            if state is State.OPEN:
+            if state is BreakerState.OPEN:
                 engine.open(now, reason, seconds, openings)
-            elif state is State.CLOSED:
+            elif state is BreakerState.CLOSED:
                 engine.close(now)
             else:
                 engine.force(state, now, reason)
@@ -285,9 +285,9 @@ class CircuitBreaker(Item):
     #: Set by whoever shares the state between processes: called with the breaker at each change of its own making.
     on_own_change: Callable[[CircuitBreaker], object] | None = None
 
-    def _changed(self, before: State, after: State, *, told: bool = True) -> None:
+    def _changed(self, before: BreakerState, after: BreakerState, *, told: bool = True) -> None:
         self._since = time.time()
-        if after is State.OPEN:
+        if after is BreakerState.OPEN:
             self._counts["opened"] += 1
             app_log.warning("Circuit %r opened: %s", self.name, self._engine.reason)
         elif before is not after:
@@ -319,7 +319,7 @@ class CircuitBreaker(Item):
     # -- what is watched --------------------------------------------------------------------------------
 
     @property
-    def current(self) -> State:
+    def current(self) -> BreakerState:
         """The state that it is in."""
         return self._engine.state
 
@@ -337,7 +337,7 @@ class CircuitBreaker(Item):
     def left(self) -> float:
         """Seconds until an open one tries again, 0 in other states."""
         engine = self._engine
-        return max(0.0, engine.until - self._clock()) if engine.state is State.OPEN else 0.0
+        return max(0.0, engine.until - self._clock()) if engine.state is BreakerState.OPEN else 0.0
 
     def state(self) -> Mapping[str, Value]:
         """See `Item.state`."""

@@ -19,7 +19,7 @@ from eyewall.guard.backoff import Backoff
 from eyewall.guard.breakerwindow import Window
 
 
-class State(Enum):
+class BreakerState(Enum):
     """The states of a breaker; the values are what is shown."""
 
     CLOSED = "closed"
@@ -70,7 +70,7 @@ class BreakerEngine:
         self.interval = interval
         self.trial_calls = trial_calls
         self.trial_timeout = trial_timeout
-        self.state = State.CLOSED
+        self.state = BreakerState.CLOSED
         #: When the state began, and of OPEN when it ends.
         self.since = 0.0
         self.until = 0.0
@@ -88,23 +88,23 @@ class BreakerEngine:
     def look(self, now: float) -> bool:
         """Tells whether it is worth asking `admit`; begins nothing."""
         state = self.state
-        if state is State.OPEN:
+        if state is BreakerState.OPEN:
             return now >= self.until
-        if state is State.HALF_OPEN:
+        if state is BreakerState.HALF_OPEN:
             return self._trials < self.trial_calls or now >= self.since + self.trial_timeout
-        return state is not State.FORCED_OPEN
+        return state is not BreakerState.FORCED_OPEN
 
     def admit(self, now: float) -> int:
         """Returns the ticket of a call that may be made, or -1. What is admitted comes back with `record`."""
         state = self.state
-        if state is State.CLOSED or state is State.FORCED_CLOSED:
+        if state is BreakerState.CLOSED or state is BreakerState.FORCED_CLOSED:
             return self.ticket
-        if state is State.OPEN and now >= self.until:
-            self._enter(State.HALF_OPEN, now)
-        elif state is State.HALF_OPEN and now >= self.since + self.trial_timeout:
+        if state is BreakerState.OPEN and now >= self.until:
+            self._enter(BreakerState.HALF_OPEN, now)
+        elif state is BreakerState.HALF_OPEN and now >= self.since + self.trial_timeout:
             self.open(now, "trials did not end")
             return -1
-        if self.state is State.HALF_OPEN and self._trials < self.trial_calls:
+        if self.state is BreakerState.HALF_OPEN and self._trials < self.trial_calls:
             self._trials += 1
             return self.ticket
         return -1
@@ -117,16 +117,16 @@ class BreakerEngine:
         failed = outcome is Outcome.FAILED or (outcome is Outcome.CUT and slow)
         if outcome is Outcome.CUT and not slow:
             # It says nothing. Another may try.
-            if self.state is State.HALF_OPEN:
+            if self.state is BreakerState.HALF_OPEN:
                 self._trials -= 1
-        elif self.state is State.HALF_OPEN:
+        elif self.state is BreakerState.HALF_OPEN:
             self._tried += 1
             self._bad += failed or (slow and self.slow_rate <= 1.0)
             if self._bad / self.trial_calls >= self.failure_rate or self._bad == self.trial_calls:
                 self.open(now, f"{self._bad} of {self.trial_calls} trial calls failed")
             elif self._tried >= self.trial_calls:
                 self.close(now)
-        elif self.state is State.CLOSED:
+        elif self.state is BreakerState.CLOSED:
             self.window.record(now, failed, slow)
             self._judge(now)
 
@@ -146,21 +146,21 @@ class BreakerEngine:
         """Opens it for `seconds`, or for the interval that is due. `openings`: those in a row, as others count."""
         self.openings = openings or self.openings + 1
         self.reason = reason
-        self._enter(State.OPEN, now)
+        self._enter(BreakerState.OPEN, now)
         self.until = now + (self.interval.delay(self.openings) if seconds is None else seconds)
 
     def close(self, now: float) -> None:
         """Closes it, and forgets what has been."""
         self.openings = 0
-        self._enter(State.CLOSED, now)
+        self._enter(BreakerState.CLOSED, now)
 
-    def force(self, state: State, now: float, reason: str) -> None:
+    def force(self, state: BreakerState, now: float, reason: str) -> None:
         """Puts it into a state that only people end: FORCED_OPEN or FORCED_CLOSED."""
         self.openings = 0
         self.reason = reason
         self._enter(state, now)
 
-    def _enter(self, state: State, now: float) -> None:
+    def _enter(self, state: BreakerState, now: float) -> None:
         self.state = state
         self.since = now
         self.until = 0.0
@@ -170,9 +170,9 @@ class BreakerEngine:
 
     def retry_after(self, now: float) -> float | None:
         """Returns the seconds until a call may be admitted, None where nobody knows."""
-        if self.state is State.OPEN:
+        if self.state is BreakerState.OPEN:
             return max(0.0, self.until - now)
-        if self.state is State.HALF_OPEN:
+        if self.state is BreakerState.HALF_OPEN:
             # Trials are under way: they end after that, or before.
             return max(0.0, min(self.interval.first, self.since + self.trial_timeout - now))
-        return None if self.state is State.FORCED_OPEN else 0.0
+        return None if self.state is BreakerState.FORCED_OPEN else 0.0
