@@ -232,9 +232,11 @@ def test_what_counts_as_a_failure() -> None:
     assert failed(ConnectionError(), failures=(OSError,))
     assert not failed(KeyError(), ignored=(LookupError,))
     assert not failed(KeyboardInterrupt())
-    breaker, _ = breaker_of(minimum_calls=1)
-    with pytest.raises(Overloaded), breaker.attempt():
-        raise Overloaded("something of ours")
+    breaker, clock = breaker_of(minimum_calls=1, slow_after=1.0, uncounted=(LookupError,))
+    for error in (Overloaded("something of ours"), KeyError()):
+        with pytest.raises(type(error)), breaker.attempt():
+            clock.now += 5.0
+            raise error
     assert breaker.state()["calls"] == 0
     breaker, _ = breaker_of(minimum_calls=1, failed_result=lambda result: result == 503)
     status = breaker(lambda status: status)
@@ -439,7 +441,7 @@ class Model(RuleBasedStateMachine):
         if age != self.age:
             return
         slow = self.now - began >= 3.0
-        if outcome is Outcome.CUT and not slow:
+        if outcome is Outcome.NONE or (outcome is Outcome.CUT and not slow):
             self.trials -= self.state == "half-open"
             return
         failed = outcome is not Outcome.GOOD

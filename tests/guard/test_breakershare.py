@@ -95,6 +95,17 @@ def test_trials_of_one_close_all(redis: RedisServer, run: Run) -> None:
     run(main())
 
 
+def test_two_of_one_name_in_one_process_are_one(redis: RedisServer, run: Run) -> None:
+    async def main() -> None:
+        process = Process(redis)
+        other = process.shared.share(CircuitBreaker("dep"))
+        async with process.shared:
+            process.fail()
+            await until(lambda: other.current is BreakerState.OPEN)
+
+    run(main())
+
+
 def test_a_process_that_comes_later_finds_what_is_open(redis: RedisServer, run: Run) -> None:
     async def main() -> None:
         first = Process(redis)
@@ -170,8 +181,6 @@ def test_what_is_not_ours_is_thrown_away(redis: RedisServer, run: Run) -> None:
         await client.hset("eyewall:breakers", mapping={"dep": "not JSON", "other": '{"state": "odd"}'})
         shared = SharedBreakers(client)
         breaker = shared.share(CircuitBreaker("dep"))
-        with pytest.raises(ValueError, match="shared already"):
-            shared.share(CircuitBreaker("dep"))
         await shared.look()
         assert await client.hgetall("eyewall:breakers") == {}
         assert breaker.current is BreakerState.CLOSED

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         ServerDisconnected,
         UnknownMethod,
     )
+    from eyewall.client.guarding import HostGuard, http_retry
     from eyewall.client.pool import PoolMetrics
     from eyewall.client.request import (
         HTTPClientError,
@@ -49,6 +50,7 @@ __all__ = [
     "HTTPResponse",
     "HTTPStreamClosedError",
     "HTTPTimeoutError",
+    "HostGuard",
     "InvalidURL",
     "MalformedResponse",
     "PoolMetrics",
@@ -59,6 +61,7 @@ __all__ = [
     "StreamedResponse",
     "UnknownMethod",
     "WebSocketClientConnection",
+    "http_retry",
     "websocket_connect",
 ]
 
@@ -77,6 +80,7 @@ _NAMES = {
     "HTTPResponse": "request",
     "HTTPStreamClosedError": "request",
     "HTTPTimeoutError": "request",
+    "HostGuard": "guarding",
     "InvalidURL": "errors",
     "MalformedResponse": "errors",
     "PoolMetrics": "pool",
@@ -87,6 +91,7 @@ _NAMES = {
     "StreamedResponse": "stream",
     "UnknownMethod": "errors",
     "WebSocketClientConnection": "websocket",
+    "http_retry": "guarding",
     "websocket_connect": "websocket",
 }
 

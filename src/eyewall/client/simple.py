@@ -18,7 +18,7 @@ from eyewall.client.options import RequestOptions
 from eyewall.client.places import Places
 from eyewall.client.plan import Plan
 from eyewall.client.pool import Pool
-from eyewall.client.request import NO_RESPONSE, HTTPRequest, HTTPResponse, HTTPTimeoutError
+from eyewall.client.request import NO_RESPONSE, Guard, HTTPRequest, HTTPResponse, HTTPTimeoutError
 from eyewall.client.stream import StreamedResponse
 from eyewall.guard.profile import Profile, active
 from eyewall.http.h1.head import Head
@@ -215,7 +215,10 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         self, request: str | HTTPRequest, raise_error: bool = True, **kwargs: Any
     ) -> AbstractAsyncContextManager[StreamedResponse]:
         """See `AsyncHTTPClient.stream`."""
-        return self._stream(self._options(request, kwargs), raise_error)
+        options = self._options(request, kwargs)
+        guard: Guard | None = options.guard
+        stream = self._stream(options, raise_error)
+        return stream if guard is None else guard.around(options, stream)
 
     @asynccontextmanager
     async def _stream(

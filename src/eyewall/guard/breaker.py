@@ -65,8 +65,9 @@ class CircuitBreaker(Item):
     Then `trial_calls` calls are let through, which decide; they have `trial_timeout` for it.
 
     An exception of one of the classes `failures` is a failure, unless it is of one of `ignored`; so is a result of
-    which `failed_result` says so. What the guard itself refuses (`Overloaded`) is not, nor is any exception that is no
-    Exception: a call that is cancelled counts only where it was slow already.
+    which `failed_result` says so. What the guard itself refuses (`Overloaded`), and exceptions of the classes
+    `uncounted`, say nothing of the dependency. Nor does an exception that is no Exception: a call that is cancelled
+    counts only where it was slow already.
 
     `clock` returns seconds and never goes back. Raises ValueError for numbers that make no sense.
     """
@@ -90,6 +91,7 @@ class CircuitBreaker(Item):
         trial_timeout: float = 30.0,
         failures: tuple[type[Exception], ...] = (Exception,),
         ignored: tuple[type[Exception], ...] = (),
+        uncounted: tuple[type[Exception], ...] = (),
         failed_result: Callable[[object], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -107,6 +109,7 @@ class CircuitBreaker(Item):
         )
         self._failures = failures
         self._ignored = ignored
+        self._uncounted: tuple[type[Exception], ...] = (Overloaded, *uncounted)
         self._failed_result = failed_result
         self._clock = clock
         self._lock = Lock()
@@ -165,8 +168,10 @@ class CircuitBreaker(Item):
         """Tells how a call that ended with `error`, or without one, has ended."""
         if error is None:
             return Outcome.GOOD
-        if not isinstance(error, Exception) or isinstance(error, Overloaded):
+        if not isinstance(error, Exception):
             return Outcome.CUT
+        if isinstance(error, self._uncounted):
+            return Outcome.NONE
         if isinstance(error, self._ignored) or not isinstance(error, self._failures):
             return Outcome.GOOD
         return Outcome.FAILED

@@ -30,11 +30,16 @@ class BreakerState(Enum):
 
 
 class Outcome(Enum):
-    """How a call ended. A call that was CUT was ended by ourselves, and proves something only where it was slow."""
+    """How a call ended.
+
+    One that was CUT was ended by ourselves, and proves something only where it was slow. One that was NONE never came
+    to the dependency, and proves nothing.
+    """
 
     GOOD = "good"
     FAILED = "failed"
     CUT = "cut"
+    NONE = "none"
 
 
 class BreakerEngine:
@@ -115,7 +120,7 @@ class BreakerEngine:
             return
         slow = seconds >= self.slow_after
         failed = outcome is Outcome.FAILED or (outcome is Outcome.CUT and slow)
-        if outcome is Outcome.CUT and not slow:
+        if outcome is Outcome.NONE or (outcome is Outcome.CUT and not slow):
             # It says nothing. Another may try.
             if self.state is BreakerState.HALF_OPEN:
                 self._trials -= 1

@@ -23,7 +23,7 @@ import math
 import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from eyewall.base.loggers import app_log
 from eyewall.guard.breaker import CircuitBreaker
@@ -106,8 +106,8 @@ class SharedBreakers(Item):
         self._log = log or LogThrottle(app_log)
         self._breakers: WeakSet[CircuitBreaker] = WeakSet()
         #: Of each breaker, the id of what it has written or taken over last; and those with something to write.
-        self._ids: dict[str, str] = {}
-        self._unwritten: set[str] = set()
+        self._ids: WeakKeyDictionary[CircuitBreaker, str] = WeakKeyDictionary()
+        self._unwritten: set[CircuitBreaker] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
@@ -118,12 +118,7 @@ class SharedBreakers(Item):
     # -- for programs -----------------------------------------------------------------------------------
 
     def share(self, breaker: CircuitBreaker) -> CircuitBreaker:
-        """Shares a breaker with those of its name in other processes; returns it. Held weakly.
-
-        Raises ValueError where one of that name is shared already.
-        """
-        if any(other.name == breaker.name for other in self._breakers):
-            raise ValueError(f"a circuit {breaker.name!r} is shared already")
+        """Shares a breaker with those of its name, here and in other processes; returns it. Held weakly."""
         self._breakers.add(breaker)
         breaker.on_own_change = self._changed
         return breaker
@@ -162,12 +157,12 @@ class SharedBreakers(Item):
             # Each process makes its own trials.
             return
         if loop is None:
-            self._unwritten.add(breaker.name)
+            self._unwritten.add(breaker)
         elif not loop.is_closed():
-            loop.call_soon_threadsafe(self._note, breaker.name)
+            loop.call_soon_threadsafe(self._note, breaker)
 
-    def _note(self, name: str) -> None:
-        self._unwritten.add(name)
+    def _note(self, breaker: CircuitBreaker) -> None:
+        self._unwritten.add(breaker)
         self._news.set()
 
     async def _run(self) -> None:
@@ -207,36 +202,38 @@ class SharedBreakers(Item):
         now = int(seconds) * 1000 + int(micros) // 1000
         fields = {_text(name): _read(value) for name, value in raw.items()}
         stale = {name for name, field in fields.items() if field is None or field.until + STALE * 1000 < now}
-        changes: dict[str, _Field] = {}
+        changes: dict[CircuitBreaker, _Field] = {}
         for breaker in list(self._breakers):
             name, field = breaker.name, fields.get(breaker.name)
-            if field is not None and name not in stale and name not in self._unwritten:
-                if field.id != self._ids.get(name):
-                    self._ids[name] = field.id
+            if field is not None and name not in stale and breaker not in self._unwritten:
+                if field.id != self._ids.get(breaker):
+                    self._ids[breaker] = field.id
                     self._take_over(breaker, field, now)
             elif breaker.current is not BreakerState.HALF_OPEN and (
-                name in self._unwritten or breaker.left > 0.0 or breaker.current in _FORCED
+                breaker in self._unwritten or breaker.left > 0.0 or breaker.current in _FORCED
             ):
                 # Changed, or forgotten by Redis.
-                changes[name] = self._field(breaker, now)
+                changes[breaker] = self._field(breaker, now)
         writing, self._unwritten = self._unwritten, set()
         try:
-            await self._write(changes, stale - changes.keys())
+            await self._write(changes, stale - {breaker.name for breaker in changes})
         except BaseException:
             self._unwritten |= writing
             raise
 
-    async def _write(self, changes: Mapping[str, _Field], stale: set[str]) -> None:
+    async def _write(self, changes: Mapping[CircuitBreaker, _Field], stale: set[str]) -> None:
         if not changes and not stale:
             return
         async with self._redis.pipeline(transaction=True) as pipe:
             if changes:
-                pipe.hset(self.namespace, mapping={name: field.text() for name, field in changes.items()})
+                pipe.hset(
+                    self.namespace, mapping={each.name: field.text() for each, field in changes.items()}
+                )
             if stale:
                 pipe.hdel(self.namespace, *stale)
             await pipe.execute()
         self._counts["written"] += len(changes)
-        self._ids.update((name, field.id) for name, field in changes.items())
+        self._ids.update({breaker: field.id for breaker, field in changes.items()})
 
     def _take_over(self, breaker: CircuitBreaker, field: _Field, now: int) -> None:
         left = max(0.0, (field.until - now) / 1000)
