@@ -10,7 +10,7 @@ SERVICES := chromium chromium-driver redis-server
 PYTEST := $(BIN)/python -m pytest -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compiled test-pure test-checked test-sanitized lint docs bench bench-quick soak autobahn build services clean
+.PHONY: help demo test test-compiled test-pure test-checked test-sanitized lint docs bench bench-quick soak autobahn build services peers clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,12 @@ services:
 	  apt-get -qq update && apt-get -qq install -y --no-install-recommends $(SERVICES) >/dev/null; } || \
 	  { echo "The tests need the packages $(SERVICES): install them, or run make as root."; exit 1; }
 
+peers:
+	@command -v wrk >/dev/null && command -v nginx >/dev/null || { \
+	  echo "installing wrk, which makes load, and nginx, a peer"; \
+	  apt-get -qq update && apt-get -qq install -y --no-install-recommends wrk nginx-light >/dev/null; } || \
+	  { echo "Benchmarks need the packages wrk and nginx-light: install them, or run make as root."; exit 1; }
+
 lint: $(VENV)/.test ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -76,13 +82,13 @@ lint: $(VENV)/.test ## ruff and mypy
 docs: $(VENV)/.test ## check the documentation: links, examples, tables of defaults
 	$(PYTEST) -o pythonpath= tests/docs tests/test_examples.py
 
-bench: $(VENV)/.bench build ## measure against the peers (half an hour), and write docs/benchmarks.md
+bench: $(VENV)/.bench build peers ## measure against the peers (half an hour), and write docs/benchmarks.md
 	$(BIN)/python -m bench $(ARGS)
 
-bench-quick: $(VENV)/.bench build ## the same in three minutes, without writing
+bench-quick: $(VENV)/.bench build peers ## the same in three minutes, without writing
 	$(BIN)/python -m bench --quick --no-report $(ARGS)
 
-soak: $(VENV)/.bench build ## ten million requests, and what they do to the memory
+soak: $(VENV)/.bench build peers ## ten million requests, and what they do to the memory
 	$(BIN)/python -m bench.soak $(ARGS)
 
 autobahn: $(VENV)/.test ## every Autobahn case, server and client

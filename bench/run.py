@@ -294,6 +294,7 @@ class Run:
 
     def _import(self, turn: int, workload: Workload, peer: Peer) -> Sample:
         if turn == 0:
+            imports.cache_bytecode(peer.environment)
             imports.cost(peer.imports, peer.environment, self._server_core)
         found = imports.cost(peer.imports, peer.environment, self._server_core)
         value = found.milliseconds if workload.name == "import" else found.mebibytes

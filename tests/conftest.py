@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from eyewall.guard.profile import NATIVE, activate
 from eyewall.web.response import forget_defaults
@@ -21,6 +22,10 @@ ROOT = Path(__file__).resolve().parent.parent
 COMPILED_MODULES: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["eyewall"][
     "compiled"
 ]
+
+# How long an example takes says something of the machine, and nothing of the code.
+settings.register_profile("eyewall", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("eyewall")
 
 LOOP_KINDS = ["asyncio"]
 if importlib.util.find_spec("uvloop") is not None:

@@ -13,7 +13,7 @@ FIELDS = list(Profile.kinds())
 #: Sizes whose name does not say so.
 SIZES = {"write_high_water"}
 #: Limits of which 0 does not mean that there is none.
-NONE_AT_ALL = {"client_idle_connections", "unread_body_bytes"}
+NONE_AT_ALL = {"client_idle_connections", "request_queue", "unread_body_bytes"}
 
 
 def shown(name: str, value: object) -> str:

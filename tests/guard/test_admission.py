@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from eyewall.guard.admission import ConnectionLimit
+from eyewall.base import probe
+from eyewall.guard.admission import ConnectionLimit, network_of
+from eyewall.guard.inventory import inventory
 
 
 def test_admits_up_to_the_limit() -> None:
@@ -67,3 +69,51 @@ def test_releasing_too_much_is_an_error() -> None:
 def test_negative_limits_are_refused(total: int, per_address: int) -> None:
     with pytest.raises(ValueError, match="negative"):
         ConnectionLimit(total, per_address=per_address)
+
+
+@pytest.mark.parametrize(
+    ("ip", "same"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:0:7::1", "2001:db8:0:7:ffff:ffff:ffff:ffff"),
+        ("fe80::1%eth0", "fe80::2%eth1"),
+        ("no address", "no address"),
+        ("not:one", "not:one"),
+    ],
+)
+def test_who_counts_as_one(ip: str, same: str) -> None:
+    assert network_of(ip) == network_of(same)
+
+
+@pytest.mark.parametrize(
+    ("ip", "other"),
+    [("192.0.2.1", "192.0.2.2"), ("2001:db8:0:7::1", "2001:db8:0:8::1"), ("::1", "::ffff:0:1")],
+)
+def test_who_does_not(ip: str, other: str) -> None:
+    assert network_of(ip) != network_of(other)
+
+
+def test_it_is_in_the_inventory() -> None:
+    limit = ConnectionLimit(2, per_address=1, name="front door")
+    assert inventory.find("connections", "front door") is limit
+    assert limit.admit("a")
+    assert not limit.admit("a")
+    assert limit.admit("b")
+    assert not limit.admit("c")
+    assert limit.of("a") == 1
+    assert limit.of("c") == 0
+    assert limit.state() == {"total": 2, "per_address": 1, "open": 2, "addresses": 2}
+    assert limit.counters() == {"admitted": 2, "refused": 2, "refused_address": 1}
+
+
+def test_a_refusal_is_told() -> None:
+    told: list[tuple[str, object]] = []
+    detach = probe.limit_reached.attach(lambda name, subject: told.append((name, subject)))
+    try:
+        limit = ConnectionLimit(2, per_address=1)
+        for address in "aabc":
+            limit.admit(address)
+    finally:
+        detach()
+    assert told == [("connections_per_address", "a"), ("connections", "c")]

@@ -5,11 +5,9 @@ from hypothesis import strategies as st
 from eyewall.guard import profile
 from eyewall.http import forms
 from eyewall.http.errors import HTTPInputError
+from eyewall.http.formconfig import ParseBodyConfig, ParseMultipartConfig, ParseUrlEncodedConfig
 from eyewall.http.forms import (
     HTTPFile,
-    ParseBodyConfig,
-    ParseMultipartConfig,
-    ParseUrlEncodedConfig,
     parse_body_arguments,
     parse_multipart_form_data,
     set_parse_body_config,

@@ -17,7 +17,9 @@ import pytest
 from eyewall.guard.profile import NATIVE, TORNADO, Profile
 from eyewall.http.delegates import CallbackApp, DelegateApp, HTTPServerConnectionDelegate
 from eyewall.http.errors import RemoteProtocolError
+from eyewall.http.exchange import Exchange
 from eyewall.http.h1.engine import H1Engine
+from eyewall.http.proxy import Trust
 from eyewall.http.server import HTTPServer, app_of
 from eyewall.net.errors import StreamClosedError
 from eyewall.web.application import Application
@@ -63,6 +65,10 @@ class Peer:
             data = await self.reader.read(65536)
             assert data, f"the server closed the connection after {self.heard!r}"
             self.heard += data
+
+    async def until(self, end: bytes) -> bytes:
+        """What comes up to and including `end`."""
+        return await self.reader.readuntil(end)
 
     async def rest(self) -> bytes:
         """All that comes until the server closes."""
@@ -321,6 +327,66 @@ def test_clients_that_vanish_in_the_middle_of_a_write_leave_nothing_behind(run: 
 
 
 # -- limits and ends ------------------------------------------------------------------------------------
+
+
+@both_loops
+@pytest.mark.parametrize("upgrading", [False, True])
+def test_connections_of_one_address_are_limited(run: Run, upgrading: bool) -> None:
+    class Upgrading:
+        def begin(self, exchange: Exchange) -> Any:
+            self.exchange = exchange
+            return self
+
+        def end(self) -> None:
+            self.protocol = Taker()
+            self.exchange.upgrade(self.protocol, b"")
+
+        def closed(self) -> None: ...
+
+    class Taker:
+        release: Any = None
+
+        def connection_made(self, transport: Any) -> None: ...
+
+        def data_received(self, data: bytes) -> None: ...
+
+        def eof_received(self) -> None: ...
+
+        def pause_writing(self) -> None: ...
+
+        def go_away(self) -> None: ...
+
+        abort = go_away
+
+        def connection_lost(self, error: Any) -> None:
+            self.release()
+
+    async def main() -> None:
+        options: dict[str, Any] = {"profile": NATIVE.replace(connections_per_address=1)}
+        if upgrading:
+            options["app"] = Upgrading()
+        async with serving(**options) as (server, port):
+            for _ in range(3):
+                peer = await Peer.at(port, get())
+                await (peer.until(b"\r\n\r\n") if upgrading else peer.answers(1))
+                assert server.limit.of("127.0.0.1") == 1
+                refused = await Peer.at(port)
+                raw = await refused.rest()
+                assert raw.startswith(b"HTTP/1.1 503 ")
+                assert b"\r\nRetry-After: 1\r\n" in raw
+                await refused.close()
+                await peer.close()
+                while server.limit.open:
+                    await asyncio.sleep(0)
+            assert server.limit.of("127.0.0.1") == 0
+            # All connections are a proxy's where there is one.
+            server.trust = Trust()
+            peers = [await Peer.at(port, get()) for _ in range(2)]
+            for peer in peers:
+                await (peer.until(b"\r\n\r\n") if upgrading else peer.answers(1))
+                await peer.close()
+
+    run(main())
 
 
 @both_loops

@@ -34,6 +34,7 @@ class Echo(asyncio.Protocol):
     def __init__(self, limit: ConnectionLimit | None = None) -> None:
         self.limit = limit
         self.transport: Any = None
+        self.admitted: Any = None
         self.made = 0
         self.lost = 0
 
@@ -47,7 +48,7 @@ class Echo(asyncio.Protocol):
     def connection_lost(self, error: BaseException | None) -> None:
         self.lost += 1
         if self.limit is not None:
-            self.limit.release()
+            self.limit.release(self.admitted)
 
 
 class Server:
@@ -635,3 +636,61 @@ def test_add_accept_handler(run: Run, caplog: pytest.LogCaptureFixture) -> None:
 
     run(main())
     assert "broken callback" in caplog.text
+
+
+def connect_from(address: str, to: Any) -> socket.socket:
+    client = socket.create_connection(to, source_address=(address, 0))
+    client.setblocking(False)
+    return client
+
+
+@both_loops
+def test_connections_are_counted_by_address(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        limit = ConnectionLimit(per_address=2)
+        server = Server(limit=limit, refusal=REFUSAL, counted_by=lambda address: address[0])
+        loop = asyncio.get_running_loop()
+        kept = [connect_from("127.0.0.2", server.address) for _ in range(2)]
+        await until(lambda: limit.of("127.0.0.2") == 2)
+        for _ in range(3):
+            refused = connect_from("127.0.0.2", server.address)
+            assert await loop.sock_recv(refused, 1000) == REFUSAL
+            refused.close()
+        others = [connect_from("127.0.0.3", server.address) for _ in range(2)]
+        await until(lambda: limit.open == 4)
+        kept.pop().close()
+        await until(lambda: limit.of("127.0.0.2") == 1)
+        kept.append(connect_from("127.0.0.2", server.address))
+        await until(lambda: limit.of("127.0.0.2") == 2)
+        for client in (*kept, *others):
+            client.close()
+        await server.end()
+        assert limit.open == 0
+        assert limit.state()["addresses"] == 0
+
+    before = descriptors()
+    run(main())
+    assert descriptors() == before
+    assert [record.getMessage() for record in caplog.records] == [
+        "More connections of one client than the limit allows: refusing 127.0.0.2 (connections_per_address=2)"
+    ]
+
+
+@both_loops
+def test_a_handshake_that_fails_gives_its_address_back(run: Run) -> None:
+    async def main() -> None:
+        limit = ConnectionLimit(per_address=1)
+        server = Server(
+            ssl=server_context(TLS / "cert.pem", TLS / "key.pem"),
+            limit=limit,
+            counted_by=lambda address: address[0],
+        )
+        for count in range(1, 4):
+            client = socket.create_connection(server.address)
+            client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            await until(lambda count=count: server.listener.failed == count)  # type: ignore[misc]
+            client.close()
+        assert limit.state()["addresses"] == limit.open == 0
+        await server.end()
+
+    run(main())

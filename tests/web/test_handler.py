@@ -5,6 +5,7 @@ import logging
 
 import pytest
 
+from eyewall.guard.errors import Overloaded
 from eyewall.guard.profile import NATIVE, TORNADO
 from eyewall.http.errors import HTTPInputError, RemoteProtocolError
 from eyewall.loop import gen
@@ -737,3 +738,37 @@ def test_request_summary():
 
     _, response = served({"get": get}, "/?a=b")
     assert response.body == b"GET /?a=b (127.0.0.1)"
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_refusal_of_the_guard_is_answered_with_its_status(asynchronous, caplog):
+    class Handler(RequestHandler):
+        def get(self):
+            self.set_header("X-Begun", "1")
+            if asynchronous:
+                return self.later()
+            raise Overloaded(self.get_argument("limit"), retry_after=1.5)
+
+        async def later(self):
+            await asyncio.sleep(0)
+            raise Overloaded(self.get_argument("limit"), retry_after=1.5)
+
+    name = f"cellar {asynchronous}"
+    responses = ask(Application([("/", Handler)]), *[f"/?limit={name.replace(' ', '+')}"] * 3)
+    for response in responses:
+        assert (response.status, response.headers["Retry-After"]) == (503, "2")
+        assert "X-Begun" not in response.headers
+    lines = [record for record in caplog.records if record.name == "tornado.general"]
+    assert [record.getMessage() for record in lines] == [
+        f"503 GET /?limit={name.replace(' ', '+')} (127.0.0.1): the limit {name} is reached"
+    ]
+    assert lines[0].exc_info is None
+
+
+def test_a_refusal_that_does_not_know_when(caplog):
+    def get(self):
+        raise Overloaded("attic")
+
+    _, response = served({"get": get}, base=RequestHandler)
+    assert response.status == 503
+    assert "Retry-After" not in response.headers

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from eyewall.guard.profile import NATIVE
 from eyewall.websocket import broadcasting as module
@@ -11,8 +17,10 @@ from eyewall.websocket.codec import DeflateCodec
 from eyewall.websocket.connection import WebSocketConnection
 from eyewall.websocket.deflate import DeflateOptions, DeflateParameters
 from eyewall.websocket.engine import MESSAGE, WebSocketEngine
+from eyewall.websocket.frames import build_frame
 
 from .fakes import Bench
+from .peers import Collector, Echo, connect, serving
 
 
 def deflating(**parameters: int) -> tuple[Bench, WebSocketEngine]:
@@ -46,7 +54,8 @@ def test_everyone_gets_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(built) == 1
     broadcast([bench.connection for bench in benches], b"\xff", binary=True)
     assert [bench.said() for bench in benches] == [[b"\xff"]] * 5
-    assert benches[0].connection.engine.message_bytes_out == 8
+    connection = benches[0].connection
+    assert (connection._message_bytes_out, connection._wire_bytes_out) == (8, 12)
 
 
 def test_compressed_streams_go_on_correctly_behind_a_broadcast() -> None:
@@ -126,3 +135,111 @@ def test_what_is_no_text_is_refused_before_anything_is_written() -> None:
     with pytest.raises(ValueError, match="codec"):
         broadcast([bench.connection], b"\xff")
     assert bench.said() == []
+
+
+OPERATIONS = st.lists(
+    st.tuples(st.sampled_from(["write", "broadcast", "turn"]), st.sampled_from([0, 1, 125, 70_000, 400_000])),
+    max_size=20,
+)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(operations=OPERATIONS)
+def test_past_the_transport_or_through_it_messages_come_whole_and_in_their_order(
+    run: Callable[[Coroutine[Any, Any, None]], None], operations: list[tuple[str, int]]
+) -> None:
+    async def main() -> None:
+        servers: list[Echo] = []
+
+        def make() -> Echo:
+            servers.append(Collector())
+            return servers[-1]
+
+        async with serving(make) as port:
+            clients = [Collector(), Collector()]
+            ends = [await connect(port, client) for client in clients]
+            ours = [server.connection for server in servers]
+            assert len(ours) == 2
+            sent: list[bytes] = []
+            for number, (operation, size) in enumerate(operations):
+                message = bytes([number]) * size
+                if operation == "turn":
+                    await asyncio.sleep(0)
+                elif operation == "broadcast":
+                    sent.append(message)
+                    assert broadcast(ours, message, True) == Delivery(2, 0, 0)
+                else:
+                    sent.append(message)
+                    for connection in ours:
+                        connection.write_message(message, True)
+            for client in clients:
+                assert [await client.messages.get() for _ in sent] == sent
+            wire = sum(len(build_frame(0x82, message)) for message in sent)
+            assert [connection._wire_bytes_out for connection in ours] == [wire, wire]
+            assert [connection.waiting() for connection in ours] == [0, 0]
+            for end in ends:
+                end.start_close(1000)
+            for client in clients:
+                await client.closed
+
+    run(main())
+
+
+def test_nothing_is_written_to_the_socket_of_a_connection_that_closes(
+    run: Callable[[Coroutine[Any, Any, None]], None],
+) -> None:
+    async def main() -> None:
+        servers: list[Echo] = []
+
+        def make() -> Echo:
+            servers.append(Collector())
+            return servers[-1]
+
+        async with serving(make) as port:
+            await connect(port, Collector())
+            [server] = servers
+            connection = server.connection
+            # The answer to the handshake is out.
+            while connection.waiting():
+                await asyncio.sleep(0)
+            assert connection.open_socket(-2.0) >= 0
+            assert connection.transport is not None
+            connection.transport.abort()
+            assert connection.open_socket(-3.0) == -1
+            await server.closed
+            assert connection.open_socket(-4.0) == -1
+
+    run(main())
+
+
+def test_only_one_frame_in_a_turn_goes_past_the_transport(
+    run: Callable[[Coroutine[Any, Any, None]], None],
+) -> None:
+    async def main() -> None:
+        servers: list[Echo] = []
+
+        def make() -> Echo:
+            servers.append(Collector())
+            return servers[-1]
+
+        async with serving(make) as port:
+            client = Collector()
+            end = await connect(port, client)
+            connection = servers[0].connection
+            while connection.waiting():
+                await asyncio.sleep(0)
+            assert connection.open_socket(1.0) >= 0
+            assert connection.open_socket(1.0) == -1
+            assert connection.open_socket(2.0) >= 0
+            connection.outside = True
+            assert connection.open_socket(3.0) == -1
+            end.start_close(1000)
+            await client.closed
+
+    run(main())
+
+
+def test_a_transport_that_changes_what_is_written_is_never_passed_by() -> None:
+    # What has a socket, and does more than write to it: TLS, or a stream with a buffer of its own.
+    bench = Bench()
+    assert bench.connection.open_socket(1.0) == -1

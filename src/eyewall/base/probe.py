@@ -102,6 +102,11 @@ limit_reached: Slot[[str, object]] = Slot("limit_reached")
 #: executor was full. `event` is a name, `details` a mapping.
 guard_event: Slot[[object, str, object]] = Slot("guard_event")
 
+#: (drain): a process begins to end (`guard.drain.Drain`): it is not ready for anything new.
+drain_begin: Slot[[object]] = Slot("drain_begin")
+#: (task, place): a task went on after it was cancelled; `place` says where it was: file, line, function.
+cancellation_swallowed: Slot[[object, str]] = Slot("cancellation_swallowed")
+
 #: (loop, seconds, callback): one callback kept the loop busy for so long.
 loop_blocked: Slot[[object, float, object]] = Slot("loop_blocked")
 #: (callback, error): a callback of the loop raised and nobody above it cared.
@@ -121,6 +126,8 @@ SLOTS: dict[str, Slot[...]] = {
         websocket_close,
         limit_reached,
         guard_event,
+        drain_begin,
+        cancellation_swallowed,
         loop_blocked,
         callback_error,
         task_error,

@@ -13,15 +13,21 @@ if TYPE_CHECKING:
     from eyewall.guard.breakerengine import BreakerState, Outcome
     from eyewall.guard.breakershare import SharedBreakers
     from eyewall.guard.bulkhead import Bulkhead, BulkheadFull, BulkheadTimeout
-    from eyewall.guard.errors import Overloaded
+    from eyewall.guard.deadline import Deadline, remaining, unbounded
+    from eyewall.guard.drain import Drain, DrainReport, Participant, process_drain
+    from eyewall.guard.errors import DeadlineExceeded, Overloaded, RateLimited
     from eyewall.guard.histogram import Histogram
-    from eyewall.guard.inventory import Inventory, Item, inventory
+    from eyewall.guard.inventory import Inventory, Item
     from eyewall.guard.policy import CallTimeout, Policy
     from eyewall.guard.pool import PoolClosed, PoolFull, PoolTimeout, PoolUnavailable, ResourcePool
     from eyewall.guard.poollease import Holder, Lease
     from eyewall.guard.profile import NATIVE, TORNADO, Profile, activate, active, override, prefer
+    from eyewall.guard.ratelimit import RateLimit
+    from eyewall.guard.rateshared import SharedRateLimit
+    from eyewall.guard.requestlimit import RequestLimit
     from eyewall.guard.retry import Retry, RetryBudget
     from eyewall.guard.throttle import LogThrottle
+    from eyewall.guard.timeouts import timeout
     from eyewall.guard.wheel import DeadlineWheel
 
 __all__ = [
@@ -36,7 +42,11 @@ __all__ = [
     "CircuitBreaker",
     "CircuitOpen",
     "ConnectionLimit",
+    "Deadline",
+    "DeadlineExceeded",
     "DeadlineWheel",
+    "Drain",
+    "DrainReport",
     "Histogram",
     "Holder",
     "Inventory",
@@ -45,21 +55,29 @@ __all__ = [
     "LogThrottle",
     "Outcome",
     "Overloaded",
+    "Participant",
     "Policy",
     "PoolClosed",
     "PoolFull",
     "PoolTimeout",
     "PoolUnavailable",
     "Profile",
+    "RateLimit",
+    "RateLimited",
+    "RequestLimit",
     "ResourcePool",
     "Retry",
     "RetryBudget",
     "SharedBreakers",
+    "SharedRateLimit",
     "activate",
     "active",
-    "inventory",
     "override",
     "prefer",
+    "process_drain",
+    "remaining",
+    "timeout",
+    "unbounded",
 ]
 
 _NAMES = {
@@ -72,7 +90,11 @@ _NAMES = {
     "CircuitBreaker": "breaker",
     "CircuitOpen": "breaker",
     "ConnectionLimit": "admission",
+    "Deadline": "deadline",
+    "DeadlineExceeded": "errors",
     "DeadlineWheel": "wheel",
+    "Drain": "drain",
+    "DrainReport": "drain",
     "Histogram": "histogram",
     "Holder": "poollease",
     "Inventory": "inventory",
@@ -82,22 +104,30 @@ _NAMES = {
     "NATIVE": "profile",
     "Outcome": "breakerengine",
     "Overloaded": "errors",
+    "Participant": "drain",
     "Policy": "policy",
     "PoolClosed": "pool",
     "PoolFull": "pool",
     "PoolTimeout": "pool",
     "PoolUnavailable": "pool",
     "Profile": "profile",
+    "RateLimit": "ratelimit",
+    "RateLimited": "errors",
+    "RequestLimit": "requestlimit",
     "ResourcePool": "pool",
     "Retry": "retry",
     "RetryBudget": "retry",
     "SharedBreakers": "breakershare",
+    "SharedRateLimit": "rateshared",
     "TORNADO": "profile",
     "activate": "profile",
     "active": "profile",
-    "inventory": "inventory",
     "override": "profile",
     "prefer": "profile",
+    "process_drain": "drain",
+    "remaining": "deadline",
+    "timeout": "timeouts",
+    "unbounded": "deadline",
 }
 
 __getattr__, __dir__ = lazy_face(__name__, _NAMES)

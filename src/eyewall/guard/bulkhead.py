@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from eyewall.guard.deadline import remaining
+from eyewall.guard.deadline import within
 from eyewall.guard.errors import Overloaded
 from eyewall.guard.histogram import Histogram
 from eyewall.guard.inventory import Item, Value
@@ -83,13 +83,12 @@ class Bulkhead(Item):
                 f"bulkhead {self.name!r} is full: {engine.total} calls at once, and {engine.waiting} wait "
                 f"(max_waiting={self.max_waiting})",
             )
-        limits = [each for each in (self.timeout, remaining()) if each is not None]
         turn: asyncio.Future[None] = loop.create_future()
         engine.wait(None, turn)
         self._counts["waited"] += 1
         began = loop.time()
         try:
-            async with asyncio.timeout(min(limits, default=None)):
+            async with asyncio.timeout(within(self.timeout)):
                 await turn
         except BaseException as error:
             if not engine.leave(turn) and not turn.cancelled():

@@ -26,7 +26,7 @@ from weakref import ref
 
 from eyewall.base.loggers import app_log
 from eyewall.guard.backoff import Backoff
-from eyewall.guard.deadline import remaining
+from eyewall.guard.deadline import within
 from eyewall.guard.errors import Overloaded
 from eyewall.guard.histogram import Histogram
 from eyewall.guard.inventory import Item, Value
@@ -226,9 +226,8 @@ class ResourcePool(Item, Generic[T]):
         """For `Lease`: returns an entry, which comes back with `take_back` or `discard`."""
         loop = self._bind()
         began = loop.time()
-        left = remaining()
-        limits = [each for each in (patience, left) if each is not None]
-        until = began + min(limits) if limits else math.inf
+        limit = within(patience)
+        until = math.inf if limit is None else began + limit
         engine = self._engine
         if engine.closed:
             raise self._closed_error()

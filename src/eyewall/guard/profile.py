@@ -54,6 +54,13 @@ class Profile:
     #: Informational (1xx) responses the client role accepts before the final one.
     informational_responses: int = 16
 
+    # -- requests in flight -----------------------------------------------------------------------------
+    #: Requests in flight at once, for one server in one process (503 beyond it). 0: no limit.
+    requests: int = 0
+    #: Requests that wait for a place beyond that, and how long (503 beyond it).
+    request_queue: int = 0
+    request_queue_timeout: float = 1.0
+
     # -- bodies -----------------------------------------------------------------------------------------
     #: Content of one request, also when chunked, also after decompression (413 beyond it).
     body_bytes: int = 100 * MIB
@@ -75,6 +82,13 @@ class Profile:
     #: Content of a request that was answered before it came whole, which is still read so that the connection can
     #: be kept; beyond it the connection ends with the response.
     unread_body_bytes: int = 64 * KIB
+
+    # -- deadlines --------------------------------------------------------------------------------------
+    #: The most that a client may state as the time of its request (`trust_request_timeout`); more counts as this.
+    #: 0: any.
+    stated_timeout: float = 60.0
+    #: A handler that was cancelled at its deadline is answered for when it does not end within this.
+    cancel_grace: float = 1.0
 
     # -- forms ------------------------------------------------------------------------------------------
     #: Parts of a multipart body (400 beyond it).
@@ -116,6 +130,9 @@ class Profile:
     tls_shutdown_timeout: float = 30.0
     #: Connections open at once, for one server in one process (refused with 503 beyond it). 0: no limit.
     connections: int = 0
+    #: Of these, from one IPv4 address or one IPv6 network of 64 bits; not counted over Unix sockets, nor by a server
+    #: that is told to believe its proxy. 0: no limit.
+    connections_per_address: int = 0
     listen_backlog: int = 1024
 
     # -- streams ----------------------------------------------------------------------------------------

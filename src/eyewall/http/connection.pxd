@@ -17,6 +17,7 @@ cdef object responses, RemoteProtocolError, BodyTooSlow, RequestTimeout, app_log
 cdef class ServerConnection(Carrier):
     cdef readonly object server
     cdef readonly object app
+    cdef public object admitted
     cdef public double deadline
     cdef readonly long long served
     cdef H1Engine _engine

@@ -27,7 +27,7 @@ response is out, and by breaking the connection off where it is half out.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Hashable
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -79,7 +79,10 @@ class Host(Protocol):
 
 
 class ServerConnection(Carrier):
-    """An asyncio protocol that serves the requests of one connection. `served`: how many it has answered."""
+    """An asyncio protocol that serves the requests of one connection. `served`: how many it has answered.
+
+    `admitted`: what the server's `ConnectionLimit` has counted it by.
+    """
 
     __slots__ = (
         "_advancing",
@@ -96,6 +99,7 @@ class ServerConnection(Carrier):
         "_reading_paused",
         "_resting",
         "_unread_to",
+        "admitted",
         "app",
         "deadline",
         "served",
@@ -106,6 +110,7 @@ class ServerConnection(Carrier):
         super().__init__(server.loop, server.wheel, server.profile)
         self.server = server
         self.app = server.app
+        self.admitted: Hashable = None
         self.protocol = server.protocol
         self.remote_ip = ""
         self.stream = None
@@ -635,8 +640,11 @@ _TERSE = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 _UNANSWERED = frozenset((408, 414, 431))
 
 
-def error_response(status: int) -> bytes:
-    """Returns a whole response for an error that no handler answers; the connection ends with it."""
+def error_response(status: int, fields: bytes = b"") -> bytes:
+    """Returns a whole response for an error that no handler answers; the connection ends with it.
+
+    `fields`: further header fields, `Name: value CRLF` each.
+    """
     reason = responses.get(status, "Unknown")
     body = b"<html><title>%d: %b</title><body>%d: %b</body></html>" % (
         status,
@@ -645,9 +653,10 @@ def error_response(status: int) -> bytes:
         reason.encode(),
     )
     return (
-        b"%bContent-Type: text/html; charset=UTF-8\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b"
+        b"%b%bContent-Type: text/html; charset=UTF-8\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b"
         % (
             status_line(status, reason),
+            fields,
             len(body),
             body,
         )

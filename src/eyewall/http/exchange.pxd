@@ -1,5 +1,6 @@
 import cython
 
+from eyewall.guard.inflight cimport Gate
 from eyewall.http.h1.head cimport Head
 from eyewall.net.transport cimport FlowControl
 
@@ -38,6 +39,9 @@ cdef class Exchange:
     cdef public bint sent_continue
     cdef public str request_id
     cdef public object body_limit
+    cdef public Gate gate
+    cdef public Gate route_gate
+    cdef public bint kept
     cdef int _state
     cdef int _framing
     cdef long long _remaining
@@ -58,3 +62,5 @@ cdef class Exchange:
     cpdef upgrade(self, protocol, bytes block)
     cpdef break_off(self)
     cpdef die(self)
+    @cython.locals(gate=Gate)
+    cpdef give_back(self)

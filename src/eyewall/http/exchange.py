@@ -22,6 +22,7 @@ from eyewall.net.errors import StreamClosedError
 from eyewall.net.transport import FlowControl
 
 if TYPE_CHECKING:
+    from eyewall.guard.inflight import Gate
     from eyewall.guard.profile import Profile
     from eyewall.http.headers import HTTPHeaders
     from eyewall.http.sink import Sink
@@ -112,7 +113,9 @@ class Exchange:
     `head`: of the request. `carrier`: the connection. `sink`: who takes the request. `complete`: the request has
     come whole. `close_after`: the connection ends with this response. `request_id`: what the response names as its
     X-Request-ID, unless the application does so itself; None for nothing. `body_limit`: what the application has
-    set as the most content, in bytes; None for nothing.
+    set as the most content, in bytes; None for nothing. `gate`, `route_gate`: where it has places among what is in
+    flight, of the server and of its route; they are given back when the response is out. `kept`: the client has left,
+    but whoever serves the request has not done with it, and calls `give_back` himself.
     """
 
     __slots__ = (
@@ -125,8 +128,11 @@ class Exchange:
         "carrier",
         "close_after",
         "complete",
+        "gate",
         "head",
+        "kept",
         "request_id",
+        "route_gate",
         "sent_continue",
         "sink",
     )
@@ -140,6 +146,9 @@ class Exchange:
         self.sent_continue = False
         self.request_id: str | None = None
         self.body_limit: int | None = None
+        self.gate: Gate | None = None
+        self.route_gate: Gate | None = None
+        self.kept = False
         self._state = _OPEN
         self._framing = _WHOLE
         self._remaining = 0
@@ -181,6 +190,7 @@ class Exchange:
         # What raises has raised: from here on the response is out.
         self._state = _FINISHED
         self._on_close = None
+        self.give_back()
         if len(body) <= _JOIN_BYTES:
             parts.append(body)
             carrier.write(b"".join(parts))
@@ -304,6 +314,7 @@ class Exchange:
             self.carrier.write(LAST_CHUNK)
         self._on_close = None
         self._state = _FINISHED
+        self.give_back()
         self.carrier.finished(self)
 
     async def send_file(self, file: BinaryIO, offset: int, count: int) -> None:
@@ -378,6 +389,7 @@ class Exchange:
             self._state = _DEAD
             self._on_close = None
             self.sink = None
+            self.give_back()
             self.carrier.break_off()
 
     @property
@@ -415,6 +427,7 @@ class Exchange:
         self._state = _DEAD
         self._on_close = None
         self.sink = None
+        self.give_back()
         return self.carrier.hand_over(protocol)
 
     # -- the connection's side --------------------------------------------------------------------------
@@ -435,6 +448,7 @@ class Exchange:
         self._state = _FINISHED
         self._on_close = None
         self.sink = None
+        self.give_back()
         self.carrier.write(b"HTTP/1.1 101 Switching Protocols\r\n%b%b\r\n" % (block, self._id_field(block)))
         return transport, self.carrier.hand_over(protocol)
 
@@ -451,5 +465,18 @@ class Exchange:
             if sink is not None:
                 sink.closed()
         finally:
+            if not self.kept:
+                self.give_back()
             if callback is not None:
                 callback()
+
+    def give_back(self) -> None:
+        """Gives back the places that the request has; once, however often it is called."""
+        gate = self.gate
+        if gate is not None:
+            self.gate = None
+            gate.leave()
+        gate = self.route_gate
+        if gate is not None:
+            self.route_gate = None
+            gate.leave()

@@ -5,17 +5,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from eyewall.base.objects import ObjectDict
 from eyewall.base.query import TooManyFields as _TooManyFields
 from eyewall.base.query import parse_arguments
-from eyewall.guard.profile import Profile, active
+from eyewall.guard.profile import active
 from eyewall.http.errors import HTTPInputError, MalformedBody, TooManyFields, quoted
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.multipart import MultipartEngine, PartBegin, PartData, PartEnd
 from eyewall.http.parameters import parse_parameters
+
+if TYPE_CHECKING:
+    from eyewall.http.formconfig import ParseBodyConfig, ParseMultipartConfig
 
 
 class HTTPFile(ObjectDict):
@@ -30,32 +32,6 @@ class HTTPFile(ObjectDict):
     content_type: str
 
 
-@dataclass
-class ParseMultipartConfig:
-    """How `multipart/form-data` is parsed: whether at all, and with which limits (400 beyond them)."""
-
-    enabled: bool = True
-    max_parts: int = 100
-    #: Bytes of the header of one part.
-    max_part_header_size: int = 10 * 1024
-
-
-@dataclass
-class ParseUrlEncodedConfig:
-    """How `application/x-www-form-urlencoded` is parsed."""
-
-    #: More are refused (400).
-    max_arguments: int = 1000
-
-
-@dataclass
-class ParseBodyConfig:
-    """How form bodies are parsed."""
-
-    multipart: ParseMultipartConfig = field(default_factory=ParseMultipartConfig)
-    urlencoded: ParseUrlEncodedConfig = field(default_factory=ParseUrlEncodedConfig)
-
-
 _configured: ParseBodyConfig | None = None
 
 
@@ -65,19 +41,9 @@ def set_parse_body_config(config: ParseBodyConfig) -> None:
     _configured = config
 
 
-@lru_cache(maxsize=16)
-def config_of(profile: Profile) -> ParseBodyConfig:
-    """Returns the limits of a profile as the functions below take them."""
-    return ParseBodyConfig(
-        ParseMultipartConfig(
-            max_parts=profile.multipart_parts, max_part_header_size=profile.multipart_header_bytes
-        ),
-        ParseUrlEncodedConfig(max_arguments=profile.form_fields),
-    )
-
-
-def _config() -> ParseBodyConfig:
-    return _configured if _configured is not None else config_of(active())
+def _field_limit(config: ParseBodyConfig | None) -> int:
+    chosen = config or _configured
+    return active().form_fields if chosen is None else chosen.urlencoded.max_arguments
 
 
 def parse_body_arguments(
@@ -98,7 +64,7 @@ def parse_body_arguments(
     media_type = media_type.strip(" \t").lower()
     if media_type == "application/x-www-form-urlencoded":
         _refuse_encoded(headers)
-        limit = (config or _config()).urlencoded.max_arguments
+        limit = _field_limit(config)
         if limit <= 0 and body:
             raise TooManyFields(limit)
         try:
@@ -109,8 +75,8 @@ def parse_body_arguments(
             arguments.setdefault(name, []).extend(values)
     elif media_type == "multipart/form-data":
         _refuse_encoded(headers)
-        boundary = boundary_of(content_type)
-        parse_multipart_form_data(boundary, body, arguments, files, config=(config or _config()).multipart)
+        multipart = None if config is None else config.multipart
+        parse_multipart_form_data(boundary_of(content_type), body, arguments, files, config=multipart)
 
 
 def _refuse_encoded(headers: HTTPHeaders | None) -> None:
@@ -140,18 +106,22 @@ def parse_multipart_form_data(
 
     Raises HTTPInputError for a malformed body or one beyond a limit; the dictionaries are then as they were.
     """
-    if config is None:
-        config = _config().multipart
-    if not config.enabled:
-        raise HTTPInputError("multipart/form-data parsing is disabled")
+    profile = active()
+    max_parts, max_header_bytes = profile.multipart_parts, profile.multipart_header_bytes
+    if config is None and _configured is not None:
+        config = _configured.multipart
+    if config is not None:
+        if not config.enabled:
+            raise HTTPInputError("multipart/form-data parsing is disabled")
+        max_parts, max_header_bytes = config.max_parts, config.max_part_header_size
     if len(boundary) >= 2 and boundary[:1] == boundary[-1:] == b'"':
         # Some clients put quotes around it that a parser of parameters does not know.
         boundary = boundary[1:-1]
     engine = MultipartEngine(
         boundary,
-        max_parts=config.max_parts,
-        max_header_bytes=config.max_part_header_size,
-        bare_start=active().multipart_bare_start,
+        max_parts=max_parts,
+        max_header_bytes=max_header_bytes,
+        bare_start=profile.multipart_bare_start,
     )
     parts: list[tuple[PartBegin, bytes]] = []
     part: PartBegin | None = None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Collection
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from eyewall.http.grammar import HTTP_WHITESPACE
 from eyewall.http.headers import HTTPHeaders
@@ -21,8 +21,7 @@ _ZONE = re.compile("[A-Za-z0-9._-]+")
 _NODE = re.compile("(?:\\[([^]]*)]|([^:\\[]*))(?::[A-Za-z0-9._-]+)?")
 
 
-@dataclass(frozen=True, slots=True)
-class Trust:
+class Trust(NamedTuple):
     """What is believed: `downstream` are addresses of proxies between the nearest one and the client.
 
     `standard`: the nearest proxy writes Forwarded (RFC 7239); the X- headers are then ignored, because a

@@ -11,13 +11,14 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
 from eyewall.base.configurable import Configurable
 from eyewall.base.loggers import app_log, gen_log
-from eyewall.guard.admission import ConnectionLimit
+from eyewall.guard.admission import ConnectionLimit, network_of
 from eyewall.guard.profile import TORNADO, Profile, active
+from eyewall.guard.requestlimit import RequestLimit
 from eyewall.guard.throttle import LogThrottle
 from eyewall.guard.wheel import DeadlineWheel
 from eyewall.http.connection import ServerConnection, error_response
@@ -31,6 +32,7 @@ from eyewall.http.delegates import (
     HTTPServerConnectionDelegate,
 )
 from eyewall.http.h1params import HTTP1ConnectionParameters
+from eyewall.http.limiting import LimitedApp
 from eyewall.http.pieces import SlicingApp
 from eyewall.http.proxy import Trust
 from eyewall.loop.policy import current_loop
@@ -52,6 +54,10 @@ _LAST_LOOKS = 3
 #: Seconds that a connection which has not had a request yet has in a drain for one to come. Its client may just have
 #: connected, and has no reason to expect that it is closed, as it has where a response came before.
 _FIRST_REQUEST_GRACE = 1.0
+#: Paths at which orchestrators ask how a server is: the worst moment not to answer them is when there is much to do.
+EXEMPT = ("/livez", "/readyz", "/startupz")
+#: What a client gets that is not let in.
+_FULL = error_response(503, b"Retry-After: 1\r\n")
 #: What was broken off is named in the log, so many of them.
 _NAMED = 20
 
@@ -149,11 +155,25 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         if type(self).start_request is not HTTPServer.start_request:
             served = self
         self.app: App = app_of(served, self.profile)
+        profile = self.profile
+        #: What bounds the requests in flight; None where the profile does not.
+        self.request_limit: RequestLimit | None = None
         if self._slices:
             self.app = SlicingApp(self.app, self._slices)
         if self.conn_params.decompress:
             self.app = DecompressingApp(self.app, self.profile)
-        self.limit = ConnectionLimit(self.profile.connections)
+        if profile.requests:
+            self.limit_requests(
+                RequestLimit(
+                    "requests",
+                    profile.requests,
+                    queue=profile.request_queue,
+                    patience=profile.request_queue_timeout,
+                )
+            )
+        self.limit = ConnectionLimit(
+            self.profile.connections, per_address=self.profile.connections_per_address
+        )
 
     @classmethod
     def configurable_base(cls) -> type[HTTPServer]:
@@ -164,6 +184,15 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     def configurable_default(cls) -> type[HTTPServer]:
         """Returns what is used where nothing was configured: this one, too."""
         return HTTPServer
+
+    def limit_requests(self, limit: RequestLimit, exempt: tuple[str, ...] = EXEMPT) -> None:
+        """Has `limit` bound the requests in flight. To be called before listening begins.
+
+        `exempt`: paths that are always let in, and not counted; one that ends with a slash stands for all below it. By
+        default those at which orchestrators ask how a server is.
+        """
+        self.request_limit = limit
+        self.app = LimitedApp(self.app, limit, exempt)
 
     # -- listening --------------------------------------------------------------------------------------
 
@@ -181,8 +210,16 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             loop=loop,
             ssl=self._tls,
             limit=self.limit,
-            refusal=error_response(503),
+            refusal=_FULL,
+            counted_by=self._counted_by,
         )
+
+    def _counted_by(self, address: Any) -> Hashable:
+        """Returns what `ConnectionLimit` counts a connection from `address` by."""
+        # Behind a proxy, all connections are the proxy's.
+        if self.trust is not None or not isinstance(address, tuple) or not address:
+            return None
+        return network_of(address[0])
 
     def _settle_on(self, loop: asyncio.AbstractEventLoop) -> None:
         if not hasattr(self, "loop"):
@@ -195,11 +232,14 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         from eyewall.http.h1serving import serve_stream
 
         self._settle_on(current_loop())
-        if not self.limit.admit():
-            stream.write(error_response(503))
+        key = self._counted_by(address) if self.limit.per_address else None
+        if not self.limit.admit(key):
+            stream.write(_FULL)
             stream.close()
             return
-        serve_stream(self._connect(), stream, address)
+        connection = self._connect()
+        connection.admitted = key
+        serve_stream(connection, stream, address)
 
     # -- as a delegate ----------------------------------------------------------------------------------
 
@@ -233,7 +273,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         """A connection is lost."""
         if connection in self.connections:
             self.connections.discard(connection)
-            self.limit.release()
+            self.limit.release(connection.admitted)
             self._one_less()
             self._tell_closed(connection)
 
@@ -241,11 +281,12 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         """Another protocol has taken a connection over; it calls its `release` when that is lost."""
         self.connections.discard(connection)
         self.others.add(protocol)
+        key = connection.admitted
 
         def release() -> None:
             if protocol in self.others:
                 self.others.discard(protocol)
-                self.limit.release()
+                self.limit.release(key)
                 self._one_less()
                 self._tell_closed(connection)
 

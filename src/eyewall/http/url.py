@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import unicodedata
 from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -81,6 +80,9 @@ def split_host_and_port(netloc: str) -> tuple[str, int | None]:
 
 def encode_username_password(username: str | bytes, password: str | bytes) -> bytes:
     """Returns `username:password` as HTTP Basic authentication wants it (RFC 7617): text as UTF-8 in NFC."""
+    # Tables of a megabyte, for those who send credentials.
+    import unicodedata
+
     return b":".join(
         part if isinstance(part, bytes) else unicodedata.normalize("NFC", part).encode("utf-8")
         for part in (username, password)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import datetime
 import functools
-import numbers
 import os
 import time
 import traceback
@@ -18,7 +17,7 @@ from collections.abc import Callable
 from concurrent import futures
 from contextlib import suppress
 from types import FrameType
-from typing import Any, ClassVar, Protocol, TypeVar, overload
+from typing import Any, ClassVar, Protocol, SupportsFloat, TypeVar, overload
 
 from eyewall.base import probe
 from eyewall.base.configurable import Configurable
@@ -32,7 +31,8 @@ T = TypeVar("T")
 
 
 def _number(deadline: object) -> float:
-    if not isinstance(deadline, numbers.Real):
+    # Whatever says that it is a number: numpy's and fractions, too, but no text.
+    if not isinstance(deadline, (float, int)) and not isinstance(deadline, SupportsFloat):
         raise TypeError(f"Unsupported deadline {deadline!r}")
     return float(deadline)
 

@@ -6,14 +6,15 @@ of the loops' own servers, about 10 µs a connection; `net.acceptor` says what i
 Who counts connections: the listener admits a client at the `ConnectionLimit` as soon as it is accepted, so
 that those whose TLS handshake takes its time count as well. From `connection_made` on the connection is the
 protocol's, which calls `release` in `connection_lost`; one that fails before is released here. That is why
-`connection_made` must not raise.
+`connection_made` must not raise. Where connections are counted by address, the protocol finds what it was counted
+by in its attribute `admitted`, and releases that.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,8 @@ class Listener(Acceptor):
 
     For each, `protocol_factory` makes the protocol, and the loop the transport. `ssl` is the context of a TLS
     server; its handshake has `profile.tls_handshake_timeout` seconds. At the `limit` a client gets the bytes
-    `refusal` (not over TLS) and is closed.
+    `refusal` (not over TLS) and is closed. `counted_by(address)` returns what a client counts as, None for nobody in
+    particular; without it, connections are counted in total only.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Listener(Acceptor):
         ssl: ssl_module.SSLContext | None = None,
         limit: ConnectionLimit | None = None,
         refusal: bytes = b"",
+        counted_by: Callable[[Any], Hashable] | None = None,
         throttle: LogThrottle = common_throttle,
     ) -> None:
         loop = asyncio.get_running_loop() if loop is None else loop
@@ -68,6 +71,7 @@ class Listener(Acceptor):
         self._ssl = ssl
         self._limit = limit
         self._refusal = refusal
+        self._counted_by = counted_by
         self._opening: set[asyncio.Task[None]] = set()
         self._lingering: dict[socket.socket, asyncio.TimerHandle] = {}
         if sock.family in (socket.AF_INET, socket.AF_INET6):
@@ -93,11 +97,17 @@ class Listener(Acceptor):
             await asyncio.wait(self._opening)
 
     def _admit(self, sock: socket.socket, address: Any) -> None:
-        if self._limit is not None and not self._limit.admit():
-            self._refuse(sock)
-            return
+        limit = self._limit
+        key: Hashable = None
+        if limit is not None:
+            if limit.per_address and self._counted_by is not None:
+                key = self._counted_by(address)
+            if not limit.admit(key):
+                self._complain(limit, address)
+                self._refuse(sock)
+                return
         self.accepted += 1
-        task = self.loop.create_task(self._open(sock, address))
+        task = self.loop.create_task(self._open(sock, address, key))
         self._opening.add(task)
         task.add_done_callback(partial(self._opened, sock))
 
@@ -106,12 +116,14 @@ class Listener(Acceptor):
         if task.cancelled():  # the loop is being shut down; the task may not even have begun
             sock.close()
 
-    async def _open(self, sock: socket.socket, address: object) -> None:
+    async def _open(self, sock: socket.socket, address: object, key: Hashable) -> None:
         try:
             protocol = self._factory()
+            if key is not None:
+                protocol.admitted = key  # type: ignore[attr-defined]  # see the head of this file
         except Exception:  # noqa: BLE001 - whatever it is, it must not end the accepting
             sock.close()
-            self._fail()
+            self._fail(key)
             app_log.exception("Error while making the protocol of a connection")
             return
         context = self._ssl
@@ -128,7 +140,7 @@ class Listener(Acceptor):
                     ssl_shutdown_timeout=profile.tls_shutdown_timeout or None,
                 )
         except OSError as error:  # every ssl.SSLError is one, too
-            self._fail()
+            self._fail(key)
             if context is not None:
                 self._failures.warning(
                     "SSL Error: the TLS handshake with %s failed: %s", _name(address), error, key="tls"
@@ -137,10 +149,26 @@ class Listener(Acceptor):
                 sock.close()
                 self._failures.warning("A connection of %s failed: %s", _name(address), error, key="open")
 
-    def _fail(self) -> None:
+    def _fail(self, key: Hashable) -> None:
         self.failed += 1
         if self._limit is not None:
-            self._limit.release()
+            self._limit.release(key)
+
+    def _complain(self, limit: ConnectionLimit, address: object) -> None:
+        """Says, once a minute, which limit is reached."""
+        if limit.full:
+            self.throttle.warning(
+                "More connections than the limit allows: refusing clients (connections=%d)",
+                limit.total,
+                key="refused",
+            )
+        else:
+            self.throttle.warning(
+                "More connections of one client than the limit allows: refusing %s (connections_per_address=%d)",
+                _name(address),
+                limit.per_address,
+                key="refused address",
+            )
 
     def _refuse(self, sock: socket.socket) -> None:
         """Says `refusal` and closes.
@@ -150,7 +178,6 @@ class Listener(Acceptor):
         them.
         """
         self.refused += 1
-        self.throttle.warning("More connections than the limit allows: refusing clients", key="refused")
         if not self._refusal or self._ssl is not None or len(self._lingering) >= _LINGERING:
             sock.close()
             return

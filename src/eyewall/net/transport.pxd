@@ -7,6 +7,7 @@ from eyewall.loop.done cimport done_future
 cdef int _LOOKS
 cdef Py_ssize_t _FEW_WAITERS
 cdef int _FILLS_A_TURN
+cdef int _UNKNOWN, _NONE_TO_USE
 
 
 cdef class WriteWatch:
@@ -37,12 +38,16 @@ cdef class FlowControl:
     cdef long long _turned
     cdef list _waiters
     cdef Py_ssize_t _crowd
+    cdef int _descriptor
+    cdef double _written_at
 
     cpdef attach(self, transport)
 
     cpdef lost(self, error)
 
     cpdef write(self, data)
+
+    cpdef int open_socket(self, double now) except -2
 
     cpdef Py_ssize_t waiting(self)
 

@@ -32,6 +32,17 @@ _FEW_WAITERS = 8
 #: After so many times `write_high_water` bytes a writer waits for a turn of the loop, even where the peer takes all
 #: of them at once: the others would have none, and that the peer has left would never be noticed.
 _FILLS_A_TURN = 4
+#: A descriptor that is not looked up yet, and one that nobody but the transport may write to.
+_UNKNOWN = -2
+_NONE_TO_USE = -1
+#: Transports whose bytes go to the socket as they are: those of asyncio's own loops, and uvloop's.
+_PLAIN = frozenset(
+    {
+        ("asyncio.selector_events", "_SelectorSocketTransport"),
+        ("uvloop.loop", "TCPTransport"),
+        ("uvloop.loop", "UnixTransport"),
+    }
+)
 #: The transport of asyncio's own loops.
 _REFERS_TO_ITSELF = getattr(selector_events, "_SelectorSocketTransport", None)
 
@@ -99,10 +110,14 @@ class FlowControl:
         self._turned = 0
         self._waiters: list[asyncio.Future[None]] = []
         self._crowd = _FEW_WAITERS
+        self._descriptor = _UNKNOWN
+        #: The time on the loop's clock when `open_socket` last gave it out.
+        self._written_at = -1.0
 
     def attach(self, transport: asyncio.Transport) -> None:
         """Takes over the writing side of `transport`, which may be new or come from another driver."""
         self.transport = transport
+        self._descriptor = _UNKNOWN
         # A transport that is above its limit already has told its protocol so: the one before this.
         self.paused = transport.get_write_buffer_size() > self.write_high_water
         transport.set_write_buffer_limits(self.write_high_water)
@@ -132,6 +147,24 @@ class FlowControl:
             raise StreamClosedError(self.error)
         self.written += len(data)
         transport.write(data)
+
+    def open_socket(self, now: float) -> int:
+        """Returns the descriptor of the socket where bytes may be written to it past the transport, at once; or -1.
+
+        That is where nothing waits before them, once in a turn of the loop: `now` is the time on the loop's clock,
+        which on uvloop stands still during a turn. Whoever gets a descriptor writes before anything else happens, adds
+        to `written`, and hands the transport what the socket did not take.
+        """
+        transport = self.transport
+        if transport is None or self.outside or self._written_at == now:
+            return -1
+        if self._descriptor == _UNKNOWN:
+            self._descriptor = _descriptor_of(transport)
+        # Closing, it may have closed its socket, and the number may be another's.
+        if self._descriptor < 0 or transport.is_closing() or transport.get_write_buffer_size() > 0:
+            return -1
+        self._written_at = now
+        return self._descriptor
 
     def waiting(self) -> int:
         """Returns the number of bytes that were written and not sent yet; 0 when the connection is gone."""
@@ -222,6 +255,14 @@ class FlowControl:
         # Nobody has to wait for it: a client that leaves is not an error that must be reported.
         waiter.exception()
         return waiter
+
+
+def _descriptor_of(transport: asyncio.Transport) -> int:
+    kind = type(transport)
+    if (kind.__module__, kind.__name__) not in _PLAIN:
+        return _NONE_TO_USE
+    sock = transport.get_extra_info("socket")
+    return _NONE_TO_USE if sock is None else sock.fileno()
 
 
 def _complete(waiter: asyncio.Future[None]) -> None:

@@ -12,9 +12,10 @@ from eyewall.http.delegates import (
 )
 from eyewall.http.delegates import HTTPServerConnectionDelegate as HTTPServerConnectionDelegate
 from eyewall.http.errors import HTTPInputError as HTTPInputError, HTTPOutputError as HTTPOutputError
-from eyewall.http.forms import HTTPFile as HTTPFile, ParseBodyConfig as ParseBodyConfig, config_of
-from eyewall.http.forms import ParseMultipartConfig as ParseMultipartConfig
-from eyewall.http.forms import ParseUrlEncodedConfig as ParseUrlEncodedConfig
+from eyewall.http.formconfig import ParseBodyConfig as ParseBodyConfig, config_of
+from eyewall.http.formconfig import ParseMultipartConfig as ParseMultipartConfig
+from eyewall.http.formconfig import ParseUrlEncodedConfig as ParseUrlEncodedConfig
+from eyewall.http.forms import HTTPFile as HTTPFile
 from eyewall.http.forms import parse_body_arguments as parse_body_arguments
 from eyewall.http.forms import parse_multipart_form_data as parse_multipart_form_data
 from eyewall.http.forms import set_parse_body_config as set_parse_body_config

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from eyewall.web.handler import RequestHandler
     from eyewall.web.handlers import ErrorHandler, FallbackHandler, RedirectHandler
     from eyewall.web.matchers import AnyMatches, HostMatches, PathMatches
+    from eyewall.web.ratelimiting import rate_limited
     from eyewall.web.routing import Router, Rule, RuleRouter, URLSpec, url
     from eyewall.web.signing import create_signed_value, decode_signed_value, get_signature_key_version
     from eyewall.web.sse import Event, EventSourceHandler
@@ -54,6 +55,7 @@ __all__ = [
     "create_signed_value",
     "decode_signed_value",
     "get_signature_key_version",
+    "rate_limited",
     "removeslash",
     "stream_request_body",
     "url",
@@ -89,6 +91,7 @@ _NAMES = {
     "create_signed_value": "signing",
     "decode_signed_value": "signing",
     "get_signature_key_version": "signing",
+    "rate_limited": "ratelimiting",
     "removeslash": "decorators",
     "stream_request_body": "decorators",
     "url": "routing",

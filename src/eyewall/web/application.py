@@ -22,16 +22,18 @@ from eyewall.http.requestids import IdentifyingApp
 from eyewall.http.server import HTTPServer
 from eyewall.http.startline import RequestStartLine, ResponseStartLine, responses
 from eyewall.net.address import DEFAULT_BACKLOG
-from eyewall.web.dispatch import Dispatch
+from eyewall.web.dispatch import Dispatch, keep_time
 from eyewall.web.entry import Entry
 from eyewall.web.handlers import ErrorHandler
 from eyewall.web.matchers import AnyMatches, DefaultHostMatches, HostMatches, unquoted
 from eyewall.web.requestlog import RequestLog
 from eyewall.web.routing import ApplicationRouter, ReversibleRouter, Rule, RuleLike
+from eyewall.web.timing import Timing
 from eyewall.web.transforms import GZipContentEncoding, OutputTransform
 from eyewall.web.uimodules import load_ui
 
 if TYPE_CHECKING:
+    from eyewall.guard.ratelimit import RateLimit
     from eyewall.http.interfaces import App
     from eyewall.web.handler import RequestHandler
     from eyewall.web.routeindex import Match
@@ -44,7 +46,7 @@ class Application(RequestLog, ReversibleRouter):
     for that names an unknown one. `transforms`: classes that see every response. The keyword arguments are the
     `settings`; the documentation lists the ones that are known. `profile` among them replaces the active profile.
 
-    Raises TypeError and ValueError for rules that are none.
+    Raises TypeError and ValueError for rules that are none, and for times that are none.
     """
 
     def __init__(
@@ -57,6 +59,12 @@ class Application(RequestLog, ReversibleRouter):
         super().__init__(settings)
         self.default_host = default_host
         self.profile: Profile = settings.get("profile") or active()
+        self.timing = Timing(settings, self.profile.stated_timeout)
+        if self.timing.active:
+            keep_time()
+        limit: RateLimit | None = settings.get("rate_limit")
+        #: The setting `rate_limit`, which holds for requests of all routes, and for those without one.
+        self.rate_limits: tuple[RateLimit, ...] = () if limit is None else (limit,)
         self.transforms: list[type[OutputTransform]] = list(transforms) if transforms is not None else []
         if transforms is None and (settings.get("compress_response") or settings.get("gzip")):
             self.transforms.append(GZipContentEncoding)
@@ -148,8 +156,11 @@ class Application(RequestLog, ReversibleRouter):
         """Returns who answers a request that no route matches."""
         handler = self.settings.get("default_handler_class")
         if handler is not None:
-            return Dispatch(self, request, handler, self.settings.get("default_handler_args"), None, None)
-        return Dispatch(self, request, ErrorHandler, {"status_code": 404}, None, None)
+            dispatch = Dispatch(self, request, handler, self.settings.get("default_handler_args"), None, None)
+        else:
+            dispatch = Dispatch(self, request, ErrorHandler, {"status_code": 404}, None, None)
+        dispatch.rate_limits = self.rate_limits or None
+        return dispatch
 
     def refuse(self, request: HTTPServerRequest, status: int) -> None:
         """Answers a request that has no handler, or whose handler can't."""
@@ -197,7 +208,11 @@ class Application(RequestLog, ReversibleRouter):
 
         `path_args` and `path_kwargs`: what the route matched, percent-decoded, as bytes.
         """
-        return Dispatch(self, request, target_class, target_kwargs, path_args, path_kwargs)
+        dispatch = Dispatch(self, request, target_class, target_kwargs, path_args, path_kwargs)
+        # That of a route is not known here; that of its class is.
+        own = getattr(target_class, "rate_limit", None)
+        dispatch.rate_limits = (self.rate_limits if own is None else (*self.rate_limits, own)) or None
+        return dispatch
 
     def add_handlers(self, host_pattern: str, host_handlers: list[RuleLike]) -> None:
         """Adds routes for the hosts that `host_pattern` matches; they come before those of the constructor."""

@@ -1,13 +1,18 @@
 import cython
 
+from eyewall.guard.deadline cimport Deadline
+from eyewall.http.exchange cimport Exchange
 from eyewall.http.requestcore cimport RequestCore
 from eyewall.web.reply cimport Reply
+from eyewall.web.timing cimport Timing
 
-cdef object _get_loop, copy_context, start_task, complete, complete_prepare, stream, unquoted
+cdef object _get_loop, copy_context, start_task, complete, complete_prepare, complete_rates, stream, unquoted, check_rates
 cdef object app_log, HTTPError, RemoteProtocolError, StreamClosedError, asyncio, _request_begin
 cdef dict _VERBS
 cdef object _plain_decoding
 cdef set _running
+cdef object _deadlines, release, tell_late, tell_abandoned, watch
+cdef bint _timed
 cdef object _SAFE
 
 cdef class Dispatch:
@@ -18,13 +23,19 @@ cdef class Dispatch:
     cdef public object kwargs
     cdef public object path_args
     cdef public object path_kwargs
-    cdef public object exchange
+    cdef public object route
+    cdef public object rate_limits
+    cdef public Exchange exchange
     cdef public Reply handler
     cdef public object pieces
     cdef public object context
     cdef public object task
     cdef public object ready
     cdef public object body_done
+    cdef public Deadline deadline
+    cdef public object alarm
+    cdef public object overdue
+    cdef public bint abandoned
     cdef public bint left
     cdef public bint streaming
 
@@ -43,6 +54,10 @@ cdef class Dispatch:
     cpdef _run(self)
     @cython.locals(handler=Reply)
     cpdef check(self)
+    @cython.locals(timing=Timing)
+    cdef _begin_time(self)
+    @cython.locals(deadline=Deadline)
+    cdef _check_time(self)
     cpdef call_verb(self)
     cdef _decoded(self, value, name)
     cpdef fail(self, error)

@@ -16,15 +16,24 @@ from typing import TYPE_CHECKING, Any
 
 from eyewall.base import probe
 from eyewall.base.loggers import app_log
+from eyewall.guard.deadline import Deadline
+from eyewall.guard.deadline import _current as _deadlines
 from eyewall.http.errors import RemoteProtocolError
 from eyewall.loop.eager import start_task
 from eyewall.net.errors import StreamClosedError
 from eyewall.web.arguments import ArgumentsMixin
 from eyewall.web.errors import HTTPError
-from eyewall.web.execution import complete, complete_prepare, stream
+from eyewall.web.execution import complete, complete_prepare, complete_rates, stream
 from eyewall.web.matchers import unquoted
+from eyewall.web.overtime import release, tell_abandoned, tell_late, watch
 
 if TYPE_CHECKING:
+    from eyewall.guard.alarms import Alarm
+    from eyewall.guard.errors import DeadlineExceeded
+from eyewall.web.ratelimiting import check_rates
+
+if TYPE_CHECKING:
+    from eyewall.guard.ratelimit import RateLimit
     from eyewall.http.exchange import Exchange
     from eyewall.http.request import HTTPServerRequest
 
@@ -43,6 +52,14 @@ _VERBS = {
 #: Tasks of requests that are being served: a loop refers to its tasks weakly.
 _running: set[asyncio.Task[None]] = set()
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
+#: Some application or handler has set a deadline: where none does, no request pays for it.
+_timed = False
+
+
+def keep_time() -> None:
+    """Has every request looked at from now on for the deadline that it may have."""
+    global _timed
+    _timed = True
 
 
 def running() -> list[asyncio.Task[None]]:
@@ -54,23 +71,31 @@ class Dispatch:
     """Serves one request with a handler of `handler_class`; `kwargs` are for its `initialize`.
 
     `path_args`, `path_kwargs`: what the route matched. `handler`: once there is one. `left`: the client has left.
+    `deadline`, `alarm`, `overdue`, `abandoned`: see `web.overtime`.
+    `route`: what the index has found, where it was asked. `rate_limits`: those of the application and of the route.
     """
 
     __slots__ = (
         "__weakref__",
+        "abandoned",
+        "alarm",
         "application",
         "body_done",
         "context",
+        "deadline",
         "exchange",
         "handler",
         "handler_class",
         "kwargs",
         "left",
+        "overdue",
         "path_args",
         "path_kwargs",
         "pieces",
+        "rate_limits",
         "ready",
         "request",
+        "route",
         "streaming",
         "task",
     )
@@ -92,6 +117,12 @@ class Dispatch:
         self.path_kwargs = path_kwargs
         self.exchange: Exchange | None = None
         self.left = False
+        self.abandoned = False
+        self.deadline: Deadline | None = None
+        self.alarm: Alarm | None = None
+        self.overdue: DeadlineExceeded | None = None
+        self.route: Any = None
+        self.rate_limits: tuple[RateLimit, ...] | None = None
         self.handler: Any = None  # a RequestHandler; compiled, its base `Reply`
         self.pieces: list[bytes] | None = None
         self.context: Context | None = None
@@ -188,6 +219,8 @@ class Dispatch:
         if rest is not None:
             self.context = context
             self._start(rest)
+        elif self.deadline is not None:
+            self._check_time()
 
     def closed(self) -> None:
         """The client left before the response was finished."""
@@ -196,16 +229,25 @@ class Dispatch:
             self.body_done.set_exception(StreamClosedError())
             self.body_done.exception()
         handler = self.handler
+        exchange = self.exchange
+        if self.task is not None and exchange is not None:
+            # It takes its place for as long as it goes on.
+            exchange.kept = True
         if handler is not None:
             (copy_context() if self.context is None else self.context.copy()).run(handler.on_connection_close)
 
     # -- the request ------------------------------------------------------------------------------------
 
     def _start(self, rest: Any) -> None:
-        task = start_task(rest, _get_loop(), self.context)
+        loop = _get_loop()
+        task = start_task(rest, loop, self.context)
         if not task.done():
             self.task = task
             _running.add(task)
+            if self.deadline is not None:
+                watch(self, loop)
+        elif self.deadline is not None:
+            self._check_time()
 
     def over(self) -> None:
         """The task of the request ends."""
@@ -213,6 +255,12 @@ class Dispatch:
         if task is not None:
             self.task = None
             _running.discard(task)
+            if self.deadline is not None:
+                release(self)
+                self._check_time()
+            exchange = self.exchange
+            if exchange is not None and exchange.kept:
+                exchange.give_back()
 
     def _make(self) -> bool:
         """Makes the handler. One that can't be made has no say in the answer."""
@@ -244,6 +292,10 @@ class Dispatch:
             return None
         handler = self.handler
         try:
+            if self.rate_limits is not None:
+                waiting = check_rates(handler, self.rate_limits)
+                if waiting is not None:
+                    return complete_rates(self, waiting)
             self.check()
             result = handler.prepare()
             if result is not None:
@@ -265,6 +317,8 @@ class Dispatch:
         handler = self.handler
         if method not in handler.SUPPORTED_METHODS:
             raise HTTPError(405)
+        if _timed:
+            self._begin_time()
         if self.path_args is not None:
             handler.path_args = [self._decoded(value, None) for value in self.path_args]
         if self.path_kwargs is not None:
@@ -277,6 +331,21 @@ class Dispatch:
                 handler._refuse_cross_origin()
             if settings.get("xsrf_cookies"):
                 handler.check_xsrf_cookie()
+
+    def _begin_time(self) -> None:
+        """Sets the deadline of the request, for everything below."""
+        timing = self.application.timing
+        loop = _get_loop() if self.exchange is None else self.exchange.carrier.loop
+        deadline = timing.deadline_for(self.handler_class, self.request, loop)
+        if deadline is not None:
+            self.deadline = deadline
+            _deadlines.set(deadline)
+
+    def _check_time(self) -> None:
+        """Says so where nothing has interrupted a handler that was late."""
+        deadline = self.deadline
+        if deadline is not None and deadline.clock() > deadline.at:
+            tell_late(self)
 
     def call_verb(self) -> Any:
         """Calls the handler's method for the request's."""
@@ -305,6 +374,9 @@ class Dispatch:
     def fail(self, error: BaseException) -> None:
         """Gives the handler what it raised."""
         handler = self.handler
+        if self.abandoned:
+            tell_abandoned(self, error)
+            return
         try:
             if isinstance(error, StreamClosedError) and self.left:
                 # What the handler waited for can't happen any more: that is no error of anybody's.

@@ -2,20 +2,24 @@ import cython
 
 from eyewall.http.exchange cimport Exchange
 from eyewall.http.h1.head cimport Head
+from eyewall.http.limiting cimport wait_or_refuse
 from eyewall.http.requestcore cimport RequestCore
 from eyewall.web.dispatch cimport Dispatch
-from eyewall.web.routeindex cimport Match, RouteIndex
+from eyewall.web.routeindex cimport Match, Route, RouteIndex
 
-cdef object _new_request, _time, HTTPServerRequest, DelegateApp
+cdef object _new_request, _time, HTTPServerRequest, DelegateApp, partial
 
 cdef class Entry:
     cdef object _application
     cdef object _default
     cdef object _wildcard
     cdef int _form_fields
+    cdef tuple _rate_limits
     cdef object _resolve
     cdef object _unmatched
     cdef object _delegate
 
-    @cython.locals(core=RequestCore, dispatch=Dispatch, head=Head, index=RouteIndex, match=Match)
+    @cython.locals(core=RequestCore, head=Head, index=RouteIndex, match=Match)
     cpdef begin(self, Exchange exchange)
+    @cython.locals(dispatch=Dispatch, route=Route)
+    cpdef _serve(self, request, Match match, Exchange exchange)

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from eyewall.http.delegates import DelegateApp
 from eyewall.http.exchange import Exchange
+from eyewall.http.limiting import wait_or_refuse
 from eyewall.http.request import HTTPServerRequest
 from eyewall.http.requestcore import RequestCore
 from eyewall.web.dispatch import Dispatch
 from eyewall.web.routeindex import Match
 
 if TYPE_CHECKING:
+    from eyewall.guard.ratelimit import RateLimit
     from eyewall.http.sink import Sink
     from eyewall.web.routing import ApplicationRouter
 
@@ -37,6 +40,7 @@ class Entry:
         "_default",
         "_delegate",
         "_form_fields",
+        "_rate_limits",
         "_resolve",
         "_unmatched",
         "_wildcard",
@@ -52,6 +56,7 @@ class Entry:
         delegate: Callable[[HTTPServerRequest, Match], Any] | None,
     ) -> None:
         self._application = application
+        self._rate_limits: tuple[RateLimit, ...] = application.rate_limits
         self._default = default_router
         self._wildcard = wildcard_router
         self._form_fields = form_fields
@@ -73,6 +78,16 @@ class Entry:
             match = index.find(head.path, request, self._resolve)
         else:
             match = self._default.match(head.path, request)
+        if match is not None and match.route is not None:
+            limit = match.route.limit
+            if limit is not None:
+                if not limit.gate.enter():
+                    return wait_or_refuse(limit, exchange, partial(self._serve, request, match), True)
+                exchange.route_gate = limit.gate
+        return self._serve(request, match, exchange)
+
+    def _serve(self, request: HTTPServerRequest, match: Match | None, exchange: Exchange) -> Sink:
+        """Begins a request whose route is found and has a place."""
         if match is None:
             dispatch = self._unmatched(request)
         else:
@@ -88,6 +103,13 @@ class Entry:
                     match.raw_args or None,
                     match.raw_kwargs or None,
                 )
+                route = match.route
+                if route is not None:
+                    dispatch.route = route
+                    if route.rate_limit is not None:
+                        dispatch.rate_limits = (*self._rate_limits, route.rate_limit)
+                    elif self._rate_limits:
+                        dispatch.rate_limits = self._rate_limits
             elif isinstance(delegate, Dispatch):
                 dispatch = delegate
             else:

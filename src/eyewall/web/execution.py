@@ -11,18 +11,20 @@ from typing import Any, Protocol
 
 from eyewall.base.loggers import app_log
 from eyewall.net.errors import StreamClosedError
+from eyewall.web.overtime import Timed, outcome, returned
+from eyewall.web.ratelimiting import check_rates
 
 
-class Run(Protocol):
+class Run(Timed, Protocol):
     """What `web.dispatch.Dispatch` offers to the coroutines below."""
 
     handler: Any
+    rate_limits: Any
     ready: asyncio.Future[None] | None
     body_done: asyncio.Future[None] | None
 
     def check(self) -> None: ...
     def call_verb(self) -> Any: ...
-    def fail(self, error: BaseException) -> None: ...
     def over(self) -> None: ...
 
 
@@ -30,12 +32,31 @@ async def complete(run: Run, result: Awaitable[Any]) -> None:
     """Waits for what a verb returned, and finishes."""
     try:
         await result
+        if run.overdue is not None:
+            returned(run)
         handler = run.handler
         if handler._auto_finish and not handler._finished:
             handler.finish()
     except asyncio.CancelledError as error:
         _cancelled(run, error)
     except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes its response
+        run.fail(outcome(run, error))
+    finally:
+        run.over()
+
+
+async def complete_rates(run: Run, waiting: Awaitable[None]) -> None:
+    """Waits for what rate limits say, and does the rest."""
+    try:
+        await waiting
+        run.check()
+        result = run.handler.prepare()
+        if result is not None:
+            await result
+        await _verb(run)
+    except asyncio.CancelledError as error:
+        _cancelled(run, error)
+    except Exception as error:  # noqa: BLE001 - as above
         run.fail(error)
     finally:
         run.over()
@@ -49,7 +70,7 @@ async def complete_prepare(run: Run, result: Awaitable[Any]) -> None:
     except asyncio.CancelledError as error:
         _cancelled(run, error)
     except Exception as error:  # noqa: BLE001 - as above
-        run.fail(error)
+        run.fail(outcome(run, error))
     finally:
         run.over()
 
@@ -58,6 +79,10 @@ async def stream(run: Run) -> None:
     """The whole of a request whose content is streamed: `prepare`, then the content, then the verb."""
     ready, body_done = run.ready, run.body_done
     try:
+        if run.rate_limits is not None:
+            waiting = check_rates(run.handler, run.rate_limits)
+            if waiting is not None:
+                await waiting
         run.check()
         result = run.handler.prepare()
         if result is not None:
@@ -77,7 +102,7 @@ async def stream(run: Run) -> None:
     except asyncio.CancelledError as error:
         _cancelled(run, error)
     except Exception as error:  # noqa: BLE001 - as above
-        run.fail(error)
+        run.fail(outcome(run, error))
     finally:
         if ready is not None and not ready.done():
             ready.set_result(None)
@@ -91,6 +116,8 @@ async def _verb(run: Run) -> None:
     result = run.call_verb()
     if result is not None:
         await result
+    if run.overdue is not None:
+        returned(run)
     if handler._auto_finish and not handler._finished:
         handler.finish()
 
@@ -104,7 +131,9 @@ def _cancelled(run: Run, error: asyncio.CancelledError) -> None:
     handler = run.handler
     try:
         if not handler._finished:
-            if handler._headers_written:
+            if run.overdue is not None:
+                run.fail(outcome(run, error))
+            elif handler._headers_written:
                 handler._give_up()
             else:
                 handler.send_error(500)

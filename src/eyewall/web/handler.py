@@ -14,23 +14,34 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from eyewall.base.escape import utf8, xhtml_escape
 from eyewall.base.loggers import app_log, gen_log
+from eyewall.guard.errors import DeadlineExceeded, Overloaded
 from eyewall.guard.profile import active
+from eyewall.guard.throttle import LogThrottle
 from eyewall.http.errors import HTTPInputError, RemoteProtocolError
 from eyewall.http.exchange import Exchange
 from eyewall.http.headers import InvalidHeader
 from eyewall.web.arguments import ArgumentsMixin
 from eyewall.web.auth import AuthMixin
 from eyewall.web.cookies import CookiesMixin
+from eyewall.web.dispatch import keep_time
 from eyewall.web.errors import Finish, HTTPError
 from eyewall.web.localization import LocaleMixin
 from eyewall.web.rendering import RenderingMixin
 from eyewall.web.reply import Reply
+from eyewall.web.timing import limits_of
 from eyewall.web.xsrf import XsrfMixin
+
+#: Deadlines are passed by many requests at a time.
+_late = LogThrottle(gen_log)
+#: Refusals of the guard come many at a time.
+_refusals = LogThrottle(gen_log)
 
 #: The current description of an error, as `sys.exc_info` gives it.
 ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
 if TYPE_CHECKING:
+    from eyewall.guard.ratelimit import RateLimit
+    from eyewall.guard.requestlimit import RequestLimit
     from eyewall.http.request import HTTPServerRequest
 
 
@@ -54,8 +65,28 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
         "OPTIONS",
     )
 
+    #: Bounds the requests that handlers of this class, and of those derived from it, have in flight, all together.
+    #: That of a route comes first (`URLSpec(..., limit=...)`). None: no limit but the server's.
+    request_limit: ClassVar[RequestLimit | None] = None
+    #: How often requests may come to handlers of this class; as above.
+    rate_limit: ClassVar[RateLimit | None] = None
+
     #: Set by the decorator `stream_request_body`.
     _stream_request_body: ClassVar[bool] = False
+
+    #: Seconds that `prepare` and the verb have together, from when the request is complete (with
+    #: `stream_request_body`: from when its head is). 0: as many as they need. None: what the application sets. To be
+    #: stated in the body of the class; `eyewall.guard.timeout` decorates single verbs.
+    REQUEST_TIMEOUT: ClassVar[float | None] = None
+
+    #: What this class and its verbs state, by method; see `web.timing`.
+    _time_limits: ClassVar[dict[str, float] | None] = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._time_limits = limits_of(cls)
+        if cls._time_limits is not None and any(cls._time_limits.values()):
+            keep_time()
 
     # -- what applications override ---------------------------------------------------------------------
 
@@ -143,6 +174,9 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
             error = kwargs["exc_info"][1]
             if isinstance(error, HTTPError) and error.reason:
                 reason = error.reason
+            if isinstance(error, Overloaded):
+                for name, value in error.fields().items():
+                    self.set_header(name, value)
         self.set_status(status_code, reason=reason)
         try:
             self.write_error(status_code, **kwargs)
@@ -200,12 +234,19 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
         value: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        """Logs what a handler raised: an `HTTPError` with a message as a warning, others with their traceback."""
+        """Logs what a handler raised: an `HTTPError` with a message as a warning, others with their traceback.
+
+        A refusal of the guard (`Overloaded`) is a line without a traceback, once a minute for each limit.
+        """
         if isinstance(value, HTTPError):
             if value.log_message:
                 gen_log.warning(
                     "%d %s: " + value.log_message, value.status_code, self._request_summary(), *value.args
                 )
+        elif isinstance(value, DeadlineExceeded):
+            _late.warning("%s: %s", self._request_summary(), value, key=(type(self), value.place))
+        elif isinstance(value, Overloaded):
+            _refusals.warning("%d %s: %s", value.status, self._request_summary(), value, key=value.limit)
         else:
             app_log.error(
                 "Uncaught exception %s\n%r",
@@ -224,6 +265,8 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
         refused = isinstance(error, HTTPInputError) and not isinstance(error, InvalidHeader)
         if isinstance(error, HTTPError):
             status = error.status_code
+        elif isinstance(error, Overloaded):
+            status = error.status
         elif refused:
             # What the client sent could not be understood when the handler asked for it.
             status = error.status if isinstance(error, RemoteProtocolError) else 400
@@ -237,6 +280,13 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
         if self._finished:
             # The response is out; there is nothing that could still be said to the client.
             return
+        if isinstance(error, DeadlineExceeded):
+            status = error.status
+            timing = getattr(self.application, "timing", None)
+            if timing is not None:
+                if timing.answer(self, error):
+                    return
+                status = timing.status
         self.send_error(status, exc_info=exc_info)
 
     def reverse_url(self, name: str, *args: Any) -> str:

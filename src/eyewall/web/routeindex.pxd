@@ -12,6 +12,7 @@ cdef class Match:
     cdef readonly object raw_args
     cdef readonly object raw_kwargs
     cdef readonly object delegate
+    cdef readonly Route route
 
 cdef class Route:
     cdef readonly int order
@@ -24,6 +25,8 @@ cdef class Route:
     cdef readonly Segments segments
     cdef readonly bint named
     cdef readonly Match ready
+    cdef readonly object limit
+    cdef readonly object rate_limit
 
     cpdef tuple groups(self, str path)
 

@@ -47,8 +47,8 @@ class Match:
 
     `target` is a handler class with its `target_kwargs` and the groups of the path, `raw_args` or
     `raw_kwargs`, as they were sent (percent-encoded, None for one that took no part). Where the route leads
-    elsewhere, `delegate` is an `HTTPMessageDelegate` that takes the request, and the rest is empty. Shared
-    between requests: none of it may be changed.
+    elsewhere, `delegate` is an `HTTPMessageDelegate` that takes the request, and the rest is empty. `route` is what
+    was found, None where nobody knows. Shared between requests: none of it may be changed.
     """
 
     def __init__(
@@ -58,12 +58,14 @@ class Match:
         raw_args: tuple[str | None, ...],
         raw_kwargs: dict[str, str | None],
         delegate: Any,
+        route: Route | None = None,
     ) -> None:
         self.target = target
         self.target_kwargs = target_kwargs
         self.raw_args = raw_args
         self.raw_kwargs = raw_kwargs
         self.delegate = delegate
+        self.route = route
 
 
 class IndexedRule(Protocol):
@@ -95,7 +97,11 @@ class Route:
         self.segments: Segments | None = None
         self.named = False
         #: What a request without groups finds, when the route is final.
-        self.ready = Match(rule.target, rule.target_kwargs, (), {}, None)
+        self.ready = Match(rule.target, rule.target_kwargs, (), {}, None, self)
+        #: The `guard.requestlimit.RequestLimit` of the rule, else of its handler class; None for none.
+        self.limit: Any = getattr(rule, "limit", None) or getattr(rule.target, "request_limit", None)
+        #: The same with `guard.ratelimit.RateLimit`.
+        self.rate_limit: Any = getattr(rule, "rate_limit", None) or getattr(rule.target, "rate_limit", None)
         # A subclass may decide otherwise: only the matchers' own methods are known.
         matcher = rule.matcher
         method = type(matcher).match
@@ -176,11 +182,13 @@ class RouteIndex:
                     found = route.regex.match(path)  # type: ignore[union-attr]
                     if found is None:
                         continue
-                    return Match(ready.target, ready.target_kwargs, (), found.groupdict(), None)
+                    return Match(ready.target, ready.target_kwargs, (), found.groupdict(), None, route)
                 groups = route.groups(path)
                 if groups is None:
                     continue
-                return Match(ready.target, ready.target_kwargs, groups, _NO_NAMES, None) if groups else ready
+                if not groups:
+                    return ready
+                return Match(ready.target, ready.target_kwargs, groups, _NO_NAMES, None, route)
             params = route.params(path, request)
             if params is not None:
                 match = resolve(route.rule, params, path, request)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from eyewall.base.loggers import app_log, gen_log
 from eyewall.base.objects import import_object
@@ -23,6 +23,10 @@ from eyewall.http.request import HTTPServerRequest
 from eyewall.http.startline import RequestStartLine, ResponseStartLine
 from eyewall.web.matchers import AnyMatches, DefaultHostMatches, HostMatches, Matcher, PathMatches
 from eyewall.web.routeindex import IndexedRule, Match, Route, RouteIndex
+
+if TYPE_CHECKING:
+    from eyewall.guard.ratelimit import RateLimit
+    from eyewall.guard.requestlimit import RequestLimit
 
 __all__ = [
     "AnyMatches",
@@ -159,7 +163,8 @@ class Rule:
     """A matcher and what it leads to.
 
     `target_kwargs` are passed to the target's constructor (a handler's `initialize`), `name` is for
-    `reverse_url`. A target may be given by its dotted name, which is imported (ImportError if it cannot be).
+    `reverse_url`. A target may be given by its dotted name, which is imported (ImportError if it cannot be). `limit`
+    bounds the requests in flight on this route, `rate_limit` how often they may come, where its target is a handler.
     """
 
     def __init__(
@@ -168,11 +173,16 @@ class Rule:
         target: Any,
         target_kwargs: dict[str, Any] | None = None,
         name: str | None = None,
+        *,
+        limit: RequestLimit | None = None,
+        rate_limit: RateLimit | None = None,
     ) -> None:
         self.matcher = matcher
         self.target = import_object(target) if isinstance(target, str) else target
         self.target_kwargs = target_kwargs or {}
         self.name = name
+        self.limit = limit
+        self.rate_limit = rate_limit
 
     def reverse(self, *args: Any) -> str | None:
         """Returns the matcher's path with `args` in it."""
@@ -195,9 +205,12 @@ class URLSpec(Rule):
         handler: Any,
         kwargs: dict[str, Any] | None = None,
         name: str | None = None,
+        *,
+        limit: RequestLimit | None = None,
+        rate_limit: RateLimit | None = None,
     ) -> None:
         matcher = PathMatches(pattern)
-        super().__init__(matcher, handler, kwargs, name)
+        super().__init__(matcher, handler, kwargs, name, limit=limit, rate_limit=rate_limit)
         self.regex = matcher.regex
         self.handler_class = self.target
         self.kwargs = kwargs

@@ -93,6 +93,8 @@ class EventSourceHandler(RequestHandler):
     """Base of handlers that send events; subclasses define `stream`, or leave it and are sent to from
     elsewhere."""
 
+    #: A stream goes on for as long as its client listens.
+    REQUEST_TIMEOUT = 0.0
     #: Seconds without an event after which a comment is sent. 0: none is.
     HEARTBEAT: float = 15.0
     #: Milliseconds the client is told to wait before it comes back; None leaves it to the client.

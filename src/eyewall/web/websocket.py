@@ -15,6 +15,7 @@ from typing import Any
 
 from eyewall.base.escape import json_encode, utf8
 from eyewall.base.loggers import gen_log
+from eyewall.guard.deadline import forget
 from eyewall.http.exchange import Exchange
 from eyewall.http.headers import HTTPHeaders
 from eyewall.loop.eager import start_task
@@ -178,6 +179,8 @@ class WebSocketHandler(RequestHandler):
 
     def _upgrade(self, accepted: str, untouched: bool, protocol: WebSocketProtocol13 | None) -> None:
         """Accepts the handshake, and begins."""
+        # The deadline was that of the request, which ends here.
+        forget()
         request = self.request
         offered = handshake.offered_subprotocols(request.headers)
         chosen = self.select_subprotocol(offered) or None

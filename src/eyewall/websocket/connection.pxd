@@ -1,8 +1,10 @@
 cimport cython
+from libc.stdint cimport uint64_t
 
 from eyewall.guard.wheel cimport DeadlineWheel
 from eyewall.loop.eager cimport start_task
 from eyewall.net.transport cimport FlowControl
+from eyewall.websocket.codec cimport DeflateCodec
 from eyewall.websocket.engine cimport WebSocketEngine
 
 cdef int _EVENT_NONE, _EVENT_MESSAGE, _EVENT_PING, _EVENT_PONG, _EVENT_CLOSE
@@ -19,6 +21,8 @@ cdef class WebSocketConnection(FlowControl):
     cdef public double ping_timeout
     cdef public double deadline
     cdef WebSocketEngine _engine
+    cdef readonly DeflateCodec codec
+    cdef uint64_t _shared_message_bytes, _shared_wire_bytes
     cdef readonly bint is_client
     cdef bint _held, _receiving, _advancing, _reading_paused, _heard, _pinged, _in_wheel
     cdef int _state
@@ -45,11 +49,13 @@ cdef class WebSocketConnection(FlowControl):
     cdef bint _is_done(self, wait) except -1
     cpdef receiver_failed(self, error)
     cpdef write_message(self, message, bint binary=*)
-    cpdef send_frame(self, bytes frame, Py_ssize_t message_bytes)
+    @cython.locals(descriptor=int)
+    cpdef int send_frame(self, bytes frame, Py_ssize_t message_bytes, double now) except -2
+    cpdef send_rest(self, bytes rest)
     cpdef bint can_write(self)
     cpdef ping(self, bytes data=*)
     cdef _send(self, bytes frame)
-    cdef _overflow(self)
+    cdef _bound_writes(self)
     cdef _failed(self, waiter)
     @cython.locals(frame=bytes)
     cpdef start_close(self, code=*, reason=*)

@@ -95,8 +95,11 @@ class WebSocketConnection(FlowControl):
         "_pinged",
         "_reading_paused",
         "_receiving",
+        "_shared_message_bytes",
+        "_shared_wire_bytes",
         "_state",
         "_timer",
+        "codec",
         "deadline",
         "is_client",
         "ping_interval",
@@ -128,6 +131,11 @@ class WebSocketConnection(FlowControl):
         #: When the wheel should call, in its time.
         self.deadline = _NONE
         self._engine = engine
+        #: permessage-deflate, if it was negotiated.
+        self.codec = engine.codec
+        # Sent frames that were encoded elsewhere, for many: what was in them, and all of them.
+        self._shared_message_bytes = 0
+        self._shared_wire_bytes = 0
         #: Whether this side is the client.
         self.is_client = client
         self._state = _OPEN
@@ -189,7 +197,7 @@ class WebSocketConnection(FlowControl):
 
     @property
     def _message_bytes_out(self) -> int:
-        return self._engine.message_bytes_out
+        return self._engine.message_bytes_out + self._shared_message_bytes
 
     @property
     def _wire_bytes_in(self) -> int:
@@ -197,7 +205,7 @@ class WebSocketConnection(FlowControl):
 
     @property
     def _wire_bytes_out(self) -> int:
-        return self._engine.wire_bytes_out
+        return self._engine.wire_bytes_out + self._shared_wire_bytes
 
     # -- what the transport calls -----------------------------------------------------------------------
 
@@ -467,12 +475,26 @@ class WebSocketConnection(FlowControl):
         self._send(self._engine.encode_message(message, binary))
         return self.drained()
 
-    def send_frame(self, frame: bytes, message_bytes: int) -> None:
-        """Sends a frame that was encoded for many. Raises WebSocketClosedError as `write_message`."""
+    def send_frame(self, frame: bytes, message_bytes: int, now: float) -> int:
+        """Sends a frame that was encoded for many; or has the caller do so, and returns the descriptor to write it to.
+
+        -1 where it is sent. `now` as with `open_socket`. Raises WebSocketClosedError as `write_message`.
+        """
         if self._state != _OPEN or self.transport is None:
             raise WebSocketClosedError
-        self._engine.note_sent(message_bytes, len(frame))
-        self._send(frame)
+        self._shared_message_bytes += message_bytes
+        self._shared_wire_bytes += len(frame)
+        descriptor = self.open_socket(now)
+        if descriptor < 0:
+            self._send(frame)
+        else:
+            self.written += len(frame)
+        return descriptor
+
+    def send_rest(self, rest: bytes) -> None:
+        """Sends what the socket did not take of a frame."""
+        self.written -= len(rest)
+        self._send(rest)
 
     def ping(self, data: bytes = b"") -> None:
         """Sends a ping. Raises ValueError beyond 125 bytes, WebSocketClosedError as `write_message`."""
@@ -498,12 +520,14 @@ class WebSocketConnection(FlowControl):
             return
         self.written += len(frame)
         transport.write(frame)
-        if self.paused and self.waiting() > self.profile.websocket_write_bytes:
-            self._overflow()
+        if self.paused:
+            self._bound_writes()
 
-    def _overflow(self) -> None:
-        """The peer takes less than is written to it, without an end: nothing more can be said to it."""
+    def _bound_writes(self) -> None:
+        """Where the peer takes less than is written to it, without an end, nothing more can be said to it."""
         limit = self.profile.websocket_write_bytes
+        if self.waiting() <= limit:
+            return
         gen_log.warning("Closing a WebSocket for which more than %d bytes wait to be written", limit)
         if _limit_reached.fire is not None:
             _limit_reached.fire("websocket_write_bytes", self)

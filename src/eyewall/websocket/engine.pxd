@@ -64,7 +64,6 @@ cdef class WebSocketEngine:
     cpdef bytes encode_pong(self, bytes payload)
     @cython.locals(text=bytes)
     cpdef bytes encode_close(self, int code, str reason)
-    cpdef note_sent(self, uint64_t message_bytes, uint64_t wire_bytes)
     cdef bytes _control_out(self, int first, bytes payload)
     @cython.locals(frame=bytes)
     cdef bytes _frame(self, int first, bytes payload)

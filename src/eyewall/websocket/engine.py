@@ -463,11 +463,6 @@ class WebSocketEngine:
             raise ValueError(f"a close reason has at most {REASON_BYTES} bytes, this one {len(text)}")
         return self._control_out(_FIN | _OP_CLOSE, bytes((code >> 8, code & 0xFF)) + text)
 
-    def note_sent(self, message_bytes: int, wire_bytes: int) -> None:
-        """Counts a frame that was encoded elsewhere, for many connections at once."""
-        self.message_bytes_out += message_bytes
-        self.wire_bytes_out += wire_bytes
-
     def _control_out(self, first: int, payload: bytes) -> bytes:
         if len(payload) > _CONTROL_BYTES:
             raise ValueError(f"a control frame carries at most {_CONTROL_BYTES} bytes, not {len(payload)}")

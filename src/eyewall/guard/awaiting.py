@@ -1,0 +1,139 @@
+"""Where a task stands, and what it waits for: file, line and function of the application, not of the libraries below.
+
+A suspended task is a chain: its coroutine awaits another one, and so on, down to a future. The chain can be walked from
+outside while nothing runs. Where the future is another task (or gathers some), it goes on in there. What frameworks and
+libraries add at the lower end is left out: the frame that is of use to somebody is the innermost of the application.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import linecache
+import sys
+from collections.abc import Iterator
+from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType
+from typing import Any, NamedTuple
+
+#: Frames that are looked at, at most.
+DEPTH = 100
+#: Characters of a line of source, and of what an object says of itself.
+LENGTH = 120
+#: Objects of the interpreter between an `await` and what it is for, which tell of that only to the collector.
+_WRAPPERS = frozenset(
+    ("FutureIter", "coroutine_wrapper", "async_generator_asend", "async_generator_athrow", "anext_awaitable")
+)
+_LINKS = (CoroutineType, GeneratorType, AsyncGeneratorType, asyncio.Future)
+_INSTALLED = ("site-packages", "dist-packages")
+
+
+class Suspension(NamedTuple):
+    """Where a task stands (`place`: "/app/report.py:42 in Report.get"), and what it waits for. Both may be empty."""
+
+    place: str
+    waited_for: str
+
+
+def suspension(task: asyncio.Task[Any]) -> Suspension:
+    """Returns where `task`, which is not running, is suspended, and what it waits for.
+
+    Both are empty for a task that is done or has not begun.
+    """
+    frames, end = _walk(task)
+    if not frames:
+        return Suspension("", "")
+    index = _application(frames)
+    frame = frames[index]
+    place = f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_qualname}"
+    source = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+    below = _called(frames[index + 1]) if index + 1 < len(frames) else _awaited(end)
+    if source and below:
+        return Suspension(place, f"{source[:LENGTH]!r} ({below})")
+    return Suspension(place, f"{source[:LENGTH]!r}" if source else below)
+
+
+def _walk(task: asyncio.Task[Any]) -> tuple[list[FrameType], object]:
+    """Returns the frames from the task's coroutine down, and the future at the lower end, None for none."""
+    frames: list[FrameType] = []
+    link: Any = task
+    end: object = None
+    for _ in range(DEPTH):
+        if isinstance(link, asyncio.Future):
+            end = link
+            following = _behind(link)
+        elif isinstance(link, CoroutineType):
+            following = link.cr_await
+        elif isinstance(link, GeneratorType):
+            following = link.gi_yieldfrom
+        elif isinstance(link, AsyncGeneratorType):
+            following = link.ag_await
+        elif type(link).__name__ in _WRAPPERS:
+            following = next((each for each in gc.get_referents(link) if isinstance(each, _LINKS)), None)
+        else:
+            # A compiled coroutine has the attributes, but is of a kind of its own.
+            following = getattr(link, "cr_await", None)
+        frames.extend(_frame(link))
+        if following is None:
+            break
+        link = following
+    return frames, end
+
+
+def _behind(future: asyncio.Future[Any]) -> Any:
+    """Returns what brings about the result of `future`, where that can be known."""
+    if isinstance(future, asyncio.Task):
+        return None if future.done() else future.get_coro()
+    for child in getattr(future, "_children", ()):
+        if not child.done():
+            return child
+    return None
+
+
+def _frame(link: Any) -> Iterator[FrameType]:
+    for name in ("cr_frame", "gi_frame", "ag_frame"):
+        frame = getattr(link, name, None)
+        if frame is not None:
+            yield frame
+
+
+def _application(frames: list[FrameType]) -> int:
+    """Returns which frame is the innermost of the application; else of what is installed; else of all."""
+    for accepted in (_is_own, _is_installed):
+        for index in range(len(frames) - 1, -1, -1):
+            if accepted(frames[index]):
+                return index
+    return len(frames) - 1
+
+
+def _is_installed(frame: FrameType) -> bool:
+    package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    return package != "eyewall" and package not in sys.stdlib_module_names
+
+
+def _is_own(frame: FrameType) -> bool:
+    name = frame.f_code.co_filename
+    return _is_installed(frame) and not any(each in name for each in _INSTALLED)
+
+
+def _called(frame: FrameType) -> str:
+    """Returns what was called, and on what, where that is one of ours or of asyncio and so knows what it may say."""
+    name = frame.f_code.co_qualname
+    owner = frame.f_locals.get("self")
+    # A queue tells all of its content.
+    if (
+        type(owner).__module__.partition(".")[0] not in ("asyncio", "eyewall")
+        or "Queue" in type(owner).__name__
+    ):
+        return name
+    try:
+        text = repr(owner)
+    except Exception:  # noqa: BLE001 - whatever somebody's `__repr__` raises that is part of it
+        return name
+    return f"{name} of {text if len(text) <= LENGTH else f'{text[:LENGTH]}…'}"
+
+
+def _awaited(future: object) -> str:
+    """Returns what kind of future is awaited; of a plain one there is nothing to say."""
+    if isinstance(future, asyncio.Task):
+        return f"the task {future.get_name()}"
+    return "" if future is None or type(future).__name__ == "Future" else type(future).__name__
