@@ -1,0 +1,1 @@
+"""Benchmarks of the guard: what it costs, and what it protects from."""
