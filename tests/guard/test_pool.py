@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eyewall.guard.backoff import Backoff
+from eyewall.guard.drain import Drain, process_drain
 from eyewall.guard.inventory import inventory
 from eyewall.guard.pool import PoolClosed, PoolFull, PoolTimeout, PoolUnavailable, ResourcePool
 from eyewall.testing.fakeclock import run_with_fake_clock
@@ -566,6 +567,52 @@ def test_closing_waits_for_what_is_lent_and_then_does_not() -> None:
         # It has lost its resource, which is for it to find out; giving it back is no error.
         await long
         assert await pool.close() == ()
+
+    run_with_fake_clock(main())
+
+
+def test_what_is_checked_while_the_pool_is_closed_is_closed() -> None:
+    async def main() -> None:
+        factory = Factory()
+        healthy = True
+
+        async def check(thing: Thing) -> bool:
+            await asyncio.sleep(2.0)
+            return healthy
+
+        for answer in (True, False):
+            healthy = answer
+            pool = factory.pool(check=check, check_after=1.0)
+            await hold(pool, 0)
+            await asyncio.sleep(5.0)
+            task = asyncio.create_task(hold(pool, 0))
+            await asyncio.sleep(1.0)
+            assert await pool.close() == ()
+            with pytest.raises(PoolClosed):
+                await task
+            await turns()
+            assert factory.alive == []
+            assert pool.state()["waiting"] == 0
+
+    run_with_fake_clock(main())
+
+
+def test_a_process_that_drains_closes_its_pools() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        drain = Drain(loop.time)
+        factory = Factory()
+        pool = factory.pool()
+        drain.join(pool)
+        assert pool in process_drain.participants
+        task = asyncio.create_task(hold(pool, 50.0))
+        await asyncio.sleep(1.0)
+        report = await drain.run(3.0)
+        (left,) = report.left
+        assert left.startswith("pool: things, held for 4.0 s, taken at ")
+        assert left.endswith("in hold")
+        assert factory.alive == []
+        await task
 
     run_with_fake_clock(main())
 

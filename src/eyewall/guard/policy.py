@@ -28,6 +28,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeVar, cast
 
+from eyewall.base.errors import EyewallError
 from eyewall.guard.breaker import CircuitBreaker
 from eyewall.guard.bulkhead import Bulkhead
 from eyewall.guard.errors import Overloaded
@@ -37,8 +38,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class CallTimeout(TimeoutError):
+class CallTimeout(EyewallError, TimeoutError):
     """A call took longer than the `timeout` of its policy."""
+
+    status = 504
 
 
 class Policy:

@@ -26,7 +26,8 @@ from weakref import ref
 
 from eyewall.base.loggers import app_log
 from eyewall.guard.backoff import Backoff
-from eyewall.guard.deadline import within
+from eyewall.guard.deadline import Deadline, within
+from eyewall.guard.drain import RESOURCES, process_drain
 from eyewall.guard.errors import Overloaded
 from eyewall.guard.histogram import Histogram
 from eyewall.guard.inventory import Item, Value
@@ -80,6 +81,8 @@ class ResourcePool(Item, Generic[T]):
     """
 
     kind = "pool"
+    #: When a process drains, pools are closed after those who need them.
+    phase = RESOURCES
 
     def __init__(
         self,
@@ -158,6 +161,7 @@ class ResourcePool(Item, Generic[T]):
         )
         self._waits = Histogram()
         self._holds = Histogram()
+        process_drain.join(self)
 
     # -- for programs -----------------------------------------------------------------------------------
 
@@ -220,6 +224,22 @@ class ResourcePool(Item, Generic[T]):
         now = self._now()
         return [entry.holder(now) for entry in list(self._lent)]
 
+    # -- the end of the process, see `guard.drain` --------------------------------------------------------
+
+    async def drain(self, deadline: Deadline) -> list[str]:
+        """Closes the pool; returns who had resources at the deadline."""
+        if self._loop is not None and self._loop is not asyncio.get_running_loop():
+            # Of a loop in another thread, which has to end by itself.
+            return self.pending()
+        return [self._told(holder) for holder in await self.close(deadline.remaining())]
+
+    def pending(self) -> list[str]:
+        """Returns who has resources, as the drain report says it."""
+        return [self._told(holder) for holder in self.holders()]
+
+    def _told(self, holder: Holder) -> str:
+        return f"pool: {self.name}, held for {holder.seconds:.1f} s, taken at {holder.where}"
+
     # -- lending ----------------------------------------------------------------------------------------
 
     async def lend(self, patience: float | None, code: CodeType, line: int) -> Entry[T]:
@@ -229,7 +249,7 @@ class ResourcePool(Item, Generic[T]):
         limit = within(patience)
         until = math.inf if limit is None else began + limit
         engine = self._engine
-        if engine.closed:
+        if self._is_closed():
             raise self._closed_error()
         entry = engine.take(None, began)
         if engine.closing:
@@ -243,6 +263,10 @@ class ResourcePool(Item, Generic[T]):
                 # Opening another at once would be no better.
                 self._opening_failed(RuntimeError("a resource did not work when it was new"))
             entry = await self._wait(until, entry)
+        if self._is_closed():
+            # While it was on its way, or was checked: nobody waits for it to come back.
+            self._dismiss(entry)
+            raise self._closed_error()
         now = loop.time()
         task = asyncio.current_task(loop)
         entry.since, entry.code, entry.line, entry.reported = now, code, line, False
@@ -274,6 +298,9 @@ class ResourcePool(Item, Generic[T]):
         engine.wait(None, waiter, first=instead_of is not None)
         if instead_of is not None:
             self._dismiss(instead_of)
+        if engine.closed:
+            engine.leave(waiter)
+            raise self._closed_error()
         self._work()
         if not waiter.done() and engine.paused and engine.open == 0 and engine.leave(waiter):
             raise self._unavailable()
@@ -543,6 +570,9 @@ class ResourcePool(Item, Generic[T]):
 
     def _limit(self) -> str:
         return f"pool {self.name}"
+
+    def _is_closed(self) -> bool:
+        return self._engine.closed
 
     def _closed_error(self) -> PoolClosed:
         return PoolClosed(self._limit(), f"pool {self.name!r} is closed")
