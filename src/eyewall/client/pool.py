@@ -17,6 +17,7 @@ from weakref import ref
 from eyewall.client.connection import ClientConnection
 from eyewall.client.errors import ClientClosed, ClientQueueTimeout
 from eyewall.client.route import Route
+from eyewall.guard.deadline import within
 from eyewall.guard.histogram import Histogram
 from eyewall.guard.inventory import Item, Value
 from eyewall.guard.poolengine import PoolEngine
@@ -102,8 +103,8 @@ class Pool(Item):
     ) -> ClientConnection:
         """Returns a connection for `route`, which is the caller's until `release` or `discard`.
 
-        `fresh`: not one that was used before. `patience`: seconds to wait for room, None for no limit. Raises
-        ClientQueueTimeout after them, what `open` raises, and ClientClosed.
+        `fresh`: not one that was used before. `patience`: seconds to wait for room, None for no limit; never longer
+        than the deadline at hand leaves. Raises ClientQueueTimeout after them, what `open` raises, and ClientClosed.
         """
         engine = self._engine
         if engine.closed:
@@ -202,7 +203,7 @@ class Pool(Item):
         began = self._loop.time()
         self._act()
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(within(patience)):
                 return await turn
         except BaseException as error:
             if not self._engine.leave(turn) and not turn.cancelled() and turn.exception() is None:

@@ -42,17 +42,15 @@ class CircuitOpen(Overloaded):
     again.
     """
 
-    def __init__(self, breaker: str, message: str, *, since: float, retry_after: float | None) -> None:
+    def __init__(
+        self, breaker: str, message: str, *, since: float = 0.0, retry_after: float | None = None
+    ) -> None:
         super().__init__(f"breaker {breaker}", message, retry_after=retry_after)
         self.breaker = breaker
         self.since = since
 
     def __reduce__(self) -> tuple[type[CircuitOpen], tuple[str, str], dict[str, object]]:
-        return _remade, (self.breaker, str(self)), vars(self)  # type: ignore[return-value]
-
-
-def _remade(breaker: str, message: str) -> CircuitOpen:
-    return CircuitOpen(breaker, message, since=0.0, retry_after=None)
+        return type(self), (self.breaker, str(self)), vars(self)
 
 
 class CircuitBreaker(Item):
