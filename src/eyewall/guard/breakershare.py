@@ -166,7 +166,8 @@ class SharedBreakers(Item):
         self._news.set()
 
     async def _run(self) -> None:
-        while True:
+        # Not for ever: a client may swallow the cancellation that ends this.
+        while self._task is not None:
             try:
                 async with asyncio.timeout(self.timeout):
                     await self.look()
