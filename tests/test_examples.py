@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -444,6 +444,52 @@ def test_site() -> None:
         tag = response.headers["Etag"]
         assert site.get("/static/style.css", If_None_Match=tag)[0].status == 304
         assert site.get("/static/../app.py")[0].status == 403
+
+
+def test_health(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = tmp_path / "closed"
+    monkeypatch.setenv("SHOP_CLOSED", str(closed))
+    _tried.add("guard/health.py")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "examples/guard/health.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    first, second = done.stdout.splitlines()
+    assert first == "not started: start:migrations (not done yet), disk (there is no result yet)"
+    assert re.fullmatch(r"ready \d+ MiB free", second)
+    with Process(
+        "-m", "eyewall", "run", "examples/guard/health.py:make_app", "--port", "0", "--health-port", "0"
+    ) as process:
+        shop = Site(int(process.wait_for(r"Listening on http://127\.0\.0\.1:(\d+)")[1]))
+        probes = Site(int(process.wait_for(r"answered at http://127\.0\.0\.1:(\d+)")[1]))
+        _until(lambda: probes.get("/startupz")[0].status == 200)
+        lines = probes.get("/readyz?verbose")[1].decode().splitlines()
+        assert {"[+]database ok", "[+]open ok", "[+]queue:orders ok: 0 orders wait"} <= set(lines)
+        assert lines[-1] == "readyz check passed"
+        shop.post_form("/", {"orders": "1001"})
+        response, content = probes.get("/readyz")
+        assert response.status == 503
+        assert b"[-]queue:orders failed: 1001 orders wait\n" in content
+        assert probes.get("/readyz?exclude=queue:orders")[0].status == 200
+        closed.touch()
+        try:
+            _until(lambda: b"[-]open failed: it says no\n" in probes.get("/readyz")[1])
+        finally:
+            closed.unlink()
+        assert probes.get("/livez")[0].status == 200
+        assert process.stop() == 0
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    """Asks again until it is so."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def test_tornado_program() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from eyewall.cli.settings import SettingError, Settings, parse_limits
 from eyewall.guard.profile import NATIVE, TORNADO, Profile
+from eyewall.http.health import is_prefix
 
 
 def settings(**options: Any) -> Settings:
@@ -86,6 +87,13 @@ def test_nothing_else_comes_of_a_limit(text: str) -> None:
         ({"trusted_proxies": ("proxy",), "xheaders": True}, "--trusted-proxy"),
         ({"xheaders": True, "forwarded": True}, "--forwarded"),
         ({"drain_timeout": -1.0}, "--drain-timeout"),
+        ({"health": "health"}, "--health"),
+        ({"health": "/a b"}, "--health"),
+        ({"health": "/a?b"}, "--health"),
+        ({"health_host": "0.0.0.0"}, "--health-host"),
+        ({"health_token": "x"}, "--health-token"),
+        ({"health": "/", "health_token": ""}, "--health-token"),
+        ({"health": "/", "health_token": "a\nb"}, "--health-token"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -102,6 +110,18 @@ def test_whose_limits_count() -> None:
     assert settings(profile="tornado").profile_for(own) is TORNADO
     changed = settings(limits={"head_fields": 3}).profile_for(own)
     assert (changed.body_bytes, changed.head_fields) == (5, 3)
+
+
+@pytest.mark.parametrize(
+    "prefix", ["/", "/health", "/a/b~c", "", "health", "/ä", "/a#", "/a?", "/ ", "/\x7f"]
+)
+def test_a_prefix_is_one_for_the_endpoints_too(prefix: str) -> None:
+    try:
+        settings(health=prefix)
+    except SettingError:
+        assert not is_prefix(prefix)
+    else:
+        assert is_prefix(prefix)
 
 
 def test_who_watches() -> None:

@@ -28,7 +28,7 @@ from .pages import GENERATED, ROOT, Fence, anchors, code_spans, fences, links, p
 PAGES = pages()
 FENCES = [fence for page in PAGES for fence in fences(page)]
 #: Kinds of blocks that are not Python and not commands: output, configurations of others.
-OTHER_KINDS = {"", "json", "nginx", "ini"}
+OTHER_KINDS = {"", "json", "nginx", "ini", "yaml"}
 #: Variables of ours that no option of `eyewall run` sets.
 VARIABLES = {
     "EYEWALL_PURE",

@@ -48,6 +48,8 @@ class Addresses:
 
     def __init__(self) -> None:
         self.sockets: list[socket.socket] = []
+        #: Those that probes of health come to, where they have an address of their own.
+        self.probes: list[socket.socket] = []
         self._inherited: set[int] = set()
         self._files: list[_File] = []
         self._owner = os.getpid()
@@ -64,7 +66,11 @@ class Addresses:
             for path in settings.unix:
                 self._bind_unix(path, settings.unix_mode, backlog)
             if settings.hosts or settings.port is not None or not self.sockets:
-                self._bind(settings.hosts or (DEFAULT_HOST,), settings.port, backlog)
+                port = DEFAULT_PORT if settings.port is None else settings.port
+                self.sockets += _bound(settings.hosts or (DEFAULT_HOST,), port, backlog)
+            if settings.health_port is not None:
+                host = settings.health_host or DEFAULT_HOST
+                self.probes += _bound((host,), settings.health_port, backlog, "--health-port")
         except BaseException:
             self.close()
             self.remove_files()
@@ -75,8 +81,12 @@ class Addresses:
         """Returns the URL of each socket."""
         return [_url(sock, scheme) for sock in self.sockets]
 
+    def probe_urls(self) -> list[str]:
+        """Returns the URL of each socket that probes come to."""
+        return [_url(sock, "http") for sock in self.probes]
+
     def refuse(self) -> None:
-        """Lets nobody new in; clients that are connected already can still be accepted.
+        """Lets nobody new in, except probes; clients that are connected already can still be accepted.
 
         For all processes that share the sockets, so it comes before all of them end. A socket from outside
         is left alone: whoever opened it keeps it, and the clients in it, for the next server.
@@ -88,7 +98,7 @@ class Addresses:
 
     def close(self) -> None:
         """Closes the sockets in this process; others that share them still accept."""
-        for sock in self.sockets:
+        for sock in (*self.sockets, *self.probes):
             sock.close()
 
     def remove_files(self) -> None:
@@ -122,20 +132,6 @@ class Addresses:
                 self.sockets.append(each.sock)
         self._inherited = {sock.fileno() for sock in self.sockets}
 
-    def _bind(self, hosts: tuple[str, ...], port: int | None, backlog: int) -> None:
-        port = DEFAULT_PORT if port is None else port
-        for host in hosts:
-            address = None if host in _EVERYWHERE else host
-            try:
-                bound = bind_sockets(port, address, backlog=backlog)
-            except socket.gaierror as error:
-                raise AddressError(f"the host {host!r} has no address here: {error.strerror}") from error
-            except OSError as error:
-                raise AddressError(_why(error, port)) from error
-            self.sockets += bound
-            # With port 0 the system chooses, once for all hosts.
-            port = port or bound[0].getsockname()[1]
-
     def _bind_unix(self, path: str, mode: int, backlog: int) -> None:
         # `@name` is how Linux tools write a name in the abstract namespace, which has no file.
         full = "\0" + path[1:] if path.startswith("@") else os.path.abspath(path)
@@ -147,6 +143,28 @@ class Addresses:
             raise AddressError(str(error.args[-1])) from error
         if not full.startswith("\0"):
             self._files.append(_File(full, _identity(full)))
+
+
+def _bound(hosts: tuple[str, ...], port: int, backlog: int, option: str = "--port") -> list[socket.socket]:
+    """Returns listening sockets for `hosts`. Raises AddressError, which names `option`."""
+    sockets: list[socket.socket] = []
+    try:
+        for host in hosts:
+            address = None if host in _EVERYWHERE else host
+            try:
+                bound = bind_sockets(port, address, backlog=backlog)
+            except socket.gaierror as error:
+                raise AddressError(f"the host {host!r} has no address here: {error.strerror}") from error
+            except OSError as error:
+                raise AddressError(_why(error, port, option)) from error
+            sockets += bound
+            # With port 0 the system chooses, once for all hosts.
+            port = port or bound[0].getsockname()[1]
+    except AddressError:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
 
 
 def _identity(path: str) -> tuple[int, ...]:
@@ -172,13 +190,13 @@ def _opened(number: int) -> socket.socket:
     return sock
 
 
-def _why(error: OSError, port: int) -> str:
+def _why(error: OSError, port: int, option: str) -> str:
     """Returns what a person can do about an address that can't be had."""
     said = str(error.args[-1])
     if error.errno == errno.EADDRINUSE:
         holder = occupant_of(port)
         by = f", by {holder}" if holder else ""
-        return f"port {port} is taken{by}. Stop that, or choose another with --port ({said})"
+        return f"port {port} is taken{by}. Stop that, or choose another with {option} ({said})"
     if error.errno == errno.EACCES:
         return f"port {port} may not be opened by this user; ports from 1024 on may ({said})"
     return said

@@ -146,6 +146,22 @@ _PATH = click.Path()
     help="Take X-Request-ID over, or make one; log and return it.",
 )
 @_option(
+    "--health",
+    metavar="PREFIX",
+    default=None,
+    help="Answer probes at PREFIX/livez, PREFIX/readyz, PREFIX/startupz; / for no prefix.",
+)
+@_option(
+    "--health-port",
+    type=click.IntRange(0, 65535),
+    default=None,
+    help="Answer them on a port of their own, and only there. 0: any that is free.",
+)
+@_option(
+    "--health-host", default=None, help="Name or address for --health-port, * for all. [default: 127.0.0.1]"
+)
+@_option("--health-token", default=None, help="Who sends it sees details. Better set in the environment.")
+@_option(
     "--xheaders/--no-xheaders", default=False, help="Believe X-Real-Ip, X-Forwarded-For, X-Scheme of a proxy."
 )
 @_option("--forwarded/--no-forwarded", default=False, help="Believe Forwarded (RFC 7239) of a proxy.")
@@ -208,8 +224,10 @@ def serve(settings: Settings) -> int:
     from eyewall.cli.logs import set_up_logging
     from eyewall.cli.supervisor import Supervisor
     from eyewall.cli.worker import Worker
+    from eyewall.guard.systemd import Notifier
 
     set_up_logging(settings)
+    notifier = Notifier.from_environment()
     try:
         addresses = Addresses.open(settings, settings.profile_for(None).listen_backlog)
     except StartError as error:
@@ -217,10 +235,12 @@ def serve(settings: Settings) -> int:
         return error.code
     try:
         urls = addresses.urls("https" if settings.tls_cert is not None else "http")
+        for url in addresses.probe_urls():
+            gen_log.info("Probes are answered at %s%s", url, (settings.health or "").rstrip("/") + "/readyz")
         if settings.supervised:
             processes = _cores() if settings.processes == 0 else settings.processes or 1
-            return Supervisor(settings, addresses, urls, processes).run()
-        return Worker(settings, addresses, urls).run()
+            return Supervisor(settings, addresses, urls, processes, notifier).run()
+        return Worker(settings, addresses, urls, notifier=notifier).run()
     finally:
         addresses.close()
         addresses.remove_files()

@@ -24,6 +24,8 @@ DEFAULT_PORT = 8000
 
 _SIZE = re.compile(r"([0-9]{1,15})(?:([KMG])(?:iB)?)?", re.ASCII)
 _SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?", re.ASCII)
+#: What can begin a path in a request, without its query.
+_PREFIX = re.compile(r"/[!\"$->@-~]*", re.ASCII)
 _FACTORS = {None: 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 _SWITCHES = {
     "1": True,
@@ -83,6 +85,13 @@ class Settings:
     access_log: bool = True
     request_ids: bool = True
 
+    #: Path below which health endpoints are; None for none.
+    health: str | None = None
+    #: An address of their own for them.
+    health_port: int | None = None
+    health_host: str | None = None
+    health_token: str | None = None
+
     xheaders: bool = False
     forwarded: bool = False
     trusted_proxies: tuple[str, ...] = ()
@@ -118,6 +127,15 @@ class Settings:
                 ipaddress.ip_address(address)
             except ValueError:
                 raise SettingError("--trusted-proxy", f"{address!r} is not an IP address") from None
+        if self.health is not None and _PREFIX.fullmatch(self.health) is None:
+            raise SettingError("--health", f"is a path like /health, of printable ASCII, not {self.health!r}")
+        if self.health_host is not None and self.health_port is None:
+            raise SettingError("--health-host", "needs --health-port as well")
+        if self.health_token is not None:
+            if not self.health_wanted:
+                raise SettingError("--health-token", "needs --health or --health-port as well")
+            if not (self.health_token.isascii() and self.health_token.isprintable() and self.health_token):
+                raise SettingError("--health-token", "is printable ASCII")
         if self.drain_timeout < 0:
             raise SettingError("--drain-timeout", "can't be negative")
 
@@ -125,6 +143,11 @@ class Settings:
     def supervised(self) -> bool:
         """Whether workers serve, and this process watches over them."""
         return self.processes is not None or self.reload
+
+    @property
+    def health_wanted(self) -> bool:
+        """Whether there are health endpoints."""
+        return self.health is not None or self.health_port is not None
 
     def profile_for(self, own: Profile | None) -> Profile:
         """Returns the limits to serve with: the profile asked for, else an application's `own`, else the

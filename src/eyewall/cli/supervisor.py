@@ -27,9 +27,12 @@ from types import FrameType
 from eyewall.base.loggers import gen_log
 from eyewall.cli.addresses import Addresses
 from eyewall.cli.exits import HOPELESS, ExitCode, describe
+from eyewall.cli.notices import Notices
 from eyewall.cli.settings import Settings
 from eyewall.cli.watcher import watch
-from eyewall.cli.worker import DRAIN, READY, SIGNALLED, Worker
+from eyewall.cli.wellbeing import STARTED
+from eyewall.cli.worker import DRAIN, END, READY, SIGNALLED, Worker
+from eyewall.guard.systemd import Notifier
 from eyewall.loop.process import set_task_id
 
 #: Seconds that a worker has to live for its end not to count as early.
@@ -51,7 +54,8 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 class _Child:
     """A process that was started.
 
-    `line`: to what it says. `told`: to stop. `ask_at`: when it is asked to. `kill_at`: when it is killed.
+    `line`: to what it says. `started`: its start is over. `heard_at`: when it last said anything. `told`: to stop.
+    `ask_at`: when it is asked to. `kill_at`: when it is killed.
     """
 
     def __init__(self, pid: int, line: socket.socket, slot: _Slot | None) -> None:
@@ -60,7 +64,9 @@ class _Child:
         self.slot = slot
         self.born = time.monotonic()
         self.ready = False
+        self.started = False
         self.told = False
+        self.heard_at = self.born
         self.ask_at: float | None = None
         self.kill_at: float | None = None
         self.heard = b""
@@ -86,14 +92,23 @@ class _Slot:
 class Supervisor:
     """Runs `processes` workers that serve the sockets of `addresses`; `urls` are logged when they do.
 
-    With `settings.reload` it replaces them whenever a file changes.
+    With `settings.reload` it replaces them whenever a file changes. `notifier`: the service manager's, which is told
+    of all workers together.
     """
 
-    def __init__(self, settings: Settings, addresses: Addresses, urls: list[str], processes: int) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        addresses: Addresses,
+        urls: list[str],
+        processes: int,
+        notifier: Notifier | None = None,
+    ) -> None:
         self._settings = settings
         self._addresses = addresses
         self._urls = urls
         self._slots = [_Slot(number) for number in range(1, processes + 1)]
+        self._notices = Notices(notifier, processes, urls)
         self._children: dict[int, _Child] = {}
         self._roll: deque[tuple[_Slot, int]] = deque()
         self._rolls = 0
@@ -127,7 +142,7 @@ class Supervisor:
             if self._stopping and not self._children:
                 self._leave_signals()
                 return self._code
-            self._wait(self._until_next(now))
+            self._wait(_sooner(self._until_next(now), self._tell_manager(now)))
 
     # -- processes --------------------------------------------------------------------------------------
 
@@ -169,6 +184,7 @@ class Supervisor:
         """Lets go, in a child, of all that is the supervisor's."""
         self._leave_signals()
         ours.close()
+        self._notices.close()
         self._wake.close()
         self._woken.close()
         for child in self._children.values():
@@ -179,7 +195,7 @@ class Supervisor:
     def _be_worker(self, slot: _Slot, line: socket.socket) -> int:
         # Among other things, an application in debug mode does not restart itself, then.
         set_task_id(slot.number - 1)
-        return Worker(self._settings, self._addresses, supervisor=line).run()
+        return Worker(self._settings, self._addresses, supervisor=line, beat=self._notices.beat).run()
 
     def _reap(self) -> None:
         """Deals with the processes that have ended."""
@@ -270,7 +286,7 @@ class Supervisor:
         """Says on the line to a worker that it is to drain."""
         child.ask_at = None
         try:
-            child.line.send(DRAIN)
+            child.line.send(END if self._stopping else DRAIN)
         except OSError:
             # The application has closed the worker's end. A signal that can't be passed on counts there.
             self._kill(child, signal.SIGTERM)
@@ -313,6 +329,17 @@ class Supervisor:
             self._announced = True
             for url in self._urls:
                 gen_log.info("Listening on %s", url)
+
+    def _tell_manager(self, now: float) -> float | None:
+        """Tells the service manager how the workers are. Returns the seconds until it has to be told again."""
+        return self._notices.step(
+            now,
+            started=sum(slot.current is not None and slot.current.started for slot in self._slots),
+            settled=not self._roll
+            and not any(slot.next or slot.retiring or slot.start_at is not None for slot in self._slots),
+            # Those that start or drain are looked after here.
+            heard=[each.heard_at for each in self._children.values() if each.ready and not each.told],
+        )
 
     # -- files that change ------------------------------------------------------------------------------
 
@@ -387,12 +414,15 @@ class Supervisor:
             # It ends, and SIGCHLD will say how; or it has closed what it doesn't know.
             child.line.close()
             return
+        child.heard_at = time.monotonic()
         *lines, child.heard = (child.heard + said).split(b"\n")
         for line in lines:
             if child.slot is None:
                 self._changed(os.fsdecode(line))
             elif line + b"\n" == READY:
                 self._is_ready(child, child.slot)
+            elif line + b"\n" == STARTED:
+                child.started = True
             elif line + b"\n" == SIGNALLED:
                 # Meant for it alone, or sent to all processes. It waits for a word, so that it is not the first
                 # to stop listening: clients would wait for nobody.
@@ -402,6 +432,7 @@ class Supervisor:
         if number == signal.SIGHUP:
             if not self._stopping:
                 gen_log.info("Restarting workers one by one (SIGHUP)")
+                self._notices.reloading()
                 self._request_roll()
         elif number in (signal.SIGTERM, signal.SIGINT):
             if self._stopping:
@@ -415,12 +446,18 @@ class Supervisor:
     def _stop(self) -> None:
         """Has everybody drain; nobody is started any more."""
         self._stopping = True
+        self._notices.stopping()
         # Who is connected by now is accepted by one of the workers; nobody else is connected any more.
         self._addresses.refuse()
         # While this process held them, clients would connect to nobody.
         self._addresses.close()
         for child in self._children.values():
             self._tell(child)
+
+
+def _sooner(one: float | None, other: float | None) -> float | None:
+    """Returns the smaller of two times, None standing for never."""
+    return min((each for each in (one, other) if each is not None), default=None)
 
 
 def _do_nothing(number: int, frame: FrameType | None) -> None:

@@ -6,8 +6,8 @@ Where nobody watches over it, SIGTERM, SIGINT and SIGHUP drain, and a second sig
 
 Under a supervisor, signals are the supervisor's business: terminals and service managers send them to the whole
 group of processes, so that a worker may get each of them twice, and before the supervisor does. A worker says
-when it accepts (`ready`) and that it got a SIGTERM (`signalled`); it drains when it is told to (`drain`), which
-the supervisor does once nobody new can connect, and when the supervisor is gone.
+when it accepts (`ready`) and that it got a SIGTERM (`signalled`); it drains when it is told to, alone (`drain`) or
+with all others (`end`), which the supervisor does once nobody new can connect, and when the supervisor is gone.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import math
 import os
 import signal
 import socket
@@ -30,7 +31,9 @@ from eyewall.cli.exits import ExitCode, StartError
 from eyewall.cli.interface import adapted, factory_of, is_factory
 from eyewall.cli.settings import Settings
 from eyewall.cli.target import TargetError, load
+from eyewall.cli.wellbeing import Wellbeing
 from eyewall.guard.profile import Profile, activate, active, override
+from eyewall.guard.systemd import Notifier
 from eyewall.http.asgi import ASGIContainer, LifespanError
 from eyewall.http.proxy import Trust
 from eyewall.http.requestids import IdentifyingApp
@@ -42,8 +45,9 @@ from eyewall.web.dispatch import running
 #: What a worker says to its supervisor: it accepts connections; it got a SIGTERM.
 READY = b"ready\n"
 SIGNALLED = b"signalled\n"
-#: And what it is told: to finish what it has begun, and to end.
+#: And what it is told: to finish what it has begun, and to end; alone, or with all others.
 DRAIN = b"drain\n"
+END = b"end\n"
 #: Seconds that threads and tasks have to end when everything is drained.
 _EXIT_GRACE = 5.0
 
@@ -51,7 +55,9 @@ _EXIT_GRACE = 5.0
 class Worker:
     """Serves the sockets of `addresses`, which are its own from now on, as `settings` say.
 
-    `urls` are logged when it serves. `supervisor`: the line to the process that watches over it.
+    `urls` are logged when it serves. `supervisor`: the line to the process that watches over it. `notifier`: the
+    service manager's, where nobody else talks to that. `beat`: seconds between two words to the supervisor that the
+    worker is live, infinity for only one at the start, None for none.
     """
 
     def __init__(
@@ -60,11 +66,21 @@ class Worker:
         addresses: Addresses,
         urls: Sequence[str] = (),
         supervisor: socket.socket | None = None,
+        notifier: Notifier | None = None,
+        beat: float | None = None,
     ) -> None:
         self._settings = settings
         self._addresses = addresses
         self._urls = urls
         self._supervisor = supervisor
+        self._replaced = False
+        self._wellbeing = Wellbeing(
+            settings,
+            addresses.probes,
+            notifier,
+            math.inf if beat is None else beat,
+            None if beat is None or supervisor is None else self._say,
+        )
         self._signals = 0
         self._container: Any = None
         self._loop: asyncio.AbstractEventLoop
@@ -98,6 +114,13 @@ class Worker:
     async def _serve(self, found: Any) -> ExitCode:
         self._stop = self._loop.create_future()
         self._take_signals()
+        try:
+            self._wellbeing.begin()
+            return await self._serve_until_told(found)
+        finally:
+            await self._wellbeing.end()
+
+    async def _serve_until_told(self, found: Any) -> ExitCode:
         starting = self._loop.create_task(self._start(found))
         await asyncio.wait((starting, self._stop), return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():
@@ -137,11 +160,13 @@ class Worker:
             server.trust = Trust(downstream=settings.trusted_proxies, standard=settings.forwarded)
         if settings.request_ids and getattr(served, "settings", {}).get("request_ids", True):
             server.app = IdentifyingApp(server.app, profile.request_id_bytes)
+        server.app = self._wellbeing.before(server.app)
         server.add_sockets(self._addresses.sockets)
         for url in self._urls:
             gen_log.info("Listening on %s", url)
         if self._supervisor is not None:
             self._supervisor.send(READY)
+        self._wellbeing.serving(self._urls)
         return server
 
     async def _application(self, found: Any) -> Any:
@@ -205,6 +230,15 @@ class Worker:
             # It is gone, or the application has closed the line.
             self._stop_soon(signal.SIGTERM.name)
 
+    def _say(self, word: bytes) -> None:
+        """Says something to the supervisor that does not matter when nobody hears it."""
+        assert self._supervisor is not None
+        try:
+            self._supervisor.send(word)
+        except OSError:
+            # It is gone, which shows elsewhere; or it stands still, and has enough to read when it goes on.
+            return
+
     def _stop_soon(self, reason: str) -> None:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._request_stop, reason)
@@ -213,8 +247,9 @@ class Worker:
         """The supervisor tells this worker to drain, or is gone."""
         assert self._supervisor is not None
         try:
-            if self._supervisor.recv(1024):
-                # It says nothing else.
+            said = self._supervisor.recv(1024)
+            if said:
+                self._replaced = END not in said
                 self._request_stop("told by the supervisor")
                 return
         except BlockingIOError:
@@ -235,6 +270,9 @@ class Worker:
         timeout = self._settings.drain_timeout
         gen_log.info("Draining (%s): requests have %g s to finish", reason, timeout)
         end = self._loop.time() + timeout
+        self._wellbeing.drain()
+        if self._replaced:
+            self._wellbeing.leave()
         if self._supervisor is None:
             self._addresses.refuse()
         cut = await server.drain(timeout)

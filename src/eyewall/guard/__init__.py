@@ -1,4 +1,4 @@
-"""What keeps a program within its bounds: limits by name, deadlines, admission, pools, breakers, log throttles."""
+"""What keeps a program within its bounds: limits by name, deadlines, admission, pools, breakers, health."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from eyewall.guard.deadline import Deadline, remaining, unbounded
     from eyewall.guard.drain import Drain, DrainReport, Participant, process_drain
     from eyewall.guard.errors import DeadlineExceeded, Overloaded, RateLimited
+    from eyewall.guard.healthregistry import Health, health
+    from eyewall.guard.healthreport import Report
+    from eyewall.guard.heartbeat import Heartbeat
     from eyewall.guard.histogram import Histogram
     from eyewall.guard.inventory import Inventory, Item
     from eyewall.guard.policy import CallTimeout, Policy
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from eyewall.guard.retry import Retry, RetryBudget
     from eyewall.guard.throttle import LogThrottle
     from eyewall.guard.timeouts import timeout
+    from eyewall.guard.verdict import Criticality, Status, Verdict
     from eyewall.guard.wheel import DeadlineWheel
 
 __all__ = [
@@ -42,11 +46,14 @@ __all__ = [
     "CircuitBreaker",
     "CircuitOpen",
     "ConnectionLimit",
+    "Criticality",
     "Deadline",
     "DeadlineExceeded",
     "DeadlineWheel",
     "Drain",
     "DrainReport",
+    "Health",
+    "Heartbeat",
     "Histogram",
     "Holder",
     "Inventory",
@@ -64,14 +71,18 @@ __all__ = [
     "Profile",
     "RateLimit",
     "RateLimited",
+    "Report",
     "RequestLimit",
     "ResourcePool",
     "Retry",
     "RetryBudget",
     "SharedBreakers",
     "SharedRateLimit",
+    "Status",
+    "Verdict",
     "activate",
     "active",
+    "health",
     "override",
     "prefer",
     "process_drain",
@@ -90,11 +101,14 @@ _NAMES = {
     "CircuitBreaker": "breaker",
     "CircuitOpen": "breaker",
     "ConnectionLimit": "admission",
+    "Criticality": "verdict",
     "Deadline": "deadline",
     "DeadlineExceeded": "errors",
     "DeadlineWheel": "wheel",
     "Drain": "drain",
     "DrainReport": "drain",
+    "Health": "healthregistry",
+    "Heartbeat": "heartbeat",
     "Histogram": "histogram",
     "Holder": "poollease",
     "Inventory": "inventory",
@@ -113,15 +127,19 @@ _NAMES = {
     "Profile": "profile",
     "RateLimit": "ratelimit",
     "RateLimited": "errors",
+    "Report": "healthreport",
     "RequestLimit": "requestlimit",
     "ResourcePool": "pool",
     "Retry": "retry",
     "RetryBudget": "retry",
     "SharedBreakers": "breakershare",
     "SharedRateLimit": "rateshared",
+    "Status": "verdict",
     "TORNADO": "profile",
+    "Verdict": "verdict",
     "activate": "profile",
     "active": "profile",
+    "health": "healthregistry",
     "override": "profile",
     "prefer": "profile",
     "process_drain": "drain",

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from eyewall.base import probe
 from eyewall.guard.histogram import Histogram
+
+if TYPE_CHECKING:
+    from eyewall.guard.verdict import Verdict
 
 #: What a state is made of.
 Value = str | int | float | bool | None
@@ -42,6 +45,14 @@ class Item:
     def histograms(self) -> Mapping[str, Histogram]:
         """Returns distributions, in seconds, by name."""
         return {}
+
+    def health(self) -> Verdict | None:
+        """Returns how it is, for reports of readiness; None where it has nothing to say. Cheap, and from any thread.
+
+        A warning is shown; a failing item takes the whole process out of service until it fails no more, which is
+        right for what makes every request fail or wait (an overload), and wrong for one dependency of many.
+        """
+        return None
 
     def tell(self, event: str, **details: object) -> None:
         """Tells whoever listens to `guard_event` that something has happened to it."""

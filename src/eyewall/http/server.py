@@ -189,10 +189,10 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         """Has `limit` bound the requests in flight. To be called before listening begins.
 
         `exempt`: paths that are always let in, and not counted; one that ends with a slash stands for all below it. By
-        default those at which orchestrators ask how a server is.
+        default those at which orchestrators ask how a server is. Those of an app that names some (`exempt`) are, too.
         """
         self.request_limit = limit
-        self.app = LimitedApp(self.app, limit, exempt)
+        self.app = LimitedApp(self.app, limit, (*exempt, *getattr(self.app, "exempt", ())))
 
     # -- listening --------------------------------------------------------------------------------------
 

@@ -126,7 +126,8 @@ class Application(RequestLog, ReversibleRouter):
 
     def entry(self) -> App:
         """Returns what a server serves: this application's `Entry`, or where a subclass begins requests or finds
-        handlers itself, the documented way through delegates. The setting `request_ids` gives requests their ids."""
+        handlers itself, the documented way through delegates. The setting `request_ids` gives requests their ids, and
+        `health` puts health endpoints before all that."""
         app: App
         kind = type(self)
         if (
@@ -144,7 +145,15 @@ class Application(RequestLog, ReversibleRouter):
                 self._unmatched,
                 self._own_delegate if own else None,
             )
-        return IdentifyingApp(app, self.profile.request_id_bytes) if self.settings.get("request_ids") else app
+        if self.settings.get("request_ids"):
+            app = IdentifyingApp(app, self.profile.request_id_bytes)
+        health = self.settings.get("health")
+        if health:
+            # Most applications have none, and do not pay for what it takes.
+            from eyewall.web.health import answering
+
+            app = answering(app, health)
+        return app
 
     def _own_delegate(self, request: HTTPServerRequest, match: Match) -> Any:
         """Asks a subclass for the delegate of a request."""
