@@ -20,6 +20,7 @@ from eyewall.guard.breakerengine import BreakerEngine, BreakerState, Outcome
 from eyewall.guard.breakerwindow import CountWindow, TimeWindow
 from eyewall.guard.errors import Overloaded
 from eyewall.guard.inventory import inventory
+from eyewall.guard.verdict import Verdict
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
@@ -84,8 +85,10 @@ def test_it_opens_when_too_many_have_failed_and_says_so() -> None:
     breaker, clock = breaker_of()
     fail(breaker, 3)
     assert breaker.current is BreakerState.CLOSED
+    assert breaker.health() == Verdict.passing("closed")
     succeed(breaker)
     assert breaker.current is BreakerState.OPEN
+    assert breaker.health() == Verdict.warning("open: 3 of 4 calls failed")
     clock.now += 2.0
     with pytest.raises(CircuitOpen) as raised:
         succeed(breaker)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from eyewall.guard.breaker import CircuitBreaker, CircuitOpen
 from eyewall.guard.breakerengine import BreakerState
 from eyewall.guard.breakershare import SharedBreakers
 from eyewall.guard.throttle import LogThrottle
+from eyewall.guard.verdict import Verdict
 from tests.redisserver import RedisServer, redis_server
 from tests.waiting import until
 
@@ -137,6 +139,7 @@ def test_without_redis_each_goes_on_alone_and_tells_the_others_later(
             await until(lambda: one.shared.counters()["failures"] >= failures + 3)
             assert len([text for text in caplog.messages if "not shared" in text]) == 2
             assert one.shared.state()["reachable"] is False
+            assert one.shared.health() == Verdict.warning("alone: Redis does not answer")
             one.fail()
             with pytest.raises(CircuitOpen):
                 one.breaker.check()
@@ -145,6 +148,7 @@ def test_without_redis_each_goes_on_alone_and_tells_the_others_later(
             redis.start()
             await until(other.is_in(BreakerState.OPEN))
             assert one.shared.state()["reachable"] is True
+            assert one.shared.health() == Verdict.passing()
             # And what Redis has forgotten, it is told.
             redis.kill()
             redis.start()
@@ -187,6 +191,44 @@ def test_what_is_not_ours_is_thrown_away(redis: RedisServer, run: Run) -> None:
         await shared.close()
         await client.ping()
         await client.aclose()
+
+    run(main())
+
+
+def test_a_client_that_swallows_a_cancellation_does_not_keep_it_from_ending(run: Run) -> None:
+    class Deaf:
+        """A client whose command is under way for ever, and is taken for done when it is cancelled."""
+
+        def __init__(self) -> None:
+            self.asked = asyncio.Event()
+
+        def pipeline(self, transaction: bool) -> Deaf:
+            return self
+
+        async def __aenter__(self) -> Deaf:
+            return self
+
+        async def __aexit__(self, *error: object) -> None:
+            pass
+
+        def time(self) -> None:
+            pass
+
+        def hgetall(self, name: str) -> None:
+            pass
+
+        async def execute(self) -> tuple[tuple[int, int], dict[str, str]]:
+            self.asked.set()
+            try:
+                await asyncio.get_running_loop().create_future()
+            except asyncio.CancelledError:
+                pass
+            return (0, 0), {}
+
+    async def main() -> None:
+        deaf: Any = Deaf()
+        async with SharedBreakers(deaf, interval=0.01, timeout=1000.0):
+            await deaf.asked.wait()
 
     run(main())
 

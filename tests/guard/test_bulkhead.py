@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eyewall.guard.bulkhead import Bulkhead, BulkheadFull, BulkheadTimeout
+from eyewall.guard.verdict import Verdict
 from eyewall.testing.fakeclock import run_with_fake_clock
 from tests.waiting import turns
 
@@ -27,7 +28,10 @@ def test_places_and_turns(run: Run) -> None:
                 order.append(number)
                 await turns(3)
 
+        assert bulkhead.health() == Verdict.passing("0 of 2 inside")
         tasks = [asyncio.create_task(visit(number)) for number in range(5)]
+        await turns(2)
+        assert bulkhead.health() == Verdict.warning("full: 2 inside, 2 wait")
         await asyncio.wait(tasks)
         assert order == [0, 1, 2, 3]
         error = tasks[4].exception()

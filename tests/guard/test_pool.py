@@ -17,6 +17,7 @@ from eyewall.guard.backoff import Backoff
 from eyewall.guard.drain import Drain, process_drain
 from eyewall.guard.inventory import inventory
 from eyewall.guard.pool import PoolClosed, PoolFull, PoolTimeout, PoolUnavailable, ResourcePool
+from eyewall.guard.verdict import Verdict
 from eyewall.testing.fakeclock import run_with_fake_clock
 from tests.waiting import turns, until
 
@@ -281,12 +282,16 @@ def test_the_error_says_why_and_when_to_come_again() -> None:
         factory = Factory()
         factory.errors = [ConnectionRefusedError("nobody listens")]
         async with factory.pool() as pool:
+            assert pool.health() == Verdict.passing("0 of 10 lent, 0 wait")
             for _ in range(2):
                 with pytest.raises(PoolUnavailable, match="nobody listens") as raised:
                     await pool.acquire()
                 assert isinstance(raised.value.__cause__, ConnectionRefusedError)
                 assert raised.value.retry_after == pytest.approx(1.0)
             assert len(factory.attempts) == 1
+            assert pool.health() == Verdict.warning(
+                "cannot open a resource: ConnectionRefusedError('nobody listens')"
+            )
 
     run_with_fake_clock(main())
 

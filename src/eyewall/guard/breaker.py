@@ -27,6 +27,7 @@ from eyewall.guard.breakerwindow import CountWindow, TimeWindow
 from eyewall.guard.errors import Overloaded
 from eyewall.guard.histogram import Histogram
 from eyewall.guard.inventory import Item, Value
+from eyewall.guard.verdict import Verdict
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -358,6 +359,13 @@ class CircuitBreaker(Item):
                 "failure_rate": window.failed / window.calls if window.calls else 0.0,
                 "slow_rate": window.slow / window.calls if window.calls else 0.0,
             }
+
+    def health(self) -> Verdict | None:
+        """See `Item.health`: a warning while it is open, or was forced to be closed."""
+        state = self._engine.state
+        if state is BreakerState.CLOSED:
+            return Verdict.passing("closed")
+        return Verdict.warning(f"{state.value}: {self._engine.reason}")
 
     def counters(self) -> Mapping[str, int]:
         """See `Item.counters`. `refused` were not called; `opened` counts openings."""

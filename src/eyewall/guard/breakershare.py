@@ -30,6 +30,7 @@ from eyewall.guard.breaker import CircuitBreaker
 from eyewall.guard.breakerengine import BreakerState
 from eyewall.guard.inventory import Item, Value
 from eyewall.guard.throttle import LogThrottle
+from eyewall.guard.verdict import Verdict
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -262,6 +263,12 @@ class SharedBreakers(Item):
             "unwritten": len(self._unwritten),
             "running": self._task is not None,
         }
+
+    def health(self) -> Verdict | None:
+        """See `Item.health`: a warning while Redis does not answer."""
+        if self._task is None:
+            return None
+        return Verdict.passing() if self._reachable else Verdict.warning("alone: Redis does not answer")
 
     def counters(self) -> Mapping[str, int]:
         """See `Item.counters`."""

@@ -19,6 +19,7 @@ from eyewall.guard.errors import Overloaded
 from eyewall.guard.histogram import Histogram
 from eyewall.guard.inventory import Item, Value
 from eyewall.guard.poolengine import PoolEngine
+from eyewall.guard.verdict import Verdict
 
 
 class BulkheadFull(Overloaded):
@@ -133,6 +134,13 @@ class Bulkhead(Item):
             "max_waiting": self.max_waiting,
             "full": engine.open >= engine.total and engine.waiting >= self.max_waiting,
         }
+
+    def health(self) -> Verdict | None:
+        """See `Item.health`: a warning while nobody more may wait."""
+        engine = self._engine
+        if engine.open >= engine.total and engine.waiting >= self.max_waiting:
+            return Verdict.warning(f"full: {engine.open} inside, {engine.waiting} wait")
+        return Verdict.passing(f"{engine.open} of {engine.total} inside")
 
     def counters(self) -> Mapping[str, int]:
         """See `Item.counters`."""

@@ -34,6 +34,7 @@ from eyewall.guard.inventory import Item, Value
 from eyewall.guard.poolengine import PoolEngine
 from eyewall.guard.poollease import Entry, Holder, Lease, place
 from eyewall.guard.throttle import LogThrottle
+from eyewall.guard.verdict import Verdict
 
 T = TypeVar("T")
 
@@ -613,6 +614,17 @@ class ResourcePool(Item, Generic[T]):
             "held_longest": 0.0 if oldest is None else self._now() - oldest.since,
             "closed": engine.closed,
         }
+
+    def health(self) -> Verdict | None:
+        """See `Item.health`: a warning while nothing can be opened, or nobody more may wait."""
+        engine = self._engine
+        if engine.closed:
+            return None
+        if self._failures:
+            return Verdict.warning(f"cannot open a resource: {self._last_error!r}")
+        if engine.waiting - self._coming() >= self.max_waiting > 0:
+            return Verdict.warning(f"{engine.waiting} wait for {engine.total} resources, and no more may")
+        return Verdict.passing(f"{len(self._lent)} of {engine.total} lent, {engine.waiting} wait")
 
     def counters(self) -> Mapping[str, int]:
         """See `Item.counters`. `refused` is for a full queue, `leaked` for leases that were dropped."""
