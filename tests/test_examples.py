@@ -384,6 +384,73 @@ def test_limits() -> None:
         assert site.ask("POST", "/echo", b"", Content_Length=str(1024 * 1024 + 1))[0].status == 413
 
 
+def test_deadlines() -> None:
+    with served("guard/deadlines.py") as site:
+        assert site.get("/report?seconds=0")[1] == b"computed with 10 s left\n"
+        assert site.ask("POST", "/report?seconds=0", b"")[1] == b"computed with 2 s left\n"
+        assert site.get("/patient")[1] == b"not computed\n"
+        response, content = site.get("/report?seconds=60", X_Request_Timeout="0.1")
+        assert (response.status, response.headers["Retry-After"]) == (503, "5")
+        assert json.loads(content) == {"error": "this took too long"}
+        assert site.get("/report?seconds=0", grpc_timeout="1x")[0].status == 400
+
+
+def test_lifecycle() -> None:
+    async def tick(port: int) -> None:
+        socket = await websocket_connect(f"ws://127.0.0.1:{port}/ticker")
+        assert await socket.read_message() == "0 stored"
+        socket.close()
+        assert await socket.read_message() is None
+
+    _tried.add("guard/lifecycle.py")
+    with Process("-m", "eyewall", "run", "examples/guard/lifecycle.py", "--port", "0") as process:
+        site = Site(int(process.wait_for(r"Listening on http://127\.0\.0\.1:(\d+)")[1]))
+        asyncio.run(tick(site.port))
+        assert site.ask("POST", "/note", b"tea")[0].status == 202
+        assert process.stop() == 0
+    lines = [line.partition("] ")[2] for line in process.lines]
+    assert [line for line in lines if line.startswith(("database", "cache"))] == [
+        "database connected",
+        "cache warm",
+        "database closed with 1 stored",
+    ]
+
+
+def test_drain() -> None:
+    _tried.add("guard/drain.py")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "examples/guard/drain.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert re.fullmatch(r"Drained in \d\.\d s of 10 s: message 3\n", done.stderr)
+
+
+def test_guard_refusing() -> None:
+    with served("guard/refusing.py") as site:
+        assert site.get("/reports/tea")[1] == b"report of tea\n"
+        first = site.get("/search")[0]
+        assert (first.status, first.headers["RateLimit-Policy"]) == (200, '"search";q=10;w=5')
+        # Two a second come back, however slowly they are asked for here.
+        refused = next(found for found in iter(lambda: site.get("/search")[0], None) if found.status != 200)
+        assert (refused.status, refused.headers["Retry-After"]) == (429, "1")
+        statuses = [site.ask("POST", "/messages", b"", X_Api_Key="mine")[0].status for _ in range(4)]
+        assert statuses == [200, 200, 200, 429]
+        assert site.ask("POST", "/messages", b"", X_Api_Key="yours")[0].status == 200
+        assert site.get("/messages")[0].status == 200
+        listed = json.loads(site.get("/open")[1])["requests"]
+        assert [(entry["route"], entry["label"]) for entry in listed] == [("/open", "GET /open")]
+        assert json.loads(site.ask("DELETE", "/open")[1]) == {"closed": 0}
+
+
+def test_guard_shedding() -> None:
+    with program("guard/shedding.py", "--port=0") as (site, _):
+        assert [site.get(path)[0].status for path in ("/", "/feed/1", "/checkout/1")] == [200] * 3
+
+
 def test_mixed() -> None:
     with served("mixed.py") as site:
         assert site.get("/new")[1] == b"new\n"

@@ -1,1 +1,1 @@
-"""Benchmarks of the guard: what it costs, and what it protects from."""
+"""What the guard costs, and what it holds off: undisturbed and disturbed."""

@@ -17,7 +17,9 @@ from eyewall.guard.backoff import Backoff
 from eyewall.guard.breaker import CircuitOpen
 from eyewall.guard.breakerengine import BreakerState
 from eyewall.guard.bulkhead import BulkheadFull
+from eyewall.guard.errors import DeadlineExceeded
 from eyewall.guard.retry import RetryBudget
+from eyewall.guard.timeouts import timeout
 from tests.client.rawserver import Peer, scripted
 from tests.waiting import until
 
@@ -98,6 +100,22 @@ def test_timeouts_and_connections_that_fail_count(run: Run) -> None:
             request.guard = refused
             await client.fetch(request)
         client.close()
+
+    run(main())
+
+
+def test_a_deadline_counts_only_where_the_host_had_its_time(run: Run) -> None:
+    async def main() -> None:
+        async with scripted(hang) as server:
+            for slow_after, opens in ((0.0, True), (60.0, False)):
+                guard = HostGuard(minimum_calls=1, slow_after=slow_after)
+                client = client_of(guard)
+                with pytest.raises(DeadlineExceeded):
+                    async with timeout(0.05):
+                        await client.fetch(server.url)
+                breaker = guard.breaker(f"127.0.0.1:{server.port}")
+                assert (breaker.current is BreakerState.OPEN) == opens
+                client.close()
 
     run(main())
 

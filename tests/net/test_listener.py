@@ -694,3 +694,22 @@ def test_a_handshake_that_fails_gives_its_address_back(run: Run) -> None:
         await server.end()
 
     run(main())
+
+
+@both_loops
+@pytest.mark.parametrize("count", [0, 50_000])
+def test_what_the_kernel_keeps_is_bounded(run: Run, count: int) -> None:
+    """Accepted connections have it from the socket that listens; what is more waits in the process."""
+
+    async def main() -> None:
+        server = Server(profile=NATIVE.replace(write_kernel_bytes=count))
+        client = socket.create_connection(server.address)
+        await until(lambda: server.protocols and server.protocols[0].made)
+        sock = server.protocols[0].transport.get_extra_info("socket")
+        # 0 is the kernel's own.
+        stated = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+        client.close()
+        await server.end()
+        assert stated == count
+
+    run(main())

@@ -75,6 +75,8 @@ class Wellbeing:
                 prefix=self._settings.health or "/", token=self._settings.health_token, loopback=True
             )
             self._server = HTTPServer(HealthApp(None, endpoints))
+            # Probes are answered to the end: that nobody is to send requests is what they are told.
+            self._server.ends_with_process = False
             self._server.add_sockets(self._sockets)
         if self._notifier is not None:
             self._notifier.status("Starting")

@@ -119,13 +119,15 @@ class Fetch:
         limit = self.plan.options.connect_timeout or None
 
         async def open_one() -> ClientConnection:
-            return await dial(
+            made = await dial(
                 route,
                 lambda: ClientConnection(shared.loop, shared.wheel, shared.profile, shared.pool.lost),
                 resolver=shared.resolver,
                 profile=shared.profile,
                 timeout=limit,
             )
+            made.server = route.place
+            return made
 
         began = self._loop.time()
         connection = await shared.pool.acquire(route, open_one, fresh, limit)

@@ -8,13 +8,20 @@ alone, and the others are none the worse for it. What a redirect leads to counts
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
-from eyewall.client.errors import CallbackFailed, ClientClosed, ClientQueueFull, ClientQueueTimeout
+from eyewall.client.errors import (
+    CallbackFailed,
+    ClientClosed,
+    ClientQueueFull,
+    ClientQueueTimeout,
+    FetchDeadlineExceeded,
+)
 from eyewall.client.plan import IDEMPOTENT
 from eyewall.client.request import HTTPClientError, HTTPResponse
 from eyewall.client.target import parse_target
@@ -31,12 +38,15 @@ S = TypeVar("S")
 OURS = (ClientQueueTimeout, ClientQueueFull, ClientClosed, CallbackFailed, ValueError)
 #: Statuses after which an idempotent request is worth another attempt: those of gateways, and 'not now'.
 REPEATED = frozenset({429, 502, 503, 504})
+#: Seconds after which a request that the caller's deadline ends, or a cancellation, is a failure of the host.
+CUT_AFTER = 1.0
 
 
 class HostGuard:
     """What stands between the requests of clients and their servers, as the option `guard` of either.
 
-    Failures are responses with a status of 500 or more, timeouts, and connections that cannot be made or break.
+    Failures are responses with a status of 500 or more, timeouts, and connections that cannot be made or break; and
+    requests that the caller's deadline or a cancellation has ended, where that was after `slow_after` (`CUT_AFTER`).
     `breaker`: arguments of the CircuitBreaker that each host has. `concurrent`: requests to one host at once, others
     wait as `max_waiting` and `wait_timeout` say; 0: any number. `retry` repeats what is idempotent by its method (RFC
     9110 section 9.2.2), and has no `body_producer` and no callback that has seen something already; see `http_retry`.
@@ -122,6 +132,10 @@ class HostGuard:
             **{
                 "failures": (OSError, HTTPClientError),
                 "uncounted": OURS,
+                "cut_off": (FetchDeadlineExceeded,),
+                # For what is cut off; being slow alone is no reason.
+                "slow_after": CUT_AFTER,
+                "slow_rate": math.inf,
                 "failed_result": _is_failure,
                 **self._breaker_options,
             },

@@ -179,6 +179,7 @@ class WebSocketClientConnection(HTTPMessageDelegate):
             self.ping_interval,
             self.ping_timeout,
         )
+        connection.route = self.parsed.netloc
         self._agreement = agreement
         self._connection = self.protocol = connection
         transport.set_protocol(connection)  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from eyewall._face import lazy_face
 
 if TYPE_CHECKING:
+    from eyewall.guard.adaptivelimit import AdaptiveLimit
     from eyewall.guard.admission import ConnectionLimit
     from eyewall.guard.backoff import Backoff
     from eyewall.guard.breaker import CircuitBreaker, CircuitOpen
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from eyewall.guard.heartbeat import Heartbeat
     from eyewall.guard.histogram import Histogram
     from eyewall.guard.inventory import Inventory, Item
+    from eyewall.guard.lifecycle import Lifecycle, LifecycleError, StartupFailed
     from eyewall.guard.policy import CallTimeout, Policy
     from eyewall.guard.pool import PoolClosed, PoolFull, PoolTimeout, PoolUnavailable, ResourcePool
     from eyewall.guard.poollease import Holder, Lease
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from eyewall.guard.rateshared import SharedRateLimit
     from eyewall.guard.requestlimit import RequestLimit
     from eyewall.guard.retry import Retry, RetryBudget
+    from eyewall.guard.tasks import OwnedTasks
     from eyewall.guard.throttle import LogThrottle
     from eyewall.guard.timeouts import timeout
     from eyewall.guard.verdict import Criticality, Status, Verdict
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NATIVE",
     "TORNADO",
+    "AdaptiveLimit",
     "Backoff",
     "BreakerState",
     "Bulkhead",
@@ -59,9 +63,12 @@ __all__ = [
     "Inventory",
     "Item",
     "Lease",
+    "Lifecycle",
+    "LifecycleError",
     "LogThrottle",
     "Outcome",
     "Overloaded",
+    "OwnedTasks",
     "Participant",
     "Policy",
     "PoolClosed",
@@ -78,6 +85,7 @@ __all__ = [
     "RetryBudget",
     "SharedBreakers",
     "SharedRateLimit",
+    "StartupFailed",
     "Status",
     "Verdict",
     "activate",
@@ -92,6 +100,7 @@ __all__ = [
 ]
 
 _NAMES = {
+    "AdaptiveLimit": "adaptivelimit",
     "Backoff": "backoff",
     "BreakerState": "breakerengine",
     "Bulkhead": "bulkhead",
@@ -114,10 +123,13 @@ _NAMES = {
     "Inventory": "inventory",
     "Item": "inventory",
     "Lease": "poollease",
+    "Lifecycle": "lifecycle",
+    "LifecycleError": "lifecycle",
     "LogThrottle": "throttle",
     "NATIVE": "profile",
     "Outcome": "breakerengine",
     "Overloaded": "errors",
+    "OwnedTasks": "tasks",
     "Participant": "drain",
     "Policy": "policy",
     "PoolClosed": "pool",
@@ -134,6 +146,7 @@ _NAMES = {
     "RetryBudget": "retry",
     "SharedBreakers": "breakershare",
     "SharedRateLimit": "rateshared",
+    "StartupFailed": "lifecycle",
     "Status": "verdict",
     "TORNADO": "profile",
     "Verdict": "verdict",

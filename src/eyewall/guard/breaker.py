@@ -65,8 +65,8 @@ class CircuitBreaker(Item):
 
     An exception of one of the classes `failures` is a failure, unless it is of one of `ignored`; so is a result of
     which `failed_result` says so. What the guard itself refuses (`Overloaded`), and exceptions of the classes
-    `uncounted`, say nothing of the dependency. Nor does an exception that is no Exception: a call that is cancelled
-    counts only where it was slow already.
+    `uncounted`, say nothing of the dependency. A call that is cancelled, or ends with one of `cut_off`, counts only
+    where it was slow already, and has failed then.
 
     `clock` returns seconds and never goes back. Raises ValueError for numbers that make no sense.
     """
@@ -91,6 +91,7 @@ class CircuitBreaker(Item):
         failures: tuple[type[Exception], ...] = (Exception,),
         ignored: tuple[type[Exception], ...] = (),
         uncounted: tuple[type[Exception], ...] = (),
+        cut_off: tuple[type[Exception], ...] = (),
         failed_result: Callable[[object], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -108,6 +109,7 @@ class CircuitBreaker(Item):
         )
         self._failures = failures
         self._ignored = ignored
+        self._cut_off = cut_off
         self._uncounted: tuple[type[Exception], ...] = (Overloaded, *uncounted)
         self._failed_result = failed_result
         self._clock = clock
@@ -167,7 +169,7 @@ class CircuitBreaker(Item):
         """Tells how a call that ended with `error`, or without one, has ended."""
         if error is None:
             return Outcome.GOOD
-        if not isinstance(error, Exception):
+        if not isinstance(error, Exception) or isinstance(error, self._cut_off):
             return Outcome.CUT
         if isinstance(error, self._uncounted):
             return Outcome.NONE

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from eyewall.base.configurable import Configurable
 from eyewall.base.loggers import app_log, gen_log
+from eyewall.guard import registry
 from eyewall.guard.admission import ConnectionLimit, network_of
+from eyewall.guard.drain import process_drain
 from eyewall.guard.profile import TORNADO, Profile, active
 from eyewall.guard.requestlimit import RequestLimit
 from eyewall.guard.throttle import LogThrottle
@@ -31,6 +33,7 @@ from eyewall.http.delegates import (
     HTTPMessageDelegate,
     HTTPServerConnectionDelegate,
 )
+from eyewall.http.draining import ServerDrain
 from eyewall.http.h1params import HTTP1ConnectionParameters
 from eyewall.http.limiting import LimitedApp
 from eyewall.http.pieces import SlicingApp
@@ -42,6 +45,7 @@ from eyewall.net.tcpserver import TCPServer
 
 if TYPE_CHECKING:
     from eyewall.http.errors import RemoteProtocolError
+    from eyewall.http.exchange import Exchange
     from eyewall.http.interfaces import App
     from eyewall.http.request import HTTPServerRequest
     from eyewall.net.acceptor import Acceptor
@@ -135,11 +139,19 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         #: Connections of HTTP requests, and the protocols that took others over (`Exchange.upgrade`).
         self.connections: set[ServerConnection] = set()
         self.others: set[Any] = set()
+        #: What `drain` has broken off, in the words of `unfinished`.
+        self.left: list[str] = []
+        self._drain = ServerDrain(self)
+        #: It takes part in the drain of the process; otherwise it serves until whoever runs it ends it.
+        self.ends_with_process = True
         #: How many malformed requests were refused.
         self.malformed = 0
         #: Nothing new is taken any more.
         self.draining = False
         self._one_each = no_keep_alive
+        registry.connections.add_source(self._live_connections)
+        registry.requests.add_source(self._live_requests)
+        registry.websockets.add_source(self._live_websockets)
         self._throttle = LogThrottle(gen_log)
         self._emptied: asyncio.Future[None] | None = None
         #: Set when listening begins.
@@ -162,7 +174,10 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             self.app = SlicingApp(self.app, self._slices)
         if self.conn_params.decompress:
             self.app = DecompressingApp(self.app, self.profile)
-        if profile.requests:
+        own = getattr(self.request_callback, "request_limit", None)
+        if isinstance(own, RequestLimit):
+            self.limit_requests(own)
+        elif profile.requests:
             self.limit_requests(
                 RequestLimit(
                     "requests",
@@ -224,6 +239,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     def _settle_on(self, loop: asyncio.AbstractEventLoop) -> None:
         if not hasattr(self, "loop"):
             self.loop = loop
+            if self.ends_with_process:
+                process_drain.join(self._drain)
             self.wheel = DeadlineWheel.of(loop)
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
@@ -314,6 +331,18 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             key = (connection.remote_ip, *str(error).split(" ", 2)[:2])
             self._throttle.log(logging.INFO, message, connection.remote_ip, error, key=key)
 
+    # -- what is open -----------------------------------------------------------------------------------
+
+    def _live_connections(self) -> list[ServerConnection]:
+        return list(self.connections)
+
+    def _live_requests(self) -> list[Exchange]:
+        found = [connection.exchange for connection in list(self.connections)]
+        return [exchange for exchange in found if exchange is not None]
+
+    def _live_websockets(self) -> list[Any]:
+        return [protocol for protocol in list(self.others) if hasattr(protocol, "_live_entry")]
+
     # -- the end ----------------------------------------------------------------------------------------
 
     async def close_all_connections(self) -> None:
@@ -360,7 +389,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             # Those that have not said what for.
             connection.drain()
         await self._gone(end - now())
-        left = self.unfinished()
+        left = self.left = self.unfinished()
         if left:
             more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
             gen_log.warning(
@@ -374,7 +403,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         return len(left)
 
     def unfinished(self) -> list[str]:
-        """Returns a description of each request that is not answered yet, and of each other protocol.
+        """Returns a description of each request that is not answered yet, and of each other protocol: its kind, a
+        colon, and where it goes, its age, and who waits for it.
 
         Part of a head, which nobody has seen, is no request.
         """
@@ -382,10 +412,12 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         for connection in self.connections:
             exchange = connection.exchange
             if exchange is not None:
-                left.append(f"{exchange.head.method} {exchange.head.target} ({connection.remote_ip})")
+                told = _described(exchange.sink)
+                path = exchange.head.target.partition("?")[0]
+                left.append(told or f"request: {exchange.head.method} {path}, from {connection.remote_ip}")
             elif connection.waiting():
-                left.append(f"the rest of a response ({connection.remote_ip})")
-        left += [type(protocol).__name__ for protocol in self.others]
+                left.append(f"response: its rest, to {connection.remote_ip}")
+        left += [_described(protocol) or f"connection: {type(protocol).__name__}" for protocol in self.others]
         return left
 
     async def _gone(self, seconds: float) -> None:
@@ -405,6 +437,12 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             connection.break_off()
         for protocol in list(self.others):
             protocol.abort()
+
+
+def _described(thing: Any) -> str:
+    """Returns what a sink or protocol says of itself, empty for one that says nothing."""
+    describe = getattr(thing, "describe", None)
+    return describe() if describe is not None else ""
 
 
 def app_of(served: Any, profile: Profile) -> App:
