@@ -26,6 +26,7 @@ from eyewall.client.plan import IDEMPOTENT
 from eyewall.client.request import HTTPClientError, HTTPResponse
 from eyewall.client.target import parse_target
 from eyewall.guard.breaker import CircuitBreaker
+from eyewall.guard.breakerengine import Outcome
 from eyewall.guard.breakershare import SharedBreakers
 from eyewall.guard.bulkhead import Bulkhead
 from eyewall.guard.policy import Policy
@@ -40,6 +41,16 @@ OURS = (ClientQueueTimeout, ClientQueueFull, ClientClosed, CallbackFailed, Value
 REPEATED = frozenset({429, 502, 503, 504})
 #: Seconds after which a request that the caller's deadline ends, or a cancellation, is a failure of the host.
 CUT_AFTER = 1.0
+
+
+class HostBreaker(CircuitBreaker):
+    """The breaker of one host."""
+
+    def outcome_of(self, error: BaseException | None) -> Outcome:
+        """See `CircuitBreaker.outcome_of`. A deadline that came in a queue of ours says nothing of the host."""
+        if isinstance(error, FetchDeadlineExceeded) and isinstance(error.__cause__, OURS):
+            return Outcome.NONE
+        return super().outcome_of(error)
 
 
 class HostGuard:
@@ -127,7 +138,7 @@ class HostGuard:
         if policy is not None:
             self._policies.move_to_end(host)
             return policy
-        breaker = CircuitBreaker(
+        breaker = HostBreaker(
             host,
             **{
                 "failures": (OSError, HTTPClientError),
