@@ -259,7 +259,6 @@ TORNADO = Profile(
     bare_lf=True,
     lenient_target=True,
     repeated_content_length=True,
-    missing_host=True,
     body_min_rate=0.0,
     multipart_parts=100,
     multipart_bare_start=True,
