@@ -471,6 +471,32 @@ async def said_again(url: str) -> None:
     assert await socket.read_message() is None
 
 
+def test_pools() -> None:
+    with served("guard/pools.py") as site:
+        assert [json.loads(site.get("/visit/a")[1]) for _ in range(2)] == [{"visits": 1}, {"visits": 2}]
+        state = json.loads(site.get("/pool")[1])
+        assert (state["open"], state["idle"], state["acquired"]) == (1, 1, 2)
+
+
+def test_breakers() -> None:
+    with served("guard/breakers.py") as site:
+        assert json.loads(site.get("/search?words=tea")[1]) == {"found": ["tea, green", "tea, black"]}
+        assert json.loads(site.get("/stock")[1]) == {"tea": 7}
+        site.post_form("/warehouse", {"state": "broken"})
+        statuses = []
+        while 503 not in statuses:
+            response, _ = site.get("/stock")
+            statuses.append(response.status)
+        # One good call and four failures are enough.
+        assert statuses == [502] * 4 + [503]
+        assert response.headers["Retry-After"] == "1"
+        site.post_form("/warehouse", {"state": "mended"})
+        until = time.monotonic() + PATIENCE
+        while site.get("/stock")[0].status == 503 and time.monotonic() < until:
+            time.sleep(0.05)
+        assert json.loads(site.get("/stock")[1]) == {"tea": 7}
+
+
 def test_site() -> None:
     with served("site/app.py") as site:
         response, content = site.get("/", Accept_Encoding="identity")

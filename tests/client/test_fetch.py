@@ -368,7 +368,7 @@ def test_a_server_says_how_long_it_keeps_a_connection(run: Run) -> None:
             client = client_of()
             for said, kept in (("5", 4.0), ("900", 30.0)):
                 await client.fetch(f"{server.url}/{said}")
-                (connection,) = client.pool._idle
+                (connection,) = client.pool.connections()
                 assert connection.deadline == connection.wheel.now + kept
             await client.fetch(server.url + "/1")
             assert client.pool.metrics.open == 0
@@ -407,7 +407,7 @@ def test_a_connection_that_is_free_for_too_long_is_closed(run: Run) -> None:
         async with scripted(always(OK)) as server:
             client = client_of()
             await client.fetch(server.url)
-            (connection,) = client.pool._idle
+            (connection,) = client.pool.connections()
             assert connection.deadline == connection.wheel.now + 30.0
             connection.deadline_passed(connection.deadline)
             await asyncio.sleep(0)

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from eyewall.client.errors import ClientClosed
+from eyewall.client.errors import ClientClosed, ClientQueueTimeout
 from eyewall.client.pool import Pool
 from eyewall.client.request import HTTPTimeoutError
 from eyewall.client.route import Route
+from eyewall.guard import deadline
+from eyewall.guard.inventory import inventory
 from eyewall.guard.profile import NATIVE
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
@@ -142,6 +144,36 @@ def test_nobody_waits_for_room_for_ever(run: Run) -> None:
         assert pool.metrics.waiting == 0
         pool.release(held)
         assert await pool.acquire(A, fake, patience=0.0) is held
+        pool.close()
+
+    run(main())
+
+
+def test_nobody_waits_longer_than_the_deadline_at_hand(run: Run) -> None:
+    async def main() -> None:
+        pool = pool_of(client_host_connections=1)
+        await pool.acquire(A, fake)
+        deadline._current.set(deadline.Deadline(0.0, lambda: 1.0))
+        with pytest.raises(ClientQueueTimeout):
+            await pool.acquire(A, fake, patience=1000.0)
+        assert pool.metrics.waiting == 0
+        pool.close()
+
+    run(main())
+
+
+def test_who_gets_a_connection_is_in_the_inventory(run: Run) -> None:
+    async def main() -> None:
+        pool = pool_of()
+        pool.release(await pool.acquire(A, fake))
+        held = await pool.acquire(A, fake)
+        assert inventory.items("pool")[-1] is pool
+        assert {**pool.state(), **pool.counters()} == {
+            "open": 1, "opening": 0, "idle": 0, "lent": 1, "waiting": 0, "closed": False,
+            "client_connections": 256, "client_host_connections": 64,
+            "opened": 1, "failed": 0, "reused": 1, "waited": 0, "expired": 0, "evicted": 0, "retried": 0,
+        }  # fmt: skip
+        assert pool.connections() == [held]
         pool.close()
 
     run(main())

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         CallbackFailed,
         ClientClosed,
         ClientQueueFull,
+        ClientQueueTimeout,
         InvalidURL,
         MalformedResponse,
         ProxyRefused,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         ServerDisconnected,
         UnknownMethod,
     )
+    from eyewall.client.guarding import HostGuard, http_retry
     from eyewall.client.pool import PoolMetrics
     from eyewall.client.request import (
         HTTPClientError,
@@ -38,6 +40,7 @@ __all__ = [
     "CallbackFailed",
     "ClientClosed",
     "ClientQueueFull",
+    "ClientQueueTimeout",
     "CurlAsyncHTTPClient",
     "CurlError",
     "HTTPClient",
@@ -47,6 +50,7 @@ __all__ = [
     "HTTPResponse",
     "HTTPStreamClosedError",
     "HTTPTimeoutError",
+    "HostGuard",
     "InvalidURL",
     "MalformedResponse",
     "PoolMetrics",
@@ -57,6 +61,7 @@ __all__ = [
     "StreamedResponse",
     "UnknownMethod",
     "WebSocketClientConnection",
+    "http_retry",
     "websocket_connect",
 ]
 
@@ -65,6 +70,7 @@ _NAMES = {
     "CallbackFailed": "errors",
     "ClientClosed": "errors",
     "ClientQueueFull": "errors",
+    "ClientQueueTimeout": "errors",
     "CurlAsyncHTTPClient": "curl",
     "CurlError": "curl",
     "HTTPClient": "blocking",
@@ -74,6 +80,7 @@ _NAMES = {
     "HTTPResponse": "request",
     "HTTPStreamClosedError": "request",
     "HTTPTimeoutError": "request",
+    "HostGuard": "guarding",
     "InvalidURL": "errors",
     "MalformedResponse": "errors",
     "PoolMetrics": "pool",
@@ -84,6 +91,7 @@ _NAMES = {
     "StreamedResponse": "stream",
     "UnknownMethod": "errors",
     "WebSocketClientConnection": "websocket",
+    "http_retry": "guarding",
     "websocket_connect": "websocket",
 }
 

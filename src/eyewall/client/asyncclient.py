@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from eyewall.base.configurable import Configurable
 from eyewall.client.options import RequestOptions
-from eyewall.client.request import HTTPClientError, HTTPRequest, HTTPResponse
+from eyewall.client.request import Guard, HTTPClientError, HTTPRequest, HTTPResponse
 from eyewall.guard.profile import active
 from eyewall.http.errors import HTTPInputError
 from eyewall.http.headers import HTTPHeaders, InvalidHeader
@@ -102,6 +102,20 @@ class AsyncHTTPClient(Configurable):
         Raises RuntimeError for a client that is closed, ValueError for `kwargs` beside an HTTPRequest.
         """
         wanted = self._options(request, kwargs)
+        guard: Guard | None = wanted.guard
+        if guard is None:
+            return self._send(wanted, raise_error)
+        loop: asyncio.AbstractEventLoop = self.io_loop.asyncio_loop  # type: ignore[attr-defined]
+        return loop.create_task(self._guarded(guard, wanted, raise_error))
+
+    async def _guarded(self, guard: Guard, wanted: RequestOptions, raise_error: bool) -> HTTPResponse:
+        """Makes a request as often, and if, its guard says."""
+        response = await guard.call(wanted, lambda: self._send(wanted, False))
+        if raise_error:
+            response.rethrow()
+        return response
+
+    def _send(self, wanted: RequestOptions, raise_error: bool) -> asyncio.Future[HTTPResponse]:
         loop: asyncio.AbstractEventLoop = self.io_loop.asyncio_loop  # type: ignore[attr-defined]
         future: asyncio.Future[HTTPResponse] = loop.create_future()
 
@@ -143,7 +157,11 @@ class AsyncHTTPClient(Configurable):
         if self._closed:
             raise RuntimeError("fetch() called on closed AsyncHTTPClient")
         if not isinstance(request, HTTPRequest):
-            request = HTTPRequest(url=request, **kwargs)
+            arguments = dict(kwargs)
+            guard: Guard | None = arguments.pop("guard", None)
+            request = HTTPRequest(url=request, **arguments)
+            if guard is not None:
+                request.guard = guard
         elif kwargs:
             raise ValueError("with an HTTPRequest, its options are set there, not as arguments of fetch")
         # Checked here, so that what cannot be sent is known before anything is done. The application's own

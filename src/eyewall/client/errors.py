@@ -9,6 +9,7 @@
     │   └── UnknownMethod                     also a KeyError
     └── client.request.HTTPClientError        `code` is the status, 599 where there was no response
         ├── HTTPTimeoutError                  the message says what took too long
+        │   ├── ClientQueueTimeout            by ourselves: the request, or its connection, had to wait for its turn
         │   └── FetchDeadlineExceeded         it was the caller's deadline; also a guard.errors.DeadlineExceeded
         ├── ClientQueueFull                   too many requests wait already
         ├── ProxyRefused                      the proxy would not open a tunnel
@@ -44,6 +45,10 @@ class ClientQueueFull(HTTPClientError):
     def __init__(self, allowed: int) -> None:
         super().__init__(NO_RESPONSE, f"too many requests wait already (limit client_queue={allowed})")
         self.args = (allowed,)
+
+
+class ClientQueueTimeout(HTTPTimeoutError):
+    """A request waited for its turn, or for room for a connection, until its time was over. Nothing was sent."""
 
 
 class FetchDeadlineExceeded(HTTPTimeoutError, DeadlineExceeded):

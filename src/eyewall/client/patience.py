@@ -42,5 +42,8 @@ def explained(error: Exception, request: Wanted, message: str) -> Exception:
     if isinstance(error, TimeoutError) and error.errno is not None:
         return error
     if deadline is not None and deadline.passed():
-        return FetchDeadlineExceeded(deadline.whose, named(request))
+        late = FetchDeadlineExceeded(deadline.whose, named(request))
+        # Whether it had begun by then, a circuit breaker wants to know.
+        late.__cause__ = error
+        return late
     return error if isinstance(error, HTTPTimeoutError) else HTTPTimeoutError(message)

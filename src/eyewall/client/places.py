@@ -6,8 +6,7 @@ import asyncio
 from collections import deque
 from typing import Any
 
-from eyewall.client.errors import ClientClosed, ClientQueueFull
-from eyewall.client.request import HTTPTimeoutError
+from eyewall.client.errors import ClientClosed, ClientQueueFull, ClientQueueTimeout
 
 
 class Places:
@@ -24,7 +23,7 @@ class Places:
     async def enter(self, key: object, request: Any, timeout: float | None, most: int) -> None:  # noqa: ASYNC109
         """Takes a place, when there is one. `leave` gives it back.
 
-        Raises HTTPTimeoutError after `timeout` seconds (None: never), ClientQueueFull where `most` wait already
+        Raises ClientQueueTimeout after `timeout` seconds (None: never), ClientQueueFull where `most` wait already
         (0: any number), ClientClosed.
         """
         if len(self.active) < self.limit and not self.queue:
@@ -42,7 +41,7 @@ class Places:
             # The turn may have come in the moment in which it was given up.
             self.leave(key)
             if isinstance(error, TimeoutError):
-                raise HTTPTimeoutError("Timeout in request queue") from None
+                raise ClientQueueTimeout("Timeout in request queue") from None
             raise
         finally:
             del self.waiting[key]

@@ -20,7 +20,7 @@ METHODS: Final = frozenset({"GET", "HEAD", "POST", "DELETE", "PATCH", "PUT", "OP
 #: Methods that are expected to come with content.
 _WITH_BODY: Final = frozenset({"POST", "PATCH", "PUT"})
 #: Methods that may be sent a second time without harm (RFC 9110 section 9.2.2).
-_IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 #: Fields that describe content which a redirect has dropped.
 _OF_CONTENT: Final = ("Content-Length", "Content-Type", "Content-Encoding", "Content-Language",
@@ -137,7 +137,7 @@ class Plan:
 
     def repeatable(self) -> bool:
         """Tells whether it may be sent again when nobody knows whether the server has seen it."""
-        return self.method in _IDEMPOTENT and self.body_producer is None
+        return self.method in IDEMPOTENT and self.body_producer is None
 
     def redirected(self, status: int, location: str | None) -> str | None:
         """Returns the URL that a response redirects to, None where it does not."""

@@ -2,73 +2,99 @@
 
 Nothing here knows how to connect. `acquire` returns a connection that is free, or asks the caller's `open` for one
 when the limits leave room; a request for which there is neither waits, first come first served among those whom the
-next connection can serve. `release` brings a connection back.
-
-Of free connections the one that was used last is taken first: it is the least likely to be closed by the server. To
-make room for a new one, the one that was used first is closed.
+next connection can serve. `release` brings a connection back. What is decided is `guard.poolengine`'s decision; this
+is its driver.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from operator import methodcaller
 from weakref import ref
 
 from eyewall.client.connection import ClientConnection
-from eyewall.client.errors import ClientClosed
-from eyewall.client.request import HTTPTimeoutError
+from eyewall.client.errors import ClientClosed, ClientQueueTimeout
 from eyewall.client.route import Route
+from eyewall.guard.deadline import within
+from eyewall.guard.histogram import Histogram
+from eyewall.guard.inventory import Item, Value
+from eyewall.guard.poolengine import PoolEngine
 from eyewall.guard.profile import Profile
 
 Open = Callable[[], Awaitable[ClientConnection]]
+#: A turn: its result is a free connection, or None where there is room for a new one.
+_Turn = asyncio.Future[ClientConnection | None]
 
 
-@dataclass(slots=True)
 class PoolMetrics:
     """What has happened so far, and what there is now. All are counts."""
 
-    #: Connections that were opened, and attempts that failed.
-    opened: int = 0
-    failed: int = 0
-    #: Requests that got a connection which had served another one, and requests that had to wait for one.
-    reused: int = 0
-    waited: int = 0
-    #: Free connections that were closed: by time or by the server; to make room for others.
-    expired: int = 0
-    evicted: int = 0
-    #: Requests that were sent a second time because the server had closed the connection they were sent on.
-    retried: int = 0
-    #: Connections that are being made or are open; of these, free ones; requests that wait for one.
-    open: int = 0
-    idle: int = 0
-    waiting: int = 0
+    __slots__ = ("_engine", "failed", "opened", "retried", "reused", "waited")
+
+    def __init__(self, engine: PoolEngine[Route, ClientConnection, _Turn]) -> None:
+        self._engine = engine
+        #: Connections that were opened, and attempts that failed.
+        self.opened = 0
+        self.failed = 0
+        #: Requests that got a connection which had served another one, and requests that had to wait for one.
+        self.reused = 0
+        self.waited = 0
+        #: Requests that were sent a second time because the server had closed the connection they were sent on.
+        self.retried = 0
+
+    @property
+    def expired(self) -> int:
+        """Free connections that were closed, by time or by the server."""
+        return self._engine.expired
+
+    @property
+    def evicted(self) -> int:
+        """Free connections that were closed to make room for others."""
+        return self._engine.evicted
+
+    @property
+    def open(self) -> int:
+        """Connections that are being made or are open."""
+        return self._engine.open
+
+    @property
+    def idle(self) -> int:
+        """Of these, free ones."""
+        return self._engine.free
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for one."""
+        return self._engine.waiting
 
 
-@dataclass(slots=True)
-class _Waiter:
-    route: Route
-    #: The result is a free connection, or None: there is room for a new one.
-    turn: asyncio.Future[ClientConnection | None]
-
-
-class Pool:
+class Pool(Item):
     """See the head of this file. `profile` may be changed; what is open stays."""
 
+    kind = "pool"
+
     def __init__(self, profile: Profile, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__("HTTP client")
+        self._engine: PoolEngine[Route, ClientConnection, _Turn] = PoolEngine(usable=methodcaller("usable"))
         self.profile = profile
-        self.metrics = PoolMetrics()
+        self.metrics = PoolMetrics(self._engine)
+        self._waits = Histogram()
         self._loop = loop
-        self._closed = False
-        #: Of every connection that counts, its route.
-        self._routes: dict[ClientConnection, Route] = {}
-        self._hosts: dict[Route, int] = {}
-        #: Free connections, in the order in which they became free.
-        self._idle: OrderedDict[ClientConnection, Route] = OrderedDict()
-        self._waiters: deque[_Waiter] = deque()
         self._guard: AsyncGenerator[None, None] | None = None
+
+    @property
+    def profile(self) -> Profile:
+        """Where the limits come from."""
+        return self._profile
+
+    @profile.setter
+    def profile(self, profile: Profile) -> None:
+        self._profile = profile
+        self._engine.total = profile.client_connections
+        self._engine.per_key = profile.client_host_connections
+        self._engine.most_free = profile.client_idle_connections
 
     # -- getting and bringing back ----------------------------------------------------------------------
 
@@ -77,17 +103,17 @@ class Pool:
     ) -> ClientConnection:
         """Returns a connection for `route`, which is the caller's until `release` or `discard`.
 
-        `fresh`: not one that was used before. `patience`: seconds to wait for room, None for no limit. Raises
-        HTTPTimeoutError after them, what `open` raises, and ClientClosed.
+        `fresh`: not one that was used before. `patience`: seconds to wait for room, None for no limit; never longer
+        than the deadline at hand leaves. Raises ClientQueueTimeout after them, what `open` raises, and ClientClosed.
         """
-        if self.closed():
+        engine = self._engine
+        if engine.closed:
             raise ClientClosed("the client is closed")
-        connection = None if fresh else self._take_idle(route)
-        if connection is None:
-            if not self._make_room(route):
-                connection = await self._wait(route, patience)
-            else:
-                self._count(route, 1)
+        connection = None if fresh else engine.take(route)
+        if connection is None and not engine.reserve(route):
+            connection = await self._wait(route, patience)
+        if engine.closing or engine.grants:
+            self._act()
         if connection is not None:
             self.metrics.reused += 1
             return connection
@@ -95,14 +121,15 @@ class Pool:
             connection = await open()
         except BaseException:
             self.metrics.failed += 1
-            self._count(route, -1)
-            self._serve()
+            engine.vacate(route)
+            self._act()
             raise
         self.metrics.opened += 1
         if self.closed():
+            engine.vacate(route)
             connection.abort()
             raise ClientClosed("the client was closed")
-        self._routes[connection] = route
+        engine.opened(route, connection)
         if connection.closed:
             # So quickly that `lost` did not know it.
             self.lost(connection)
@@ -110,18 +137,19 @@ class Pool:
 
     def release(self, connection: ClientConnection, longest: float = math.inf) -> None:
         """Brings back a connection whose last response is complete; it is kept for `longest` seconds at most."""
-        route = self._routes.get(connection)
-        longest = min(longest, self.profile.client_idle_timeout)
-        if route is None or self._closed or longest <= 0.0 or not connection.usable() or not self.keeps():
+        longest = min(longest, self._profile.client_idle_timeout)
+        if longest <= 0.0 or not connection.usable():
             self.discard(connection)
             return
-        self._idle[connection] = route
-        self.metrics.idle += 1
+        # Before anybody gets it: who has a turn begins with one that is idle.
         connection.park(longest)
-        while self.metrics.idle > self.profile.client_idle_connections:
-            self._evict()
-        self._serve()
-        if self._guard is None:
+        engine = self._engine
+        kept = engine.give_back(connection)
+        if engine.grants or engine.closing:
+            self._act()
+        if not kept:
+            connection.abort()
+        elif self._guard is None:
             self._stand_guard()
 
     def discard(self, connection: ClientConnection) -> None:
@@ -131,30 +159,25 @@ class Pool:
 
     def lost(self, connection: ClientConnection) -> None:
         """A connection is gone, whoever closed it."""
-        if connection in self._idle:
-            del self._idle[connection]
-            self.metrics.idle -= 1
-            self.metrics.expired += 1
-        if self._forget(connection):
-            self._serve()
+        self._engine.drop(connection)
+        self._act()
 
     def keeps(self) -> bool:
         """Tells whether connections are kept at all."""
-        return self.profile.client_idle_connections > 0 and self.profile.client_idle_timeout > 0.0
+        return self._profile.client_idle_connections > 0 and self._profile.client_idle_timeout > 0.0
 
     def closed(self) -> bool:
         """Tells whether `close` was called."""
-        return self._closed
+        return self._engine.closed
 
     def close(self) -> None:
         """Closes what is open. Whoever waits, and comes later, gets a ClientClosed."""
-        self._closed = True
-        self.close_idle()
-        for connection in list(self._routes):
+        waiting = self._engine.close()
+        self._act()
+        for connection in self._engine.resources():
             connection.fail(ClientClosed("the client was closed"))
             self.discard(connection)
-        while self._waiters:
-            turn = self._waiters.popleft().turn
+        for turn in waiting:
             if not turn.done():
                 turn.set_exception(ClientClosed("the client was closed"))
         guard, self._guard = self._guard, None
@@ -163,106 +186,80 @@ class Pool:
 
     def close_idle(self) -> None:
         """Closes the connections that are free."""
-        while self._idle:
-            self._evict()
-        self._serve()
+        self._engine.clear()
+        self._act()
 
-    # -- limits -----------------------------------------------------------------------------------------
-
-    def _take_idle(self, route: Route) -> ClientConnection | None:
-        for connection in reversed(self._idle):
-            if self._idle[connection] == route:
-                del self._idle[connection]
-                self.metrics.idle -= 1
-                if connection.usable():
-                    return connection
-                self.metrics.expired += 1
-                connection.abort()
-                self._forget(connection)
-                # Others may have waited for the room that it took.
-                self._loop.call_soon(self._serve)
-                return self._take_idle(route)
-        return None
-
-    def _make_room(self, route: Route) -> bool:
-        """Tells whether one more connection may be opened; closes a free one where that is what it takes."""
-        profile = self.profile
-        if profile.client_host_connections and self._hosts.get(route, 0) >= profile.client_host_connections:
-            return False
-        if profile.client_connections and self.metrics.open >= profile.client_connections:
-            if not self._idle:
-                return False
-            self._evict()
-        return True
-
-    def _evict(self) -> None:
-        """Closes the connection that has been free for the longest time."""
-        connection, _ = self._idle.popitem(last=False)
-        self.metrics.idle -= 1
-        self.metrics.evicted += 1
-        connection.abort()
-        self._forget(connection)
-
-    def _forget(self, connection: ClientConnection) -> bool:
-        """Stops counting a connection; tells whether it was counted."""
-        route = self._routes.pop(connection, None)
-        if route is None:
-            return False
-        self._count(route, -1)
-        return True
-
-    def _count(self, route: Route, step: int) -> None:
-        self.metrics.open += step
-        count = self._hosts.get(route, 0) + step
-        if count:
-            self._hosts[route] = count
-        else:
-            del self._hosts[route]
+    def connections(self) -> list[ClientConnection]:
+        """Returns the connections that are open, lent and free, in the order in which they were opened."""
+        return self._engine.resources()
 
     # -- waiting ----------------------------------------------------------------------------------------
 
     async def _wait(self, route: Route, patience: float | None) -> ClientConnection | None:
-        """Waits for a turn; returns a connection, or None where there is room for a new one, counted already."""
-        waiter = _Waiter(route, self._loop.create_future())
-        self._waiters.append(waiter)
+        """Waits for a turn; returns a connection, or None where a place for a new one is reserved."""
+        turn: _Turn = self._loop.create_future()
+        self._engine.wait(route, turn)
         self.metrics.waited += 1
-        self.metrics.waiting += 1
+        began = self._loop.time()
+        self._act()
         try:
-            async with asyncio.timeout(patience):
-                return await waiter.turn
+            async with asyncio.timeout(within(patience)):
+                return await turn
         except BaseException as error:
-            turn = waiter.turn
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
+            if not self._engine.leave(turn) and not turn.cancelled() and turn.exception() is None:
                 # The turn came in the moment in which the caller gave up.
-                connection = turn.result()
-                if connection is not None:
-                    self.release(connection)
-                else:
-                    self._count(route, -1)
-                    self._serve()
-            elif waiter in self._waiters:
-                self._waiters.remove(waiter)
+                self._hand_back(route, turn.result())
+                self._act()
             if isinstance(error, TimeoutError):
-                raise HTTPTimeoutError(f"Timeout while waiting for a connection to {route.place}") from None
+                raise ClientQueueTimeout(f"Timeout while waiting for a connection to {route.place}") from None
             raise
         finally:
-            self.metrics.waiting -= 1
+            self._waits.observe(self._loop.time() - began)
 
-    def _serve(self) -> None:
-        """Gives turns to those who wait and can have one."""
-        if self._closed:
-            return
-        for waiter in list(self._waiters):
-            if waiter.turn.done():
-                self._waiters.remove(waiter)
-                continue
-            connection = self._take_idle(waiter.route)
-            if connection is None:
-                if not self._make_room(waiter.route):
-                    continue
-                self._count(waiter.route, 1)
-            self._waiters.remove(waiter)
-            waiter.turn.set_result(connection)
+    def _hand_back(self, route: Route, connection: ClientConnection | None) -> None:
+        if connection is None:
+            self._engine.vacate(route)
+        else:
+            self._engine.give_back(connection)
+
+    def _act(self) -> None:
+        """Does what the engine has put down: closes connections, gives turns."""
+        engine = self._engine
+        while engine.closing:
+            engine.closing.pop().abort()
+        while engine.grants:
+            turn, route, connection = engine.grants.popleft()
+            if turn.done():
+                self._hand_back(route, connection)
+            else:
+                turn.set_result(connection)
+            while engine.closing:
+                engine.closing.pop().abort()
+
+    # -- what is watched --------------------------------------------------------------------------------
+
+    def state(self) -> Mapping[str, Value]:
+        """See `Item.state`."""
+        engine = self._engine
+        return {
+            "open": engine.open,
+            "opening": engine.opening,
+            "idle": engine.free,
+            "lent": engine.open - engine.opening - engine.free,
+            "waiting": engine.waiting,
+            "client_connections": engine.total,
+            "client_host_connections": engine.per_key,
+            "closed": engine.closed,
+        }
+
+    def counters(self) -> Mapping[str, int]:
+        """See `Item.counters`."""
+        names = ("opened", "failed", "reused", "waited", "expired", "evicted", "retried")
+        return {name: getattr(self.metrics, name) for name in names}
+
+    def histograms(self) -> Mapping[str, Histogram]:
+        """See `Item.histograms`. `wait`: of requests that had to wait for a connection."""
+        return {"wait": self._waits}
 
     # -- the end of the loop ----------------------------------------------------------------------------
 

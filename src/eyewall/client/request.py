@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar
 
 from eyewall.base.clock import format_timestamp
 from eyewall.base.errors import EyewallError
@@ -19,6 +20,8 @@ from eyewall.http.startline import responses
 
 if TYPE_CHECKING:
     import ssl
+
+S = TypeVar("S")
 
 #: Documented defaults of the options of a request; times in seconds.
 DEFAULTS: Final[Mapping[str, Any]] = {
@@ -34,6 +37,16 @@ DEFAULTS: Final[Mapping[str, Any]] = {
 
 #: The status of a request that got no response at all.
 NO_RESPONSE = 599
+
+
+class Guard(Protocol):
+    """What stands between requests and their servers: `client.guarding.HostGuard`, which says what these do."""
+
+    async def call(self, options: Any, send: Callable[[], Awaitable[HTTPResponse]]) -> HTTPResponse: ...
+
+    def around(
+        self, options: Any, stream: AbstractAsyncContextManager[S]
+    ) -> AbstractAsyncContextManager[S]: ...
 
 
 class HTTPRequest:
@@ -87,6 +100,10 @@ class HTTPRequest:
     header_callback: Callable[[str], None] | None
     prepare_curl_callback: Callable[[Any], None] | None
     body_producer: Callable[[Callable[[bytes], Any]], Any] | None
+
+    #: Circuit breakers, bulkheads and retries, by host: an option of `fetch` and `stream`, and not of a request's
+    #: constructor, whose arguments are Tornado's.
+    guard: Guard | None = None
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ from eyewall.client.patience import check_deadline, explained
 from eyewall.client.places import Places
 from eyewall.client.plan import Plan
 from eyewall.client.pool import Pool
-from eyewall.client.request import NO_RESPONSE, HTTPRequest, HTTPResponse, HTTPTimeoutError
+from eyewall.client.request import NO_RESPONSE, Guard, HTTPRequest, HTTPResponse, HTTPTimeoutError
 from eyewall.client.stream import StreamedResponse
 from eyewall.guard.deadline import within
 from eyewall.guard.profile import Profile, active
@@ -218,7 +218,10 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         self, request: str | HTTPRequest, raise_error: bool = True, **kwargs: Any
     ) -> AbstractAsyncContextManager[StreamedResponse]:
         """See `AsyncHTTPClient.stream`."""
-        return self._stream(self._options(request, kwargs), raise_error)
+        options = self._options(request, kwargs)
+        guard: Guard | None = options.guard
+        stream = self._stream(options, raise_error)
+        return stream if guard is None else guard.around(options, stream)
 
     @asynccontextmanager
     async def _stream(

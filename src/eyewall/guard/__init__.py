@@ -1,4 +1,4 @@
-"""What keeps a program within its bounds: limits by name, deadlines, admission, health, and an orderly end."""
+"""What keeps a program within its bounds: limits by name, deadlines, admission, pools, breakers, health."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from eyewall._face import lazy_face
 if TYPE_CHECKING:
     from eyewall.guard.adaptivelimit import AdaptiveLimit
     from eyewall.guard.admission import ConnectionLimit
+    from eyewall.guard.backoff import Backoff
+    from eyewall.guard.breaker import CircuitBreaker, CircuitOpen
+    from eyewall.guard.breakerengine import BreakerState, Outcome
+    from eyewall.guard.breakershare import SharedBreakers
+    from eyewall.guard.bulkhead import Bulkhead, BulkheadFull, BulkheadTimeout
     from eyewall.guard.deadline import Deadline, remaining, unbounded
     from eyewall.guard.drain import Drain, DrainReport, Participant, process_drain
     from eyewall.guard.errors import DeadlineExceeded, Overloaded, RateLimited
@@ -18,10 +23,14 @@ if TYPE_CHECKING:
     from eyewall.guard.histogram import Histogram
     from eyewall.guard.inventory import Inventory, Item
     from eyewall.guard.lifecycle import Lifecycle, LifecycleError, StartupFailed
+    from eyewall.guard.policy import CallTimeout, Policy
+    from eyewall.guard.pool import PoolClosed, PoolFull, PoolTimeout, PoolUnavailable, ResourcePool
+    from eyewall.guard.poollease import Holder, Lease
     from eyewall.guard.profile import NATIVE, TORNADO, Profile, activate, active, override, prefer
     from eyewall.guard.ratelimit import RateLimit
     from eyewall.guard.rateshared import SharedRateLimit
     from eyewall.guard.requestlimit import RequestLimit
+    from eyewall.guard.retry import Retry, RetryBudget
     from eyewall.guard.tasks import OwnedTasks
     from eyewall.guard.throttle import LogThrottle
     from eyewall.guard.timeouts import timeout
@@ -32,6 +41,14 @@ __all__ = [
     "NATIVE",
     "TORNADO",
     "AdaptiveLimit",
+    "Backoff",
+    "BreakerState",
+    "Bulkhead",
+    "BulkheadFull",
+    "BulkheadTimeout",
+    "CallTimeout",
+    "CircuitBreaker",
+    "CircuitOpen",
     "ConnectionLimit",
     "Criticality",
     "Deadline",
@@ -42,19 +59,31 @@ __all__ = [
     "Health",
     "Heartbeat",
     "Histogram",
+    "Holder",
     "Inventory",
     "Item",
+    "Lease",
     "Lifecycle",
     "LifecycleError",
     "LogThrottle",
+    "Outcome",
     "Overloaded",
     "OwnedTasks",
     "Participant",
+    "Policy",
+    "PoolClosed",
+    "PoolFull",
+    "PoolTimeout",
+    "PoolUnavailable",
     "Profile",
     "RateLimit",
     "RateLimited",
     "Report",
     "RequestLimit",
+    "ResourcePool",
+    "Retry",
+    "RetryBudget",
+    "SharedBreakers",
     "SharedRateLimit",
     "StartupFailed",
     "Status",
@@ -72,6 +101,14 @@ __all__ = [
 
 _NAMES = {
     "AdaptiveLimit": "adaptivelimit",
+    "Backoff": "backoff",
+    "BreakerState": "breakerengine",
+    "Bulkhead": "bulkhead",
+    "BulkheadFull": "bulkhead",
+    "BulkheadTimeout": "bulkhead",
+    "CallTimeout": "policy",
+    "CircuitBreaker": "breaker",
+    "CircuitOpen": "breaker",
     "ConnectionLimit": "admission",
     "Criticality": "verdict",
     "Deadline": "deadline",
@@ -82,23 +119,35 @@ _NAMES = {
     "Health": "healthregistry",
     "Heartbeat": "heartbeat",
     "Histogram": "histogram",
+    "Holder": "poollease",
     "Inventory": "inventory",
     "Item": "inventory",
+    "Lease": "poollease",
     "Lifecycle": "lifecycle",
     "LifecycleError": "lifecycle",
     "LogThrottle": "throttle",
     "NATIVE": "profile",
+    "Outcome": "breakerengine",
     "Overloaded": "errors",
     "OwnedTasks": "tasks",
     "Participant": "drain",
+    "Policy": "policy",
+    "PoolClosed": "pool",
+    "PoolFull": "pool",
+    "PoolTimeout": "pool",
+    "PoolUnavailable": "pool",
     "Profile": "profile",
     "RateLimit": "ratelimit",
     "RateLimited": "errors",
     "Report": "healthreport",
     "RequestLimit": "requestlimit",
+    "ResourcePool": "pool",
+    "Retry": "retry",
+    "RetryBudget": "retry",
+    "SharedBreakers": "breakershare",
     "SharedRateLimit": "rateshared",
-    "Status": "verdict",
     "StartupFailed": "lifecycle",
+    "Status": "verdict",
     "TORNADO": "profile",
     "Verdict": "verdict",
     "activate": "profile",
