@@ -7,34 +7,28 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
+    from eyewall.guard.executors.bounded import BoundedExecutor
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Apart from asyncio's own pool: a disk that hangs must not stop name resolution or what applications run
-#: there.
-THREADS = 8
 
-_pool: ThreadPoolExecutor | None = None
+def executor() -> BoundedExecutor:
+    """Returns the executor "files". It is apart from the loop's own: a disk that hangs must not stop name resolution or
+    what applications run there.
+    """
+    # Deferred: only programs that serve files need it.
+    from eyewall.guard.executors import registry
 
-
-def executor() -> ThreadPoolExecutor:
-    """Returns the pool, which is made when it is first asked for."""
-    global _pool
-    if _pool is None:
-        # Deferred: only programs that serve files need it.
-        from concurrent.futures import ThreadPoolExecutor
-
-        _pool = ThreadPoolExecutor(THREADS, thread_name_prefix="eyewall-files")
-    return _pool
+    return registry.executor("files")
 
 
 def off_loop(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
     """Calls a function that may block in one of the threads; await the result.
 
     When nobody waits for it any more, because the waiting task was cancelled, what the call has opened is
-    closed: its result, or the members of a tuple, by their method `close`.
+    closed: its result, or the members of a tuple, by their method `close`. What has not begun by then is not begun any
+    more. Raises ExecutorFull where too many others wait for the disk.
     """
     loop = asyncio.get_running_loop()
     waiting: asyncio.Future[T] = loop.create_future()
@@ -51,7 +45,8 @@ def off_loop(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> 
             # The loop is closed.
             _discard(outcome[0])
 
-    executor().submit(call)
+    job = executor().submit(call)
+    waiting.add_done_callback(lambda _: job.cancel())
     return waiting
 
 

@@ -1,0 +1,144 @@
+"""A bounded executor over a Dask cluster: for work that is too much for the processes of one machine.
+
+Needs the package `distributed` (`pip install eyewall[dask]`) here and Eyewall on the cluster's workers, which call what
+carries the request's id and the deadline.
+
+One thread of ours talks to the cluster: it connects when the first job comes, which may take seconds, and submits.
+Dask calls back when a job is over. How many jobs the cluster gets at once is bounded like everything else.
+
+When a worker of the cluster dies, Dask gives its jobs to others, as often as `distributed.scheduler.allowed-failures`
+says, and only then they fail, with `WorkerLost`. What must not be done twice needs 0 there.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import CancelledError
+from functools import partial
+from importlib import import_module
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from eyewall.base.loggers import app_log
+from eyewall.guard.executors.bounded import BoundedExecutor
+from eyewall.guard.executors.carried import carried
+from eyewall.guard.executors.errors import WorkerLost
+from eyewall.guard.executors.job import Job
+
+if TYPE_CHECKING:
+    from queue import SimpleQueue
+
+    from distributed import Client, Future
+    from distributed.deploy import Cluster
+
+#: Seconds that connecting to a scheduler may take.
+CONNECT = 10.0
+
+
+class DaskExecutor(BoundedExecutor):
+    """Runs jobs on a Dask cluster; see `BoundedExecutor`, and the head of this file.
+
+    `cluster` is the address of a scheduler, or an object of `distributed`: a cluster, which stays its owner's, or a
+    client. None starts a `LocalCluster` of processes on this machine, with as many threads as there are `workers`,
+    which ends with the executor. `workers` is how many jobs the cluster has at once.
+    """
+
+    medium = "dask"
+
+    def __init__(self, name: str, *, cluster: str | Cluster | Client | None = None, **settings: Any) -> None:
+        self._where = cluster
+        super().__init__(name, **settings)
+
+    def _begin(self) -> None:
+        # Loaded when such an executor is made, so that a missing package is known then.
+        from queue import SimpleQueue
+
+        self._distributed: Any = import_module("distributed")
+        super()._begin()
+        self._submissions: SimpleQueue[Job | None] = SimpleQueue()
+        self._talker: Thread | None = None
+        self._client: Client | None = None
+        self._remote: dict[Job, Future[Any]] = {}
+
+    def _launch(self, job: Job) -> None:
+        with self._lock:
+            first = self._talker is None
+            if first:
+                self._talker = Thread(target=self._talk, name=f"eyewall-{self.name}", daemon=True)
+        if first:
+            assert self._talker is not None
+            self._talker.start()
+        self._submissions.put(job)
+
+    def _dismiss(self) -> None:
+        self._submissions.put(None)
+
+    def _give_up(self) -> None:
+        for future in list(self._remote.values()):
+            future.cancel(asynchronous=False)
+
+    def _talk(self) -> None:
+        """The life of the thread."""
+        cluster: Any = None
+        while (job := self._submissions.get()) is not None:
+            try:
+                if self._client is None:
+                    cluster = self._connect()
+                self._submit(job)
+            except Exception as error:  # noqa: BLE001 - the job's: no cluster, or one that is gone
+                self._start(self._over(job, None, error))
+            job = None
+        client, self._client = self._client, None
+        for each in (client if client is not self._where else None, cluster):
+            if each is not None:
+                try:
+                    each.close()
+                except Exception:  # noqa: BLE001 - it is not needed any more; the other one is closed as well
+                    app_log.warning("Executor %r could not close %r", self.name, each, exc_info=True)
+
+    def _connect(self) -> Any:
+        """Has a client from now on. Returns the cluster, where it is started for it."""
+        where = self._where
+        if isinstance(where, self._distributed.Client):
+            self._client = where
+            return None
+        own = None
+        if where is None:
+            own = where = self._distributed.LocalCluster(
+                n_workers=self._jobs.workers, threads_per_worker=1, dashboard_address=None
+            )
+        self._client = self._distributed.Client(where, set_as_default=False, timeout=CONNECT)
+        return own
+
+    def _submit(self, job: Job) -> None:
+        assert self._client is not None
+        deadline = job.deadline
+        left, whose = (None, "") if deadline is None else (deadline.remaining(), deadline.whose)
+        future = self._client.submit(
+            carried, job.func, job.args, job.kwargs, job.request, left, whose, pure=False
+        )
+        self._remote[job] = future
+        future.add_done_callback(partial(self._answered, job))
+
+    def _answered(self, job: Job, future: Future[Any]) -> None:
+        """The cluster is done with a job. Called in a thread of Dask's."""
+        result, error = None, None
+        try:
+            result = future.result()
+        except self._distributed.scheduler.KilledWorker as lost:
+            error = WorkerLost(
+                f"workers of the cluster of the executor {self.name!r} died while they ran {job.function}: {lost}",
+                function=job.function,
+            )
+        except (CancelledError, self._distributed.CancelledError) as lost:
+            error = WorkerLost(
+                f"the cluster of the executor {self.name!r} has lost {job.function}: {lost}",
+                function=job.function,
+            )
+        except BaseException as raised:  # noqa: BLE001 - it is raised where the result is asked for
+            error = raised
+        self._remote.pop(job, None)
+        try:
+            future.release()
+            self._start(self._over(job, result, error))
+        finally:
+            del job, result, error
