@@ -57,7 +57,7 @@ _prepare: Callable[[AbstractEventLoop], object] | None = None
 
 
 def prepare_with(prepare: Callable[[AbstractEventLoop], object]) -> None:
-    """Has every loop that `new_event_loop` makes from now on passed to `prepare`, which may set its default executor."""
+    """Has every loop that `new_event_loop` makes from now on passed to `prepare`, which gives it what it needs."""
     global _prepare
     _prepare = prepare
 

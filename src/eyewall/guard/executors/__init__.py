@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from eyewall._face import lazy_face
 
 if TYPE_CHECKING:
-    from eyewall.guard.executors.bounded import BoundedExecutor, CloseReport, RunningJob
+    from eyewall.guard.executors.bounded import BoundedExecutor, CloseReport, JobView
     from eyewall.guard.executors.cluster import DaskExecutor
     from eyewall.guard.executors.default import install
     from eyewall.guard.executors.errors import ExecutorClosed, ExecutorFull, JobDropped, WorkerLost
@@ -26,8 +26,8 @@ __all__ = [
     "Full",
     "JobDropped",
     "JobFuture",
+    "JobView",
     "ProcessExecutor",
-    "RunningJob",
     "ThreadExecutor",
     "UnknownExecutor",
     "WorkerLost",
@@ -45,8 +45,8 @@ _NAMES = {
     "Full": "jobqueue",
     "JobDropped": "errors",
     "JobFuture": "job",
+    "JobView": "bounded",
     "ProcessExecutor": "processes",
-    "RunningJob": "bounded",
     "ThreadExecutor": "threads",
     "UnknownExecutor": "registry",
     "WorkerLost": "errors",

@@ -6,8 +6,8 @@ their callbacks are anybody's code. What remains for a kind of executor: `_launc
 
 **Waiting.** `run` waits: for a place in the queue (where `full` is WAIT), in it, and for the job, for as long as the
 deadline of the work at hand allows. `submit` is an ordinary function that is called on the loop's thread as often as
-not, and must not wait there; where there is no place, it raises `ExecutorFull` at once, under WAIT as under REJECT. So do
-`loop.run_in_executor` and `run_on_executor`, which call it.
+not, and must not wait there; where there is no place, it raises `ExecutorFull` at once, under WAIT as under REJECT. So
+do `loop.run_in_executor` and `run_on_executor`, which call it.
 
 **The end.** Closed executors take no jobs. Their workers leave when the last job is over. What runs cannot be stopped
 from outside, so an end with a deadline reports what still runs, and goes on without it.
@@ -29,7 +29,8 @@ from typing import Any, Self, TypeVar, cast
 
 from eyewall.base import probe
 from eyewall.base.loggers import app_log
-from eyewall.guard.deadline import current, remaining, within
+from eyewall.guard.deadline import Deadline, current, remaining, within
+from eyewall.guard.drain import EXECUTORS, process_drain
 from eyewall.guard.errors import DeadlineExceeded
 from eyewall.guard.executors.errors import ExecutorClosed, ExecutorFull, JobDropped
 from eyewall.guard.executors.job import Job, JobFuture
@@ -52,25 +53,33 @@ _NAMED_CALLERS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class RunningJob:
-    """A job that runs. `age` is for how long, in seconds."""
+class JobView:
+    """What is said of a job to people. `age` is for how long it has been in its `place`, in seconds."""
 
     function: str
+    place: Place
     age: float
     caller: str
     request: str | None
 
+    @classmethod
+    def of(cls, job: Job, now: float) -> JobView:
+        """Returns what is to be said of `job`."""
+        since = job.began if job.place is Place.RUNNING else job.offered
+        return cls(job.function, job.place, now - since, job.caller, job.request)
+
     def __str__(self) -> str:
+        place = "running" if self.place is Place.RUNNING else "queued"
         request = f", request {self.request}" if self.request is not None else ""
-        return f"{self.function} (for {self.age:.1f} s, submitted at {self.caller}{request})"
+        return f"{self.function}, {place} for {self.age:.1f} s, submitted at {self.caller}{request}"
 
 
 @dataclass(frozen=True, slots=True)
 class CloseReport:
     """How an executor ended: the jobs that were dropped before they began, and what still ran when time was up."""
 
-    dropped: int
-    running: tuple[RunningJob, ...]
+    dropped: tuple[JobView, ...]
+    running: tuple[JobView, ...]
 
     @property
     def clean(self) -> bool:
@@ -113,6 +122,7 @@ class BoundedExecutor(Item, Executor):
         self._closed = False
         self._begin()
         super().__init__(name)
+        process_drain.join(self)
 
     def _begin(self) -> None:
         """Sets it up without a job; again in the child of a fork, which has none of its parent's threads."""
@@ -120,6 +130,7 @@ class BoundedExecutor(Item, Executor):
         self._lock = Lock()
         self._jobs = JobQueue(workers, queue, full, waiting, self._clock)
         self._settling = 0
+        self._dismissed = False
         self._crowded = False
         self._when_idle: list[Callable[[], object]] = []
         self._counts = Counter[str]()
@@ -176,6 +187,7 @@ class BoundedExecutor(Item, Executor):
         job = Job(func, args, kwargs, executor=self.name, overdue=overdue, deadline=deadline)
         crowded = False
         with self._lock:
+            # Where it is read with the lock held, what has come after it was set is seen by whoever set it.
             if self._closed:
                 raise ExecutorClosed(f"the executor {self.name!r} is closed and takes no jobs any more")
             self._counts["submitted"] += 1
@@ -311,88 +323,123 @@ class BoundedExecutor(Item, Executor):
 
         `close` has a deadline.
         """
-        idle = self._close()
+        self._closed = True
         if cancel_futures:
-            for job in self._clear():
+            with self._lock:
+                jobs = cast("list[Job]", [*self._jobs.queued, *self._jobs.waiting])
+            for job in jobs:
                 job.future.cancel()
-        self._if_idle()
         if wait:
-            idle.wait()
+            self._idle_event().wait()
+        else:
+            self._if_idle()
 
-    async def close(self, timeout: float = CLOSE, *, finish: bool = True) -> CloseReport:
+    async def close(  # noqa: ASYNC109 - jobs go on until then, and are not cancelled
+        self,
+        timeout: float = CLOSE,  # noqa: ASYNC109
+        *,
+        finish: bool = True,
+    ) -> CloseReport:
         """Takes no jobs any more, waits for those that are here, at most `timeout` seconds and for as long as the
         deadline of the work at hand allows, and returns what became of them.
 
         With `finish` false, what has not begun is dropped at once; otherwise when time is up. Dropped jobs fail with
         ExecutorClosed. What still runs is logged, with its name and age.
         """
+        self._closed = True
+        dropped = [] if finish else self._drop()
+        await self._until_idle(timeout)
+        return self._ended(dropped)
+
+    async def _until_idle(self, timeout: float) -> None:  # noqa: ASYNC109 - nothing is to be cancelled
         loop = asyncio.get_running_loop()
         waiter = loop.create_future()
-        idle = self._close(partial(_wake, loop, waiter))
-        dropped = 0 if finish else self._drop()
-        self._if_idle()
+        idle = self._idle_event(partial(_wake, loop, waiter))
         if not idle.is_set():
             await asyncio.wait((waiter,), timeout=within(timeout))
-        return self._ended(dropped)
 
     def close_within(self, timeout: float, *, finish: bool = True) -> CloseReport:
         """What `close` does, blocking the thread meanwhile: for programs without a loop."""
-        idle = self._close()
-        dropped = 0 if finish else self._drop()
-        self._if_idle()
-        idle.wait(timeout)
+        self._closed = True
+        dropped = [] if finish else self._drop()
+        self._idle_event().wait(timeout)
         return self._ended(dropped)
 
-    def _close(self, *callbacks: Callable[[], object]) -> Event:
-        """Returns what is set when it is idle."""
+    def _idle_event(self, *callbacks: Callable[[], object]) -> Event:
+        """Returns what is set when no job is left; `callbacks` are called then, in any thread."""
         idle = Event()
         with self._lock:
-            self._closed = True
             self._when_idle += [idle.set, *callbacks]
+        self._if_idle()
         return idle
 
     def _clear(self) -> list[Job]:
         with self._lock:
             return cast("list[Job]", self._jobs.clear())
 
-    def _drop(self) -> int:
-        """Has every job fail that has not begun; returns how many there were."""
+    def _drop(self) -> list[JobView]:
+        """Has every job fail that has not begun; returns them."""
+        now = self._clock()
         jobs = self._clear()
         with self._lock:
             self._counts["dropped"] += len(jobs)
         for job in jobs:
             message = f"the executor {self.name!r} was closed before it began {job.function}"
             job.future.settle(None, ExecutorClosed(message))
-        return len(jobs)
+        return [JobView.of(job, now) for job in jobs]
 
-    def _ended(self, dropped: int) -> CloseReport:
+    def _ended(self, dropped: list[JobView]) -> CloseReport:
         """Drops what is left, and says what runs."""
         dropped += self._drop()
-        running = tuple(self.running())
+        running = self.running()
         if dropped or running:
             app_log.warning(
                 "Executor %r is closed: %d jobs were dropped%s",
                 self.name,
-                dropped,
+                len(dropped),
                 f"; still running: {'; '.join(map(str, running))}" if running else "",
             )
         if running:
             self._give_up()
         self._if_idle()
-        self.tell("closed", dropped=dropped, running=running)
-        return CloseReport(dropped, running)
+        report = CloseReport(tuple(dropped), tuple(running))
+        self.tell("closed", report=report)
+        return report
 
     def _if_idle(self) -> None:
-        """Where it is closed and the last job is over: lets the workers go, and calls those who wait for it."""
-        if not self._closed:
+        """Where the last job is over: calls those who wait for it, and where it is closed, lets the workers go."""
+        if not (self._closed or self._when_idle):
             return
         with self._lock:
             if self._settling or not self._jobs.is_empty:
                 return
             callbacks, self._when_idle = self._when_idle, []
-        self._dismiss()
+            last = self._closed and not self._dismissed
+            self._dismissed = self._dismissed or last
+        if last:
+            process_drain.leave(self)
+            self._dismiss()
         for callback in callbacks:
             callback()
+
+    # -- as a participant of a drain (`eyewall.guard.drain`) --------------------------------------------
+
+    @property
+    def phase(self) -> int:
+        """When it drains."""
+        return EXECUTORS
+
+    async def drain(self, deadline: Deadline) -> list[str]:
+        """Closes it by the deadline. Returns what was dropped or still runs."""
+        report = await self.close(deadline.remaining())
+        return [f"job: {job}" for job in (*report.running, *report.dropped)]
+
+    def pending(self) -> list[str]:
+        """Returns the jobs that run or wait."""
+        with self._lock:
+            now = self._clock()
+            jobs = cast("list[Job]", [*self._jobs.running, *self._jobs.queued, *self._jobs.waiting])
+            return [f"job: {JobView.of(job, now)}" for job in jobs]
 
     async def __aenter__(self) -> Self:
         return self
@@ -423,14 +470,11 @@ class BoundedExecutor(Item, Executor):
 
     # -- what is seen of it -----------------------------------------------------------------------------
 
-    def running(self) -> list[RunningJob]:
+    def running(self) -> list[JobView]:
         """Returns what runs, the oldest first."""
         with self._lock:
             now = self._clock()
-            return [
-                RunningJob(job.function, now - job.began, job.caller, job.request)
-                for job in cast("list[Job]", list(self._jobs.running))
-            ]
+            return [JobView.of(job, now) for job in cast("list[Job]", list(self._jobs.running))]
 
     def callers(self) -> Counter[str]:
         """Returns who fills the queue: how many queued and waiting jobs were submitted at which file:line."""

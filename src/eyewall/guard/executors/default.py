@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from eyewall.guard.deadline import Deadline
 from eyewall.guard.executors.job import Job
 from eyewall.guard.executors.jobqueue import Full
 from eyewall.guard.executors.threads import ThreadExecutor
@@ -34,6 +35,13 @@ class DefaultExecutor(ThreadExecutor):
         if not self._chosen:
             self._choose()
         return super()._offer(func, args, kwargs, can_wait=can_wait)
+
+    async def drain(self, deadline: Deadline) -> list[str]:
+        """Waits for its jobs, and drops what has not begun by the deadline. It is the loop that closes it: shutdown
+        hooks may need it.
+        """
+        await self._until_idle(deadline.remaining())
+        return [f"job: {job}" for job in (*self.running(), *self._drop())]
 
     def _choose(self) -> None:
         profile = active()

@@ -164,14 +164,13 @@ class JobQueue:
         return entries
 
     def retry_after(self) -> float:
-        """Returns after how many seconds the jobs that are here now may be done, by what the latest took.
-
-        Where none has ended yet, by the age of the oldest one that runs.
+        """Returns after how many seconds the jobs that are here now may be done: by what the latest took, or by the
+        mean age of those that run, where that is more already.
         """
-        run = self.mean_run
-        if run is None:
-            now = self._clock()
-            run = max((now - entry.began for entry in self.running), default=0.0)
+        age = 0.0
+        if self.running:
+            age = self._clock() - sum(entry.began for entry in self.running) / len(self.running)
+        run = max(age, self.mean_run or 0.0)
         ahead = len(self.queued) + len(self.waiting) + 1
         return min(run * ahead / self.workers, LONGEST_RETRY)
 

@@ -21,8 +21,8 @@ from eyewall.base.errors import EyewallError
 from eyewall.guard.executors.bounded import BoundedExecutor
 from eyewall.guard.profile import active
 
-#: By what jobs run on: the module and the class.
-_KINDS = {
+#: What jobs run on, and the module and class of the executor that does it.
+MEDIA = {
     "threads": ("threads", "ThreadExecutor"),
     "processes": ("processes", "ProcessExecutor"),
     "dask": ("cluster", "DaskExecutor"),
@@ -30,6 +30,7 @@ _KINDS = {
 
 _lock = Lock()
 _settings: dict[str, dict[str, Any]] = {}
+_overrides: dict[str, dict[str, Any]] = {}
 _executors: dict[str, BoundedExecutor] = {}
 
 
@@ -55,8 +56,7 @@ def configure(name: str, *, medium: str = "threads", **settings: Any) -> None:
     Raises ValueError for another medium, and RuntimeError where the executor is in use already: what is configured
     too late would have no effect.
     """
-    if medium not in _KINDS:
-        raise ValueError(f"an executor runs jobs on {', '.join(_KINDS)}, not on {medium!r}")
+    _check(medium)
     with _lock:
         if name in _executors and not _executors[name].closed:
             raise RuntimeError(f"the executor {name!r} is in use: configure it before it is first asked for")
@@ -64,10 +64,16 @@ def configure(name: str, *, medium: str = "threads", **settings: Any) -> None:
         _settings[name] = {"medium": medium, **settings}
 
 
-def configure_all(settings: Mapping[str, Mapping[str, Any]]) -> None:
-    """Configures several executors: by name, the arguments of `configure`."""
-    for name, each in settings.items():
-        configure(name, **each)
+def override(settings: Mapping[str, Mapping[str, Any]]) -> None:
+    """Has executors be so, whatever `configure` says, now and from now on: by name, what `configure` takes.
+
+    For whoever runs a program that configures its executors itself. What is left out is as the program has it, unless
+    the medium is another one. Raises ValueError as `configure` does.
+    """
+    global _overrides
+    for each in settings.values():
+        _check(each.get("medium", "threads"))
+    _overrides = {name: dict(each) for name, each in settings.items()}
 
 
 def executor(name: str) -> BoundedExecutor:
@@ -86,19 +92,31 @@ def executor(name: str) -> BoundedExecutor:
 
 
 def _make(name: str) -> BoundedExecutor:
-    settings = _settings.get(name)
-    if settings is None:
-        predefined = _predefined()
-        if name not in predefined:
-            known = ", ".join(sorted({*predefined, *_settings}))
-            raise UnknownExecutor(f"there is no executor {name!r}, only {known}; configure() says what it is")
+    predefined = _predefined()
+    override = _overrides.get(name)
+    if name in _settings:
+        settings = dict(_settings[name])
+    elif name in predefined:
         settings = predefined[name]()
+    elif override is not None:
+        settings = {}
+    else:
+        known = ", ".join(sorted({*predefined, *_settings, *_overrides}))
+        raise UnknownExecutor(f"there is no executor {name!r}, only {known}; configure() says what it is")
+    if override is not None:
+        same = override.get("medium", "threads") == settings.get("medium", "threads")
+        settings = {**settings, **override} if same or "medium" not in override else override
     settings = dict(settings)
-    module, kind = _KINDS[settings.pop("medium", "threads")]
+    module, kind = MEDIA[settings.pop("medium", "threads")]
     made: BoundedExecutor = getattr(import_module(f"eyewall.guard.executors.{module}"), kind)(
         name, **settings
     )
     return made
+
+
+def _check(medium: str) -> None:
+    if medium not in MEDIA:
+        raise ValueError(f"an executor runs jobs on {', '.join(MEDIA)}, not on {medium!r}")
 
 
 def _cores() -> int:
