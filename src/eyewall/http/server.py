@@ -19,6 +19,7 @@ from eyewall.base.loggers import app_log, gen_log
 from eyewall.guard import registry
 from eyewall.guard.admission import ConnectionLimit, network_of
 from eyewall.guard.drain import process_drain
+from eyewall.guard.executors import default as default
 from eyewall.guard.profile import TORNADO, Profile, active
 from eyewall.guard.requestlimit import RequestLimit
 from eyewall.guard.throttle import LogThrottle

@@ -39,6 +39,12 @@ class Resolver(Configurable):
         """Returns what is used where nothing was configured: by the active profile, the executor "dns" or the loop."""
         return BoundedResolver if active().dns_threads else DefaultLoopResolver
 
+    @classmethod
+    def configured_class(cls) -> type[Any]:
+        """Returns the class that is chosen, or the default one of the profile that is active now."""
+        chosen, _ = cls._save_configuration()
+        return cls.configurable_default() if chosen is None else chosen
+
     def resolve(
         self, host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> Awaitable[list[Endpoint]]:

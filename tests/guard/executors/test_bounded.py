@@ -1,4 +1,4 @@
-"""What all executors have in common, with an executor whose jobs run when the test says so, and a clock that it turns."""
+"""What all executors have in common, with one whose jobs run when the test says so, and a clock that it turns."""
 
 from __future__ import annotations
 
@@ -95,7 +95,9 @@ def test_submit_never_waits(full: Full) -> None:
     executor.submit(int)
     executor.submit(int)
     executor.now = 6.0
-    with pytest.raises(ExecutorFull, match=r"'manual' is full \(1 jobs run, 1 are queued\): int was ref") as told:
+    with pytest.raises(
+        ExecutorFull, match=r"'manual' is full \(1 jobs run, 1 are queued\): int was ref"
+    ) as told:
         executor.submit(int)
     assert isinstance(told.value, Overloaded)
     assert (told.value.status, told.value.limit, told.value.retry_after) == (503, "manual", 12.0)
@@ -136,7 +138,9 @@ def test_what_is_overdue_is_not_begun() -> None:
     executor.now = 5.0
     executor.step()
     assert executor.begun == []
-    with pytest.raises(DeadlineExceeded, match=r"deadline of 5 s has passed while waiting for a worker of the ex"):
+    with pytest.raises(
+        DeadlineExceeded, match=r"deadline of 5 s has passed while waiting for a worker of the ex"
+    ):
         late.result(0)
     with pytest.raises(DeadlineExceeded):
         under(deadline, lambda: executor.submit(fail))
@@ -489,7 +493,10 @@ def test_it_says_who_fills_the_queue(caplog: pytest.LogCaptureFixture) -> None:
             events.append((event, details))
 
     executor = Manual("seen", workers=1, queue=4, full="reject")
-    detach = [probe.guard_event.attach(listen), probe.limit_reached.attach(lambda *args: refused.append(args))]
+    detach = [
+        probe.guard_event.attach(listen),
+        probe.limit_reached.attach(lambda *args: refused.append(args)),
+    ]
     try:
         here = executor.submit(int).submitted
         file, _, line = here.rpartition(":")

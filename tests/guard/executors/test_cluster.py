@@ -91,7 +91,7 @@ def test_what_still_runs_at_the_end_is_cancelled(run: Any, cluster: Any) -> None
         await asyncio.to_thread(inside.acquire, timeout=PATIENCE)
         report = await dask.close(0.0)
         assert len(report.running) == 1
-        with pytest.raises(WorkerLost, match="has lost tests.*hold"):
+        with pytest.raises(WorkerLost, match=r"has lost tests.*hold"):
             await running
         go.set()
 
@@ -105,7 +105,7 @@ def test_a_cluster_that_is_not_there(run: Any, monkeypatch: pytest.MonkeyPatch) 
 
     async def main() -> None:
         dask = DaskExecutor("dask", cluster="tcp://127.0.0.1:9")
-        with pytest.raises(OSError, match="127.0.0.1:9"):
+        with pytest.raises(OSError, match=r"127\.0\.0\.1:9"):
             await dask.run(int)
         await dask.close(PATIENCE)
 

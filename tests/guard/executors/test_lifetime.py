@@ -17,7 +17,11 @@ def program(tmp_path: Path, text: str) -> subprocess.CompletedProcess[str]:
     file = tmp_path / "program.py"
     file.write_text(text)
     return subprocess.run(
-        [sys.executable, "-W", "error", str(file)], capture_output=True, text=True, timeout=PATIENCE, check=False
+        [sys.executable, "-W", "error", str(file)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
 
 

@@ -68,14 +68,14 @@ def test_a_process_that_is_killed_takes_its_own_job_and_no_other(
 ) -> None:
     async def main() -> None:
         go, marks = str(tmp_path / "go"), [tmp_path / "a", tmp_path / "b"]
-        running = [
-            asyncio.ensure_future(executor.run(jobs.until, go, str(mark))) for mark in marks
-        ]
+        running = [asyncio.ensure_future(executor.run(jobs.until, go, str(mark))) for mark in marks]
         await until(lambda: all(mark.exists() and mark.read_text() for mark in marks))
         queued = [asyncio.ensure_future(executor.run(jobs.pid)) for _ in range(5)]
         victim = int(marks[0].read_text())
         os.kill(victim, signal.SIGKILL)
-        with pytest.raises(WorkerLost, match=r"was killed by SIGKILL while it ran tests\..*jobs\.until") as told:
+        with pytest.raises(
+            WorkerLost, match=r"was killed by SIGKILL while it ran tests\..*jobs\.until"
+        ) as told:
             await running[0]
         assert (told.value.exit_code, told.value.pid) == (-signal.SIGKILL, victim)
         assert told.value.function.endswith("jobs.until")

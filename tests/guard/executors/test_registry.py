@@ -54,7 +54,9 @@ def test_what_is_configured_too_late_is_an_error() -> None:
 
 def test_names_that_nobody_knows() -> None:
     configure("reports")
-    with pytest.raises(UnknownExecutor, match="no executor 'report', only cpu, database, dns, files, reports"):
+    with pytest.raises(
+        UnknownExecutor, match="no executor 'report', only cpu, database, dns, files, reports"
+    ):
         executor("report")
     with pytest.raises(ValueError, match="threads, processes, dask, not on 'fibres'"):
         configure("reports", medium="fibres")

@@ -334,7 +334,7 @@ class BoundedExecutor(Item, Executor):
         else:
             self._if_idle()
 
-    async def close(  # noqa: ASYNC109 - jobs go on until then, and are not cancelled
+    async def close(
         self,
         timeout: float = CLOSE,  # noqa: ASYNC109
         *,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from queue import SimpleQueue
 
     from distributed import Client, Future
-    from distributed.deploy import Cluster
+    from distributed.deploy.cluster import Cluster
 
 #: Seconds that connecting to a scheduler may take.
 CONNECT = 10.0
@@ -74,7 +74,7 @@ class DaskExecutor(BoundedExecutor):
 
     def _give_up(self) -> None:
         for future in list(self._remote.values()):
-            future.cancel(asynchronous=False)
+            future.cancel()  # type: ignore[no-untyped-call]
 
     def _talk(self) -> None:
         """The life of the thread."""
@@ -117,11 +117,12 @@ class DaskExecutor(BoundedExecutor):
             carried, job.func, job.args, job.kwargs, job.request, left, whose, pure=False
         )
         self._remote[job] = future
-        future.add_done_callback(partial(self._answered, job))
+        future.add_done_callback(partial(self._answered, job))  # type: ignore[no-untyped-call]
 
     def _answered(self, job: Job, future: Future[Any]) -> None:
         """The cluster is done with a job. Called in a thread of Dask's."""
-        result, error = None, None
+        result: Any = None
+        error: BaseException | None = None
         try:
             result = future.result()
         except self._distributed.scheduler.KilledWorker as lost:
@@ -138,7 +139,7 @@ class DaskExecutor(BoundedExecutor):
             error = raised
         self._remote.pop(job, None)
         try:
-            future.release()
+            future.release()  # type: ignore[no-untyped-call]
             self._start(self._over(job, result, error))
         finally:
             del job, result, error

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextvars import Context, copy_context
 from functools import partial
+from types import FrameType
 from typing import Any, TypeVar
 
 from eyewall.base.context import request_id
@@ -139,12 +140,12 @@ def name_of(func: object) -> str:
 
 def caller() -> str:
     """Returns where the code stands that calls an executor, as file:line; "?" where there is none in Python."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         # With the dot, for packages themselves.
         if not f"{frame.f_globals.get('__name__', '')}.".startswith(_BETWEEN):
             return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return "?"
 
 

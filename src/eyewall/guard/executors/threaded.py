@@ -37,7 +37,7 @@ class ThreadedExecutor(BoundedExecutor, Generic[S]):
 
     def _begin(self) -> None:
         super()._begin()
-        self._threads = 0
+        self._started = 0
         self._spare = 0
         self._handoff: SimpleQueue[Work[S] | None] = SimpleQueue()
         weakref.finalize(self, self._handoff.put, None).atexit = False
@@ -57,8 +57,8 @@ class ThreadedExecutor(BoundedExecutor, Generic[S]):
             if handed_over:
                 self._spare -= 1
             else:
-                number = self._threads
-                self._threads += 1
+                number = self._started
+                self._started += 1
         if handed_over:
             self._handoff.put(work)
             return
@@ -71,7 +71,7 @@ class ThreadedExecutor(BoundedExecutor, Generic[S]):
             ).start()
         except BaseException:
             with self._lock:
-                self._threads -= 1
+                self._started -= 1
             raise
 
     def _has_spare(self) -> None:
