@@ -56,6 +56,10 @@ def leave(code: int) -> None:
     os._exit(code)
 
 
+def kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def signalled() -> int:
     """Gets what a terminal or a service manager sends to all processes of a group."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -28,7 +29,7 @@ def cluster() -> Iterator[Any]:
     # What fails in a job is logged by its worker, and here that is this process.
     logging.getLogger("distributed.worker").setLevel(logging.CRITICAL)
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=4, processes=False, dashboard_address=None
+        n_workers=1, threads_per_worker=4, processes=False, dashboard_address="127.0.0.1:0"
     ) as made:
         yield made
 
@@ -110,6 +111,24 @@ def test_a_cluster_that_is_not_there(run: Any, monkeypatch: pytest.MonkeyPatch) 
         await dask.close(PATIENCE)
 
     run(main())
+
+
+def test_a_worker_that_is_killed_on_a_cluster_of_its_own() -> None:
+    import dask
+    import distributed  # noqa: F401 - its defaults must be there when one of them is changed for a while
+
+    async def main() -> None:
+        with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
+            own = DaskExecutor("own", workers=1)
+            first = await own.run(jobs.pid)
+            assert first != os.getpid()
+            with pytest.raises(WorkerLost, match=r"died while they ran tests\..*jobs\.kill"):
+                await own.run(jobs.kill)
+            # The cluster has started another one.
+            assert await own.run(jobs.pid) not in (first, os.getpid())
+            assert (await own.close(PATIENCE)).clean
+
+    asyncio.run(main())
 
 
 def test_it_is_chosen_in_the_configuration(cluster: Any) -> None:

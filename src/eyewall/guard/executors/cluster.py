@@ -12,26 +12,29 @@ says, and only then they fail, with `WorkerLost`. What must not be done twice ne
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import CancelledError
 from functools import partial
 from importlib import import_module
+from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from eyewall.base.loggers import app_log
+from eyewall.guard.executors import lifetime as lifetime
 from eyewall.guard.executors.bounded import BoundedExecutor
 from eyewall.guard.executors.carried import carried
 from eyewall.guard.executors.errors import WorkerLost
 from eyewall.guard.executors.job import Job
 
 if TYPE_CHECKING:
-    from queue import SimpleQueue
-
     from distributed import Client, Future
     from distributed.deploy.cluster import Cluster
 
 #: Seconds that connecting to a scheduler may take.
 CONNECT = 10.0
+#: Of a cluster of our own: on a port that is free, for this machine.
+_DASHBOARD = "127.0.0.1:0"
 
 
 class DaskExecutor(BoundedExecutor):
@@ -49,14 +52,16 @@ class DaskExecutor(BoundedExecutor):
         super().__init__(name, **settings)
 
     def _begin(self) -> None:
-        # Loaded when such an executor is made, so that a missing package is known then.
-        from queue import SimpleQueue
-
-        self._distributed: Any = import_module("distributed")
+        # Now, and not with the first job, so that it is known when it is missing.
+        try:
+            self._distributed: Any = import_module("distributed")
+        except ImportError as error:
+            raise ImportError(f"an executor on dask needs eyewall[dask]: {error}") from error
         super()._begin()
-        self._submissions: SimpleQueue[Job | None] = SimpleQueue()
+        self._orders: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._talker: Thread | None = None
         self._client: Client | None = None
+        self._own: Cluster | None = None
         self._remote: dict[Job, Future[Any]] = {}
 
     def _launch(self, job: Job) -> None:
@@ -67,47 +72,52 @@ class DaskExecutor(BoundedExecutor):
         if first:
             assert self._talker is not None
             self._talker.start()
-        self._submissions.put(job)
+        self._orders.put(partial(self._hand_over, job))
 
     def _dismiss(self) -> None:
-        self._submissions.put(None)
+        self._orders.put(None)
 
     def _give_up(self) -> None:
-        for future in list(self._remote.values()):
-            future.cancel()  # type: ignore[no-untyped-call]
+        self._orders.put(self._cancel)
 
     def _talk(self) -> None:
-        """The life of the thread."""
-        cluster: Any = None
-        while (job := self._submissions.get()) is not None:
-            try:
-                if self._client is None:
-                    cluster = self._connect()
-                self._submit(job)
-            except Exception as error:  # noqa: BLE001 - the job's: no cluster, or one that is gone
-                self._start(self._over(job, None, error))
-            job = None
+        """The life of the thread: does what it is told, then closes what it has opened."""
+        while (order := self._orders.get()) is not None:
+            order()
+            del order
         client, self._client = self._client, None
-        for each in (client if client is not self._where else None, cluster):
+        for each in (client if client is not self._where else None, self._own):
             if each is not None:
                 try:
                     each.close()
                 except Exception:  # noqa: BLE001 - it is not needed any more; the other one is closed as well
                     app_log.warning("Executor %r could not close %r", self.name, each, exc_info=True)
 
-    def _connect(self) -> Any:
-        """Has a client from now on. Returns the cluster, where it is started for it."""
-        where = self._where
+    def _hand_over(self, job: Job) -> None:
+        try:
+            if self._client is None:
+                self._client = self._connect()
+            self._submit(job)
+        except Exception as error:  # noqa: BLE001 - the job's: no cluster, or one that is gone
+            self._start(self._over(job, None, error))
+        finally:
+            del job
+
+    def _cancel(self) -> None:
+        for future in list(self._remote.values()):
+            future.cancel()  # type: ignore[no-untyped-call]
+
+    def _connect(self) -> Client:
+        where: Any = self._where
         if isinstance(where, self._distributed.Client):
-            self._client = where
-            return None
-        own = None
+            client: Client = where
+            return client
         if where is None:
-            own = where = self._distributed.LocalCluster(
-                n_workers=self._jobs.workers, threads_per_worker=1, dashboard_address=None
+            self._own = where = self._distributed.LocalCluster(
+                n_workers=self._jobs.workers, threads_per_worker=1, dashboard_address=_DASHBOARD
             )
-        self._client = self._distributed.Client(where, set_as_default=False, timeout=CONNECT)
-        return own
+        client = self._distributed.Client(where, set_as_default=False, timeout=CONNECT)
+        return client
 
     def _submit(self, job: Job) -> None:
         assert self._client is not None
