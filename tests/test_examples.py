@@ -549,6 +549,15 @@ def test_tornado_program() -> None:
         asyncio.run(talk(site.port))
 
 
+def test_guard_executors() -> None:
+    with served("guard/executors.py") as site:
+        assert json.loads(site.get("/rows/3")[1]) == {"rows": [0, 1, 2]}
+        assert json.loads(site.get("/primes/100000")[1]) == {"primes": 9592}
+        state = json.loads(site.get("/state")[1])
+        assert state["state"]["workers"] == 4
+        assert state["counters"]["done"] == 1
+
+
 def test_testing() -> None:
     _tried.add("testing.py")
     done = subprocess.run(

@@ -189,7 +189,8 @@ class BoundedExecutor(Item, Executor):
         with self._lock:
             # Where it is read with the lock held, what has come after it was set is seen by whoever set it.
             if self._closed:
-                raise ExecutorClosed(f"the executor {self.name!r} is closed and takes no jobs any more")
+                message = f"the executor {self.name!r} is closed and takes no jobs any more"
+                raise ExecutorClosed(self.name, message)
             self._counts["submitted"] += 1
             if left == 0.0:
                 self._counts["not_started"] += 1
@@ -385,7 +386,7 @@ class BoundedExecutor(Item, Executor):
             self._counts["dropped"] += len(jobs)
         for job in jobs:
             message = f"the executor {self.name!r} was closed before it began {job.function}"
-            job.future.settle(None, ExecutorClosed(message))
+            job.future.settle(None, ExecutorClosed(self.name, message))
         return [JobView.of(job, now) for job in jobs]
 
     def _ended(self, dropped: list[JobView]) -> CloseReport:

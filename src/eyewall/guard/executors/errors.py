@@ -3,8 +3,8 @@
     EyewallError
     ├── Overloaded
     │   ├── ExecutorFull         there was no place in the queue: the job was refused when it came
-    │   └── JobDropped           it had a place, and lost it to a newer one
-    ├── ExecutorClosed           the executor takes no jobs any more (a RuntimeError, too)
+    │   ├── JobDropped           it had a place, and lost it to a newer one
+    │   └── ExecutorClosed       the executor takes no jobs any more (a RuntimeError, too)
     └── WorkerLost               the process that ran it is gone
 
 A job whose deadline passes has `eyewall.guard.errors.DeadlineExceeded`.
@@ -24,10 +24,8 @@ class JobDropped(Overloaded):
     """The job was the oldest in a full queue, and a newer one took its place. `limit` is the executor's name."""
 
 
-class ExecutorClosed(EyewallError, RuntimeError):
-    """An executor is closed, or was closed before it began the job."""
-
-    status = 503
+class ExecutorClosed(Overloaded, RuntimeError):
+    """An executor is closed, or was closed before it began the job. `limit` is its name."""
 
 
 class WorkerLost(EyewallError):
