@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from eyewall.guard.executors.bounded import BoundedExecutor
 
 P = ParamSpec("P")
@@ -21,6 +23,16 @@ def executor() -> BoundedExecutor:
     from eyewall.guard.executors import registry
 
     return registry.executor("files")
+
+
+async def run(other: Executor | None, function: Callable[..., T], /, *args: Any) -> T:
+    """Calls a function that may block in `other`, or in one of the threads, where it waits for its turn.
+
+    Raises ExecutorFull where that does not come in time.
+    """
+    if other is None:
+        return await executor().run(function, *args)
+    return await asyncio.get_running_loop().run_in_executor(other, function, *args)
 
 
 def off_loop(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:

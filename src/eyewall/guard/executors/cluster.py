@@ -18,7 +18,7 @@ from functools import partial
 from importlib import import_module
 from queue import SimpleQueue
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from eyewall.base.loggers import app_log
 from eyewall.guard.executors import lifetime as lifetime
@@ -110,14 +110,12 @@ class DaskExecutor(BoundedExecutor):
     def _connect(self) -> Client:
         where: Any = self._where
         if isinstance(where, self._distributed.Client):
-            client: Client = where
-            return client
+            return cast("Client", where)
         if where is None:
             self._own = where = self._distributed.LocalCluster(
                 n_workers=self._jobs.workers, threads_per_worker=1, dashboard_address=_DASHBOARD
             )
-        client = self._distributed.Client(where, set_as_default=False, timeout=CONNECT)
-        return client
+        return cast("Client", self._distributed.Client(where, set_as_default=False, timeout=CONNECT))
 
     def _submit(self, job: Job) -> None:
         assert self._client is not None

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import atexit
 import multiprocessing
+import os
 import pickle
 import signal
 from contextlib import suppress
@@ -40,6 +41,14 @@ END_GRACE = 2.0
 #: `multiprocessing` keeps a list of all processes, and looks after each from wherever one is started.
 _books = Lock()
 
+
+def _in_child() -> None:
+    """Whoever held the lock is not here."""
+    global _books
+    _books = Lock()
+
+
+os.register_at_fork(after_in_child=_in_child)
 # Again, after `multiprocessing`, which at the end of the program waits for processes without a limit: what is
 # registered later is called earlier.
 atexit.register(lifetime.at_exit)
