@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +15,7 @@ import pytest
 
 from eyewall.base.context import request_id
 from eyewall.guard.deadline import Deadline, _current
-from eyewall.guard.executors.cluster import DaskExecutor
+from eyewall.guard.executors.cluster import DaskExecutor, load_distributed
 from eyewall.guard.executors.errors import WorkerLost
 from eyewall.guard.executors.registry import configure, executor
 
@@ -24,8 +26,7 @@ PATIENCE = 40.0
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    import distributed
-
+    distributed = load_distributed()
     # What fails in a job is logged by its worker, and here that is this process.
     logging.getLogger("distributed.worker").setLevel(logging.CRITICAL)
     with distributed.LocalCluster(
@@ -114,8 +115,9 @@ def test_a_cluster_that_is_not_there(run: Any, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_worker_that_is_killed_on_a_cluster_of_its_own() -> None:
+    # Its defaults must be there when one of them is changed for a while.
+    load_distributed()
     import dask
-    import distributed  # noqa: F401 - its defaults must be there when one of them is changed for a while
 
     async def main() -> None:
         with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
@@ -129,6 +131,23 @@ def test_a_worker_that_is_killed_on_a_cluster_of_its_own() -> None:
             assert (await own.close(PATIENCE)).clean
 
     asyncio.run(main())
+
+
+def test_loading_dask_leaves_our_loggers_alone() -> None:
+    program = (
+        "import logging\n"
+        "from eyewall.base.loggers import gen_log, app_log\n"
+        "logging.basicConfig(level='INFO', format='%(message)s')\n"
+        "app_log.setLevel('DEBUG')\n"
+        "from eyewall.guard.executors.cluster import load_distributed\n"
+        "load_distributed()\n"
+        "gen_log.info('general')\n"
+        "app_log.debug('application')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE, check=True
+    )
+    assert done.stderr == "general\napplication\n"
 
 
 def test_it_is_chosen_in_the_configuration(cluster: Any) -> None:

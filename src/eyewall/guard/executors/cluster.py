@@ -12,15 +12,18 @@ says, and only then they fail, with `WorkerLost`. What must not be done twice ne
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from functools import partial
 from importlib import import_module
 from queue import SimpleQueue
 from threading import Thread
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
-from eyewall.base.loggers import app_log
+from eyewall.base.loggers import access_log, app_log, gen_log
 from eyewall.guard.executors import lifetime as lifetime
 from eyewall.guard.executors.bounded import BoundedExecutor
 from eyewall.guard.executors.carried import carried
@@ -35,6 +38,28 @@ if TYPE_CHECKING:
 CONNECT = 10.0
 #: Of a cluster of our own: on a port that is free, for this machine.
 _DASHBOARD = "127.0.0.1:0"
+
+
+def load_distributed() -> ModuleType:
+    """Returns the module `distributed`. Raises ImportError where it is not installed.
+
+    When it is loaded it takes over the loggers of Tornado, on which it is built, and has them say next to nothing. They
+    are ours as well, so they get back what they had.
+    """
+    loaded = sys.modules.get("distributed")
+    if loaded is not None:
+        return loaded
+    loggers = [logging.getLogger("tornado"), access_log, app_log, gen_log]
+    before = [(each.level, each.propagate, each.handlers[:]) for each in loggers]
+    try:
+        return import_module("distributed")
+    except ImportError as error:
+        raise ImportError(f"an executor on dask needs eyewall[dask]: {error}") from error
+    finally:
+        for logger, (level, propagate, handlers) in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+            logger.propagate = propagate
+            logger.handlers[:] = handlers
 
 
 class DaskExecutor(BoundedExecutor):
@@ -53,10 +78,7 @@ class DaskExecutor(BoundedExecutor):
 
     def _begin(self) -> None:
         # Now, and not with the first job, so that it is known when it is missing.
-        try:
-            self._distributed: Any = import_module("distributed")
-        except ImportError as error:
-            raise ImportError(f"an executor on dask needs eyewall[dask]: {error}") from error
+        self._distributed: Any = load_distributed()
         super()._begin()
         self._orders: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._talker: Thread | None = None
