@@ -13,6 +13,7 @@ from eyewall.client import AsyncHTTPClient
 from eyewall.guard.executors.threads import ThreadExecutor
 from eyewall.http.server import HTTPServer
 from eyewall.web import Application, RequestHandler
+from tests.waiting import until
 
 PATIENCE = 40.0
 WORKERS, QUEUE, CLIENTS = 4, 8, 60
@@ -60,7 +61,8 @@ def test_the_excess_is_refused_while_the_rest_is_served(run: Any) -> None:
         assert executor.counters()["refused"] == len(refused)
         # It has room again.
         assert (await fetch("/blocking")).code == 200
-        assert executor.idle
+        # The last thread completes its future before it is done with it.
+        await until(lambda: executor.idle)
         client.close()
         server.stop()
         await server.close_all_connections()
