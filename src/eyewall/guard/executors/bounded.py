@@ -21,11 +21,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from threading import Event, Lock
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Any, NamedTuple, Self, TypeVar, cast
 
 from eyewall.base import probe
 from eyewall.base.loggers import app_log
@@ -52,8 +51,7 @@ CLOSE = 30.0
 _NAMED_CALLERS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class JobView:
+class JobView(NamedTuple):
     """What is said of a job to people. `age` is for how long it has been in its `place`, in seconds."""
 
     function: str
@@ -74,8 +72,7 @@ class JobView:
         return f"{self.function}, {place} for {self.age:.1f} s, submitted at {self.caller}{request}"
 
 
-@dataclass(frozen=True, slots=True)
-class CloseReport:
+class CloseReport(NamedTuple):
     """How an executor ended: the jobs that were dropped before they began, and what still ran when time was up."""
 
     dropped: tuple[JobView, ...]

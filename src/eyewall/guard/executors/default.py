@@ -7,56 +7,23 @@ every server does; for other loops there is `install`. A loop closes its default
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
-from eyewall.guard.deadline import Deadline
-from eyewall.guard.executors.job import Job
-from eyewall.guard.executors.jobqueue import Full
-from eyewall.guard.executors.threads import ThreadExecutor
-from eyewall.guard.profile import active
 from eyewall.loop import policy
 
-NAME = "default"
-
-
-class DefaultExecutor(ThreadExecutor):
-    """Has the limits `executor_threads` and `executor_queue` of the profile that is active when its first job comes:
-    the loop is often there before the program has chosen one.
-    """
-
-    def __init__(self) -> None:
-        self._chosen = False
-        super().__init__(NAME, full=Full.REJECT)
-
-    def _offer(
-        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], *, can_wait: bool
-    ) -> Job:
-        if not self._chosen:
-            self._choose()
-        return super()._offer(func, args, kwargs, can_wait=can_wait)
-
-    async def drain(self, deadline: Deadline) -> list[str]:
-        """Waits for its jobs, and drops what has not begun by the deadline. It is the loop that closes it: shutdown
-        hooks may need it.
-        """
-        await self._until_idle(deadline.remaining())
-        return [f"job: {job}" for job in (*self.running(), *self._drop())]
-
-    def _choose(self) -> None:
-        profile = active()
-        with self._lock:
-            if not self._chosen:
-                self._chosen = True
-                self._bound(profile.executor_threads, profile.executor_queue or None)
+if TYPE_CHECKING:
+    from eyewall.guard.executors.threads import ThreadExecutor
 
 
 def install(loop: asyncio.AbstractEventLoop | None = None) -> ThreadExecutor:
-    """Gives `loop`, or the running one, a bounded default executor, and returns it; see `DefaultExecutor`.
+    """Gives `loop`, or the running one, a bounded default executor, and returns it; see `LoopExecutor`.
 
     Where its queue is full, `run_in_executor` and `asyncio.to_thread` raise ExecutorFull.
     """
-    made = DefaultExecutor()
+    # Loaded with the first loop, not with whatever may serve one day.
+    from eyewall.guard.executors.loopexecutor import LoopExecutor
+
+    made = LoopExecutor()
     (loop or asyncio.get_running_loop()).set_default_executor(made)
     return made
 

@@ -15,11 +15,13 @@ import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eyewall.base.errors import EyewallError
-from eyewall.guard.executors.bounded import BoundedExecutor
 from eyewall.guard.profile import active
+
+if TYPE_CHECKING:
+    from eyewall.guard.executors.bounded import BoundedExecutor
 
 #: What jobs run on, and the module and class of the executor that does it.
 MEDIA = {
