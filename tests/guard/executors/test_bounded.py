@@ -80,13 +80,16 @@ def under(deadline: Deadline | None, call: Callable[[], Any]) -> Any:
 def test_results_and_errors_are_the_futures() -> None:
     executor = Manual(workers=2)
     good, bad = executor.submit(divmod, 7, 2), executor.submit(fail)
+    queued = executor.submit(int)
     assert not good.done()
+    assert (good.running(), queued.running()) == (True, False)
     executor.step()
     executor.step()
     assert good.result(0) == (3, 1)
     with pytest.raises(ValueError, match="on purpose"):
         bad.result(0)
-    assert executor.counters() == {**dict.fromkeys(COUNTERS, 0), "submitted": 2, "done": 1, "failed": 1}
+    assert queued.running()
+    assert executor.counters() == {**dict.fromkeys(COUNTERS, 0), "submitted": 3, "done": 1, "failed": 1}
 
 
 @pytest.mark.parametrize("full", [Full.WAIT, Full.REJECT])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eyewall.guard.deadline import Deadline
+from eyewall.guard.deadline import Deadline, _current
 from eyewall.guard.executors.default import install
 from eyewall.guard.executors.errors import ExecutorFull
 from eyewall.guard.inventory import inventory
@@ -49,6 +49,16 @@ def test_tornados_takes_any_number() -> None:
         assert executor.state()["queue"] is None
 
     asyncio.run(main())
+
+
+def test_what_has_to_be_closed_is_closed_after_a_deadline_as_well(run: Any) -> None:
+    async def main() -> None:
+        install()
+        _current.set(Deadline(0.0, lambda: 1.0))
+        assert await asyncio.to_thread(int) == 0
+        _current.set(None)
+
+    run(main())
 
 
 def test_any_loop_can_have_one(run: Any) -> None:

@@ -98,6 +98,8 @@ class BoundedExecutor(Item, Executor):
     kind = "executor"
     #: What it runs jobs on, as configurations name it.
     medium = "?"
+    #: Whether a job belongs to the work at hand, and is not begun any more when the deadline of that has passed.
+    heeds_deadlines = True
 
     def __init__(
         self,
@@ -151,7 +153,7 @@ class BoundedExecutor(Item, Executor):
         JobDropped when a newer job took its place; ExecutorClosed.
         """
         loop = asyncio.get_running_loop()
-        left = remaining()
+        left = remaining() if self.heeds_deadlines else None
         job = self._offer(func, args, kwargs, can_wait=True)
         future: JobFuture[T] = job.future
         waiter = loop.create_future()
@@ -178,7 +180,7 @@ class BoundedExecutor(Item, Executor):
     def _offer(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], *, can_wait: bool
     ) -> Job:
-        deadline = current()
+        deadline = current() if self.heeds_deadlines else None
         left = None if deadline is None else deadline.remaining()
         overdue = None if left is None else self._clock() + left
         job = Job(func, args, kwargs, executor=self.name, overdue=overdue, deadline=deadline)
@@ -198,6 +200,7 @@ class BoundedExecutor(Item, Executor):
             if place is not Place.NOWHERE:
                 job.future.withdraw = partial(self._withdraw, job, "cancelled")
             if place is Place.RUNNING:
+                job.future.set_running_or_notify_cancel()
                 self._histograms["queue_wait"].observe(0.0)
             elif place is not Place.QUEUED or evicted is not None:
                 crowded, self._crowded = not self._crowded, True
@@ -282,6 +285,7 @@ class BoundedExecutor(Item, Executor):
             following, overdue = self._jobs.finish(job)
             self._counts["not_started"] += len(overdue)
             if following is not None:
+                cast("Job", following).future.set_running_or_notify_cancel()
                 self._histograms["queue_wait"].observe(following.began - following.offered)
             elif has_worker:
                 self._has_spare()

@@ -17,7 +17,12 @@ NAME = "default"
 class LoopExecutor(ThreadExecutor):
     """Has the limits `executor_threads` and `executor_queue` of the profile that is active when its first job comes:
     the loop is often there before the program has chosen one.
+
+    Deadlines do not concern it: it is everybody's, and what a library closes by `to_thread` after a request's time is
+    over has to be closed all the same.
     """
+
+    heeds_deadlines = False
 
     def __init__(self) -> None:
         self._chosen = False
