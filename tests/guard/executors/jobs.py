@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from eyewall.base.context import request_id
@@ -56,8 +57,10 @@ def leave(code: int) -> None:
     os._exit(code)
 
 
-def kill() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+def lose() -> None:
+    from distributed.scheduler import KilledWorker
+
+    raise KilledWorker("lose", SimpleNamespace(address="tcp://192.0.2.1:1"), 3)  # type: ignore[arg-type]
 
 
 def signalled() -> int:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -641,5 +641,7 @@ class Executor(RuleBasedStateMachine):
 
 
 TestExecutor = Executor.TestCase
-TestExecutor.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)
+TestExecutor.settings = settings(
+    max_examples=80, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 logging.getLogger("hypothesis").setLevel(logging.ERROR)

@@ -1,10 +1,9 @@
-"""A real Dask cluster, in this process: that of one machine is the same over sockets."""
+"""A real Dask cluster, over sockets, whose workers are threads of this process."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import subprocess
 import sys
 import threading
@@ -15,9 +14,11 @@ import pytest
 
 from eyewall.base.context import request_id
 from eyewall.guard.deadline import Deadline, _current
+from eyewall.guard.executors import cluster as module
 from eyewall.guard.executors.cluster import DaskExecutor, load_distributed
 from eyewall.guard.executors.errors import WorkerLost
 from eyewall.guard.executors.registry import configure, executor
+from tests.waiting import until
 
 from . import jobs
 
@@ -30,7 +31,7 @@ def cluster() -> Iterator[Any]:
     # What fails in a job is logged by its worker, and here that is this process.
     logging.getLogger("distributed.worker").setLevel(logging.CRITICAL)
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=4, processes=False, dashboard_address="127.0.0.1:0"
+        n_workers=1, threads_per_worker=4, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0"
     ) as made:
         yield made
 
@@ -101,8 +102,6 @@ def test_what_still_runs_at_the_end_is_cancelled(run: Any, cluster: Any) -> None
 
 
 def test_a_cluster_that_is_not_there(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from eyewall.guard.executors import cluster as module
-
     monkeypatch.setattr(module, "CONNECT", 0.2)
 
     async def main() -> None:
@@ -114,23 +113,34 @@ def test_a_cluster_that_is_not_there(run: Any, monkeypatch: pytest.MonkeyPatch) 
     run(main())
 
 
-def test_a_worker_that_is_killed_on_a_cluster_of_its_own() -> None:
-    # Its defaults must be there when one of them is changed for a while.
-    load_distributed()
-    import dask
+def test_a_cluster_of_its_own(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Processes of its own take a loaded machine a minute.
+    monkeypatch.setattr(module, "OWN", {**module.OWN, "processes": False})
 
     async def main() -> None:
-        with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
-            own = DaskExecutor("own", workers=1)
-            first = await own.run(jobs.pid)
-            assert first != os.getpid()
-            with pytest.raises(WorkerLost, match=r"died while they ran tests\..*jobs\.kill"):
-                await own.run(jobs.kill)
-            # The cluster has started another one.
-            assert await own.run(jobs.pid) not in (first, os.getpid())
-            assert (await own.close(PATIENCE)).clean
+        own = DaskExecutor("own", workers=2)
+        assert await own.run(divmod, 7, 2) == (3, 1)
+        cluster = own._own
+        assert cluster is not None
+        assert len(cluster.scheduler_info["workers"]) == 2
+        assert (await own.close(PATIENCE)).clean
+        await until(lambda: cluster.status.name == "closed")
 
-    asyncio.run(main())
+    run(main())
+
+
+def test_workers_that_were_killed(run: Any, cluster: Any) -> None:
+    async def main() -> None:
+        dask = DaskExecutor("dask", cluster=cluster)
+        # What Dask says in the end of a job whose workers have died.
+        with pytest.raises(
+            WorkerLost, match=r"workers of the cluster .* died while they ran tests\..*lose"
+        ) as told:
+            await dask.run(jobs.lose)
+        assert told.value.function.endswith("jobs.lose")
+        await dask.close(PATIENCE)
+
+    run(main())
 
 
 def test_loading_dask_leaves_our_loggers_alone() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from eyewall.base.context import request_id
 from eyewall.guard.deadline import Deadline, _current
-from eyewall.guard.executors.errors import WorkerLost
+from eyewall.guard.executors.errors import ExecutorClosed, WorkerLost
 from eyewall.guard.executors.processes import ProcessExecutor
 from tests.waiting import until
 
@@ -144,6 +144,16 @@ def test_what_does_not_end_in_time_is_reported_and_killed(
             await running
 
     run(main())
+
+
+def test_what_is_on_its_way_to_a_process_at_the_end_is_not_given_to_another_one(
+    executor: ProcessExecutor, tmp_path: Path
+) -> None:
+    # Before its process is started, while it is, or after it has begun.
+    future = executor.submit(jobs.until, str(tmp_path / "never"), str(tmp_path / "mark"))
+    executor.close_within(0.0)
+    with pytest.raises((ExecutorClosed, WorkerLost)):
+        future.result(PATIENCE)
 
 
 def test_a_child_of_a_fork_has_processes_of_its_own(executor: ProcessExecutor) -> None:

@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 
 #: Seconds that connecting to a scheduler may take.
 CONNECT = 10.0
-#: Of a cluster of our own: on a port that is free, for this machine.
-_DASHBOARD = "127.0.0.1:0"
+#: What a cluster of our own is, besides the number of its workers. Dask's dashboard is on a port that is free, for this
+#: machine.
+OWN: dict[str, Any] = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
 
 
 def load_distributed() -> ModuleType:
@@ -134,9 +135,7 @@ class DaskExecutor(BoundedExecutor):
         if isinstance(where, self._distributed.Client):
             return cast("Client", where)
         if where is None:
-            self._own = where = self._distributed.LocalCluster(
-                n_workers=self._jobs.workers, threads_per_worker=1, dashboard_address=_DASHBOARD
-            )
+            self._own = where = self._distributed.LocalCluster(n_workers=self._jobs.workers, **OWN)
         return cast("Client", self._distributed.Client(where, set_as_default=False, timeout=CONNECT))
 
     def _submit(self, job: Job) -> None:

@@ -28,7 +28,7 @@ from threading import Lock
 from typing import Any
 
 from eyewall.guard.executors import lifetime
-from eyewall.guard.executors.errors import WorkerLost
+from eyewall.guard.executors.errors import ExecutorClosed, WorkerLost
 from eyewall.guard.executors.job import Job
 from eyewall.guard.executors.threaded import ThreadedExecutor
 from eyewall.guard.executors.workerprocess import BEGUN, Call, Outcome, serve
@@ -62,7 +62,8 @@ class ProcessSeat:
         self._method = method
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
-        self._closed = False
+        #: Nothing runs here any more.
+        self.killed = False
 
     @property
     def pid(self) -> int | None:
@@ -71,8 +72,8 @@ class ProcessSeat:
 
     def send(self, data: bytes) -> bool:
         """Sends to the process, which is started where there is none. Returns False where it is gone."""
-        if self._pipe is None:
-            self._spawn()
+        if self._pipe is None and not self._spawn():
+            return False
         assert self._pipe is not None
         try:
             self._pipe.send_bytes(data)
@@ -113,8 +114,9 @@ class ProcessSeat:
         return code
 
     def kill(self) -> None:
-        """Ends the process, and with it what it runs; from any thread."""
+        """Ends the process, and with it what it runs, and has no other one started; from any thread."""
         with _books:
+            self.killed = True
             process = self._process
             if process is not None:
                 # Its thread may let it go at the same time.
@@ -131,11 +133,15 @@ class ProcessSeat:
             self._pipe.close()
         self._process = self._pipe = None
 
-    def _spawn(self) -> None:
+    def _spawn(self) -> bool:
+        """Starts a process. Returns False after `kill`."""
         context: Any = multiprocessing.get_context(self._method)
         ours, theirs = context.Pipe()
         try:
             with _books:
+                if self.killed:
+                    ours.close()
+                    return False
                 # Not a daemon, which could not start processes itself.
                 self._process = context.Process(target=serve, args=(theirs,), name=self._name, daemon=False)
                 self._process.start()
@@ -146,6 +152,7 @@ class ProcessSeat:
         finally:
             theirs.close()
         self._pipe = ours
+        return True
 
 
 class ProcessExecutor(ThreadedExecutor[ProcessSeat]):
@@ -194,6 +201,10 @@ class ProcessExecutor(ThreadedExecutor[ProcessSeat]):
                 if answer is not None:
                     return answer
             code = seat.bury()
+            if seat.killed and not begun:
+                raise ExecutorClosed(
+                    self.name, f"the executor {self.name!r} was closed before it began {function}"
+                )
             self.tell("worker_lost", pid=pid, exit_code=code, function=function, begun=begun)
             if begun:
                 raise WorkerLost(
