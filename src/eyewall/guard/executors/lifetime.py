@@ -12,6 +12,8 @@ from eyewall.guard.inventory import inventory
 #: Seconds that jobs have to end once the program has, all executors together.
 EXIT_GRACE = 5.0
 
+_ended = False
+
 
 def executors() -> list[BoundedExecutor]:
     """Returns the executors of this process, in the order in which they were made."""
@@ -30,8 +32,11 @@ def close_all(timeout: float) -> None:
 
 
 def at_exit() -> None:
-    """Called when the program has ended."""
-    close_all(EXIT_GRACE)
+    """Called when the program has ended; again by who must be sure of the order, and then there is nothing to do."""
+    global _ended
+    if not _ended:
+        _ended = True
+        close_all(EXIT_GRACE)
 
 
 def _in_child() -> None:

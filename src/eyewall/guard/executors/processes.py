@@ -62,13 +62,10 @@ class ProcessSeat:
         self._method = method
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
+        #: The process's id; None where there is none.
+        self.pid: int | None = None
         #: Nothing runs here any more.
         self.killed = False
-
-    @property
-    def pid(self) -> int | None:
-        """The process's id; None where there is none."""
-        return None if self._process is None else self._process.pid
 
     def send(self, data: bytes) -> bool:
         """Sends to the process, which is started where there is none. Returns False where it is gone."""
@@ -99,7 +96,7 @@ class ProcessSeat:
     def bury(self) -> int | None:
         """The process is gone, or has to go: returns its exit code."""
         process, pipe = self._process, self._pipe
-        self._process = self._pipe = None
+        self._process = self._pipe = self.pid = None
         if pipe is not None:
             pipe.close()
         if process is None:
@@ -131,7 +128,7 @@ class ProcessSeat:
         """In the child of a fork: the process is its parent's, and must see the pipe end when the parent does."""
         if self._pipe is not None:
             self._pipe.close()
-        self._process = self._pipe = None
+        self._process = self._pipe = self.pid = None
 
     def _spawn(self) -> bool:
         """Starts a process. Returns False after `kill`."""
@@ -145,6 +142,7 @@ class ProcessSeat:
                 # Not a daemon, which could not start processes itself.
                 self._process = context.Process(target=serve, args=(theirs,), name=self._name, daemon=False)
                 self._process.start()
+                self.pid = self._process.pid
         except BaseException:
             ours.close()
             self._process = None
