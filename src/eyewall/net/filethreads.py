@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
+    from concurrent.futures import Executor, Future
 
     from eyewall.guard.executors.bounded import BoundedExecutor
 
@@ -51,13 +51,23 @@ def off_loop(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> 
             outcome = function(*args, **kwargs), None
         except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
             outcome = None, error
+        deliver(*outcome)
+
+    def deliver(result: Any, error: BaseException | None) -> None:
         try:
-            loop.call_soon_threadsafe(_deliver, waiting, *outcome)
+            loop.call_soon_threadsafe(_deliver, waiting, result, error)
         except RuntimeError:
             # The loop is closed.
-            _discard(outcome[0])
+            _discard(result)
+
+    def ended(job: Future[None]) -> None:
+        # `call` raises nothing: it was not begun, because the executor was closed, or the deadline has passed.
+        error = None if job.cancelled() else job.exception()
+        if error is not None:
+            deliver(None, error)
 
     job = executor().submit(call)
+    job.add_done_callback(ended)
     waiting.add_done_callback(lambda _: job.cancel())
     return waiting
 
