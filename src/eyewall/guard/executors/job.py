@@ -69,8 +69,6 @@ class JobFuture(Future[T]):
 
     def result(self, timeout: float | None = None) -> T:
         """Returns what the job returned, or raises what it raised; see `concurrent.futures.Future.result`."""
-        if self.done():
-            self._seen = True
         try:
             return super().result(timeout)
         finally:
