@@ -24,6 +24,7 @@ from eyewall.guard.executors.errors import ExecutorClosed, ExecutorFull, JobDrop
 from eyewall.guard.executors.job import Job, name_of
 from eyewall.guard.executors.jobqueue import Full
 from eyewall.guard.inventory import inventory
+from eyewall.guard.verdict import Verdict
 from eyewall.testing.fakeclock import run_with_fake_clock
 
 
@@ -533,6 +534,26 @@ def test_it_says_who_fills_the_queue(caplog: pytest.LogCaptureFixture) -> None:
     finally:
         for each in detach:
             each()
+
+
+def test_its_health() -> None:
+    executor = Manual(workers=1, queue=1, full="reject")
+    # Nobody needs it.
+    assert executor.health() is None
+    executor.submit(int)
+    executor.submit(int)
+    executor.now = 2.0
+    assert executor.health() == Verdict.passing("1 of 1 workers are busy, 1 jobs are queued")
+    with pytest.raises(ExecutorFull):
+        executor.submit(int)
+    assert executor.health() == Verdict.warning(
+        "full: 1 of 1 workers are busy, 1 jobs are queued, the oldest one runs for 2.0 s"
+    )
+    executor.step()
+    executor.step()
+    assert executor.health() == Verdict.passing("0 of 1 workers are busy, 0 jobs are queued")
+    executor.shutdown()
+    assert executor.health() is None
 
 
 def test_times_are_measured() -> None:

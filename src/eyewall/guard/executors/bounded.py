@@ -24,7 +24,7 @@ from contextlib import suppress
 from functools import partial
 from threading import Event, Lock
 from types import TracebackType
-from typing import Any, NamedTuple, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, cast
 
 from eyewall.base import probe
 from eyewall.base.loggers import app_log
@@ -37,6 +37,9 @@ from eyewall.guard.executors.jobqueue import Full, JobQueue, Place
 from eyewall.guard.histogram import Histogram
 from eyewall.guard.inventory import Item, Value
 from eyewall.guard.throttle import LogThrottle
+
+if TYPE_CHECKING:
+    from eyewall.guard.verdict import Verdict
 
 T = TypeVar("T")
 
@@ -503,6 +506,19 @@ class BoundedExecutor(Item, Executor):
         common = self.callers().most_common(_NAMED_CALLERS)
         found["callers"] = ", ".join(f"{where} ({count})" for where, count in common)
         return found
+
+    def health(self) -> Verdict | None:
+        """Returns how it is: a warning while it is full, since some jobs wait long or are refused."""
+        # Loaded where somebody asks.
+        from eyewall.guard.verdict import Verdict
+
+        if self._closed or not self._counts["submitted"]:
+            return None
+        state = self.state()
+        load = f"{state['busy']} of {state['workers']} workers are busy, {state['queued']} jobs are queued"
+        if not self._crowded:
+            return Verdict.passing(load)
+        return Verdict.warning(f"full: {load}, the oldest one runs for {state['oldest']:.1f} s")
 
     def counters(self) -> Mapping[str, int]:
         """Returns what became of its jobs.
