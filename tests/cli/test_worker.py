@@ -538,7 +538,7 @@ def test_a_job_that_hangs_keeps_no_process_for_ever(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(
         "from eyewall.guard.executors import lifetime\nlifetime.EXIT_GRACE = 0.1\n" + EXECUTORS
     )
-    with Program(tmp_path, "app.py", *FREE) as program:
+    with Program(tmp_path, "app.py", *FREE, "--drain-timeout", "0.1") as program:
         assert get(program.port(), "/hang")[0] == 200
-        assert program.stop() == 0
+        assert program.stop() == 6
         assert "still running: threading.Event.wait, running for" in program.output
