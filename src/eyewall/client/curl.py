@@ -22,8 +22,16 @@ from eyewall.client.curlsetup import curl_log as curl_log
 from eyewall.client.curlsetup import set_up
 from eyewall.client.errors import ClientClosed
 from eyewall.client.options import RequestOptions
+from eyewall.client.patience import check_deadline, explained
 from eyewall.client.places import Places
-from eyewall.client.request import NO_RESPONSE, HTTPClientError, HTTPRequest, HTTPResponse
+from eyewall.client.request import (
+    NO_RESPONSE,
+    HTTPClientError,
+    HTTPRequest,
+    HTTPResponse,
+    HTTPTimeoutError,
+)
+from eyewall.guard.deadline import within
 from eyewall.guard.profile import active
 from eyewall.http.errors import HTTPInputError
 from eyewall.http.headers import HTTPHeaders
@@ -165,11 +173,14 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
         key = object()
         try:
             limits = (options.connect_timeout, options.request_timeout, self._profile.client_queue_timeout)
-            patience = min((each for each in limits if each), default=None)
+            patience = within(min((each for each in limits if each), default=None))
+            check_deadline(options)
             await self._places.enter(key, options, patience, self._profile.client_queue)
             queued = self._loop.time() - began
             response = await self._transfer(options)
             response.time_info["queue"] = queued
+        except HTTPTimeoutError as late:
+            response = HTTPResponse(options.request, NO_RESPONSE, error=explained(late, options, ""))
         except Exception as error:  # noqa: BLE001 - it is the caller's, who waits for the future
             response = HTTPResponse(options.request, NO_RESPONSE, error=error)
         finally:
@@ -190,9 +201,11 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
             self._multi.add_handle(curl)
             limit = options.request_timeout or None
             try:
-                async with asyncio.timeout(None if limit is None else limit + _GRACE):
+                # libcurl knows the request's own timeout.
+                async with asyncio.timeout(within(None if limit is None else limit + _GRACE)):
                     await transfer.done
             except TimeoutError:
+                check_deadline(options)
                 raise CurlError(
                     pycurl.E_OPERATION_TIMEDOUT, "libcurl did not end the request in time"
                 ) from None

@@ -9,6 +9,7 @@
     │   └── UnknownMethod                     also a KeyError
     └── client.request.HTTPClientError        `code` is the status, 599 where there was no response
         ├── HTTPTimeoutError                  the message says what took too long
+        │   └── FetchDeadlineExceeded         it was the caller's deadline; also a guard.errors.DeadlineExceeded
         ├── ClientQueueFull                   too many requests wait already
         ├── ProxyRefused                      the proxy would not open a tunnel
         └── HTTPStreamClosedError             the connection ended before the response was complete
@@ -22,7 +23,8 @@
 from __future__ import annotations
 
 from eyewall.base.errors import EyewallError
-from eyewall.client.request import NO_RESPONSE, HTTPClientError, HTTPStreamClosedError
+from eyewall.client.request import NO_RESPONSE, HTTPClientError, HTTPStreamClosedError, HTTPTimeoutError
+from eyewall.guard.errors import DeadlineExceeded
 from eyewall.net.errors import UnsatisfiableReadError
 
 
@@ -42,6 +44,17 @@ class ClientQueueFull(HTTPClientError):
     def __init__(self, allowed: int) -> None:
         super().__init__(NO_RESPONSE, f"too many requests wait already (limit client_queue={allowed})")
         self.args = (allowed,)
+
+
+class FetchDeadlineExceeded(HTTPTimeoutError, DeadlineExceeded):
+    """The deadline of whoever makes the request (`guard.deadline`) has come before the response, and before the
+    request's own timeouts. `deadline` says whose it was, `waited_for` which request."""
+
+    def __init__(self, deadline: str, waited_for: str = "", place: str = "") -> None:
+        # The base that sets `code` passes what it has on to the other one, which sets it anew.
+        super().__init__(deadline)
+        DeadlineExceeded.__init__(self, deadline, waited_for, place)
+        self.message = str(self.args[0])
 
 
 class ProxyRefused(HTTPClientError):

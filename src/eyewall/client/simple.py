@@ -15,11 +15,13 @@ from eyewall.client.asyncclient import AsyncHTTPClient as AsyncHTTPClient
 from eyewall.client.errors import CallbackFailed, ClientClosed
 from eyewall.client.fetching import Fetch, Surroundings
 from eyewall.client.options import RequestOptions
+from eyewall.client.patience import check_deadline, explained
 from eyewall.client.places import Places
 from eyewall.client.plan import Plan
 from eyewall.client.pool import Pool
 from eyewall.client.request import NO_RESPONSE, HTTPRequest, HTTPResponse, HTTPTimeoutError
 from eyewall.client.stream import StreamedResponse
+from eyewall.guard.deadline import within
 from eyewall.guard.profile import Profile, active
 from eyewall.http.h1.head import Head
 from eyewall.loop.eager import start_task
@@ -139,10 +141,11 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         error: BaseException | None = None
         try:
             plan = Plan(options)
+            check_deadline(options)
             await self._enter(key, options)
             fetch = Fetch(self._shared, plan)
             fetch.times["queue"] = self._shared.loop.time() - began
-            async with asyncio.timeout(options.request_timeout or None):
+            async with asyncio.timeout(within(options.request_timeout or None)):
                 response = await self._respond(fetch, options)
         except asyncio.CancelledError as cancelled:
             if not self._closed:
@@ -150,9 +153,8 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
                 raise
             error = ClientClosed("the client was closed")
             error.__cause__ = cancelled
-        except TimeoutError as late:
-            # The network has timeouts of its own.
-            error = HTTPTimeoutError("Timeout during request") if late.errno is None else late
+        except (TimeoutError, HTTPTimeoutError) as late:
+            error = explained(late, options, "Timeout during request")
         except Exception as failure:  # noqa: BLE001 - it is the caller's, who waits for the future
             error = failure
         finally:
@@ -181,7 +183,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             gen_log.debug("max_clients limit reached: %d requests under way, %d wait", active, queued)
         profile = self._shared.profile
         limits = (options.connect_timeout, options.request_timeout, profile.client_queue_timeout)
-        patience = min((each for each in limits if each), default=None)
+        patience = within(min((each for each in limits if each), default=None))
         await self._places.enter(key, options, patience, profile.client_queue)
 
     async def _respond(self, fetch: Fetch, options: RequestOptions) -> HTTPResponse:
@@ -225,12 +227,13 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         key = object()
         fetch = Fetch(self._shared, Plan(options))
         try:
-            await self._enter(key, options)
+            check_deadline(options)
             try:
-                async with asyncio.timeout(limit):
+                await self._enter(key, options)
+                async with asyncio.timeout(within(limit)):
                     head = await fetch.open()
-            except TimeoutError as late:
-                raise HTTPTimeoutError("Timeout during request") if late.errno is None else late from None
+            except (TimeoutError, HTTPTimeoutError) as late:
+                raise explained(late, options, "Timeout during request") from None
             if options.header_callback is not None:
                 for line in header_lines(head):
                     await _call(options.header_callback, line)

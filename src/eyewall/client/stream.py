@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 from io import BytesIO
 
 from eyewall.client.fetching import Fetch
-from eyewall.client.request import HTTPRequest, HTTPResponse, HTTPTimeoutError
+from eyewall.client.patience import explained
+from eyewall.client.request import HTTPRequest, HTTPResponse
+from eyewall.guard.deadline import within
 from eyewall.http.headers import HTTPHeaders
 
 
@@ -35,10 +37,10 @@ class StreamedResponse:
 
     async def __anext__(self) -> bytes:
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(within(self._timeout)):
                 chunk = await self._fetch.piece()
-        except TimeoutError:
-            raise HTTPTimeoutError("Timeout during request: the server sends nothing") from None
+        except TimeoutError as late:
+            raise explained(late, self.request, "Timeout during request: the server sends nothing") from None
         if chunk is None:
             raise StopAsyncIteration
         return chunk

@@ -1,7 +1,7 @@
 import cython
 
 cdef object heapify, heappop, heappush, ref, app_log, clock_of
-cdef double _EARLY
+cdef double EARLY
 cdef Py_ssize_t _LITTER
 
 

@@ -19,10 +19,8 @@ from typing import Any
 from weakref import ref
 
 from eyewall.base.loggers import app_log
-from eyewall.guard.deadline import clock_of
+from eyewall.guard.deadline import EARLY, clock_of
 
-#: What timers of loops may be early, in seconds: uvloop counts milliseconds.
-_EARLY = 0.002
 #: Cleared entries that are not worth a clean-up.
 _LITTER = 64
 
@@ -100,7 +98,7 @@ class Alarms:
 
     def _on_timer(self) -> None:
         self._armed.pop()
-        due = self._clock() + _EARLY
+        due = self._clock() + EARLY
         while self._heap:
             alarm = self._heap[0]
             if alarm.call is not None and alarm.at > due:

@@ -10,5 +10,6 @@ cdef class Deadline:
 
     @cython.locals(left=double)
     cpdef double remaining(self)
+    cpdef bint passed(self)
 
 cpdef object clock_of(loop)

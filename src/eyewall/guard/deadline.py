@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+#: What timers of loops may be early, in seconds: uvloop counts milliseconds.
+EARLY = 0.002
+
 
 class Deadline:
     """A moment on a clock. `at` is in seconds of `clock`, which never goes back. `whose` says what was set, for errors:
@@ -29,6 +32,10 @@ class Deadline:
         """Returns the seconds that are left, 0 where it has passed."""
         left = self.at - self.clock()
         return left if left > 0.0 else 0.0
+
+    def passed(self) -> bool:
+        """Whether it has come, as exactly as timers know: one of them that was set for it may be a little early."""
+        return self.at - self.clock() <= EARLY
 
     def __repr__(self) -> str:
         return f"<Deadline: {self.whose}, {self.remaining():.3f} s left>"
