@@ -29,9 +29,12 @@ from eyewall.base.loggers import gen_log
 from eyewall.cli.addresses import Addresses
 from eyewall.cli.exits import ExitCode, StartError
 from eyewall.cli.interface import adapted, factory_of, is_factory
+from eyewall.cli.lifespan import ASGITasks, LifespanEnd
 from eyewall.cli.settings import Settings
 from eyewall.cli.target import TargetError, load
 from eyewall.cli.wellbeing import Wellbeing
+from eyewall.guard.drain import Participant, process_drain
+from eyewall.guard.lifecycle import Lifecycle, LifecycleError, StartupFailed
 from eyewall.guard.profile import Profile, activate, active, override
 from eyewall.guard.systemd import Notifier
 from eyewall.http.asgi import ASGIContainer, LifespanError
@@ -40,7 +43,6 @@ from eyewall.http.requestids import IdentifyingApp
 from eyewall.http.server import HTTPServer
 from eyewall.loop.policy import new_event_loop, set_current_loop
 from eyewall.net.tls import TLSConfigError, server_context
-from eyewall.web.dispatch import running
 
 #: What a worker says to its supervisor: it accepts connections; it got a SIGTERM.
 READY = b"ready\n"
@@ -83,6 +85,10 @@ class Worker:
         )
         self._signals = 0
         self._container: Any = None
+        # The drain holds nobody.
+        self._participants: tuple[Participant, ...] = ()
+        self._lifecycle: Lifecycle | None = None
+        self._server: HTTPServer | None = None
         self._loop: asyncio.AbstractEventLoop
         self._stop: asyncio.Future[str]
 
@@ -127,9 +133,10 @@ class Worker:
             starting.cancel()
             await asyncio.wait((starting,))
             return ExitCode.DONE
-        server = starting.result()
+        # The loop has no other hold of it than its connections.
+        self._server = starting.result()
         reason = await self._stop
-        return await self._end(server, reason)
+        return await self._end(reason)
 
     async def _start(self, found: Any) -> HTTPServer:
         settings = self._settings
@@ -147,6 +154,16 @@ class Worker:
                 await self._container.startup()
             except LifespanError as error:
                 raise TargetError(str(error)) from None
+            self._participants = (ASGITasks(self._container), LifespanEnd(self._container))
+            for participant in self._participants:
+                process_drain.join(participant)
+        lifecycle = getattr(served, "lifecycle", None)
+        if isinstance(lifecycle, Lifecycle):
+            try:
+                await lifecycle.startup()
+            except (LifecycleError, StartupFailed) as error:
+                raise TargetError(str(error)) from error.__cause__
+            self._lifecycle = lifecycle
         server = HTTPServer(
             self._container,
             profile=profile,
@@ -266,32 +283,18 @@ class Worker:
 
     # -- the end ----------------------------------------------------------------------------------------
 
-    async def _end(self, server: HTTPServer, reason: str) -> ExitCode:
+    async def _end(self, reason: str) -> ExitCode:
         timeout = self._settings.drain_timeout
         gen_log.info("Draining (%s): requests have %g s to finish", reason, timeout)
-        end = self._loop.time() + timeout
         self._wellbeing.drain()
         if self._replaced:
             self._wellbeing.leave()
         if self._supervisor is None:
             self._addresses.refuse()
-        cut = await server.drain(timeout)
-        tasks = running()
-        if isinstance(self._container, ASGIContainer):
-            tasks = [*tasks, *self._container.tasks]
-        if tasks:
-            # Of handlers that go on when their response is finished.
-            _, left = await asyncio.wait(tasks, timeout=max(0.0, end - self._loop.time()))
-            if left:
-                gen_log.warning("Breaking off %d handlers that were at work after their responses", len(left))
-                cut += len(left)
-        if isinstance(self._container, ASGIContainer):
-            try:
-                await asyncio.wait_for(self._container.shutdown(), _EXIT_GRACE)
-            except (LifespanError, TimeoutError) as error:
-                gen_log.error("The application did not shut down well: %s", error or "no answer in time")
-                cut = cut or 1
-        if cut:
+        report = await process_drain.run(timeout)
+        for line in report.lines():
+            gen_log.log(logging.INFO if report.clean else logging.WARNING, "%s", line)
+        if not report.clean:
             gen_log.error("Stopped; not everything was finished")
             return ExitCode.CUT
         gen_log.info("Stopped; everything was finished")

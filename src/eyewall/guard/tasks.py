@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeVar
 from eyewall.base import probe
 from eyewall.base.loggers import app_log
 from eyewall.guard.awaiting import suspension
-from eyewall.guard.deadline import Deadline
+from eyewall.guard.deadline import Deadline, unbounded
 from eyewall.guard.drain import TASKS, Drain, process_drain
 
 T = TypeVar("T")
@@ -58,14 +58,19 @@ class TaskRegister:
 
     async def drain(self, deadline: Deadline) -> Sequence[str]:
         """See `guard.drain.Participant`."""
-        while self._tasks and deadline.remaining():
-            await asyncio.wait(list(self._tasks), timeout=deadline.remaining())
+        while (tasks := self._here()) and deadline.remaining():
+            await asyncio.wait(tasks, timeout=deadline.remaining())
         left = self.pending()
-        for task in list(self._tasks):
+        for task in tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(list(self._tasks), timeout=_LAST)
+        if tasks:
+            await asyncio.wait(tasks, timeout=_LAST)
         return left
+
+    def _here(self) -> list[asyncio.Task[Any]]:
+        """Those of this loop: others can't be waited for from here."""
+        loop = asyncio.get_running_loop()
+        return [task for task in list(self._tasks) if task.get_loop() is loop]
 
     def pending(self) -> list[str]:
         """See `guard.drain.Participant`."""
@@ -108,7 +113,13 @@ class OwnedTasks:
             if self._ended:
                 raise RuntimeError(f"{self.name} has ended: nothing would look after the task")
             raise ValueError(f'at_end is "cancel" or "await", not {at_end!r}')
-        task = asyncio.get_running_loop().create_task(coroutine, name=name)
+        loop = asyncio.get_running_loop()
+        if at_end == "await":
+            # It is to outlive its owner, whose time is not its own.
+            with unbounded():
+                task = loop.create_task(coroutine, name=name)
+        else:
+            task = loop.create_task(coroutine, name=name)
         self._tasks[task] = at_end
         task.add_done_callback(self._forget)
         self._register.add(task, self.name)

@@ -98,6 +98,11 @@ class IdentifiedSink:
         """Of the sink beneath: done when it wants content."""
         return getattr(self._sink, "ready", None)
 
+    def describe(self) -> str:
+        """What the sink beneath says of its request."""
+        describe = getattr(self._sink, "describe", None)
+        return describe() if describe is not None else ""
+
     def data(self, chunk: bytes) -> Awaitable[None] | None:
         """Content has come."""
         token = _set(self._name)

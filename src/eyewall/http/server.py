@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from eyewall.base.configurable import Configurable
 from eyewall.base.loggers import app_log, gen_log
 from eyewall.guard.admission import ConnectionLimit, network_of
+from eyewall.guard.drain import process_drain
 from eyewall.guard.profile import TORNADO, Profile, active
 from eyewall.guard.requestlimit import RequestLimit
 from eyewall.guard.throttle import LogThrottle
@@ -31,6 +32,7 @@ from eyewall.http.delegates import (
     HTTPMessageDelegate,
     HTTPServerConnectionDelegate,
 )
+from eyewall.http.draining import ServerDrain
 from eyewall.http.h1params import HTTP1ConnectionParameters
 from eyewall.http.limiting import LimitedApp
 from eyewall.http.pieces import SlicingApp
@@ -135,6 +137,9 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         #: Connections of HTTP requests, and the protocols that took others over (`Exchange.upgrade`).
         self.connections: set[ServerConnection] = set()
         self.others: set[Any] = set()
+        #: What `drain` has broken off, in the words of `unfinished`.
+        self.left: list[str] = []
+        self._drain = ServerDrain(self)
         #: How many malformed requests were refused.
         self.malformed = 0
         #: Nothing new is taken any more.
@@ -224,6 +229,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     def _settle_on(self, loop: asyncio.AbstractEventLoop) -> None:
         if not hasattr(self, "loop"):
             self.loop = loop
+            process_drain.join(self._drain)
             self.wheel = DeadlineWheel.of(loop)
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
@@ -360,7 +366,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             # Those that have not said what for.
             connection.drain()
         await self._gone(end - now())
-        left = self.unfinished()
+        left = self.left = self.unfinished()
         if left:
             more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
             gen_log.warning(
@@ -374,7 +380,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         return len(left)
 
     def unfinished(self) -> list[str]:
-        """Returns a description of each request that is not answered yet, and of each other protocol.
+        """Returns a description of each request that is not answered yet, and of each other protocol: its kind, a
+        colon, and where it goes, its age, and who waits for it.
 
         Part of a head, which nobody has seen, is no request.
         """
@@ -382,10 +389,12 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         for connection in self.connections:
             exchange = connection.exchange
             if exchange is not None:
-                left.append(f"{exchange.head.method} {exchange.head.target} ({connection.remote_ip})")
+                told = _described(exchange.sink)
+                path = exchange.head.target.partition("?")[0]
+                left.append(told or f"request: {exchange.head.method} {path}, from {connection.remote_ip}")
             elif connection.waiting():
-                left.append(f"the rest of a response ({connection.remote_ip})")
-        left += [type(protocol).__name__ for protocol in self.others]
+                left.append(f"response: its rest, to {connection.remote_ip}")
+        left += [_described(protocol) or f"connection: {type(protocol).__name__}" for protocol in self.others]
         return left
 
     async def _gone(self, seconds: float) -> None:
@@ -405,6 +414,12 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             connection.break_off()
         for protocol in list(self.others):
             protocol.abort()
+
+
+def _described(thing: Any) -> str:
+    """Returns what a sink or protocol says of itself, empty for one that says nothing."""
+    describe = getattr(thing, "describe", None)
+    return describe() if describe is not None else ""
 
 
 def app_of(served: Any, profile: Profile) -> App:

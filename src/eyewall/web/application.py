@@ -13,6 +13,7 @@ import socket
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from eyewall.guard.lifecycle import Lifecycle
 from eyewall.guard.profile import Profile, active
 from eyewall.http.delegates import DelegateApp
 from eyewall.http.exchange import Exchange
@@ -22,6 +23,7 @@ from eyewall.http.requestids import IdentifyingApp
 from eyewall.http.server import HTTPServer
 from eyewall.http.startline import RequestStartLine, ResponseStartLine, responses
 from eyewall.net.address import DEFAULT_BACKLOG
+from eyewall.web.afterwork import handler_tasks as handler_tasks  # takes part in every drain
 from eyewall.web.dispatch import Dispatch, keep_time
 from eyewall.web.entry import Entry
 from eyewall.web.handlers import ErrorHandler
@@ -65,6 +67,8 @@ class Application(RequestLog, ReversibleRouter):
         limit: RateLimit | None = settings.get("rate_limit")
         #: The setting `rate_limit`, which holds for requests of all routes, and for those without one.
         self.rate_limits: tuple[RateLimit, ...] = () if limit is None else (limit,)
+        #: Hooks for the start and the end of the process: `eyewall run` runs them, other programs enter it.
+        self.lifecycle = Lifecycle()
         self.transforms: list[type[OutputTransform]] = list(transforms) if transforms is not None else []
         if transforms is None and (settings.get("compress_response") or settings.get("gzip")):
             self.transforms.append(GZipContentEncoding)

@@ -10,7 +10,7 @@ cdef object _get_loop, copy_context, start_task, complete, complete_prepare, com
 cdef object app_log, HTTPError, RemoteProtocolError, StreamClosedError, asyncio, _request_begin
 cdef dict _VERBS
 cdef object _plain_decoding
-cdef set _running
+cdef dict _running
 cdef object _deadlines, release, tell_late, tell_abandoned, watch
 cdef bint _timed
 cdef object _SAFE
@@ -48,6 +48,8 @@ cdef class Dispatch:
     cpdef closed(self)
     cdef _start(self, rest)
     cpdef over(self)
+    @cython.locals(handler=Reply)
+    cdef _end_tasks(self)
     @cython.locals(handler=Reply)
     cpdef bint _make(self)
     @cython.locals(handler=Reply)

@@ -50,7 +50,7 @@ _VERBS = {
     "OPTIONS": "options",
 }
 #: Tasks of requests that are being served: a loop refers to its tasks weakly.
-_running: set[asyncio.Task[None]] = set()
+_running: dict[asyncio.Task[None], Dispatch] = {}
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 #: Some application or handler has set a deadline: where none does, no request pays for it.
 _timed = False
@@ -65,6 +65,15 @@ def keep_time() -> None:
 def running() -> list[asyncio.Task[None]]:
     """Returns the tasks of requests, also of those that go on after their response is finished."""
     return list(_running)
+
+
+def dispatches() -> dict[asyncio.Task[None], Dispatch]:
+    """Returns the same tasks, with the requests that they are of."""
+    return dict(_running)
+
+
+def _forget(task: asyncio.Task[None]) -> None:
+    _running.pop(task, None)
 
 
 class Dispatch:
@@ -187,8 +196,8 @@ class Dispatch:
                 task.result()
             return None
         # Like the verb, what the handler has begun with a piece goes on when the client leaves.
-        _running.add(task)
-        task.add_done_callback(_running.discard)
+        _running[task] = self
+        task.add_done_callback(_forget)
         return asyncio.shield(task)
 
     async def _wait_for_content(self, wait: Awaitable[None]) -> None:
@@ -234,7 +243,13 @@ class Dispatch:
             # It takes its place for as long as it goes on.
             exchange.kept = True
         if handler is not None:
-            (copy_context() if self.context is None else self.context.copy()).run(handler.on_connection_close)
+            try:
+                (copy_context() if self.context is None else self.context.copy()).run(
+                    handler.on_connection_close
+                )
+            finally:
+                if self.task is None:
+                    self._end_tasks()
 
     # -- the request ------------------------------------------------------------------------------------
 
@@ -243,7 +258,7 @@ class Dispatch:
         task = start_task(rest, loop, self.context)
         if not task.done():
             self.task = task
-            _running.add(task)
+            _running[task] = self
             if self.deadline is not None:
                 watch(self, loop)
         elif self.deadline is not None:
@@ -254,13 +269,29 @@ class Dispatch:
         task = self.task
         if task is not None:
             self.task = None
-            _running.discard(task)
+            _running.pop(task, None)
             if self.deadline is not None:
                 release(self)
                 self._check_time()
             exchange = self.exchange
             if exchange is not None and exchange.kept:
                 exchange.give_back()
+            if self.left:
+                self._end_tasks()
+
+    def _end_tasks(self) -> None:
+        """Ends what the handler has spawned: its client has left, and it is through. A WebSocket goes on, and a
+        response ends them itself."""
+        handler = self.handler
+        if handler is not None and handler._tasks is not None and not handler._finished:
+            handler._tasks.end()
+
+    def describe(self) -> str:
+        """What the request is, for whoever waits for its end: its handler, its age, its client."""
+        request = self.request
+        kind, name = self.handler_class._kind, self.handler_class.__qualname__
+        age = request.request_time()
+        return f"{kind}: {request.method} {request.path} ({name}), {age:.1f} s, from {request.remote_ip}"
 
     def _make(self) -> bool:
         """Makes the handler. One that can't be made has no say in the answer."""

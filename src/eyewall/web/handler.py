@@ -7,15 +7,17 @@ the mixins, which cost nothing where they are not used.
 
 from __future__ import annotations
 
+import asyncio
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from eyewall.base.escape import utf8, xhtml_escape
 from eyewall.base.loggers import app_log, gen_log
 from eyewall.guard.errors import DeadlineExceeded, Overloaded
 from eyewall.guard.profile import active
+from eyewall.guard.tasks import AtEnd, OwnedTasks
 from eyewall.guard.throttle import LogThrottle
 from eyewall.http.errors import HTTPInputError, RemoteProtocolError
 from eyewall.http.exchange import Exchange
@@ -30,6 +32,8 @@ from eyewall.web.rendering import RenderingMixin
 from eyewall.web.reply import Reply
 from eyewall.web.timing import limits_of
 from eyewall.web.xsrf import XsrfMixin
+
+T = TypeVar("T")
 
 #: Deadlines are passed by many requests at a time.
 _late = LogThrottle(gen_log)
@@ -78,6 +82,9 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
     #: `stream_request_body`: from when its head is). 0: as many as they need. None: what the application sets. To be
     #: stated in the body of the class; `eyewall.guard.timeout` decorates single verbs.
     REQUEST_TIMEOUT: ClassVar[float | None] = None
+
+    #: What a request of this class is called where somebody waits for its end.
+    _kind: ClassVar[str] = "request"
 
     #: What this class and its verbs state, by method; see `web.timing`.
     _time_limits: ClassVar[dict[str, float] | None] = None
@@ -153,6 +160,22 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
         self._finished = True
         return stream
 
+    # -- tasks -------------------------------------------------------------------------------------------
+
+    def spawn(
+        self, coroutine: Coroutine[Any, Any, T], *, at_end: AtEnd = "cancel", name: str | None = None
+    ) -> asyncio.Task[T]:
+        """Starts a task that belongs to this handler, which ends with its response; a WebSocket's with its connection.
+
+        `at_end`: "cancel" cancels the task then, if it has not ended; "await" lets it go on, without the deadline of
+        the request, and has the process wait for it when it drains. An exception in it is logged. Raises RuntimeError
+        when the handler has ended.
+        """
+        tasks = self._tasks
+        if tasks is None:
+            tasks = self._tasks = OwnedTasks(f"{self._request_summary()} in {type(self).__qualname__}")
+        return tasks.spawn(coroutine, at_end=at_end, name=name)
+
     # -- errors -----------------------------------------------------------------------------------------
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
@@ -213,6 +236,8 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
             self._body_done.set_result(None)
         self._log()
         self.on_finish()
+        if self._tasks is not None:
+            self._tasks.end()
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Writes the page of an error; `exc_info` in `kwargs` is what caused it.

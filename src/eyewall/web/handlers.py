@@ -95,3 +95,5 @@ class FallbackHandler(RequestHandler):
         # The response is the fallback's: nothing of this handler's must follow.
         self._finished = True
         self.on_finish()
+        if self._tasks is not None:
+            self._tasks.end()

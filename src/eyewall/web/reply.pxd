@@ -34,6 +34,7 @@ cdef class Reply:
     cdef public bint _in_error
     cdef public object _body_done
     cdef public object _transforms
+    cdef public object _tasks
 
     cdef bint _is_get(self) except -1
     @cython.locals(core=RequestCore)

@@ -25,6 +25,7 @@ from eyewall.loop.done import done_future
 from eyewall.web.response import Encoded, default_headers, encode_fields, encode_headers
 
 if TYPE_CHECKING:
+    from eyewall.guard.tasks import OwnedTasks
     from eyewall.http.request import HTTPServerRequest
     from eyewall.web.transforms import OutputTransform
 
@@ -83,6 +84,8 @@ class Reply:
         #: What a streaming handler waits for: its content has come, or is not needed any more.
         self._body_done: asyncio.Future[None] | None = None
         self._transforms: list[OutputTransform] | None = None
+        #: What the handler has spawned, once it has.
+        self._tasks: OwnedTasks | None = None
         self.set_default_headers()
         # RequestHandler has it, where its type can be loose enough for overrides.
         if kwargs:
@@ -309,6 +312,8 @@ class Reply:
             body_done.set_result(None)
         self._log()
         self.on_finish()
+        if self._tasks is not None:
+            self._tasks.end()
         return future
 
     def _is_get(self) -> bool:

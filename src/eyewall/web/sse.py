@@ -100,6 +100,7 @@ class EventSourceHandler(RequestHandler):
     #: Milliseconds the client is told to wait before it comes back; None leaves it to the client.
     RETRY: int | None = None
 
+    _kind = "event stream"
     _carrier: Any = None
     _streaming: asyncio.Task[Any] | None = None
     _opened = False

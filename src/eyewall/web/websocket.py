@@ -320,6 +320,12 @@ class WebSocketHandler(RequestHandler):
         """
         return None
 
+    def describe(self) -> str:
+        """What it is, for whoever waits for its end."""
+        request = self.request
+        age = request.request_time()
+        return f"websocket: {request.path} ({type(self).__qualname__}), {age:.1f} s, from {request.remote_ip}"
+
     def on_ws_connection_close(self, close_code: int | None = None, close_reason: str | None = None) -> None:
         """Called by the connection when it is lost."""
         connection: object = self.ws_connection
@@ -328,7 +334,11 @@ class WebSocketHandler(RequestHandler):
         self.ws_connection = None
         self.close_code = close_code
         self.close_reason = close_reason
-        self.on_connection_close()
+        try:
+            self.on_connection_close()
+        finally:
+            if self._tasks is not None:
+                self._tasks.end()
 
     def on_connection_close(self) -> None:
         """Called when the connection is lost; calls `on_close`, once, if there was a WebSocket."""

@@ -38,6 +38,11 @@ class IdentifiedReceiver:
         """The peer sent a pong."""
         return self._begin(self._receiver.on_pong, data)
 
+    def describe(self) -> str:
+        """What the receiver says of itself."""
+        describe = getattr(self._receiver, "describe", None)
+        return describe() if describe is not None else ""
+
     def on_ws_connection_close(self, code: int | None, reason: str | None, /) -> None:
         """The connection is over."""
         token = request_id.set(self._name)
