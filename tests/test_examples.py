@@ -384,6 +384,51 @@ def test_limits() -> None:
         assert site.ask("POST", "/echo", b"", Content_Length=str(1024 * 1024 + 1))[0].status == 413
 
 
+def test_deadlines() -> None:
+    with served("guard/deadlines.py") as site:
+        assert site.get("/report?seconds=0")[1] == b"computed with 10 s left\n"
+        assert site.ask("POST", "/report?seconds=0", b"")[1] == b"computed with 2 s left\n"
+        assert site.get("/patient")[1] == b"not computed\n"
+        response, content = site.get("/report?seconds=60", X_Request_Timeout="0.1")
+        assert (response.status, response.headers["Retry-After"]) == (503, "5")
+        assert json.loads(content) == {"error": "this took too long"}
+        assert site.get("/report?seconds=0", grpc_timeout="1x")[0].status == 400
+
+
+def test_lifecycle() -> None:
+    async def tick(port: int) -> None:
+        socket = await websocket_connect(f"ws://127.0.0.1:{port}/ticker")
+        assert await socket.read_message() == "0 stored"
+        socket.close()
+        assert await socket.read_message() is None
+
+    _tried.add("guard/lifecycle.py")
+    with Process("-m", "eyewall", "run", "examples/guard/lifecycle.py", "--port", "0") as process:
+        site = Site(int(process.wait_for(r"Listening on http://127\.0\.0\.1:(\d+)")[1]))
+        asyncio.run(tick(site.port))
+        assert site.ask("POST", "/note", b"tea")[0].status == 202
+        assert process.stop() == 0
+    lines = [line.partition("] ")[2] for line in process.lines]
+    assert [line for line in lines if line.startswith(("database", "cache"))] == [
+        "database connected",
+        "cache warm",
+        "database closed with 1 stored",
+    ]
+
+
+def test_drain() -> None:
+    _tried.add("guard/drain.py")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "examples/guard/drain.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert re.fullmatch(r"Drained in \d\.\d s of 10 s: message 3\n", done.stderr)
+
+
 def test_mixed() -> None:
     with served("mixed.py") as site:
         assert site.get("/new")[1] == b"new\n"

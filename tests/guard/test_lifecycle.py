@@ -48,7 +48,9 @@ async def fail() -> None:
     raise ValueError("on purpose")
 
 
-def test_parts_start_in_the_order_of_their_dependencies_and_shut_down_in_the_reverse(run: Callable[..., None]) -> None:
+def test_parts_start_in_the_order_of_their_dependencies_and_shut_down_in_the_reverse(
+    run: Callable[..., None],
+) -> None:
     diary = Diary()
     diary.part("web", "cache", "database")
     diary.part("cache", "settings")
@@ -98,7 +100,9 @@ def test_a_startup_that_fails_is_named_and_what_has_started_is_shut_down(run: Ca
     diary.part("web", "database")
 
     async def main() -> None:
-        with pytest.raises(StartupFailed, match="the startup hook 'database' failed: ValueError: on purpose") as caught:
+        with pytest.raises(
+            StartupFailed, match="the startup hook 'database' failed: ValueError: on purpose"
+        ) as caught:
             await diary.lifecycle.startup()
         assert isinstance(caught.value.__cause__, ValueError)
         assert caught.value.part == "database"
@@ -114,7 +118,8 @@ def test_a_startup_that_hangs_is_named_with_what_it_waits_for() -> None:
 
     async def main() -> None:
         with pytest.raises(
-            StartupFailed, match=r"'database' failed: the timeout of 3 s has passed while waiting for .*create_future"
+            StartupFailed,
+            match=r"'database' failed: the timeout of 3 s has passed while waiting for .*create_future",
         ):
             await diary.lifecycle.startup()
         assert asyncio.get_running_loop().time() == pytest.approx(3.0, abs=0.01)

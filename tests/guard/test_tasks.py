@@ -52,7 +52,9 @@ def test_after_the_end_nothing_is_spawned(run: Callable[..., None]) -> None:
     run(main())
 
 
-def test_an_error_is_logged_and_told_at_once(run: Callable[..., None], caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_is_logged_and_told_at_once(
+    run: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
     told: list[tuple[object, BaseException]] = []
 
     async def failing() -> None:

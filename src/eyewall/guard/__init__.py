@@ -1,4 +1,4 @@
-"""What keeps a program within its bounds: limits by name, deadlines, admission, health, log throttles."""
+"""What keeps a program within its bounds: limits by name, deadlines, admission, health, and an orderly end."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from eyewall.guard.heartbeat import Heartbeat
     from eyewall.guard.histogram import Histogram
     from eyewall.guard.inventory import Inventory, Item
+    from eyewall.guard.lifecycle import Lifecycle, LifecycleError, StartupFailed
     from eyewall.guard.profile import NATIVE, TORNADO, Profile, activate, active, override, prefer
     from eyewall.guard.ratelimit import RateLimit
     from eyewall.guard.rateshared import SharedRateLimit
     from eyewall.guard.requestlimit import RequestLimit
+    from eyewall.guard.tasks import OwnedTasks
     from eyewall.guard.throttle import LogThrottle
     from eyewall.guard.timeouts import timeout
     from eyewall.guard.verdict import Criticality, Status, Verdict
@@ -40,8 +42,11 @@ __all__ = [
     "Histogram",
     "Inventory",
     "Item",
+    "Lifecycle",
+    "LifecycleError",
     "LogThrottle",
     "Overloaded",
+    "OwnedTasks",
     "Participant",
     "Profile",
     "RateLimit",
@@ -49,6 +54,7 @@ __all__ = [
     "Report",
     "RequestLimit",
     "SharedRateLimit",
+    "StartupFailed",
     "Status",
     "Verdict",
     "activate",
@@ -75,9 +81,12 @@ _NAMES = {
     "Histogram": "histogram",
     "Inventory": "inventory",
     "Item": "inventory",
+    "Lifecycle": "lifecycle",
+    "LifecycleError": "lifecycle",
     "LogThrottle": "throttle",
     "NATIVE": "profile",
     "Overloaded": "errors",
+    "OwnedTasks": "tasks",
     "Participant": "drain",
     "Profile": "profile",
     "RateLimit": "ratelimit",
@@ -86,6 +95,7 @@ _NAMES = {
     "RequestLimit": "requestlimit",
     "SharedRateLimit": "rateshared",
     "Status": "verdict",
+    "StartupFailed": "lifecycle",
     "TORNADO": "profile",
     "Verdict": "verdict",
     "activate": "profile",

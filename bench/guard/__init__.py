@@ -1,0 +1,1 @@
+"""What the guard holds off, measured: undisturbed and disturbed."""
