@@ -146,11 +146,7 @@ def test_everything_is_accounted_for(folder: Path) -> None:
                 client.sendall(request_bytes("/events"))
                 assert client.recv(4096).startswith(b"HTTP/1.1 200")
             for path, client in zip(["/further", *["/job"] * jobs], clients[-jobs - 1 :], strict=True):
-                client.sendall(
-                    request_bytes(path)
-                    .replace(b"GET", b"POST")
-                    .replace(b"\r\n\r\n", b"\r\nContent-Length: 0\r\n\r\n")
-                )
+                client.sendall(request_bytes(path, "Content-Length: 0").replace(b"GET", b"POST"))
                 assert read_response(client)[0] == 200
             program.wait_for("working", slow + never)
             program.send(signal.SIGTERM)

@@ -226,7 +226,7 @@ def test_contradictions() -> None:
     with pytest.raises(LifecycleError, match="the part 'a' comes after 'b', which has no hooks"):
         diary.lifecycle.order()
     diary.part("b", "a")
-    with pytest.raises(LifecycleError, match="the parts wait for each other: [ab] after [ab] after [ab]"):
+    with pytest.raises(LifecycleError, match=r"the parts wait for each other: [ab] after [ab] after [ab]"):
         diary.lifecycle.order()
     with pytest.raises(LifecycleError, match="'a' has a startup hook already"):
         diary.part("a")

@@ -334,7 +334,7 @@ async def test_what_does_not_end_is_broken_off(caplog: pytest.LogCaptureFixture)
     client = bench.connect(get("/slow"))
     assert await bench.server.drain(0.01) == 1
     assert client.transport.aborted
-    assert "GET /slow (192.0.2.7)" in caplog.text
+    assert "request: GET /slow, from 192.0.2.7" in caplog.text
     assert bench.app.sinks[0].told == ["end", "closed"]
     await bench.hang_up()
 

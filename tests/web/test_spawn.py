@@ -74,7 +74,7 @@ def test_they_end_with_the_response_or_go_on() -> None:
 
         def put(self) -> None:
             self.finish("done")
-            with pytest.raises(RuntimeError, match="PUT / .* in .*Spawning has ended"):
+            with pytest.raises(RuntimeError, match=r"PUT / .* in .*Spawning has ended"):
                 self.spawn(fates.task("too late", 1.0))
 
     async def conversation(client: Client) -> None:
