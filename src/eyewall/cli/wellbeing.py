@@ -15,6 +15,7 @@ import socket
 from collections.abc import Callable, Sequence
 
 from eyewall.cli.settings import Settings
+from eyewall.guard.drain import process_drain
 from eyewall.guard.healthregistry import health
 from eyewall.guard.systemd import Notifier
 from eyewall.guard.verdict import Probe, Status
@@ -76,6 +77,8 @@ class Wellbeing:
             )
             self._server = HTTPServer(HealthApp(None, endpoints))
             self._server.add_sockets(self._sockets)
+            # Probes are answered until everything else has ended.
+            process_drain.leave(self._server.participant)
         if self._notifier is not None:
             self._notifier.status("Starting")
             if self._notifier.watchdog_timeout is not None:

@@ -139,7 +139,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         self.others: set[Any] = set()
         #: What `drain` has broken off, in the words of `unfinished`.
         self.left: list[str] = []
-        self._drain = ServerDrain(self)
+        #: Its part in the drain of the process, which it takes from when it listens.
+        self.participant = ServerDrain(self)
         #: How many malformed requests were refused.
         self.malformed = 0
         #: Nothing new is taken any more.
@@ -229,7 +230,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     def _settle_on(self, loop: asyncio.AbstractEventLoop) -> None:
         if not hasattr(self, "loop"):
             self.loop = loop
-            process_drain.join(self._drain)
+            process_drain.join(self.participant)
             self.wheel = DeadlineWheel.of(loop)
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
