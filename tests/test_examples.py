@@ -429,6 +429,28 @@ def test_drain() -> None:
     assert re.fullmatch(r"Drained in \d\.\d s of 10 s: message 3\n", done.stderr)
 
 
+def test_guard_refusing() -> None:
+    with served("guard/refusing.py") as site:
+        assert site.get("/reports/tea")[1] == b"report of tea\n"
+        first = site.get("/search")[0]
+        assert (first.status, first.headers["RateLimit-Policy"]) == (200, '"search";q=10;w=5')
+        # Two a second come back, however slowly they are asked for here.
+        refused = next(found for found in iter(lambda: site.get("/search")[0], None) if found.status != 200)
+        assert (refused.status, refused.headers["Retry-After"]) == (429, "1")
+        statuses = [site.ask("POST", "/messages", b"", X_Api_Key="mine")[0].status for _ in range(4)]
+        assert statuses == [200, 200, 200, 429]
+        assert site.ask("POST", "/messages", b"", X_Api_Key="yours")[0].status == 200
+        assert site.get("/messages")[0].status == 200
+        listed = json.loads(site.get("/open")[1])["requests"]
+        assert [(entry["route"], entry["label"]) for entry in listed] == [("/open", "GET /open")]
+        assert json.loads(site.ask("DELETE", "/open")[1]) == {"closed": 0}
+
+
+def test_guard_shedding() -> None:
+    with program("guard/shedding.py", "--port=0") as (site, _):
+        assert [site.get(path)[0].status for path in ("/", "/feed/1", "/checkout/1")] == [200] * 3
+
+
 def test_mixed() -> None:
     with served("mixed.py") as site:
         assert site.get("/new")[1] == b"new\n"

@@ -1,1 +1,1 @@
-"""What the guard holds off, measured: undisturbed and disturbed."""
+"""What the guard costs, and what it holds off: undisturbed and disturbed."""

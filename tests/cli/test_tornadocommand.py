@@ -122,8 +122,19 @@ def test_it_holds_for_the_programs_of_the_environment(installed: Venv) -> None:
     assert installed.run("-c", _WHICH) == "eyewall.web.handler\n"
     # Isolated programs, and packages that look for a version.
     assert installed.run("-I", "-c", _WHICH) == "eyewall.web.handler\n"
-    version = "from importlib.metadata import version; print(version('tornado'), version('click') != '')"
-    assert installed.run("-c", version) == "6.6.1 True\n"
+    version = (
+        "from importlib.metadata import metadata, version; "
+        "print(version('tornado'), metadata('tornado')['Summary'], version('click') != '')"
+    )
+    assert installed.run("-c", version) == "6.6.1 Provided by Eyewall True\n"
+    child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {version!r}], check=True)"
+    assert installed.run("-c", child) == "6.6.1 Provided by Eyewall True\n"
+    # Whoever has asked for the version gets what it is of.
+    assert installed.run("-c", f"{version}; {_WHICH}; {version}").splitlines() == [
+        "6.6.1 Provided by Eyewall True",
+        "eyewall.web.handler",
+        "6.6.1 Provided by Eyewall True",
+    ]
     # With the other way in at the same time.
     assert installed.run("-m", "eyewall.tornado", "-c", _WHICH) == "eyewall.web.handler\n"
     assert "usage" in installed.run(

@@ -15,6 +15,7 @@ import pycurl
 
 from eyewall.client import ClientClosed, CurlAsyncHTTPClient, CurlError, HTTPTimeoutError
 from eyewall.client.curlbuffer import CurlStreamingBuffer
+from eyewall.http.errors import HTTPOutputError
 
 from .rawserver import Peer, always, once, scripted
 
@@ -93,7 +94,8 @@ def test_responses_and_callbacks(run: Run) -> None:
         {"network_interface": "a\nb"},
         {"method": "GE\r\nT", "allow_nonstandard_methods": True},
         {"method": "NO"},
-        {"method": "POST", "body_producer": print},
+        {"method": "POST", "body_producer": print, "headers": {"Content-Length": "x"}},
+        {"body_producer": print, "allow_nonstandard_methods": True},
         {"body": b"x", "allow_nonstandard_methods": True},
         {"ssl_options": {}},
         {"headers": {"a": "b\r\nc: d"}},
@@ -102,7 +104,7 @@ def test_responses_and_callbacks(run: Run) -> None:
 def test_what_cannot_be_sent(run: Run, options: dict[str, Any]) -> None:
     async def main() -> None:
         client = client_of()
-        with pytest.raises(ValueError):
+        with pytest.raises((ValueError, HTTPOutputError)):
             await client.fetch(**{"request": "http://127.0.0.1:1/", **options})
         client.close()
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eyewall.client.errors import InvalidURL, UnknownMethod
+from eyewall.client.login import Login, Nonces, Proof
 from eyewall.client.options import RequestOptions
 from eyewall.client.plan import Plan
 from eyewall.client.request import DEFAULTS, HTTPRequest
@@ -19,8 +20,9 @@ def plan(url: str = "http://h/", **options: Any) -> Plan:
     return Plan(RequestOptions(HTTPRequest(url, **options), DEFAULTS))
 
 
-def head(made: Plan, keep: bool = True, proxied: bool = False, credentials: bytes | None = None) -> list[str]:
-    raw, _ = made.head(keep, "Eyewall", proxied, credentials)
+def head(made: Plan, keep: bool = True, proxied: bool = False, proxy: Login | None = None) -> list[str]:
+    proof, proxy_proof = (None if who is None else Proof(who, Nonces(), "h") for who in (made.login, proxy))
+    raw, _ = made.head(keep, "Eyewall", proxied, proof, proxy_proof)
     assert raw.endswith(b"\r\n\r\n")
     return raw.decode("latin-1").split("\r\n")[:-2]
 
@@ -73,14 +75,14 @@ def test_the_applications_fields_count() -> None:
 
 
 def test_a_proxy_is_asked_for_the_whole_url() -> None:
-    lines = head(plan("http://u:p@h:81/a"), proxied=True, credentials=b"a:b")
+    lines = head(plan("http://u:p@h:81/a"), proxied=True, proxy=Login(b"a", b"b"))
     assert lines[0] == "GET http://h:81/a HTTP/1.1"
     assert "Proxy-Authorization: Basic YTpi" in lines
 
 
 def test_lengths() -> None:
     def framing(**options: Any) -> tuple[list[str], int]:
-        raw, length = plan(**options).head(True, "", False, None)
+        raw, length = plan(**options).head(True, "", False, None, None)
         lines = raw.decode().split("\r\n")
         return [line for line in lines if line.startswith(("Content-Length", "Transfer-"))], length
 
@@ -132,7 +134,7 @@ def test_content_and_method_must_fit() -> None:
     with pytest.raises(ValueError, match="not both"):
         plan(method="POST", body=b"", body_producer=print)
     with pytest.raises(ValueError, match="auth_mode"):
-        plan(auth_username="a", auth_mode="digest")
+        plan(auth_username="a", auth_mode="ntlm")
 
 
 @given(st.text(max_size=20), st.text(max_size=20), st.text(max_size=20), st.text(max_size=10))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import socket
+import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
@@ -478,3 +481,20 @@ def test_the_answer_to_the_handshake_is_shown_as_it_comes(run: Run) -> None:
             assert await ws.read_message() is None
 
     run(main())
+
+
+def test_a_client_that_says_nothing_leaves_nothing_behind(run: Run) -> None:
+    """Not even in the server of these tests: its socket would be collected, and complained of, in another test."""
+
+    async def main() -> None:
+        async with serving(Echo) as port:
+            client.connect(("127.0.0.1", port))
+            await turns()
+
+    client = socket.socket()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run(main())
+        gc.collect()
+    client.close()
+    assert [each.message for each in caught] == []

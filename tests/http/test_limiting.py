@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from eyewall.guard import registry
 from eyewall.guard.profile import NATIVE, Profile
 from eyewall.guard.requestlimit import RequestLimit
 from eyewall.http.limiting import is_below
@@ -369,4 +370,41 @@ async def test_leave_to_send_content_is_given_when_there_is_a_place() -> None:
     answer(bench.app.sinks[1])
     assert bench.app.sinks[1].content == b"data"
     assert other.statuses == [100, 200]
+    await end(bench)
+
+
+@bench_test
+async def test_what_waits_can_be_refused_by_others() -> None:
+    bench = Bench(App(later), limits(1, queue=5))
+    bench.connect(get("/a"))
+    refused, other = bench.connect(get("/b")), bench.connect(get("/c"))
+    entries = {entry.label: entry for entry in registry.requests.entries()}
+    entries["GET /b"].close()
+    entries["GET /c"].abort()
+    await turns()
+    assert refused.received == other.received == REFUSED
+    assert refused.open
+    assert limit_of(bench).gate.waiting == 0
+    answer(bench.app.sinks[0])
+    await turns()
+    assert [sink.path for sink in bench.app.sinks] == ["/a"]
+    refused.send(get("/d"))
+    answer(bench.app.sinks[1])
+    assert refused.responses()[1].body == b"/d"
+    await end(bench)
+
+
+@bench_test
+async def test_a_place_that_comes_after_the_end_is_given_back() -> None:
+    """Whoever has broken off a response that waits finds nobody to tell, and the gate does not know."""
+    bench = Bench(App(later), limits(1, queue=5))
+    bench.connect(get("/a"))
+    other = bench.connect(get("/b"))
+    exchange = other.connection.exchange
+    assert exchange is not None
+    exchange.break_off()
+    answer(bench.app.sinks[0])
+    await turns()
+    assert len(bench.app.sinks) == 1
+    assert (limit_of(bench).gate.busy, limit_of(bench).gate.waiting) == (0, 0)
     await end(bench)

@@ -30,6 +30,7 @@ def request_of(data: bytes, fields: int = 1000, **options: Any) -> HTTPServerReq
 
 
 def constructed(method: str = "GET", uri: str = "/", **options: Any) -> HTTPServerRequest:
+    options.setdefault("headers", HTTPHeaders({"Host": "a"}))
     return HTTPServerRequest(start_line=RequestStartLine(method, uri, "HTTP/1.1"), **options)
 
 
@@ -201,8 +202,20 @@ def test_a_request_can_be_constructed() -> None:
 
 def test_what_is_not_given() -> None:
     request = constructed()
-    assert (request.host, request.body, dict(request.headers), request.files) == ("127.0.0.1", b"", {}, {})
-    assert constructed(host="given:80").host == "given:80"
+    assert (request.host, request.body, dict(request.headers), request.files) == ("a", b"", {"Host": "a"}, {})
+    with pytest.warns(DeprecationWarning, match="start_line"):
+        assert HTTPServerRequest().host == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("headers", "message"), [({}, "Missing"), ({"Host": "a,b"}, "Multiple"), ({"Host": "a b"}, "Invalid")]
+)
+def test_a_host_that_nobody_has_looked_at(headers: dict[str, str], message: str) -> None:
+    with pytest.raises(HTTPInputError, match=message):
+        constructed(headers=HTTPHeaders(headers))
+    with pytest.warns(DeprecationWarning, match="host"):
+        request = constructed(headers=HTTPHeaders(headers), host="given:80")
+    assert request.host == request.headers["Host"] == "given:80"
 
 
 def test_method_and_uri_are_deprecated() -> None:
@@ -247,7 +260,7 @@ def test_a_subclass_may_add_what_it_likes() -> None:
         def host_name(self) -> str:
             return "overridden"
 
-    request = Request(start_line=RequestStartLine("GET", "/", "HTTP/1.1"))
+    request = Request(start_line=RequestStartLine("GET", "/", "HTTP/1.0"))
     request.extra = "x"
     assert (request.extra, request.host_name) == ("x", "overridden")
 

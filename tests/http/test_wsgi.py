@@ -281,7 +281,7 @@ def test_requests_run_side_by_side_in_an_executor():
         container = WSGIContainer(application, pool)
         connections = [Connection(), Connection()]
         requests = [
-            HTTPServerRequest(start_line=RequestStartLine("GET", "/", "HTTP/1.1"), connection=connection)
+            HTTPServerRequest(start_line=RequestStartLine("GET", "/", "HTTP/1.0"), connection=connection)
             for connection in connections
         ]
         await asyncio.gather(*[container.handle_request(request) for request in requests])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import logging
 import socket
 import ssl
 import subprocess
 import sys
 import textwrap
+import warnings
 from typing import Any
 
 import pytest
@@ -694,3 +696,61 @@ def test_a_handshake_that_fails_gives_its_address_back(run: Run) -> None:
         await server.end()
 
     run(main())
+
+
+@both_loops
+@pytest.mark.parametrize("count", [0, 50_000])
+def test_what_the_kernel_keeps_is_bounded(run: Run, count: int) -> None:
+    """Accepted connections have it from the socket that listens; what is more waits in the process."""
+
+    async def main() -> None:
+        server = Server(profile=NATIVE.replace(write_kernel_bytes=count))
+        client = socket.create_connection(server.address)
+        await until(lambda: server.protocols and server.protocols[0].made)
+        sock = server.protocols[0].transport.get_extra_info("socket")
+        # 0 is the kernel's own.
+        stated = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
+        client.close()
+        await server.end()
+        assert stated == count
+
+    run(main())
+
+
+@both_loops
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("moment", range(6))
+def test_a_connection_that_the_end_of_the_loop_meets_is_closed(run: Run, moment: int, tls: bool) -> None:
+    """Whether the loop ends before the connection is accepted, while it is made, or while TLS is agreed on."""
+
+    class Brief(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            # What is made is the protocol's to close.
+            transport.abort()  # type: ignore[attr-defined]
+
+    client = socket.socket()
+    client.setblocking(False)
+
+    async def main() -> None:
+        sock = listening()
+        context = server_context(TLS / "cert.pem", TLS / "key.pem") if tls else None
+        listener = Listener(sock, Brief, profile=NATIVE, ssl=context)
+        listener.start()
+        client.connect_ex(sock.getsockname())
+        for _ in range(moment):
+            await asyncio.sleep(0)
+        listener.close()
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run(main())
+        gc.collect()
+    client.setblocking(True)
+    client.settimeout(10)
+    try:
+        # Closed by the server: with an end, or, where nobody had accepted it, with a reset.
+        assert client.recv(1) == b""
+    except ConnectionError:
+        pass
+    client.close()
+    assert [each.message for each in caught] == []

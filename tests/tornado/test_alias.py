@@ -6,10 +6,13 @@ import os
 import pickle
 import subprocess
 import sys
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
 
+import eyewall.tornado
+from eyewall._version import TORNADO_API_VERSION
 from tests.tornado.programs import ALIAS, aliased, python, write
 
 
@@ -99,6 +102,33 @@ def test_the_metadata_tell_the_version_whose_api_this_is() -> None:
         """
     )
     assert out.split() == ["6.6.1", "6.6.1", "tornado", "alone"]
+
+
+_WHOSE = """
+import importlib.metadata as metadata, sys
+found = metadata.distribution("tornado")
+print(found.version, found.metadata["Summary"], metadata.version("tornado"), found.files, "tornado" in sys.modules)
+"""
+
+
+def test_children_are_told_the_same_as_their_parent(tmp_path: Path) -> None:
+    """Before they import anything: packages look at versions first."""
+    program = f"""
+import subprocess, sys
+exec({_WHOSE!r})
+subprocess.run([sys.executable, "-c", {_WHOSE!r}], check=True)
+nested = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]], check=True)"
+subprocess.run([sys.executable, "-c", nested, {_WHOSE!r}], check=True)
+"""
+    # A standard output that is not shared out of turn.
+    lines = python("-u", *ALIAS, "-c", program, cwd=tmp_path).stdout.splitlines()
+    assert lines == ["6.6.1 Provided by Eyewall 6.6.1 None False"] * 3
+
+
+def test_the_metadata_are_of_the_version_that_eyewall_says() -> None:
+    folder = Path(eyewall.tornado.__file__).parent / "inherit"
+    (found,) = distributions(path=[str(folder)])
+    assert (found.name, found.version) == ("tornado", TORNADO_API_VERSION)
 
 
 def test_what_eyewall_lacks_comes_from_an_installed_tornado_without_importing_it(tmp_path: Path) -> None:
@@ -191,12 +221,17 @@ def test_a_child_runs_modules_of_tornado_by_name(tmp_path: Path) -> None:
 
 def test_a_child_of_another_environment_is_left_alone(tmp_path: Path) -> None:
     write(tmp_path / "elsewhere", tornado="place = 'its own'")
+    (tmp_path / "elsewhere" / "tornado-5.0.dist-info").mkdir()
+    (tmp_path / "elsewhere" / "tornado-5.0.dist-info" / "METADATA").write_text(
+        "Name: tornado\nVersion: 5.0\n"
+    )
     program = """
 import subprocess, sys, os
 folder = [entry for entry in os.environ["PYTHONPATH"].split(os.pathsep) if entry.endswith("inherit")]
 path = os.pathsep.join([*folder, sys.argv[1]])
 # -S: without the packages of this environment, Eyewall among them.
-subprocess.run([sys.executable, "-S", "-c", "import tornado; print(tornado.place)"],
+subprocess.run([sys.executable, "-S", "-c", "import tornado, importlib.metadata as m; print(tornado.place); "
+                "print(m.version('tornado'))"],
                env={**os.environ, "PYTHONPATH": path}, check=True)
 # Without either.
 path = os.pathsep.join(folder)
@@ -206,6 +241,7 @@ print(done.stderr.splitlines()[-1])
 """
     assert aliased(program, str(tmp_path / "elsewhere"), cwd=tmp_path).splitlines() == [
         "its own",
+        "5.0",
         "ModuleNotFoundError: No module named 'tornado'",
     ]
 

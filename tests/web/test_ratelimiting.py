@@ -52,8 +52,8 @@ def test_a_route_and_a_class() -> None:
 
     app = Application(
         [
-            url("/route", Plain, rate_limit=limit(2, "route")),
-            url("/own", Limited, rate_limit=limit(3, "own")),
+            url("/route", Plain).limited(rate=limit(2, "route")),
+            url("/own", Limited).limited(rate=limit(3, "own")),
             ("/class", Limited),
             ("/class/(.*)", Limited),
             ("/free", Plain),
@@ -68,7 +68,7 @@ def test_a_route_and_a_class() -> None:
 
 
 def test_several_are_named_in_one_field() -> None:
-    app = Application([url("/", Plain, rate_limit=limit(2, "route"))], rate_limit=limit(9, "app"))
+    app = Application([url("/", Plain).limited(rate=limit(2, "route"))], rate_limit=limit(9, "app"))
     one, _, refused = ask(app, "/", "/", "/")
     assert one.headers["RateLimit-Policy"] == '"app";q=9;w=777600, "route";q=2;w=172800'
     assert [part.strip().split(";")[:2] for part in one.headers["RateLimit"].split(",")] == [
@@ -179,3 +179,17 @@ def test_one_that_is_shared(redis_url: str) -> None:
     assert [response.status for response in responses] == [200, 200, 200, 429, 429]
     assert responses[0].headers["RateLimit"].startswith('"web";r=2')
     assert calls == ["prepare", "get", "prepare", "delete", "prepare", "data", "post"]
+
+
+def test_programs_that_mean_something_else_by_the_names() -> None:
+    class Own(Plain):
+        rate_limit = 5
+        request_limit = 10
+
+        def limit(self) -> None: ...
+
+    assert statuses(Application([("/", Own), url("/x", Own)], rate_limit="often"), "/", "/x", "/nowhere") == [
+        200,
+        200,
+        404,
+    ]

@@ -45,8 +45,8 @@ def test_a_route_has_a_limit_of_its_own() -> None:
         arguments = {"waiting": waiting}
         app = Application(
             [
-                url("/reports", Slow, arguments, limit=limit),
-                url("/reports/(.*)", Slow, arguments, limit=limit),
+                url("/reports", Slow, arguments).limited(limit),
+                url("/reports/(.*)", Slow, arguments).limited(limit),
                 url("/other", Slow, arguments),
                 ("/quick", Quick),
             ]
@@ -84,7 +84,11 @@ def test_a_class_has_a_limit_for_all_its_routes_and_one_of_a_route_comes_first()
 
         own = RequestLimit("own", 1)
         app = Application(
-            [("/a", Heavy, arguments), ("/b/(.*)", Heavy, arguments), url("/c", Heavy, arguments, limit=own)]
+            [
+                ("/a", Heavy, arguments),
+                ("/b/(.*)", Heavy, arguments),
+                url("/c", Heavy, arguments).limited(own),
+            ]
         )
         async with serving(app) as port, contextlib.AsyncExitStack() as stack:
             clients = [await stack.enter_async_context(connected(port)) for _ in range(4)]
@@ -110,7 +114,7 @@ def test_a_handler_whose_client_has_left_keeps_its_place_until_it_is_through() -
     async def main() -> None:
         waiting: list[asyncio.Future[str]] = []
         limit = RequestLimit("slow", 1)
-        async with serving(Application([url("/", Slow, {"waiting": waiting}, limit=limit)])) as port:
+        async with serving(Application([url("/", Slow, {"waiting": waiting}).limited(limit)])) as port:
             async with connected(port) as client:
                 await client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
                 await until(lambda: waiting)
@@ -139,7 +143,7 @@ def test_content_that_is_streamed_waits_with_its_request() -> None:
 
         limit = RequestLimit("both", 1, queue=1)
         app = Application(
-            [url("/slow", Slow, {"waiting": waiting}, limit=limit), url("/upload", Upload, limit=limit)]
+            [url("/slow", Slow, {"waiting": waiting}).limited(limit), url("/upload", Upload).limited(limit)]
         )
         async with serving(app) as port, connected(port) as one, connected(port) as two:
             first = asyncio.ensure_future(ask(one, "/slow"))
@@ -164,7 +168,7 @@ def test_both_limits_count() -> None:
 
         waiting: list[asyncio.Future[str]] = []
         limit = RequestLimit("route", 1)
-        app = Application([url("/", Slow, {"waiting": waiting}, limit=limit), ("/quick", Quick)])
+        app = Application([url("/", Slow, {"waiting": waiting}).limited(limit), ("/quick", Quick)])
         server = HTTPServer(app, profile=NATIVE.replace(requests=2))
         server.listen(0, "127.0.0.1")
         total = server.request_limit
@@ -182,5 +186,23 @@ def test_both_limits_count() -> None:
             assert (total.gate.busy, limit.gate.busy) == (0, 0)
             assert total.refused == 0
         await server.drain(5)
+
+    asyncio.run(main())
+
+
+def test_an_application_may_bring_the_limit_of_its_servers() -> None:
+    async def main() -> None:
+        waiting: list[asyncio.Future[str]] = []
+        limit = RequestLimit("own", 1)
+        app = Application([("/", Slow, {"waiting": waiting})], request_limit=limit)
+        async with serving(app) as port, connected(port) as one, connected(port) as two:
+            first = asyncio.ensure_future(ask(one, "/"))
+            await until(lambda: waiting)
+            assert await ask(two, "/") == 503
+            assert await ask(two, "/livez") == 404
+            waiting[0].set_result("done")
+            assert await first == 200
+        assert limit.gate.passed == 1
+        assert Application([], request_limit="none of ours").request_limit is None
 
     asyncio.run(main())

@@ -638,6 +638,9 @@ def test_compressed(root, path):
     assert zipped.headers["Etag"] == "W/" + plain.headers["Etag"]
     assert "Content-Encoding" not in part.headers
     assert (part.status, part.body) == (206, expected[:4])
+    # How long it is is known where it is not compressed.
+    assert (plain.headers["Content-Length"], part.headers["Content-Length"]) == (str(len(expected)), "4")
+    assert "Content-Length" not in zipped.headers
 
 
 # -- subclasses ---------------------------------------------------------------------------------------------

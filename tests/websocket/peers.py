@@ -23,6 +23,8 @@ from eyewall.websocket.handshake import (
     response_fields,
 )
 
+from ..waiting import turns, until
+
 #: What the limits cases of the conformance suite need: messages of 16 MiB, in fragments of 64 bytes.
 LARGE = NATIVE.replace(websocket_message_bytes=64 * 1024 * 1024, websocket_frames=1 << 20)
 
@@ -107,9 +109,14 @@ class Server(asyncio.Protocol):
         self.ping = ping
         self.data = b""
         self.transport: Any = None
+        #: The connection is somebody else's by now, or gone.
+        self.over = False
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.over = True
 
     def data_received(self, data: bytes) -> None:
         self.data += data
@@ -124,6 +131,7 @@ class Server(asyncio.Protocol):
         lines = [f"{name}: {value}\r\n" for name, value in response_fields(accepted, None, extension)]
         self.transport.write(f"HTTP/1.1 101 Switching Protocols\r\n{''.join(lines)}\r\n".encode())
         connection = connect_up(False, self.profile, codec, self.make(), self.ping)
+        self.over = True
         self.transport.set_protocol(connection)
         connection.connection_made(self.transport)
         if rest:
@@ -146,7 +154,13 @@ async def serving(
         made.append(make())
         return made[-1]
 
-    server = await loop.create_server(lambda: Server(remember, profile, deflate, ping), "127.0.0.1", 0)
+    servers: list[Server] = []
+
+    def accept() -> Server:
+        servers.append(Server(remember, profile, deflate, ping))
+        return servers[-1]
+
+    server = await loop.create_server(accept, "127.0.0.1", 0)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
@@ -155,6 +169,13 @@ async def serving(
         # A test leaves nothing behind: its connections have ended by themselves.
         async with asyncio.timeout(10):
             await asyncio.gather(*(receiver.closed for receiver in made))
+        # What was accepted last may not have been told of yet; a client that has left before the handshake leaves a
+        # connection that nobody ends.
+        await turns()
+        for each in servers:
+            if not each.over:
+                each.transport.abort()
+        await until(lambda: all(each.over for each in servers))
         await asyncio.sleep(0)
 
 

@@ -30,6 +30,10 @@ class Error(EyewallError):
     """An option is defined twice, unknown, or set to something it does not take."""
 
 
+class BadValue(Error, ValueError):
+    """The text for an option is not a value of its type; programs written for Tornado look for a ValueError."""
+
+
 def _normal(name: str) -> str:
     return name.replace("_", "-")
 
@@ -72,7 +76,9 @@ class Option:
         try:
             value = parse_list(text, self.type) if self.multiple else parser_of(self.type)(text)
         except (ValueError, TypeError, OverflowError) as error:
-            raise Error(f"Option {self.name!r} must be {self._expected()}, not {text!r}: {error}") from error
+            raise BadValue(
+                f"Option {self.name!r} must be {self._expected()}, not {text!r}: {error}"
+            ) from error
         self._keep(value)
 
     def set(self, value: Any) -> None:

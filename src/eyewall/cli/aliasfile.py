@@ -20,7 +20,7 @@ NAME = "eyewall-tornado.pth"
 _MARK = "# Written by `eyewall tornado on`"
 
 # Some versions of Python execute the files of a virtual environment twice.
-# What of it fails fails in `import tornado`, where somebody sees it. It goes when it has done its work: what it hands
+# What of it fails fails in `import tornado`, where somebody sees it. It goes when tornado is imported: what it hands
 # over to stands in its place.
 _FINDER = '''\
 class EyewallTornado:
@@ -28,7 +28,10 @@ class EyewallTornado:
     place = {place!r}
     def find_spec(self, name, path=None, target=None):
         if name == "tornado" or name.startswith("tornado."):
-            return self.alias().find_spec(name, path, target)
+            alias = self.alias()
+            if self in sys.meta_path:
+                sys.meta_path.remove(self)
+            return alias.find_spec(name, path, target)
     def find_distributions(self, context):
         if (context.name or "").lower() == "tornado":
             return self.alias().find_distributions(context)
@@ -42,8 +45,6 @@ class EyewallTornado:
             raise ImportError(
                 "tornado means Eyewall here, but Eyewall is not installed: install it, or delete " + self.place,
                 name="tornado") from None
-        if self in sys.meta_path:
-            sys.meta_path.remove(self)
         return eyewall.tornado._alias
 import sys
 if not any(type(finder).__name__ == "EyewallTornado" for finder in sys.meta_path):

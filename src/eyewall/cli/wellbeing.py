@@ -15,7 +15,6 @@ import socket
 from collections.abc import Callable, Sequence
 
 from eyewall.cli.settings import Settings
-from eyewall.guard.drain import process_drain
 from eyewall.guard.healthregistry import health
 from eyewall.guard.systemd import Notifier
 from eyewall.guard.verdict import Probe, Status
@@ -76,9 +75,9 @@ class Wellbeing:
                 prefix=self._settings.health or "/", token=self._settings.health_token, loopback=True
             )
             self._server = HTTPServer(HealthApp(None, endpoints))
+            # Probes are answered to the end: that nobody is to send requests is what they are told.
+            self._server.ends_with_process = False
             self._server.add_sockets(self._sockets)
-            # Probes are answered until everything else has ended.
-            process_drain.leave(self._server.participant)
         if self._notifier is not None:
             self._notifier.status("Starting")
             if self._notifier.watchdog_timeout is not None:

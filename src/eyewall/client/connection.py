@@ -17,6 +17,7 @@ from typing import Any
 from eyewall.client.errors import ServerDisconnected
 from eyewall.client.request import HTTPStreamClosedError
 from eyewall.guard.profile import Profile
+from eyewall.guard.registry import Entry, client_connections
 from eyewall.guard.wheel import GONE, NONE, DeadlineWheel
 from eyewall.http.errors import RemoteProtocolError
 from eyewall.http.h1.engine import END, NEED_DATA, H1Engine
@@ -41,6 +42,12 @@ class ClientConnection(FlowControl):
         self.served = 0
         #: Bytes of the response to the current request that have come.
         self.received = 0
+        #: When it was made and when bytes came last, and how many came, for `guard.registry`.
+        self.opened = 0.0
+        self.active = 0.0
+        self.bytes_in = 0
+        #: What server it leads to.
+        self.server = ""
         self._on_lost = on_lost
         self._backlog_bytes = profile.client_backlog_bytes
         self._idle = False
@@ -55,6 +62,8 @@ class ClientConnection(FlowControl):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The server is reached; with TLS, the handshake is done."""
         self.attach(transport)  # type: ignore[arg-type]
+        self.opened = self.active = self.loop.time()
+        client_connections.add(self)
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
@@ -62,7 +71,9 @@ class ClientConnection(FlowControl):
             # An answer to nothing: what follows it could be taken for the answer to the next request.
             self.abort()
             return
+        self.active = self.loop.time()
         self.received += len(data)
+        self.bytes_in += len(data)
         self.engine.feed(data)
         if self._news is not None:
             self._tell()
@@ -78,6 +89,7 @@ class ClientConnection(FlowControl):
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone."""
         self.wheel.discard(self)
+        client_connections.discard(self)
         self.lost(error)
         self._tell()
         self._on_lost(self)
@@ -85,6 +97,22 @@ class ClientConnection(FlowControl):
     def stalled(self, timeout: float) -> None:
         """The server has taken no byte for `timeout` seconds while some were waiting for it: aborts."""
         self.abort(TimeoutError(f"the server took none of the bytes sent to it for {timeout:g} s"))
+
+    def _live_entry(self) -> Entry:
+        now = self.loop.time()
+        peer = self.transport.get_extra_info("peername") if self.transport is not None else None
+        return Entry(
+            kind="client_connection",
+            subject=self,
+            peer=str(peer[0]) if isinstance(peer, tuple) and peer else "",
+            route=self.server,
+            label=f"{'idle' if self._idle else 'busy'}, {self.served} requests",
+            age=now - self.opened,
+            idle=now - self.active,
+            bytes_in=self.bytes_in,
+            bytes_out=self.written,
+            end=lambda at_once: self.abort() if at_once or not self._idle else self.close(),
+        )
 
     # -- between requests -------------------------------------------------------------------------------
 

@@ -8,100 +8,40 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeVar
 
 import pycurl
 
 from eyewall.base.loggers import app_log
 from eyewall.client.asyncclient import AsyncHTTPClient
-from eyewall.client.curlbuffer import CurlBuffer, CurlStreamingBuffer
+from eyewall.client.curlbuffer import CurlBuffer, CurlPulledBuffer, CurlStreamingBuffer, unpause
 from eyewall.client.curlsetup import CR_OR_LF_RE as CR_OR_LF_RE
 from eyewall.client.curlsetup import curl_log as curl_log
 from eyewall.client.curlsetup import set_up
+from eyewall.client.curltransfer import CurlError as CurlError
+from eyewall.client.curltransfer import CurlTransfer
+from eyewall.client.curlupload import CurlUpload
 from eyewall.client.errors import ClientClosed
 from eyewall.client.options import RequestOptions
 from eyewall.client.patience import check_deadline, explained
 from eyewall.client.places import Places
-from eyewall.client.request import (
-    NO_RESPONSE,
-    HTTPClientError,
-    HTTPRequest,
-    HTTPResponse,
-    HTTPTimeoutError,
-)
+from eyewall.client.request import NO_RESPONSE, HTTPRequest, HTTPResponse, HTTPTimeoutError
+from eyewall.client.stream import StreamedResponse
 from eyewall.guard.deadline import within
 from eyewall.guard.profile import active
-from eyewall.http.errors import HTTPInputError
-from eyewall.http.headers import HTTPHeaders
 from eyewall.loop.eager import start_task
 from eyewall.loop.ioloop import IOLoop
 from eyewall.loop.runner import is_coroutine_function
 
+B = TypeVar("B", bound=CurlBuffer)
+
 _MAX_BODY = 104857600
 #: Seconds beyond `request_timeout` after which a transfer that libcurl has not ended is ended anyway.
 _GRACE = 5.0
-#: Of `time_info`, what libcurl measures: seconds from the start of the transfer.
-_TIMES = {
-    "namelookup": pycurl.NAMELOOKUP_TIME,
-    "connect": pycurl.CONNECT_TIME,
-    "appconnect": pycurl.APPCONNECT_TIME,
-    "pretransfer": pycurl.PRETRANSFER_TIME,
-    "starttransfer": pycurl.STARTTRANSFER_TIME,
-    "total": pycurl.TOTAL_TIME,
-    "redirect": pycurl.REDIRECT_TIME,
-}
-
-
-class CurlError(HTTPClientError):
-    """A transfer that failed. `errno` is libcurl's code for why (CURLE_...)."""
-
-    def __init__(self, errno: int, message: str) -> None:
-        super().__init__(NO_RESPONSE, message)
-        self.args = (errno, message)
-        self.errno = errno
-
-
-class _Transfer:
-    """One request that libcurl is making, and what has come of the response. `done` says when it is over."""
-
-    def __init__(self, client: CurlAsyncHTTPClient, curl: Any, options: RequestOptions) -> None:
-        self.client = client
-        self.curl = curl
-        self.done: asyncio.Future[None] = client._loop.create_future()
-        self.headers = HTTPHeaders()
-        self.reason: str | None = None
-        self._in_head = False
-        self._header_callback = options.header_callback
-        if options.streaming_callback is None:
-            self.buffer = CurlBuffer(client)
-        else:
-            self.buffer = CurlStreamingBuffer(client, curl, options.streaming_callback)
-        curl.setopt(pycurl.HEADERFUNCTION, self._on_header)
-        curl.setopt(pycurl.WRITEFUNCTION, self.buffer.write)
-
-    def _on_header(self, line: bytes) -> int | None:
-        """libcurl has a line of a head, or of trailers. Anything but None ends the transfer."""
-        text = line.decode("latin-1")
-        if self._header_callback is not None:
-            # Not from within libcurl's work.
-            self.client.io_loop.add_callback(self._header_callback, text)
-        bare = text.rstrip("\r\n")
-        if bare.startswith("HTTP/"):
-            # A head that follows another one: an informational response, a redirect, a proxy's answer.
-            self.headers = HTTPHeaders()
-            _, _, status = bare.partition(" ")
-            self.reason = status.partition(" ")[2] or None
-            self._in_head = True
-        elif not bare:
-            self._in_head = False
-        elif self._in_head:
-            try:
-                self.headers.parse_line(text)
-            except HTTPInputError:
-                return -1
-        return None
 
 
 class CurlAsyncHTTPClient(AsyncHTTPClient):
@@ -120,7 +60,7 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
         self._profile = active()
         self._places = Places(max_clients)
         self._tasks: dict[RequestOptions, asyncio.Task[None]] = {}
-        self._transfers: dict[Any, _Transfer] = {}
+        self._transfers: dict[Any, CurlTransfer] = {}
         self._free: list[Any] = []
         self._sockets: set[int] = set()
         self._timer: object | None = None
@@ -136,8 +76,7 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
         self._places.close()
         for transfer in list(self._transfers.values()):
             self._release(transfer)
-            if not transfer.done.done():
-                transfer.done.set_exception(ClientClosed("the client was closed"))
+            transfer.end(ClientClosed("the client was closed"))
         self._cancel_timer()
         for handle in self._free:
             handle.close()
@@ -172,10 +111,7 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
         began, started = self._loop.time(), time.time()
         key = object()
         try:
-            limits = (options.connect_timeout, options.request_timeout, self._profile.client_queue_timeout)
-            patience = within(min((each for each in limits if each), default=None))
-            check_deadline(options)
-            await self._places.enter(key, options, patience, self._profile.client_queue)
+            await self._enter(key, options)
             queued = self._loop.time() - began
             response = await self._transfer(options)
             response.time_info["queue"] = queued
@@ -190,15 +126,22 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
         # Behind the callbacks for the head, which the loop has yet to call.
         self.io_loop.add_callback(callback, response)
 
+    async def _enter(self, key: object, options: RequestOptions) -> None:
+        """Takes a place among `max_clients`, when there is one."""
+        limits = (options.connect_timeout, options.request_timeout, self._profile.client_queue_timeout)
+        patience = within(min((each for each in limits if each), default=None))
+        check_deadline(options)
+        await self._places.enter(key, options, patience, self._profile.client_queue)
+
     async def _transfer(self, options: RequestOptions) -> HTTPResponse:
         """Has libcurl make a request, and returns the response."""
-        curl = self._free.pop() if self._free else pycurl.Curl()
-        transfer = None
+        streaming = options.streaming_callback
+
+        def buffer(curl: Any) -> CurlBuffer:
+            return CurlBuffer(self) if streaming is None else CurlStreamingBuffer(self, curl, streaming)
+
+        transfer, _ = self._begin(options, buffer)
         try:
-            set_up(curl, options, self._profile.client_token)
-            transfer = _Transfer(self, curl, options)
-            self._transfers[curl] = transfer
-            self._multi.add_handle(curl)
             limit = options.request_timeout or None
             try:
                 # libcurl knows the request's own timeout.
@@ -210,27 +153,51 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
                     pycurl.E_OPERATION_TIMEDOUT, "libcurl did not end the request in time"
                 ) from None
             transfer.buffer.flush()
-            times = {name: curl.getinfo(code) for name, code in _TIMES.items()}
             return HTTPResponse(
                 options.request,
-                curl.getinfo(pycurl.HTTP_CODE),
+                transfer.curl.getinfo(pycurl.HTTP_CODE),
                 transfer.headers,
                 BytesIO(transfer.buffer.take()),
-                effective_url=curl.getinfo(pycurl.EFFECTIVE_URL),
-                time_info=times,
+                effective_url=transfer.url,
+                time_info=transfer.times(),
                 reason=transfer.reason,
             )
         finally:
-            if transfer is None:
-                curl.close()
-            else:
-                self._release(transfer)
+            self._release(transfer)
 
-    def _release(self, transfer: _Transfer) -> None:
+    def _begin(
+        self, options: RequestOptions, make_buffer: Callable[[Any], B], streams: bool = False
+    ) -> tuple[CurlTransfer, B]:
+        """Hands a request to libcurl. The transfer is the caller's, to be released. Raises ValueError."""
+        curl = self._free.pop() if self._free else pycurl.Curl()
+        try:
+            length = set_up(curl, options, self._profile.client_token, streams)
+            upload = None
+            if options.body_producer is not None:
+                upload = CurlUpload(
+                    self._loop,
+                    options.body_producer,
+                    length,
+                    self._profile.write_high_water,
+                    partial(unpause, self, curl),
+                    lambda error: transfer.end(error),
+                )
+            buffer = make_buffer(curl)
+            transfer = CurlTransfer(self, curl, options, buffer, upload)
+            self._multi.add_handle(curl)
+        except BaseException:
+            curl.close()
+            raise
+        self._transfers[curl] = transfer
+        return transfer, buffer
+
+    def _release(self, transfer: CurlTransfer) -> None:
         """Takes a transfer away from libcurl, and clears its handle for the next one."""
         curl = transfer.curl
         if self._transfers.pop(curl, None) is None:
             return
+        if transfer.upload is not None:
+            transfer.upload.close()
         self._multi.remove_handle(curl)
         # The callbacks refer to the transfer and to this client.
         curl.reset()
@@ -239,6 +206,46 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
     def handle_callback_exception(self, callback: Callable[..., Any]) -> None:
         """Called in the handler of an exception that `callback`, of a request, has raised. Logs it."""
         app_log.error("Exception in callback %r", callback, exc_info=True)
+
+    # -- stream -----------------------------------------------------------------------------------------
+
+    def stream(
+        self, request: str | HTTPRequest, raise_error: bool = True, **kwargs: Any
+    ) -> AbstractAsyncContextManager[StreamedResponse]:
+        """See `AsyncHTTPClient.stream`."""
+        return self._stream(self._options(request, kwargs), raise_error)
+
+    @asynccontextmanager
+    async def _stream(
+        self, options: RequestOptions, raise_error: bool
+    ) -> AsyncGenerator[StreamedResponse, None]:
+        limit = options.request_timeout or None
+        key = object()
+        transfer: CurlTransfer | None = None
+        try:
+            await self._enter(key, options)
+            transfer, buffer = self._begin(options, lambda curl: CurlPulledBuffer(self, curl), streams=True)
+            try:
+                async with asyncio.timeout(limit):
+                    await transfer.opened
+            except TimeoutError:
+                raise HTTPTimeoutError("Timeout during request") from None
+            response = StreamedResponse(
+                options.request,
+                transfer.status,
+                transfer.reason,
+                transfer.headers,
+                transfer.url,
+                partial(buffer.piece, transfer.done),
+                limit,
+            )
+            if raise_error and not 200 <= response.code < 300:
+                (await response.whole()).rethrow()
+            yield response
+        finally:
+            if transfer is not None:
+                self._release(transfer)
+            self._places.leave(key)
 
     # -- libcurl and the loop ---------------------------------------------------------------------------
 
@@ -297,11 +304,8 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
 
     def _ended(self, curl: Any, error: CurlError | None) -> None:
         transfer = self._transfers.get(curl)
-        if transfer is None or transfer.done.done():
+        if transfer is None:
             return
-        if error is None:
-            transfer.done.set_result(None)
-            return
-        if transfer.buffer.body_too_large:
+        if error is not None and transfer.buffer.body_too_large:
             error = CurlError(error.errno, f"the response is larger than max_body_size={self.max_body_size}")
-        transfer.done.set_exception(error)
+        transfer.end(error)

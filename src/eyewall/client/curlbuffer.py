@@ -1,16 +1,28 @@
 """What libcurl writes content to: kept for the response, or handed to a callback at the application's pace.
 
 libcurl calls `write` from within its own work, where an application's code must not run: it might start another
-request. So chunks for a callback are collected, and handed over by the loop. When too much is collected, the
-transfer pauses until the callback has had it.
+request. So chunks for a callback are collected, and handed over by the loop; chunks for whoever reads are collected
+until they are asked for. When too much is collected, the transfer pauses.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pycurl
+
+
+def unpause(client: Any, curl: Any) -> None:
+    """Lets a transfer of `client` go on that was paused, in either direction."""
+    try:
+        curl.pause(pycurl.PAUSE_CONT)
+    except pycurl.error:
+        # The transfer has failed meanwhile, which whoever waits for its end is told.
+        return
+    # Older versions of libcurl do not ask for it themselves.
+    client._set_timeout(0)
 
 
 class CurlBuffer:
@@ -49,17 +61,16 @@ class CurlBuffer:
         return True
 
 
-class CurlStreamingBuffer(CurlBuffer):
-    """Hands the content to `callback`. `curl` is what is paused, `paused` says whether it is."""
+class CurlPausingBuffer(CurlBuffer):
+    """Pauses the transfer of `curl` where too much waits; `paused` says whether it is."""
 
-    #: Bytes that wait for the callback at which the transfer pauses.
+    #: Bytes that wait at which the transfer pauses.
     max_buffer_size: ClassVar[int] = 512 * 1024
 
-    def __init__(self, client: Any, curl: Any, callback: Callable[[bytes], Any]) -> None:
+    def __init__(self, client: Any, curl: Any) -> None:
         super().__init__(client)
         self.paused = False
         self._curl = curl
-        self._callback = callback
         self._waiting = 0
 
     def write(self, chunk: bytes) -> int:
@@ -70,25 +81,73 @@ class CurlStreamingBuffer(CurlBuffer):
             return paused
         taken = super().write(chunk)
         if taken:
-            if self._waiting == 0:
-                self.client.io_loop.add_callback(self.flush)
+            first = self._waiting == 0
             self._waiting += taken
+            if first:
+                self._arrived()
         return taken
+
+    def take(self) -> bytes:
+        """As `CurlBuffer.take`."""
+        self._waiting = 0
+        return super().take()
+
+    def go_on(self) -> None:
+        """Lets the transfer go on."""
+        if self.paused:
+            self.paused = False
+            unpause(self.client, self._curl)
+
+    def _arrived(self) -> None:
+        """Something waits, where nothing did before."""
+
+
+class CurlStreamingBuffer(CurlPausingBuffer):
+    """Hands the content to `callback`."""
+
+    def __init__(self, client: Any, curl: Any, callback: Callable[[bytes], Any]) -> None:
+        super().__init__(client, curl)
+        self._callback = callback
+
+    def _arrived(self) -> None:
+        self.client.io_loop.add_callback(self.flush)
 
     def flush(self) -> None:
         """Hands what waits to the callback, and lets the transfer go on."""
-        if self._waiting:
-            self._waiting = 0
+        content = self.take()
+        if content:
             try:
-                self._callback(self.take())
+                self._callback(content)
             except Exception:  # noqa: BLE001 - it is logged, and the transfer is none the worse for it
                 self.client.handle_callback_exception(self._callback)
-        if self.paused:
-            self.paused = False
-            try:
-                self._curl.pause(pycurl.PAUSE_CONT)
-            except pycurl.error:
-                # The transfer has failed meanwhile, which whoever waits for its end is told.
-                return
-            # Older versions of libcurl do not ask for it themselves.
-            self.client._set_timeout(0)
+        self.go_on()
+
+
+class CurlPulledBuffer(CurlPausingBuffer):
+    """Keeps the content for whoever reads it, a piece at a time."""
+
+    def __init__(self, client: Any, curl: Any) -> None:
+        super().__init__(client, curl)
+        self._news: asyncio.Future[None] | None = None
+
+    def take(self) -> bytes:
+        """As `CurlBuffer.take`; the transfer goes on."""
+        content = super().take()
+        self.go_on()
+        return content
+
+    async def piece(self, done: asyncio.Future[None]) -> bytes | None:
+        """Returns what has come, when something has; None at the end, which `done` tells. Raises its exception."""
+        while True:
+            if content := self.take():
+                return content
+            if done.done():
+                done.result()
+                return None
+            self._news = asyncio.get_running_loop().create_future()
+            await asyncio.wait([self._news, done], return_when=asyncio.FIRST_COMPLETED)
+
+    def _arrived(self) -> None:
+        news, self._news = self._news, None
+        if news is not None and not news.done():
+            news.set_result(None)

@@ -14,6 +14,7 @@ import pycurl
 
 from eyewall.client.plan import check_method
 from eyewall.client.target import parse_target
+from eyewall.http.errors import HTTPOutputError
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.url import encode_username_password
 
@@ -27,13 +28,16 @@ _AUTH_MODES: Final = {
     "basic": pycurl.HTTPAUTH_BASIC,
     "digest": pycurl.HTTPAUTH_DIGEST,
 }
+#: Before this version libcurl has to be told to send content of unknown length in chunks.
+_NEEDS_CODING: Final = pycurl.version_info()[2] < 0x080700
 _DEBUG_KINDS: Final = ("I", "<", ">", "<", ">")
 
 
-def set_up(curl: Any, options: Any, token: str) -> None:
-    """Makes `curl`, which is reset, ready for a request; all but where its response goes.
+def set_up(curl: Any, options: Any, token: str, streams: bool = False) -> int:
+    """Makes `curl`, which is reset, ready for a request; all but where its response goes and its content comes from.
 
-    `token`: for the User-Agent field where nothing else is said. Raises ValueError for what cannot be sent.
+    `token`: for the User-Agent field where nothing else is said. `streams`: the response may take any time. Returns the
+    length of the content, -1 where nobody says. Raises ValueError for what cannot be sent.
     """
     parse_target(options.url, "http", "https")
     check_method(options)
@@ -45,7 +49,7 @@ def set_up(curl: Any, options: Any, token: str) -> None:
     curl.setopt(pycurl.FOLLOWLOCATION, bool(options.follow_redirects))
     curl.setopt(pycurl.MAXREDIRS, options.max_redirects or 0)
     curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(1000 * (options.connect_timeout or 0)))
-    curl.setopt(pycurl.TIMEOUT_MS, int(1000 * (options.request_timeout or 0)))
+    curl.setopt(pycurl.TIMEOUT_MS, 0 if streams else int(1000 * (options.request_timeout or 0)))
     version = pycurl.IPRESOLVE_V4 if options.allow_ipv6 is False else pycurl.IPRESOLVE_WHATEVER
     curl.setopt(pycurl.IPRESOLVE, version)
     if options.network_interface:
@@ -54,13 +58,14 @@ def set_up(curl: Any, options: Any, token: str) -> None:
     _set_tls(curl, options)
     _set_credentials(curl, options)
     headers = HTTPHeaders(options.headers)
-    _set_content(curl, options, headers)
+    length = _set_content(curl, options, headers)
     _set_headers(curl, options, headers, token)
     if curl_log.isEnabledFor(logging.DEBUG):
         curl.setopt(pycurl.VERBOSE, 1)
         curl.setopt(pycurl.DEBUGFUNCTION, _debug)
     if options.prepare_curl_callback is not None:
         options.prepare_curl_callback(curl)
+    return length
 
 
 def _plain(text: str | bytes, what: str) -> bytes:
@@ -112,28 +117,57 @@ def _set_credentials(curl: Any, options: Any) -> None:
     curl.setopt(pycurl.USERPWD, _plain(credentials, "the credentials"))
 
 
-def _set_content(curl: Any, options: Any, headers: HTTPHeaders) -> None:
-    """Method and content. What libcurl is given as POSTFIELDS it can send again after a redirect."""
-    if options.body_producer is not None:
-        raise ValueError("a body_producer is for the simple client")
+def _set_content(curl: Any, options: Any, headers: HTTPHeaders) -> int:
+    """Method and content; returns how long that is. What libcurl is given as POSTFIELDS it can send again."""
     method, body = options.method, options.body
-    if method == "GET" and body is not None:
+    produced = options.body_producer is not None
+    if method == "GET" and (produced or body is not None):
         raise ValueError("Body must be None for GET request")
+    length = 0
     if method == "HEAD":
         curl.setopt(pycurl.NOBODY, 1)
-        return
-    if body is not None or method in ("POST", "PUT", "PATCH"):
+        return length
+    if produced:
+        length = _produced_length(headers)
+        _set_upload(curl, method, length, headers)
+    elif body is not None or method in ("POST", "PUT", "PATCH"):
         content = body or b""
+        length = len(content)
         curl.setopt(pycurl.POST, 1)
-        curl.setopt(pycurl.POSTFIELDSIZE, len(content))
+        curl.setopt(pycurl.POSTFIELDSIZE, length)
         curl.setopt(pycurl.POSTFIELDS, content)
-        if method != "POST" and "Content-Type" not in headers:
-            # libcurl takes all of it for a form.
-            headers["Content-Type"] = ""
     else:
         curl.setopt(pycurl.HTTPGET, 1)
     if method not in ("GET", "POST"):
+        if length and "Content-Type" not in headers:
+            # libcurl takes all of it for a form.
+            headers["Content-Type"] = ""
         curl.setopt(pycurl.CUSTOMREQUEST, _plain(method, "the method"))
+    return length
+
+
+def _produced_length(headers: HTTPHeaders) -> int:
+    """Returns the Content-Length that a request with a body_producer announces, -1 where it does not."""
+    given = headers.get("Content-Length")
+    if given is None:
+        return -1
+    if not (given.isascii() and given.isdigit()):
+        raise HTTPOutputError(f"not a Content-Length: {given!r}")
+    # libcurl writes its own.
+    del headers["Content-Length"]
+    return int(given)
+
+
+def _set_upload(curl: Any, method: str, length: int, headers: HTTPHeaders) -> None:
+    if method == "POST":
+        # libcurl knows what becomes of it after a redirect.
+        curl.setopt(pycurl.POST, 1)
+        curl.setopt(pycurl.POSTFIELDSIZE_LARGE, length)
+    else:
+        curl.setopt(pycurl.UPLOAD, 1)
+        curl.setopt(pycurl.INFILESIZE_LARGE, length)
+    if length < 0 and _NEEDS_CODING:
+        headers["Transfer-Encoding"] = "chunked"
 
 
 def _set_headers(curl: Any, options: Any, headers: HTTPHeaders, token: str) -> None:

@@ -12,12 +12,13 @@ from typing import Any, Protocol, TypeVar
 
 from eyewall.base.loggers import gen_log
 from eyewall.client.errors import MalformedResponse, ProxyRefused
-from eyewall.client.plan import basic
+from eyewall.client.login import Nonces, Proof
 from eyewall.client.request import HTTPStreamClosedError, HTTPTimeoutError
 from eyewall.client.route import Proxy, Route
 from eyewall.guard.profile import Profile
 from eyewall.http.errors import RemoteProtocolError
 from eyewall.http.h1.engine import HEAD, NEED_DATA, H1Engine
+from eyewall.http.headers import HTTPHeaders
 from eyewall.net.connector import connect_host
 from eyewall.net.resolver import Resolver
 
@@ -37,12 +38,14 @@ async def dial(
     *,
     resolver: Resolver,
     profile: Profile,
+    nonces: Nonces,
     timeout: float | None,  # noqa: ASYNC109 - its error says what took too long
 ) -> P:
     """Returns what `factory` makes, connected as `route` says.
 
-    `timeout`: seconds for all of it, None for no limit. Raises HTTPTimeoutError, which names the step that did not
-    end, OSError (`ssl.SSLError` for TLS), ProxyRefused, ValueError for a `source` that is no address.
+    `nonces`: what is remembered of proxies. `timeout`: seconds for all of it, None for no limit. Raises
+    HTTPTimeoutError, which names the step that did not end, OSError (`ssl.SSLError` for TLS), ProxyRefused, ValueError
+    for a `source` that is no address.
     """
     loop: Any = asyncio.get_running_loop()
     began: float = loop.time()
@@ -50,21 +53,36 @@ async def dial(
     def left() -> float | None:
         return None if timeout is None else max(0.0, timeout - (loop.time() - began))
 
-    first = route.tunnel or route
-    try:
-        sock = await connect_host(
-            resolver,
-            first.host,
-            first.port,
-            family=_family(route),
-            source_ip=route.source,
-            timeout=timeout,
-        )
-    except TimeoutError as error:
-        raise HTTPTimeoutError(str(error)) from None
-    if route.tunnel is not None:
-        transport = await _tunnel(loop, sock, route, route.tunnel, profile, left())
-        return await _through(loop, transport, factory, route, profile, left())
+    async def connect(place: Route | Proxy) -> socket.socket:
+        try:
+            return await connect_host(
+                resolver,
+                place.host,
+                place.port,
+                family=_family(route),
+                source_ip=route.source,
+                timeout=left(),
+            )
+        except TimeoutError as error:
+            raise HTTPTimeoutError(str(error)) from None
+
+    proxy = route.tunnel
+    if proxy is not None:
+        proof = None if proxy.login is None else Proof(proxy.login, nonces, proxy.place)
+        while True:
+            head = _tunnel_head(route, proof, profile)
+            sock = await connect(proxy)
+            try:
+                transport, info = await _tunnel(loop, sock, route, head, profile, left())
+            except ProxyRefused as refused:
+                # Not on this connection, which is the proxy's to close: nothing of Digest depends on it.
+                if proof is None or refused.status != 407 or not proof.refused(refused.challenges):
+                    raise
+            else:
+                if proof is not None:
+                    proof.accepted(info)
+                return await _through(loop, transport, factory, route, profile, left())
+    sock = await connect(route)
     if route.tls is None:
         plain: P = (await loop.create_connection(factory, sock=sock))[1]
         return plain
@@ -119,6 +137,8 @@ class _Tunnel(asyncio.Protocol):
 
     def __init__(self, head: bytes, profile: Profile, loop: asyncio.AbstractEventLoop) -> None:
         self.answer: asyncio.Future[asyncio.Transport] = loop.create_future()
+        #: What the proxy said about what was shown to it.
+        self.info: str | None = None
         self._head = head
         self._engine = H1Engine(profile, client=True)
         self._transport: Any = None
@@ -140,10 +160,15 @@ class _Tunnel(asyncio.Protocol):
                 if event != HEAD or head is None or head.status < 200:
                     continue
                 if head.status >= 300:
-                    self._fail(ProxyRefused(head.status, head.reason))
+                    refused = ProxyRefused(head.status, head.reason)
+                    refused.challenges = [
+                        value for name, value in head.fields() if name == "Proxy-Authenticate"
+                    ]
+                    self._fail(refused)
                 elif self._engine.take_rest():
                     self._fail(MalformedResponse("the proxy sent something before the tunnel was used"))
                 else:
+                    self.info = head.find(b"proxy-authentication-info")
                     self.answer.set_result(self._transport)
                 return
         except RemoteProtocolError as error:
@@ -160,26 +185,31 @@ class _Tunnel(asyncio.Protocol):
         self._transport.abort()
 
 
+def _tunnel_head(route: Route, proof: Proof | None, profile: Profile) -> bytes:
+    """Returns a request for a tunnel (RFC 9110 section 9.3.6). Raises InvalidHeader."""
+    headers = HTTPHeaders({"Host": route.place})
+    if profile.client_token:
+        headers["User-Agent"] = profile.client_token
+    shown = None if proof is None else proof.field("CONNECT", route.place, b"")
+    if shown is not None:
+        headers["Proxy-Authorization"] = shown
+    return b"CONNECT %b HTTP/1.1\r\n%b\r\n" % (route.place.encode("ascii"), headers.encode())
+
+
 async def _tunnel(
     loop: asyncio.AbstractEventLoop,
     sock: socket.socket,
     route: Route,
-    proxy: Proxy,
+    head: bytes,
     profile: Profile,
     timeout: float | None,  # noqa: ASYNC109 - as above
-) -> asyncio.Transport:
-    """Returns a transport through `proxy` (RFC 9110 section 9.3.6)."""
-    lines = [f"CONNECT {route.place} HTTP/1.1", f"Host: {route.place}"]
-    if profile.client_token:
-        lines.append(f"User-Agent: {profile.client_token}")
-    if proxy.credentials is not None:
-        lines.append(f"Proxy-Authorization: {basic(proxy.credentials)}")
-    head = "".join(f"{line}\r\n" for line in [*lines, ""]).encode("ascii")
+) -> tuple[asyncio.Transport, str | None]:
+    """Returns a transport through the proxy that `sock` leads to, and what that says about what was shown to it."""
     tunnel = _Tunnel(head, profile, loop)
     transport, _ = await loop.create_connection(lambda: tunnel, sock=sock)
     try:
         async with asyncio.timeout(timeout):
-            return await tunnel.answer
+            return await tunnel.answer, tunnel.info
     except BaseException as error:
         transport.abort()
         if isinstance(error, TimeoutError):

@@ -64,6 +64,8 @@ class ProxyRefused(HTTPClientError):
         super().__init__(NO_RESPONSE, f"the proxy answered CONNECT with {status} {reason}")
         self.args = (status, reason)
         self.status = status
+        #: Its fields Proxy-Authenticate.
+        self.challenges: list[str] = []
 
 
 class ServerDisconnected(HTTPStreamClosedError):

@@ -2,8 +2,8 @@
 
 A `Fetch` goes through these phases, and is one coroutine after the other in the task of whoever wants the response:
 
-    open()      until the head of the final response is there: redirects are followed, informational responses
-                skipped, and a request that a stale connection has swallowed is sent again
+    open()      until the head of the final response is there: redirects are followed, challenges answered,
+                informational responses skipped, and a request that a stale connection has swallowed is sent again
     piece()     its content, decompressed, in pieces, each when it is asked for
     end()       the connection goes back to the pool, or is closed when the content was not read to its end
 """
@@ -21,6 +21,7 @@ from eyewall.client.connection import ClientConnection
 from eyewall.client.contexts import ContextCache
 from eyewall.client.dialing import dial
 from eyewall.client.errors import MalformedResponse, ResponseHeadTooLarge, ServerDisconnected
+from eyewall.client.login import Nonces, Proof
 from eyewall.client.plan import Plan
 from eyewall.client.pool import Pool
 from eyewall.client.request import HTTPStreamClosedError
@@ -53,6 +54,7 @@ class Surroundings:
         self.wheel = DeadlineWheel.of(loop)
         self.pool = Pool(profile, loop)
         self.contexts = ContextCache()
+        self.nonces = Nonces()
 
 
 class Fetch:
@@ -72,6 +74,10 @@ class Fetch:
         self._redirects: int = plan.options.max_redirects or 0 if plan.options.follow_redirects else 0
         self._connection: ClientConnection | None = None
         self._sending: Sending | None = None
+        # What is shown to the server, and to a proxy that is asked for the whole URL.
+        self._proof: Proof | None = None
+        self._proxy_proof: Proof | None = None
+        self._proxied = False
         #: All of the content was read.
         self._complete = False
         self._expander: BodyDecompressor | None = None
@@ -81,8 +87,12 @@ class Fetch:
 
     async def open(self) -> Head:
         """Returns the head of the response that is not redirected any more."""
+        self._prepare_proofs()
         while True:
             head = await self._attempts()
+            if self._asked_again(head):
+                await self._drop_content()
+                continue
             location = head.find(b"location") if head.status < 400 else None
             url = self.plan.redirected(head.status, location) if self._redirects > 0 else None
             if url is None:
@@ -90,9 +100,39 @@ class Fetch:
             self._redirects -= 1
             await self._drop_content()
             self.plan.follow(head.status, url)
+            self._prepare_proofs()
         self.head = head
         self._read_fields(head)
         return head
+
+    def _prepare_proofs(self) -> None:
+        plan, nonces = self.plan, self._shared.nonces
+        proxy = None if plan.target.tls else proxy_of(plan.options)
+        login = None if proxy is None else proxy.login
+        self._proxied = proxy is not None
+        self._proof = None if plan.login is None else Proof(plan.login, nonces, plan.target.origin)
+        self._proxy_proof = None if proxy is None or login is None else Proof(login, nonces, proxy.place)
+
+    def _asked_again(self, head: Head) -> bool:
+        """Tells whether `head` asks for a proof that can be had: the request is to be made again then."""
+        status = head.status
+        if status == 401:
+            proof, name = self._proof, "Www-Authenticate"
+        elif status == 407:
+            proof, name = self._proxy_proof, "Proxy-Authenticate"
+        else:
+            for shown, info in (
+                (self._proof, b"authentication-info"),
+                (self._proxy_proof, b"proxy-authentication-info"),
+            ):
+                if shown is not None:
+                    shown.accepted(head.find(info))
+            return False
+        if proof is None or (self._sending is not None and self._sending.produced):
+            # What a body_producer has written it cannot be asked for again.
+            return False
+        challenges = [value for field, value in head.fields() if field == name]
+        return proof.refused(challenges, self.plan.content() is not None)
 
     async def _attempts(self) -> Head:
         """Makes the request as the plan stands, and once more where a connection of the pool was stale."""
@@ -119,13 +159,16 @@ class Fetch:
         limit = self.plan.options.connect_timeout or None
 
         async def open_one() -> ClientConnection:
-            return await dial(
+            made = await dial(
                 route,
                 lambda: ClientConnection(shared.loop, shared.wheel, shared.profile, shared.pool.lost),
                 resolver=shared.resolver,
                 profile=shared.profile,
+                nonces=shared.nonces,
                 timeout=limit,
             )
+            made.server = route.place
+            return made
 
         began = self._loop.time()
         connection = await shared.pool.acquire(route, open_one, fresh, limit)
@@ -135,10 +178,8 @@ class Fetch:
     async def _request(self, connection: ClientConnection) -> Head:
         """Sends the request; returns the head of the final response to it."""
         plan, profile = self.plan, self._shared.profile
-        proxy = None if plan.target.tls else proxy_of(plan.options)
-        credentials = proxy.credentials if proxy is not None else None
         raw, length = plan.head(
-            self._shared.pool.keeps(), profile.client_token, proxy is not None, credentials
+            self._shared.pool.keeps(), profile.client_token, self._proxied, self._proof, self._proxy_proof
         )
         began = self._loop.time()
         connection.begin(plan.method)

@@ -11,10 +11,11 @@ import asyncio
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from eyewall.base.errors import EyewallError
 from eyewall.client.contexts import ContextCache
 from eyewall.client.dialing import dial
+from eyewall.client.login import Login, Nonces, Proof
 from eyewall.client.options import RequestOptions
-from eyewall.client.plan import basic
 from eyewall.client.request import (
     DEFAULTS,
     HTTPClientError,
@@ -31,7 +32,6 @@ from eyewall.http.h1.engine import DATA, END, HEAD, NEED_DATA, H1Engine
 from eyewall.http.h1.head import Head
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.startline import ResponseStartLine
-from eyewall.http.url import encode_username_password
 from eyewall.websocket.errors import HandshakeFailed
 
 if TYPE_CHECKING:
@@ -51,10 +51,14 @@ class Opened(NamedTuple):
     rest: bytes
 
 
+class _Refused(EyewallError):
+    """The server wants something proved, which `Proof.refused` says can be done: the handshake is to be made again."""
+
+
 class Opening(asyncio.Protocol):
     """Sends `head`, reads the answer. `answer` is done with an `Opened`, or fails.
 
-    `delegate` is shown the answer as it comes; what it returns is not waited for.
+    `delegate` is shown the answer as it comes; what it returns is not waited for. `proof`: what the head has shown.
     """
 
     def __init__(
@@ -64,11 +68,13 @@ class Opening(asyncio.Protocol):
         profile: Profile,
         loop: asyncio.AbstractEventLoop,
         delegate: HTTPMessageDelegate | None = None,
+        proof: Proof | None = None,
     ) -> None:
         self.answer: asyncio.Future[Opened] = loop.create_future()
         self._request = request
         self._head = head
         self._delegate = delegate if delegate is not None else HTTPMessageDelegate()
+        self._proof = proof
         self._engine = H1Engine(profile, client=True)
         self._transport: Any = None
         self._refusal: list[bytes] = []
@@ -91,7 +97,13 @@ class Opening(asyncio.Protocol):
         try:
             while (event := engine.next_event()) != NEED_DATA:
                 if event == HEAD:
-                    status = self._head_read().status
+                    head = self._head_read()
+                    status = head.status
+                    if status == 401 and self._proof is not None:
+                        wanted = [value for name, value in head.fields() if name == "Www-Authenticate"]
+                        if self._proof.refused(wanted):
+                            self._fail(_Refused())
+                            return
                     if status == 101 or status >= 200:
                         self._show_head()
                     if status == 101:
@@ -169,21 +181,20 @@ class Opening(asyncio.Protocol):
         self._transport.abort()
 
 
-def request_head(request: HTTPRequest, target: Target, fields: list[tuple[str, str]]) -> bytes:
+def request_head(
+    request: HTTPRequest, target: Target, fields: list[tuple[str, str]], proof: Proof | None = None
+) -> bytes:
     """Returns the head of the handshake request: the application's fields, then those of the handshake.
 
-    Raises ValueError (`InvalidHeader`) for a field that cannot be written.
+    `proof`: what is shown to the server. Raises ValueError (`InvalidHeader`) for a field that cannot be written.
     """
     headers = HTTPHeaders(request.headers)
     if "Host" not in headers:
         headers["Host"] = target.authority
-    credentials = target.credentials
-    if request.auth_username is not None:
-        if request.auth_mode not in (None, "basic"):
-            raise ValueError(f"auth_mode {request.auth_mode!r} is not supported for WebSockets")
-        credentials = encode_username_password(request.auth_username, request.auth_password or "")
-    if credentials is not None and "Authorization" not in headers:
-        headers["Authorization"] = basic(credentials)
+    if proof is not None and "Authorization" not in headers:
+        shown = proof.field("GET", target.target, b"")
+        if shown is not None:
+            headers["Authorization"] = shown
     if request.user_agent is not None:
         headers["User-Agent"] = request.user_agent
     for name, value in fields:
@@ -194,34 +205,45 @@ def request_head(request: HTTPRequest, target: Target, fields: list[tuple[str, s
 async def open_websocket(
     request: HTTPRequest,
     target: Target,
-    head: bytes,
+    fields: list[tuple[str, str]],
+    login: Login | None,
     profile: Profile,
     resolver: Resolver,
     timeout: float | None,  # noqa: ASYNC109 - its error says what took too long
     delegate: HTTPMessageDelegate | None = None,
 ) -> Opened:
-    """Connects, sends `head` and returns what the server has switched to.
+    """Connects, asks with the `fields` of a handshake, and returns what the server has switched to.
 
-    `delegate` is shown the answer. `timeout` is in seconds, None for no limit. Raises what `dialing.dial` raises,
-    HTTPTimeoutError, `HTTPClientError` for an answer with an error status, `HandshakeFailed` for another one that is
-    not 101.
+    `login`: who asks. `delegate` is shown the answer. `timeout` is in seconds, None for no limit. Raises what
+    `dialing.dial` raises, HTTPTimeoutError, `HTTPClientError` for an answer with an error status, `HandshakeFailed` for
+    another one that is not 101.
     """
     loop = asyncio.get_running_loop()
     route = route_for(RequestOptions(request, DEFAULTS), target, ContextCache())
     began = loop.time()
-    opening = await dial(
-        route,
-        lambda: Opening(request, head, profile, loop, delegate),
-        resolver=resolver,
-        profile=profile,
-        timeout=timeout,
-    )
-    left = None if timeout is None else max(0.0, timeout - (loop.time() - began))
-    try:
-        async with asyncio.timeout(left):
-            return await opening.answer
-    except BaseException as error:
-        opening.abort()
-        if isinstance(error, TimeoutError) and error.errno is None:
-            raise HTTPTimeoutError("Timeout while waiting for the answer to the handshake") from None
-        raise
+    nonces = Nonces()
+    proof = None if login is None else Proof(login, nonces, target.origin)
+
+    def left() -> float | None:
+        return None if timeout is None else max(0.0, timeout - (loop.time() - began))
+
+    while True:
+        head = request_head(request, target, fields, proof)
+        opening = await dial(
+            route,
+            lambda head=head: Opening(request, head, profile, loop, delegate, proof),  # type: ignore[misc]
+            resolver=resolver,
+            profile=profile,
+            nonces=nonces,
+            timeout=left(),
+        )
+        try:
+            async with asyncio.timeout(left()):
+                return await opening.answer
+        except _Refused:
+            continue
+        except BaseException as error:
+            opening.abort()
+            if isinstance(error, TimeoutError) and error.errno is None:
+                raise HTTPTimeoutError("Timeout while waiting for the answer to the handshake") from None
+            raise

@@ -5,17 +5,16 @@ A `Plan` is what changes from one redirect to the next; everything else stays wi
 
 from __future__ import annotations
 
-from base64 import b64encode
 from typing import Any, Final
 from urllib.parse import urljoin
 
 from eyewall.client.errors import UnknownMethod
+from eyewall.client.login import Login, Proof
 from eyewall.client.options import RequestOptions
 from eyewall.client.target import Target, parse_target, quoted_octets
 from eyewall.http.errors import HTTPOutputError
 from eyewall.http.grammar import is_token
 from eyewall.http.headers import HTTPHeaders
-from eyewall.http.url import encode_username_password
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "DELETE", "PATCH", "PUT", "OPTIONS"})
 #: Methods that are expected to come with content.
@@ -29,11 +28,6 @@ _OF_CONTENT: Final = ("Content-Length", "Content-Type", "Content-Encoding", "Con
 #: Fields that are for one origin and nobody else.
 _SECRET: Final = ("Authorization", "Cookie", "Cookie2")
 _SCHEMES: Final = ("http", "https")
-
-
-def basic(credentials: bytes) -> str:
-    """Returns the value of an Authorization field (RFC 7617)."""
-    return "Basic " + b64encode(credentials).decode("ascii")
 
 
 def check_method(options: Any) -> None:
@@ -57,7 +51,7 @@ class Plan:
     Raises ValueError, with a message that says why, for a request that cannot be sent.
     """
 
-    __slots__ = ("body", "body_producer", "credentials", "headers", "method", "options", "target", "url")
+    __slots__ = ("body", "body_producer", "headers", "login", "method", "options", "target", "url")
 
     def __init__(self, options: RequestOptions) -> None:
         self.options = options
@@ -68,22 +62,19 @@ class Plan:
         self.body: bytes | None = options.body
         self.body_producer = options.body_producer
         check_method(options)
-        self.credentials = self.target.credentials
-        if options.auth_username is not None:
-            if options.auth_mode not in (None, "basic"):
-                raise ValueError(f"this client does not know the auth_mode {options.auth_mode!r}")
-            self.credentials = encode_username_password(options.auth_username, options.auth_password or "")
+        #: Who asks, as far as the target's origin is told.
+        self.login = login_of(options, self.target)
 
     # -- what is sent -----------------------------------------------------------------------------------
 
     def head(
-        self, keep: bool, token: str, proxied: bool, proxy_credentials: bytes | None
+        self, keep: bool, token: str, proxied: bool, proof: Proof | None, proxy_proof: Proof | None
     ) -> tuple[bytes, int]:
         """Returns the head, and the length of the content, -1 for chunks.
 
         `keep`: the connection may be kept. `token`: for the User-Agent field where nothing else is said.
-        `proxied`: a proxy is asked for the whole URL, with these credentials. Raises InvalidHeader (a
-        ValueError) or HTTPOutputError for fields that cannot be sent.
+        `proxied`: a proxy is asked for the whole URL. `proof` and `proxy_proof`: what is shown to the server and to
+        that proxy. Raises InvalidHeader (a ValueError) or HTTPOutputError for fields that cannot be sent.
         """
         options, target = self.options, self.target
         headers = self.headers.copy()
@@ -91,22 +82,28 @@ class Plan:
             headers["Host"] = target.authority
         if not keep and "Connection" not in headers:
             headers["Connection"] = "close"
-        if self.credentials is not None:
-            headers["Authorization"] = basic(self.credentials)
+        where = target.absolute if proxied else target.target
+        content = self.content()
+        if proof is not None:
+            # A proxy asks the server for less than it is asked for itself.
+            shown = proof.field(self.method, target.target, content)
+            if shown is not None:
+                headers["Authorization"] = shown
         if options.user_agent:
             headers["User-Agent"] = options.user_agent
         elif "User-Agent" not in headers and token:
             headers["User-Agent"] = token
         if options.decompress_response and "Accept-Encoding" not in headers:
             headers["Accept-Encoding"] = "gzip"
-        if proxied and proxy_credentials is not None:
-            headers["Proxy-Authorization"] = basic(proxy_credentials)
+        if proxy_proof is not None:
+            shown = proxy_proof.field(self.method, where, content)
+            if shown is not None:
+                headers["Proxy-Authorization"] = shown
         length = self._frame(headers)
         if self.method == "POST" and "Content-Type" not in headers:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         if options.expect_100_continue and length != 0:
             headers["Expect"] = "100-continue"
-        where = target.absolute if proxied else target.target
         line = f"{self.method} {where} HTTP/1.1\r\n".encode("ascii")
         return b"%b%b\r\n" % (line, headers.encode()), length
 
@@ -132,6 +129,10 @@ class Plan:
             headers["Content-Length"] = str(length)
         return length
 
+    def content(self) -> bytes | None:
+        """Returns the content as a whole, None where only a body_producer knows it."""
+        return None if self.body_producer is not None else self.body or b""
+
     # -- what may happen to it --------------------------------------------------------------------------
 
     def repeatable(self) -> bool:
@@ -156,13 +157,22 @@ class Plan:
         for name in ("Host",) if self.target.origin == before else ("Host", *_SECRET):
             self.headers.pop(name, None)
         if self.target.origin != before:
-            self.credentials = None
+            self.login = None
             if not self.options.proxy_host:
                 self.headers.pop("Proxy-Authorization", None)
         if self.target.credentials is not None:
-            self.credentials = self.target.credentials
+            self.login = Login.of_url(self.target.credentials, self.options.auth_mode)
         if (status == 303 and self.method != "HEAD") or (status in (301, 302) and self.method == "POST"):
             self.method = "GET"
             self.body = self.body_producer = None
             for name in _OF_CONTENT:
                 self.headers.pop(name, None)
+
+
+def login_of(options: Any, target: Target) -> Login | None:
+    """Returns who asks, as the options of a request say, or else its URL; None for nobody. Raises ValueError."""
+    if options.auth_username is not None:
+        return Login.of(options.auth_username, options.auth_password, options.auth_mode)
+    if target.credentials is not None:
+        return Login.of_url(target.credentials, options.auth_mode)
+    return None

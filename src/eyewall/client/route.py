@@ -6,19 +6,24 @@ import socket
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eyewall.client.contexts import ContextCache
+from eyewall.client.login import Login
 from eyewall.client.target import Target
-from eyewall.http.url import encode_username_password
 
 if TYPE_CHECKING:
     import ssl
 
 
 class Proxy(NamedTuple):
-    """A proxy and the credentials for it."""
+    """A proxy, and who asks it."""
 
     host: str
     port: int
-    credentials: bytes | None
+    login: Login | None
+
+    @property
+    def place(self) -> str:
+        """`host:port`, which is no place of an origin."""
+        return _place(self.host, self.port)
 
 
 class Route(NamedTuple):
@@ -38,7 +43,11 @@ class Route(NamedTuple):
     @property
     def place(self) -> str:
         """`host:port`, as messages name it."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return _place(self.host, self.port)
+
+
+def _place(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def proxy_of(options: Any) -> Proxy | None:
@@ -47,12 +56,11 @@ def proxy_of(options: Any) -> Proxy | None:
         return None
     if not options.proxy_port:
         raise ValueError("a proxy_host needs a proxy_port")
-    credentials = None
+    login = None
     if options.proxy_username is not None:
-        if options.proxy_auth_mode not in (None, "basic"):
-            raise ValueError(f"this client does not know the proxy_auth_mode {options.proxy_auth_mode!r}")
-        credentials = encode_username_password(options.proxy_username, options.proxy_password or "")
-    return Proxy(options.proxy_host, options.proxy_port, credentials)
+        mode = options.proxy_auth_mode
+        login = Login.of(options.proxy_username, options.proxy_password, mode, "proxy_auth_mode")
+    return Proxy(options.proxy_host, options.proxy_port, login)
 
 
 def route_for(options: Any, target: Target, contexts: ContextCache) -> Route:

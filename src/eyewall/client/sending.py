@@ -34,6 +34,8 @@ class Sending:
         self._head = head
         self._length = length
         self._patience = patience
+        #: A body_producer was called.
+        self.produced = False
         self._written = 0
         self._done = False
         #: The server may be waited for no more.
@@ -97,6 +99,7 @@ class Sending:
                 self._connection.fail(error)
 
     async def _produce(self) -> None:
+        self.produced = True
         result = self._plan.body_producer(self._write_content)
         if result is not None:
             await result

@@ -110,6 +110,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         self._places.close()
         self._shared.pool.close()
         self._shared.contexts.clear()
+        self._shared.nonces.clear()
         for task in list(self._tasks.values()):
             task.cancel()
         if self.own_resolver:
@@ -237,7 +238,9 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
             if options.header_callback is not None:
                 for line in header_lines(head):
                     await _call(options.header_callback, line)
-            response = StreamedResponse(fetch, options.request, limit)
+            response = StreamedResponse(
+                options.request, head.status, head.reason, fetch.headers, fetch.plan.url, fetch.piece, limit
+            )
             if raise_error and not 200 <= response.code < 300:
                 (await response.whole()).rethrow()
             yield response

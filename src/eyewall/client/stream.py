@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from io import BytesIO
 
-from eyewall.client.fetching import Fetch
 from eyewall.client.patience import explained
 from eyewall.client.request import HTTPRequest, HTTPResponse
 from eyewall.guard.deadline import within
@@ -18,18 +17,26 @@ class StreamedResponse:
 
     `code`, `reason`, `headers`, `effective_url` and `request` are those of an HTTPResponse. Chunks are bytes, as
     they arrive, decompressed; the content as a whole is bounded by `max_body_size`.
+
+    `piece` returns the next one, None at the end; `timeout`: seconds for each, None for no limit.
     """
 
-    def __init__(self, fetch: Fetch, request: HTTPRequest, timeout: float | None) -> None:
-        head = fetch.head
-        if head is None:
-            raise RuntimeError("a response that has not begun")
+    def __init__(
+        self,
+        request: HTTPRequest,
+        code: int,
+        reason: str | None,
+        headers: HTTPHeaders,
+        effective_url: str,
+        piece: Callable[[], Awaitable[bytes | None]],
+        timeout: float | None,
+    ) -> None:
         self.request = request
-        self.code: int = head.status
-        self.reason: str = head.reason or "Unknown"
-        self.headers: HTTPHeaders = fetch.headers
-        self.effective_url: str = fetch.plan.url
-        self._fetch = fetch
+        self.code = code
+        self.reason = reason or "Unknown"
+        self.headers = headers
+        self.effective_url = effective_url
+        self._piece = piece
         self._timeout = timeout
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -38,7 +45,7 @@ class StreamedResponse:
     async def __anext__(self) -> bytes:
         try:
             async with asyncio.timeout(within(self._timeout)):
-                chunk = await self._fetch.piece()
+                chunk = await self._piece()
         except TimeoutError as late:
             raise explained(late, self.request, "Timeout during request: the server sends nothing") from None
         if chunk is None:

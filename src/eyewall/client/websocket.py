@@ -20,6 +20,7 @@ from eyewall.base.escape import json_encode, utf8
 from eyewall.base.loggers import app_log
 from eyewall.client.opening import REFUSAL_BYTES, Opened, open_websocket, request_head
 from eyewall.client.options import RequestOptions
+from eyewall.client.plan import login_of
 from eyewall.client.request import DEFAULTS, HTTPRequest
 from eyewall.client.target import WEBSOCKET_SCHEMES, parse_target
 from eyewall.guard.profile import active
@@ -105,8 +106,10 @@ class WebSocketClientConnection(HTTPMessageDelegate):
         self._target = parse_target(request.url, *WEBSOCKET_SCHEMES)
         self.parsed = urlsplit(request.url)
         self.parsed_hostname = self._target.host
-        fields = request_fields(self.key, self._subprotocols, self._deflate)
-        self._head = request_head(request, self._target, fields)
+        self._login = login_of(request, self._target)
+        self._fields = request_fields(self.key, self._subprotocols, self._deflate)
+        # Whoever asks for what cannot be sent is to know at once.
+        request_head(request, self._target, self._fields)
         self._resolver = resolver or Resolver()
         self.io_loop = IOLoop.current()
         self._loop: asyncio.AbstractEventLoop = self.io_loop.asyncio_loop  # type: ignore[attr-defined]
@@ -121,7 +124,14 @@ class WebSocketClientConnection(HTTPMessageDelegate):
         timeout = RequestOptions(self.request, DEFAULTS).connect_timeout or None
         try:
             opened = await open_websocket(
-                self.request, self._target, self._head, self._profile, self._resolver, timeout, self
+                self.request,
+                self._target,
+                self._fields,
+                self._login,
+                self._profile,
+                self._resolver,
+                timeout,
+                self,
             )
             self._begin(opened)
         except Exception as error:  # noqa: BLE001 - it is the caller's, who waits for the future
@@ -179,6 +189,7 @@ class WebSocketClientConnection(HTTPMessageDelegate):
             self.ping_interval,
             self.ping_timeout,
         )
+        connection.route = self.parsed.netloc
         self._agreement = agreement
         self._connection = self.protocol = connection
         transport.set_protocol(connection)  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from eyewall._face import lazy_face
 
 if TYPE_CHECKING:
+    from eyewall.guard.adaptivelimit import AdaptiveLimit
     from eyewall.guard.admission import ConnectionLimit
     from eyewall.guard.deadline import Deadline, remaining, unbounded
     from eyewall.guard.drain import Drain, DrainReport, Participant, process_drain
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NATIVE",
     "TORNADO",
+    "AdaptiveLimit",
     "ConnectionLimit",
     "Criticality",
     "Deadline",
@@ -69,6 +71,7 @@ __all__ = [
 ]
 
 _NAMES = {
+    "AdaptiveLimit": "adaptivelimit",
     "ConnectionLimit": "admission",
     "Criticality": "verdict",
     "Deadline": "deadline",

@@ -36,11 +36,15 @@ class Gate:
     """
 
     __slots__ = (
+        "_most_samples",
+        "_peak",
+        "_samples",
         "_waiting",
         "abandoned",
         "busy",
         "expired",
         "full",
+        "measuring",
         "most",
         "passed",
         "patience",
@@ -62,6 +66,11 @@ class Gate:
         self.full = 0
         self.expired = 0
         self.abandoned = 0
+        #: Whether somebody wants to know how long requests take: `observe` is to be called for each.
+        self.measuring = False
+        self._samples: list[float] = []
+        self._most_samples = 0
+        self._peak = 0
         #: Who waits, in the order of coming, and until when.
         self._waiting: OrderedDict[Ticket, float] = OrderedDict()
 
@@ -75,6 +84,8 @@ class Gate:
         if self.busy < self.most or self.most == 0:
             self.busy += 1
             self.passed += 1
+            if self.busy > self._peak:
+                self._peak = self.busy
             return True
         return False
 
@@ -98,6 +109,22 @@ class Gate:
         self.busy -= 1
         if self._waiting:
             self._serve()
+
+    def measure(self, most: int) -> None:
+        """Asks for `observe`, and keeps what it says of `most` requests in a window."""
+        self.measuring = True
+        self._most_samples = most
+
+    def observe(self, seconds: float) -> None:
+        """A request that is about to leave was in flight for so long."""
+        if len(self._samples) < self._most_samples:
+            self._samples.append(seconds)
+
+    def window(self) -> tuple[list[float], int]:
+        """Returns what was observed since the last time, and how many were in flight at once, at most."""
+        samples, self._samples = self._samples, []
+        peak, self._peak = self._peak, self.busy
+        return samples, peak
 
     def abandon(self, ticket: Ticket) -> bool:
         """Takes `ticket` out of the queue; False where it is not (any more) there."""
@@ -136,4 +163,6 @@ class Gate:
             ticket, _ = self._waiting.popitem(last=False)
             self.busy += 1
             self.passed += 1
+            if self.busy > self._peak:
+                self._peak = self.busy
             ticket.admitted()

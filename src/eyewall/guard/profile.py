@@ -105,6 +105,9 @@ class Profile:
     # -- writing ----------------------------------------------------------------------------------------
     #: Bytes waiting to be written above which writers wait.
     write_high_water: int = 64 * KIB
+    #: Bytes that the kernel keeps of one connection and has not sent (Linux, macOS); else it keeps megabytes for a
+    #: client that reads slowly, and copying them in takes time from everybody. 0: the kernel decides.
+    write_kernel_bytes: int = 128 * KIB
     #: A connection whose client takes no byte for this long while bytes wait for it is closed.
     write_timeout: float = 60.0
 
@@ -256,7 +259,6 @@ TORNADO = Profile(
     bare_lf=True,
     lenient_target=True,
     repeated_content_length=True,
-    missing_host=True,
     body_min_rate=0.0,
     multipart_parts=100,
     multipart_bare_start=True,

@@ -24,6 +24,18 @@ RETRY_AFTER = 1.0
 _throttle = LogThrottle(gen_log)
 
 
+class _Message:
+    """What a limit has to say of itself, once somebody wants to read it."""
+
+    __slots__ = ("_limit",)
+
+    def __init__(self, limit: RequestLimit) -> None:
+        self._limit = limit
+
+    def __str__(self) -> str:
+        return self._limit._message()
+
+
 class RequestLimit(Item):
     """At most `most` requests in flight; `queue` more wait for a place, `patience` seconds each. Others are refused.
 
@@ -84,6 +96,10 @@ class RequestLimit(Item):
         if gate.waiting:
             self._timer = loop.call_at(gate.due(), self._expire)
 
+    def refuses(self, path: str) -> bool:
+        """Tells whether a request for `path` is refused whatever is in flight; asked where the gate measures."""
+        return False
+
     def error(self) -> Overloaded:
         """Returns what to raise where a refusal is told by an exception."""
         return Overloaded(self.name, self._message(), retry_after=self.retry_after)
@@ -93,7 +109,8 @@ class RequestLimit(Item):
 
         Returns the header fields of the response, as they stand in HTTP/1.
         """
-        _throttle.warning("%s: answering 503", self._message(), key=self.name)
+        # The message is made where it is logged: this is called for each of a flood.
+        _throttle.warning("%s: answering 503", _Message(self), key=self.name)
         fire = probe.limit_reached.fire
         if fire is not None:
             fire(self.name, subject)

@@ -12,13 +12,15 @@ cdef object _connection_open, _connection_close
 cdef bytes CONTINUE, _TERSE
 from eyewall.http.h1.writer cimport status_line
 
-cdef object responses, RemoteProtocolError, BodyTooSlow, RequestTimeout, app_log, asyncio, copy_context
+cdef object responses, RemoteProtocolError, BodyTooSlow, RequestTimeout, app_log, asyncio, copy_context, describe_connection
 
 cdef class ServerConnection(Carrier):
     cdef readonly object server
     cdef readonly object app
     cdef public object admitted
     cdef public double deadline
+    cdef readonly double opened
+    cdef readonly long long received
     cdef readonly long long served
     cdef H1Engine _engine
     cdef Limits _limits

@@ -38,9 +38,11 @@ from eyewall.http.exchange import Carrier, Exchange
 from eyewall.http.h1.engine import DATA, END, HEAD, H1Engine
 from eyewall.http.h1.writer import CONTINUE, status_line
 from eyewall.http.startline import responses
+from eyewall.http.tracking import describe_connection
 
 if TYPE_CHECKING:
     from eyewall.guard.profile import Profile
+    from eyewall.guard.registry import Entry
     from eyewall.guard.wheel import DeadlineWheel
     from eyewall.http.interfaces import App
 
@@ -81,7 +83,8 @@ class Host(Protocol):
 class ServerConnection(Carrier):
     """An asyncio protocol that serves the requests of one connection. `served`: how many it has answered.
 
-    `admitted`: what the server's `ConnectionLimit` has counted it by.
+    `admitted`: what the server's `ConnectionLimit` has counted it by. `opened`: when it was made, in the time of the
+    wheel; `received`: how many bytes have come.
     """
 
     __slots__ = (
@@ -102,6 +105,8 @@ class ServerConnection(Carrier):
         "admitted",
         "app",
         "deadline",
+        "opened",
+        "received",
         "served",
         "server",
     )
@@ -117,6 +122,9 @@ class ServerConnection(Carrier):
         self.ending = False
         self.on_leave = None
         self.served = 0
+        self.received = 0
+        self.opened = _NONE
+        self.active = _NONE
         self.deadline = _NONE
         self._engine = H1Engine(server.profile)
         self._limits = self._engine.limits
@@ -144,6 +152,14 @@ class ServerConnection(Carrier):
         return self._exchange
 
     @property
+    def content_received(self) -> int:
+        """Bytes of content of the request in progress that have come."""
+        return self._engine.received()
+
+    def _live_entry(self) -> Entry:
+        return describe_connection(self)
+
+    @property
     def idle(self) -> bool:
         """Whether the connection waits for a request of which nothing has come."""
         return self._exchange is None and self._engine.idle()
@@ -160,6 +176,7 @@ class ServerConnection(Carrier):
         self.server.opened(self)
         # Added first: a wheel that rested knows the time from then on.
         self.wheel.add(self)
+        self.opened = self.active = self.wheel.now
         self.deadline = self._from_now(self._limits.head_timeout)
         if 0 < self._limits.idle_timeout < self._limits.head_timeout:
             self._phase = _IDLE
@@ -171,6 +188,8 @@ class ServerConnection(Carrier):
         """Bytes came."""
         if self._phase >= _LINGER:
             return
+        self.active = self.wheel.now
+        self.received += len(data)
         engine = self._engine
         engine.feed(data)
         if self._body_wait is not None:

@@ -50,6 +50,11 @@ class DecompressingSink:
         self._decompressor = decompressor
 
     @property
+    def within(self) -> Sink:
+        """The sink beneath."""
+        return self._sink
+
+    @property
     def ready(self) -> Any:
         """Of the sink beneath: done when it wants content."""
         return getattr(self._sink, "ready", None)

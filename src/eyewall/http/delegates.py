@@ -115,6 +115,11 @@ class DelegateSink:
         self._deciding: asyncio.Future[None] | None = None
 
     @property
+    def within(self) -> HTTPMessageDelegate:
+        """The delegate, which may be able to say whom it serves."""
+        return self._delegate
+
+    @property
     def ready(self) -> asyncio.Future[None] | None:
         """Done when it is decided whether the content is wanted; None where it is."""
         deciding = self._deciding

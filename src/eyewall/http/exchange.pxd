@@ -6,7 +6,7 @@ from eyewall.net.transport cimport FlowControl
 
 from eyewall.http.h1.writer cimport chunk_head, length_line, status_line
 
-cdef object HTTPOutputError, StreamClosedError, sendfile
+cdef object HTTPOutputError, StreamClosedError, sendfile, describe_exchange
 cdef bytes LAST_CHUNK
 cdef int _OPEN, _STARTED, _FINISHED, _DEAD
 cdef int _WHOLE, _CHUNKED, _COUNTED, _UNTIL_CLOSE
@@ -14,6 +14,7 @@ cdef bytes _CLOSE, _KEEP_ALIVE, _CHUNKED_FIELD
 cdef Py_ssize_t _JOIN_BYTES
 
 cdef class Carrier(FlowControl):
+    cdef public double active
     cdef public bint ending
     cdef public object on_leave
     cdef public str remote_ip
@@ -42,6 +43,9 @@ cdef class Exchange:
     cdef public Gate gate
     cdef public Gate route_gate
     cdef public bint kept
+    cdef public double entered
+    cdef readonly double began
+    cdef readonly long long offset
     cdef int _state
     cdef int _framing
     cdef long long _remaining

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from eyewall.http.errors import HTTPOutputError
 from eyewall.http.h1.head import Head
 from eyewall.http.h1.writer import LAST_CHUNK, chunk_head, length_line, status_line
+from eyewall.http.tracking import describe_exchange
 from eyewall.net import sendfile
 from eyewall.net.errors import StreamClosedError
 from eyewall.net.transport import FlowControl
@@ -24,6 +25,7 @@ from eyewall.net.transport import FlowControl
 if TYPE_CHECKING:
     from eyewall.guard.inflight import Gate
     from eyewall.guard.profile import Profile
+    from eyewall.guard.registry import Entry
     from eyewall.http.headers import HTTPHeaders
     from eyewall.http.sink import Sink
     from eyewall.http.startline import ResponseStartLine
@@ -50,11 +52,13 @@ class Carrier(FlowControl):
 
     `remote_ip` and `protocol` ("http" or "https") say who is at the other end. `ending`: no further request is
     taken. `on_leave`: called once when the server begins to drain, for a response that goes on until it is told to
-    end. `stream`: what a program that wants one was given to read and write the connection by itself.
+    end. `stream`: what a program that wants one was given to read and write the connection by itself. `active`: when
+    bytes came or were written last, in the time of the wheel.
     """
 
-    __slots__ = ("ending", "on_leave", "protocol", "remote_ip", "stream")
+    __slots__ = ("active", "ending", "on_leave", "protocol", "remote_ip", "stream")
 
+    active: float
     ending: bool
     on_leave: Callable[[], object] | None
     protocol: str
@@ -115,7 +119,9 @@ class Exchange:
     X-Request-ID, unless the application does so itself; None for nothing. `body_limit`: what the application has
     set as the most content, in bytes; None for nothing. `gate`, `route_gate`: where it has places among what is in
     flight, of the server and of its route; they are given back when the response is out. `kept`: the client has left,
-    but whoever serves the request has not done with it, and calls `give_back` himself.
+    but whoever serves the request has not done with it, and calls `give_back` himself. `began`: when its head had come,
+    in the time of the wheel; `offset`: how many bytes the connection had written by then. `entered`: when it got its
+    place in `gate`, in the time of the loop, where somebody measures that; else 0.
     """
 
     __slots__ = (
@@ -124,13 +130,16 @@ class Exchange:
         "_on_close",
         "_remaining",
         "_state",
+        "began",
         "body_limit",
         "carrier",
         "close_after",
         "complete",
+        "entered",
         "gate",
         "head",
         "kept",
+        "offset",
         "request_id",
         "route_gate",
         "sent_continue",
@@ -149,6 +158,9 @@ class Exchange:
         self.gate: Gate | None = None
         self.route_gate: Gate | None = None
         self.kept = False
+        self.entered = 0.0
+        self.began: float = carrier.wheel.now
+        self.offset: int = carrier.written
         self._state = _OPEN
         self._framing = _WHOLE
         self._remaining = 0
@@ -191,6 +203,7 @@ class Exchange:
         self._state = _FINISHED
         self._on_close = None
         self.give_back()
+        carrier.active = carrier.wheel.now
         if len(body) <= _JOIN_BYTES:
             parts.append(body)
             carrier.write(b"".join(parts))
@@ -272,6 +285,7 @@ class Exchange:
 
     def _write(self, top: bytes, chunk: bytes) -> asyncio.Future[None]:
         carrier = self.carrier
+        carrier.active = carrier.wheel.now
         if self._framing == _WHOLE:
             if top:
                 carrier.write(top)
@@ -339,6 +353,7 @@ class Exchange:
             if not sent:
                 self.break_off()
         self._remaining -= count
+        carrier.active = carrier.wheel.now
 
     # -- Tornado's HTTPConnection -----------------------------------------------------------------------
 
@@ -452,6 +467,9 @@ class Exchange:
         self.carrier.write(b"HTTP/1.1 101 Switching Protocols\r\n%b%b\r\n" % (block, self._id_field(block)))
         return transport, self.carrier.hand_over(protocol)
 
+    def _live_entry(self) -> Entry:
+        return describe_exchange(self)
+
     def die(self) -> None:
         """The connection is lost, or gives the exchange up."""
         if self._state >= _FINISHED:
@@ -475,6 +493,8 @@ class Exchange:
         gate = self.gate
         if gate is not None:
             self.gate = None
+            if self.entered > 0.0:
+                gate.observe(self.carrier.loop.time() - self.entered)
             gate.leave()
         gate = self.route_gate
         if gate is not None:

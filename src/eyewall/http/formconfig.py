@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from eyewall.guard.profile import Profile
+from eyewall.guard.profile import TORNADO, Profile
 
 
 @dataclass
@@ -43,3 +43,7 @@ def config_of(profile: Profile) -> ParseBodyConfig:
         ),
         ParseUrlEncodedConfig(max_arguments=profile.form_fields),
     )
+
+
+#: What is used in Tornado's profile where nothing was configured.
+TORNADO_BODY_CONFIG = config_of(TORNADO)

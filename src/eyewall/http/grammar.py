@@ -9,6 +9,7 @@ character up to U+00FF stands for a byte, as decoding from Latin-1 gives them. E
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
 #: What RFC 9110 calls OWS, and the only white space that surrounds a value.
 HTTP_WHITESPACE = " \t"
@@ -60,3 +61,9 @@ def has_control(text: str) -> bool:
     """Tells whether `text` contains a control character other than a tab: CR, LF, NUL and the like."""
     # `isprintable` is many times faster than a pattern; what it rejects too much of is looked at again.
     return not text.isprintable() and CONTROL.search(text) is not None
+
+
+#: The patterns by their names, in lower case.
+PATTERNS = SimpleNamespace(
+    **{name.lower(): value for name, value in globals().items() if isinstance(value, re.Pattern)}
+)

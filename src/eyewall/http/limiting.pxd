@@ -1,3 +1,5 @@
+import cython
+
 from eyewall.guard.inflight cimport Gate
 from eyewall.http.exchange cimport Exchange
 
@@ -11,6 +13,7 @@ cdef class LimitedApp:
     cdef tuple _exempt
     cdef readonly object on_close
 
+    @cython.locals(gate=Gate, path=str)
     cpdef begin(self, Exchange exchange)
 
 cpdef wait_or_refuse(limit, Exchange exchange, begin, bint routed)

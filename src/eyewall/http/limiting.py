@@ -60,8 +60,16 @@ class LimitedApp:
 
     def begin(self, exchange: Exchange) -> Sink:
         """The head of a request is complete."""
-        if self._gate.enter():
-            exchange.gate = self._gate
+        gate = self._gate
+        if gate.measuring:
+            path = exchange.head.path
+            if not is_below(path, self._exempt) and self._limit.refuses(path):
+                refuse(self._limit, exchange)
+                return _REFUSED
+        if gate.enter():
+            exchange.gate = gate
+            if gate.measuring:
+                exchange.entered = exchange.carrier.loop.time()
             return self._app.begin(exchange)
         if self._exempt and is_below(exchange.head.path, self._exempt):
             return self._app.begin(exchange)
@@ -134,6 +142,11 @@ class HeldSink:
         self._placed = False
         self._left = False
 
+    @property
+    def within(self) -> Sink | None:
+        """The sink beneath, once there is one."""
+        return self._sink
+
     # -- what the gate calls ----------------------------------------------------------------------------
 
     def admitted(self) -> None:
@@ -145,6 +158,8 @@ class HeldSink:
         else:
             exchange.gate = self._limit.gate
         loop = exchange.carrier.loop
+        if self._limit.gate.measuring:
+            exchange.entered = loop.time()
         self._limit.waited.observe(loop.time() - self._since)
         # Not at once: this is in the middle of somebody else's response.
         loop.call_soon(self._go_on, context=self._context)
@@ -192,13 +207,22 @@ class HeldSink:
         elif not self._placed:
             self._limit.gate.abandon(self)
 
+    def cancel(self) -> bool:
+        """Refuses a request that still waits, for whoever closes requests (`guard.registry`); False for another."""
+        if not self._limit.gate.abandon(self):
+            return False
+        self.refused()
+        return True
+
     # -- going on ---------------------------------------------------------------------------------------
 
     def _go_on(self) -> None:
         """Begins the request, and passes on what has come of it."""
-        if self._left:
-            return
         exchange = self._exchange
+        if self._left or exchange.over:
+            # The client has left, or somebody has broken the response off, which gives back what it had by then.
+            exchange.give_back()
+            return
         wait: Awaitable[None] | None = None
         try:
             sink = self._begin(exchange)

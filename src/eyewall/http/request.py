@@ -16,7 +16,7 @@ from eyewall.base.lazy import lazy_attribute
 from eyewall.base.query import parse_arguments
 from eyewall.guard.profile import active
 from eyewall.http.cookies import request_cookies
-from eyewall.http.errors import HTTPInputError
+from eyewall.http.errors import HTTPInputError, quoted
 from eyewall.http.forms import HTTPFile, parse_body_arguments
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.proxy import forwarded
@@ -59,12 +59,16 @@ class HTTPServerRequest(RequestCore):
         start_line: RequestStartLine | None = None,
         server_connection: object | None = None,
     ) -> None:
+        if method is not None or uri is not None:
+            warnings.warn(
+                "HTTPServerRequest takes a start_line; method, uri and version are deprecated",
+                DeprecationWarning,
+                stacklevel=2,
+            )
         if start_line is not None:
             method, uri, version = start_line
         else:
-            warnings.warn(
-                "HTTPServerRequest takes a start_line; method and uri are deprecated", DeprecationWarning, 2
-            )
+            warnings.warn("HTTPServerRequest will need a start_line", DeprecationWarning, stacklevel=2)
             if uri is None:
                 uri = "/"
         super().__init__()
@@ -82,9 +86,13 @@ class HTTPServerRequest(RequestCore):
         self.remote_ip = getattr(context, "remote_ip", None)
         self.protocol = getattr(context, "protocol", "http")
         if host:
-            self.host = host
-        else:
-            self.host = self._stated_host() or "127.0.0.1"
+            warnings.warn(
+                "the host of an HTTPServerRequest is deprecated: set headers['Host']",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+            self.headers["Host"] = host
+        self.host = self._checked_host() or "127.0.0.1"
         if files is not None:
             self.files = files
         # Read, so that a query which exceeds a limit fails here.
@@ -161,8 +169,18 @@ class HTTPServerRequest(RequestCore):
         """ "http" or "https"; behind a trusted proxy, what it says the client used."""
         return self._origin[1]
 
-    def _stated_host(self) -> str:
-        return self.headers.get("Host", "")
+    def _checked_host(self) -> str:
+        """Returns the Host field of a request that no engine has looked at. Raises HTTPInputError."""
+        stated = self.headers.get("Host")
+        if stated is None:
+            if self.version != "HTTP/1.0" and not active().missing_host:
+                raise HTTPInputError("Missing Host header")
+            return ""
+        if "," in stated:
+            raise HTTPInputError(f"Multiple host headers not allowed: {quoted(stated)}")
+        if len(stated.split()) > 1:
+            raise HTTPInputError(f"Invalid Host header: {quoted(stated)}")
+        return stated
 
     @lazy_attribute
     def host(self) -> str:

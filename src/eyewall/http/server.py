@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from eyewall.base.configurable import Configurable
 from eyewall.base.loggers import app_log, gen_log
+from eyewall.guard import registry
 from eyewall.guard.admission import ConnectionLimit, network_of
 from eyewall.guard.drain import process_drain
 from eyewall.guard.profile import TORNADO, Profile, active
@@ -44,6 +45,7 @@ from eyewall.net.tcpserver import TCPServer
 
 if TYPE_CHECKING:
     from eyewall.http.errors import RemoteProtocolError
+    from eyewall.http.exchange import Exchange
     from eyewall.http.interfaces import App
     from eyewall.http.request import HTTPServerRequest
     from eyewall.net.acceptor import Acceptor
@@ -139,13 +141,17 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         self.others: set[Any] = set()
         #: What `drain` has broken off, in the words of `unfinished`.
         self.left: list[str] = []
-        #: Its part in the drain of the process, which it takes from when it listens.
-        self.participant = ServerDrain(self)
+        self._drain = ServerDrain(self)
+        #: It takes part in the drain of the process; otherwise it serves until whoever runs it ends it.
+        self.ends_with_process = True
         #: How many malformed requests were refused.
         self.malformed = 0
         #: Nothing new is taken any more.
         self.draining = False
         self._one_each = no_keep_alive
+        registry.connections.add_source(self._live_connections)
+        registry.requests.add_source(self._live_requests)
+        registry.websockets.add_source(self._live_websockets)
         self._throttle = LogThrottle(gen_log)
         self._emptied: asyncio.Future[None] | None = None
         #: Set when listening begins.
@@ -168,7 +174,10 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             self.app = SlicingApp(self.app, self._slices)
         if self.conn_params.decompress:
             self.app = DecompressingApp(self.app, self.profile)
-        if profile.requests:
+        own = getattr(self.request_callback, "request_limit", None)
+        if isinstance(own, RequestLimit):
+            self.limit_requests(own)
+        elif profile.requests:
             self.limit_requests(
                 RequestLimit(
                     "requests",
@@ -230,7 +239,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     def _settle_on(self, loop: asyncio.AbstractEventLoop) -> None:
         if not hasattr(self, "loop"):
             self.loop = loop
-            process_drain.join(self.participant)
+            if self.ends_with_process:
+                process_drain.join(self._drain)
             self.wheel = DeadlineWheel.of(loop)
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
@@ -320,6 +330,18 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             # Its first words tell kinds apart; what follows may be the client's own, different each time.
             key = (connection.remote_ip, *str(error).split(" ", 2)[:2])
             self._throttle.log(logging.INFO, message, connection.remote_ip, error, key=key)
+
+    # -- what is open -----------------------------------------------------------------------------------
+
+    def _live_connections(self) -> list[ServerConnection]:
+        return list(self.connections)
+
+    def _live_requests(self) -> list[Exchange]:
+        found = [connection.exchange for connection in list(self.connections)]
+        return [exchange for exchange in found if exchange is not None]
+
+    def _live_websockets(self) -> list[Any]:
+        return [protocol for protocol in list(self.others) if hasattr(protocol, "_live_entry")]
 
     # -- the end ----------------------------------------------------------------------------------------
 

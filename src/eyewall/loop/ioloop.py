@@ -100,13 +100,17 @@ class IOLoop(Configurable):
         return IOLoop.current()
 
     def install(self) -> None:
-        """The same as `make_current`."""
-        self.make_current()
+        """The same as `make_current`. Deprecated."""
+        warnings.warn(
+            "make_current is deprecated; start the event loop first", DeprecationWarning, stacklevel=2
+        )
+        self._become_current()
 
     @staticmethod
     def clear_instance() -> None:
-        """The same as `clear_current`."""
-        IOLoop.clear_current()
+        """The same as `clear_current`. Deprecated."""
+        warnings.warn("clear_current is deprecated", DeprecationWarning, stacklevel=2)
+        IOLoop._clear_current()
 
     @overload
     @staticmethod

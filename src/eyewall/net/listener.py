@@ -77,6 +77,8 @@ class Listener(Acceptor):
         if sock.family in (socket.AF_INET, socket.AF_INET6):
             # What is accepted inherits it on Linux and the BSDs; the loops set it where it is not inherited.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if profile.write_kernel_bytes > 0 and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, profile.write_kernel_bytes)
 
     @property
     def opening(self) -> int:

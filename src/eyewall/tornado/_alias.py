@@ -9,7 +9,8 @@ importing the package. A public module never does: objects of the two do not mix
 There are three ways in, all of which end in `install`:
 
 - `python -m eyewall.tornado` runs one program (`eyewall.tornado._program`);
-- its children find `inherit/tornado.py`, whose folder is on the PYTHONPATH that they inherit;
+- its children find `inherit/tornado.py`, whose folder is on the PYTHONPATH that they inherit, and beside it what
+  `importlib.metadata` is to be told of `tornado`;
 - `eyewall tornado on` writes a `.pth` file with a finder that calls `find_spec` here when `tornado` is first asked for.
 """
 
@@ -115,10 +116,10 @@ class TornadoFinder:
         """Yields the distribution that says which Tornado this is, if asked for it by name."""
         if (context.name or "").lower() != ALIAS:
             return ()
-        # Most programs never ask, and what answers brings the parser of mail along.
-        from eyewall.tornado._distribution import TornadoDistribution
+        # Whoever asks has loaded it.
+        from importlib.metadata import DistributionFinder, MetadataPathFinder
 
-        return (TornadoDistribution(),)
+        return MetadataPathFinder.find_distributions(DistributionFinder.Context(name=ALIAS, path=[INHERITED]))
 
 
 class _AliasLoader(InspectLoader):

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from eyewall.guard.lifecycle import Lifecycle
 from eyewall.guard.profile import Profile, active
+from eyewall.guard.ratelimit import RateLimit
+from eyewall.guard.requestlimit import RequestLimit
 from eyewall.http.delegates import DelegateApp
 from eyewall.http.exchange import Exchange
 from eyewall.http.headers import HTTPHeaders
@@ -28,6 +30,7 @@ from eyewall.web.dispatch import Dispatch, keep_time
 from eyewall.web.entry import Entry
 from eyewall.web.handlers import ErrorHandler
 from eyewall.web.matchers import AnyMatches, DefaultHostMatches, HostMatches, unquoted
+from eyewall.web.ratelimiting import limit_of
 from eyewall.web.requestlog import RequestLog
 from eyewall.web.routing import ApplicationRouter, ReversibleRouter, Rule, RuleLike
 from eyewall.web.timing import Timing
@@ -35,7 +38,6 @@ from eyewall.web.transforms import GZipContentEncoding, OutputTransform
 from eyewall.web.uimodules import load_ui
 
 if TYPE_CHECKING:
-    from eyewall.guard.ratelimit import RateLimit
     from eyewall.http.interfaces import App
     from eyewall.web.handler import RequestHandler
     from eyewall.web.routeindex import Match
@@ -64,9 +66,12 @@ class Application(RequestLog, ReversibleRouter):
         self.timing = Timing(settings, self.profile.stated_timeout)
         if self.timing.active:
             keep_time()
-        limit: RateLimit | None = settings.get("rate_limit")
+        bound = settings.get("request_limit")
+        #: The setting `request_limit`: bounds the requests in flight of each server of this application.
+        self.request_limit: RequestLimit | None = bound if isinstance(bound, RequestLimit) else None
+        limit = settings.get("rate_limit")
         #: The setting `rate_limit`, which holds for requests of all routes, and for those without one.
-        self.rate_limits: tuple[RateLimit, ...] = () if limit is None else (limit,)
+        self.rate_limits: tuple[RateLimit, ...] = (limit,) if isinstance(limit, RateLimit) else ()
         #: Hooks for the start and the end of the process: `eyewall run` runs them, other programs enter it.
         self.lifecycle = Lifecycle()
         self.transforms: list[type[OutputTransform]] = list(transforms) if transforms is not None else []
@@ -223,7 +228,7 @@ class Application(RequestLog, ReversibleRouter):
         """
         dispatch = Dispatch(self, request, target_class, target_kwargs, path_args, path_kwargs)
         # That of a route is not known here; that of its class is.
-        own = getattr(target_class, "rate_limit", None)
+        own = limit_of(target_class)
         dispatch.rate_limits = (self.rate_limits if own is None else (*self.rate_limits, own)) or None
         return dispatch
 

@@ -6,7 +6,7 @@ from eyewall.http.requestcore cimport RequestCore
 from eyewall.web.reply cimport Reply
 from eyewall.web.timing cimport Timing
 
-cdef object _get_loop, copy_context, start_task, complete, complete_prepare, complete_rates, stream, unquoted, check_rates
+cdef object _get_loop, copy_context, start_task, complete, complete_prepare, complete_rates, stream, unquoted, check_rates, registry
 cdef object app_log, HTTPError, RemoteProtocolError, StreamClosedError, asyncio, _request_begin
 cdef dict _VERBS
 cdef object _plain_decoding

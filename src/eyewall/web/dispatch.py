@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from eyewall.base import probe
 from eyewall.base.loggers import app_log
+from eyewall.guard import registry
 from eyewall.guard.deadline import Deadline
 from eyewall.guard.deadline import _current as _deadlines
 from eyewall.http.errors import RemoteProtocolError
@@ -242,6 +243,7 @@ class Dispatch:
         if self.task is not None and exchange is not None:
             # It takes its place for as long as it goes on.
             exchange.kept = True
+            registry.requests.add(self)
         if handler is not None:
             try:
                 (copy_context() if self.context is None else self.context.copy()).run(
@@ -264,6 +266,40 @@ class Dispatch:
         elif self.deadline is not None:
             self._check_time()
 
+    @property
+    def label(self) -> str:
+        """The pattern of its route, for whoever lists requests."""
+        return self.route.label if self.route is not None else ""
+
+    @property
+    def handling(self) -> Any:
+        """The handler, once there is one."""
+        return self.handler
+
+    def cancel(self) -> bool:
+        """Cancels the handler; False where it runs no task that could be."""
+        task = self.task
+        return task is not None and task.cancel()
+
+    def _live_entry(self) -> registry.Entry:
+        """One whose client has left, and whose handler goes on."""
+        exchange = self.exchange
+        request = self.request
+        now = exchange.carrier.wheel.now if exchange is not None else 0.0
+        age = now - exchange.began if exchange is not None else 0.0
+        return registry.Entry(
+            kind="request",
+            subject=self.handler,
+            peer=request.remote_ip or "",
+            route=self.label,
+            label=f"{request.method} {request.uri} (the client has left)",
+            age=age,
+            idle=age,
+            bytes_in=len(request.body),
+            bytes_out=0,
+            end=lambda _: self.cancel(),
+        )
+
     def over(self) -> None:
         """The task of the request ends."""
         task = self.task
@@ -276,6 +312,7 @@ class Dispatch:
             exchange = self.exchange
             if exchange is not None and exchange.kept:
                 exchange.give_back()
+                registry.requests.discard(self)
             if self.left:
                 self._end_tasks()
 

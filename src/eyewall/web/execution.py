@@ -11,14 +11,13 @@ from typing import Any, Protocol
 
 from eyewall.base.loggers import app_log
 from eyewall.net.errors import StreamClosedError
-from eyewall.web.overtime import Timed, outcome, returned
+from eyewall.web.overtime import Timed, outcome, returned, watch
 from eyewall.web.ratelimiting import check_rates
 
 
 class Run(Timed, Protocol):
     """What `web.dispatch.Dispatch` offers to the coroutines below."""
 
-    handler: Any
     rate_limits: Any
     ready: asyncio.Future[None] | None
     body_done: asyncio.Future[None] | None
@@ -49,7 +48,7 @@ async def complete_rates(run: Run, waiting: Awaitable[None]) -> None:
     """Waits for what rate limits say, and does the rest."""
     try:
         await waiting
-        run.check()
+        _check(run)
         result = run.handler.prepare()
         if result is not None:
             await result
@@ -57,7 +56,7 @@ async def complete_rates(run: Run, waiting: Awaitable[None]) -> None:
     except asyncio.CancelledError as error:
         _cancelled(run, error)
     except Exception as error:  # noqa: BLE001 - as above
-        run.fail(error)
+        run.fail(outcome(run, error))
     finally:
         run.over()
 
@@ -83,7 +82,7 @@ async def stream(run: Run) -> None:
             waiting = check_rates(run.handler, run.rate_limits)
             if waiting is not None:
                 await waiting
-        run.check()
+        _check(run)
         result = run.handler.prepare()
         if result is not None:
             await result
@@ -107,6 +106,13 @@ async def stream(run: Run) -> None:
         if ready is not None and not ready.done():
             ready.set_result(None)
         run.over()
+
+
+def _check(run: Run) -> None:
+    """Checks the request, and has its deadline watched where the task has waited before it had one."""
+    run.check()
+    if run.deadline is not None and run.task is not None and run.alarm is None:
+        watch(run, asyncio.get_running_loop())
 
 
 async def _verb(run: Run) -> None:

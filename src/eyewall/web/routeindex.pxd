@@ -25,6 +25,7 @@ cdef class Route:
     cdef readonly Segments segments
     cdef readonly bint named
     cdef readonly Match ready
+    cdef readonly str label
     cdef readonly object limit
     cdef readonly object rate_limit
 

@@ -19,7 +19,9 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
+from eyewall.guard.requestlimit import RequestLimit
 from eyewall.web.matchers import AnyMatches, Matcher, PathMatches, unquoted
+from eyewall.web.ratelimiting import limit_of
 from eyewall.web.segments import Segments, segments_of
 
 #: Candidates that are kept merged, for all chains and literals together; beyond it each request merges its
@@ -98,10 +100,12 @@ class Route:
         self.named = False
         #: What a request without groups finds, when the route is final.
         self.ready = Match(rule.target, rule.target_kwargs, (), {}, None, self)
+        #: What to call it: its pattern as it was written, where it has one.
+        self.label = _label(rule.matcher)
         #: The `guard.requestlimit.RequestLimit` of the rule, else of its handler class; None for none.
-        self.limit: Any = getattr(rule, "limit", None) or getattr(rule.target, "request_limit", None)
+        self.limit: Any = _request_limit(rule, "limit") or _request_limit(rule.target, "request_limit")
         #: The same with `guard.ratelimit.RateLimit`.
-        self.rate_limit: Any = getattr(rule, "rate_limit", None) or getattr(rule.target, "rate_limit", None)
+        self.rate_limit: Any = limit_of(rule) or limit_of(rule.target)
         # A subclass may decide otherwise: only the matchers' own methods are known.
         matcher = rule.matcher
         method = type(matcher).match
@@ -252,6 +256,19 @@ class RouteIndex:
             return False
         self._room -= size
         return True
+
+
+def _request_limit(thing: Any, name: str) -> RequestLimit | None:
+    """Returns an attribute that is a limit; a program may mean something else by the name."""
+    limit = getattr(thing, name, None)
+    return limit if isinstance(limit, RequestLimit) else None
+
+
+def _label(matcher: Matcher) -> str:
+    if isinstance(matcher, PathMatches):
+        pattern: str = matcher.regex.pattern
+        return pattern.removesuffix("$")
+    return "" if isinstance(matcher, AnyMatches) else type(matcher).__name__
 
 
 def _order(route: Route) -> int:

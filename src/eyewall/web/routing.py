@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from eyewall.base.loggers import app_log, gen_log
 from eyewall.base.objects import import_object
@@ -163,8 +163,7 @@ class Rule:
     """A matcher and what it leads to.
 
     `target_kwargs` are passed to the target's constructor (a handler's `initialize`), `name` is for
-    `reverse_url`. A target may be given by its dotted name, which is imported (ImportError if it cannot be). `limit`
-    bounds the requests in flight on this route, `rate_limit` how often they may come, where its target is a handler.
+    `reverse_url`. A target may be given by its dotted name, which is imported (ImportError if it cannot be).
     """
 
     def __init__(
@@ -173,16 +172,23 @@ class Rule:
         target: Any,
         target_kwargs: dict[str, Any] | None = None,
         name: str | None = None,
-        *,
-        limit: RequestLimit | None = None,
-        rate_limit: RateLimit | None = None,
     ) -> None:
         self.matcher = matcher
         self.target = import_object(target) if isinstance(target, str) else target
         self.target_kwargs = target_kwargs or {}
         self.name = name
-        self.limit = limit
-        self.rate_limit = rate_limit
+        #: See `limited`.
+        self.limit: RequestLimit | None = None
+        self.rate_limit: RateLimit | None = None
+
+    def limited(self, requests: RequestLimit | None = None, *, rate: RateLimit | None = None) -> Self:
+        """Bounds the requests in flight on this route, and how often they may come, where its target is a handler.
+
+        Returns the rule. Not arguments of the constructor, whose signature is Tornado's.
+        """
+        self.limit = requests
+        self.rate_limit = rate
+        return self
 
     def reverse(self, *args: Any) -> str | None:
         """Returns the matcher's path with `args` in it."""
@@ -205,12 +211,9 @@ class URLSpec(Rule):
         handler: Any,
         kwargs: dict[str, Any] | None = None,
         name: str | None = None,
-        *,
-        limit: RequestLimit | None = None,
-        rate_limit: RateLimit | None = None,
     ) -> None:
         matcher = PathMatches(pattern)
-        super().__init__(matcher, handler, kwargs, name, limit=limit, rate_limit=rate_limit)
+        super().__init__(matcher, handler, kwargs, name)
         self.regex = matcher.regex
         self.handler_class = self.target
         self.kwargs = kwargs

@@ -25,7 +25,9 @@ from typing import Any
 from eyewall.base.escape import json_encode
 from eyewall.base.loggers import gen_log
 from eyewall.guard.profile import active
+from eyewall.guard.registry import Entry, event_streams
 from eyewall.guard.wheel import GONE, NONE, DeadlineWheel
+from eyewall.http.tracking import route_of
 from eyewall.loop.done import done_future
 from eyewall.net.errors import StreamClosedError
 from eyewall.web.handler import RequestHandler
@@ -109,6 +111,7 @@ class EventSourceHandler(RequestHandler):
     _unsent = 0
     _limit = 0
     _quiet_since = 0.0
+    _opened_at = 0.0
     _wheel: DeadlineWheel | None = None
     _closing: asyncio.Future[None] | None = None
     deadline: float = NONE
@@ -195,6 +198,7 @@ class EventSourceHandler(RequestHandler):
         finally:
             self._streaming = None
             self._stop()
+            event_streams.discard(self)
             if self._wheel is not None:
                 self._wheel.discard(self)
             self.on_close()
@@ -216,13 +220,31 @@ class EventSourceHandler(RequestHandler):
         self.flush()
         wheel = self._wheel = DeadlineWheel.of(asyncio.get_running_loop())
         wheel.add(self)
-        self._quiet_since = wheel.now
+        self._opened_at = self._quiet_since = wheel.now
+        event_streams.add(self)
         self.deadline = wheel.now + self.HEARTBEAT if self.HEARTBEAT > 0 else NONE
         if self._carrier is not None:
             if self._carrier.server.draining:
                 self._stop()
             else:
                 self._carrier.on_leave = self._stop
+
+    def _live_entry(self) -> Entry:
+        exchange = self.request.connection
+        carrier = self._carrier
+        now = self._wheel.now if self._wheel is not None else self._opened_at
+        return Entry(
+            kind="event_stream",
+            subject=self,
+            peer=self.request.remote_ip or "",
+            route=route_of(exchange) if carrier is not None else "",
+            label=f"{self.request.method} {self.request.uri}",
+            age=now - self._opened_at,
+            idle=now - self._quiet_since,
+            bytes_in=0,
+            bytes_out=carrier.written - exchange.offset if carrier is not None else 0,
+            end=lambda at_once: self._stop(broken=at_once),
+        )
 
     async def _send_all(self, events: AsyncIterator[Any]) -> None:
         try:

@@ -172,6 +172,7 @@ class StaticFileHandler(RequestHandler):
                 content = content[start:stop]
             if self._transforms:
                 # As in pieces, like all other files: whether it is compressed does not depend on its size.
+                self.set_header("Content-Length", str(len(content)))
                 self.write(content)
                 self.flush()
                 content = b""

@@ -18,6 +18,7 @@ from eyewall.base.loggers import gen_log
 from eyewall.guard.deadline import forget
 from eyewall.http.exchange import Exchange
 from eyewall.http.headers import HTTPHeaders
+from eyewall.http.tracking import route_of
 from eyewall.loop.eager import start_task
 from eyewall.net.errors import StreamClosedError
 from eyewall.web.errors import HTTPError
@@ -211,6 +212,8 @@ class WebSocketHandler(RequestHandler):
             interval,
             interval if timeout is None else timeout,
         )
+        connection.peer = request.remote_ip or ""
+        connection.route = route_of(exchange)
         self.set_status(101)
         block = self._handshake_block(accepted, chosen, extension)
         try:

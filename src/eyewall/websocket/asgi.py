@@ -186,6 +186,7 @@ class WebSocketCycle(RequestCycle):
             profile.websocket_ping_interval,
             profile.websocket_ping_timeout,
         )
+        connection.peer = self._remote_ip
         block, _, _ = encode_headers(headers)
         own = handshake.response_fields(self._accepted, subprotocol, extension)
         lines = "".join([f"{name}: {value}\r\n" for name, value in own])

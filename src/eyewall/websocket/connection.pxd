@@ -11,6 +11,7 @@ cdef int _EVENT_NONE, _EVENT_MESSAGE, _EVENT_PING, _EVENT_PONG, _EVENT_CLOSE
 cdef int _OPEN, _CLOSING, _LEAVING, _OVER
 cdef double _NONE, _GONE
 cdef str _PING_TIMED_OUT
+cdef object Entry, client_connections
 cdef object _websocket_open, _websocket_close, _limit_reached
 
 cdef class WebSocketConnection(FlowControl):
@@ -20,6 +21,10 @@ cdef class WebSocketConnection(FlowControl):
     cdef public double ping_interval
     cdef public double ping_timeout
     cdef public double deadline
+    cdef public str peer
+    cdef public str route
+    cdef readonly double opened
+    cdef readonly double active
     cdef WebSocketEngine _engine
     cdef readonly DeflateCodec codec
     cdef uint64_t _shared_message_bytes, _shared_wire_bytes

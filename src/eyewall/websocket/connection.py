@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Any
 from eyewall.base import probe
 from eyewall.base.loggers import gen_log
 from eyewall.guard.profile import Profile
+from eyewall.guard.registry import Entry, client_connections
 from eyewall.guard.wheel import GONE, NONE, DeadlineWheel
 from eyewall.loop.eager import start_task
 from eyewall.loop.yielded import convert_yielded
@@ -79,6 +80,9 @@ class WebSocketConnection(FlowControl):
 
     It starts held: events wait until `start`. `ping_interval` and `ping_timeout` are seconds; 0 for no
     pings, and for pings whose answer nobody waits for.
+
+    `peer`, `route`: the address at the other end and the pattern of the route, where somebody has set them; `opened`,
+    `active`: when it was made and when bytes came last.
     """
 
     __slots__ = (
@@ -99,14 +103,18 @@ class WebSocketConnection(FlowControl):
         "_shared_wire_bytes",
         "_state",
         "_timer",
+        "active",
         "codec",
         "deadline",
         "is_client",
+        "opened",
+        "peer",
         "ping_interval",
         "ping_timeout",
         "profile",
         "receiver",
         "release",
+        "route",
     )
 
     def __init__(
@@ -124,6 +132,10 @@ class WebSocketConnection(FlowControl):
         self.profile = profile
         #: Takes the events; None after `on_ws_connection_close`.
         self.receiver: Receiver | None = receiver
+        self.peer = ""
+        self.route = ""
+        self.opened = 0.0
+        self.active = 0.0
         self.ping_interval = ping_interval
         self.ping_timeout = ping_timeout
         #: What is to be called when the connection is lost: a server counts its connections.
@@ -159,6 +171,25 @@ class WebSocketConnection(FlowControl):
     def engine(self) -> WebSocketEngine:
         """The protocol's state, with its counters."""
         return self._engine
+
+    def _live_entry(self) -> Entry:
+        now: float = self.loop.time()
+        engine = self._engine
+        sent: int = engine.wire_bytes_out
+        received: int = engine.wire_bytes_in
+        return Entry(
+            kind="client_connection" if self.is_client else "websocket",
+            subject=self.receiver if self.receiver is not None else self,
+            peer=self.peer,
+            route=self.route,
+            label="WebSocket" if self.can_write() else "WebSocket, closing",
+            age=now - self.opened,
+            # The wheel lags behind by the time for which the loop was blocked.
+            idle=max(0.0, (self.wheel.now if self._in_wheel else now) - self.active),
+            bytes_in=received,
+            bytes_out=sent,
+            end=lambda at_once: self.abort() if at_once else self.go_away(),
+        )
 
     def can_write(self) -> bool:
         """What `is_open` says, for callers that ask often."""
@@ -212,6 +243,9 @@ class WebSocketConnection(FlowControl):
     def connection_made(self, transport: asyncio.Transport) -> None:
         """The handshake is done, `transport` is ours."""
         self.attach(transport)
+        self.opened = self.active = self.loop.time()
+        if self.is_client:
+            client_connections.add(self)
         if self.ping_interval > 0:
             self._arm(self.ping_interval)
         if _websocket_open.fire is not None and not self.is_client:
@@ -220,6 +254,8 @@ class WebSocketConnection(FlowControl):
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
         self._heard = True
+        # The wheel's time stands still where the wheel has nobody to look after.
+        self.active = self.wheel.now if self._in_wheel else self.loop.time()
         if not self._receiving:
             return
         if self._held:
@@ -248,6 +284,8 @@ class WebSocketConnection(FlowControl):
             self._timer.cancel()
             self._timer = None
         self._late_pong = None
+        if self.is_client:
+            client_connections.discard(self)
         release = self.release
         self.release = None
         self.lost(error)

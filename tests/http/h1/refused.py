@@ -198,8 +198,8 @@ CASES: list[Refused] = [
     _case("ends: CRLF for the empty line", b"GET / HTTP/1.1\nHost: a\n\r\n"),
     _case("ends: an empty line of another kind before", b"\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"),
     # The host.
-    _case("host: none", b"GET / HTTP/1.1\r\n\r\n", tornado=None),
-    _case("host: none, with an absolute target", b"GET http://a/ HTTP/1.1\r\n\r\n", tornado=None),
+    _case("host: none", b"GET / HTTP/1.1\r\n\r\n"),
+    _case("host: none, with an absolute target", b"GET http://a/ HTTP/1.1\r\n\r\n"),
     _field("Host again", b"Host: b"),
     _field("Host again, the same", b"hOST: a"),
     _case("host: twice in HTTP/1.0", b"GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n"),

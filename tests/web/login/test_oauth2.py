@@ -19,11 +19,12 @@ def oauth2(act: Any, provider: Provider | None = None) -> Any:
 
 
 def test_a_visitor_is_sent_to_the_provider() -> None:
-    response = oauth2(
-        lambda h: h.authorize_redirect(
-            "https://me/cb?a=b", "id", "secret", {"state": "x y"}, ["email", "profile"]
+    with pytest.warns(DeprecationWarning, match="client_secret"):
+        response = oauth2(
+            lambda h: h.authorize_redirect(
+                "https://me/cb?a=b", "id", "secret", {"state": "x y"}, ["email", "profile"]
+            )
         )
-    )
     assert location(response) == (
         "https://p.example/auth",
         {

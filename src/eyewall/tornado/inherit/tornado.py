@@ -1,8 +1,8 @@
 """What `import tornado` finds first in a child of a program that runs under the alias.
 
-The folder of this file is on the PYTHONPATH that the child inherits, and nothing else is in it: a child that does not
-import tornado pays nothing. One that does gets `eyewall.tornado`. An interpreter of another environment, which has no
-Eyewall, gets what it would have got.
+The folder of this file is on the PYTHONPATH that the child inherits. Nothing else is in it but the metadata of a
+distribution of that name: a child that does not import tornado pays nothing. One that does gets `eyewall.tornado`. An
+interpreter of another environment, which has no Eyewall, gets what it would have got.
 """
 
 import importlib

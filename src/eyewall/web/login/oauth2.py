@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from eyewall.http.url import url_concat
@@ -31,8 +32,14 @@ class OAuth2Mixin:
 
         That must be, to the letter, what is registered there. `scope`: what access is asked for. `extra_params` are
         added; put a `state` among them, kept in a signed cookie, and compare it when the visitor comes back.
-        `client_secret` is not used.
+        `client_secret` is not used, and deprecated.
         """
+        if client_secret is not None:
+            warnings.warn(
+                "the client_secret of authorize_redirect is not used, and deprecated",
+                DeprecationWarning,
+                stacklevel=2,
+            )
         known = {"response_type": response_type, "redirect_uri": redirect_uri, "client_id": client_id}
         arguments: dict[str, Any] = {name: value for name, value in known.items() if value is not None}
         arguments |= extra_params or {}
