@@ -40,6 +40,10 @@ class Slow(NamedTuple):
         return self
 
 
+#: What holds where nothing else is said.
+SLOW = Slow()
+
+
 class Buffer:
     """Messages in their order, within the limits of a `Slow`."""
 

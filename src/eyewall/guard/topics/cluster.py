@@ -206,6 +206,11 @@ class Cluster:
 
     # -- the connection ---------------------------------------------------------------------------------
 
+    def begin(self, position: MessageId) -> MessageId:
+        """The stream is read from `position` on, for the first time. Returns it."""
+        self.position = position
+        return position
+
     def connected(self, now: float, *, lost: bool) -> None:
         """The stream can be reached. `lost`: it may be another one than before."""
         self.up = True

@@ -29,11 +29,12 @@ from eyewall.guard.errors import Overloaded
 from eyewall.guard.inventory import Item, Value
 from eyewall.guard.profile import KIB, MIB
 from eyewall.guard.topics.backplane import Backplane
-from eyewall.guard.topics.buffers import Slow
+from eyewall.guard.topics.buffers import SLOW, Slow
 from eyewall.guard.topics.memory import MemoryBackplane
 from eyewall.guard.topics.messages import FIRST, LAST, Data, Message, MessageId, Published, encoded
 from eyewall.guard.topics.presence import About, Change, Member
-from eyewall.guard.topics.replay import Replay
+from eyewall.guard.topics.reading import Subscription
+from eyewall.guard.topics.replay import REPLAY, Replay
 from eyewall.guard.topics.seat import Group, Seat
 from eyewall.guard.topics.topic import Topic, gap_message
 
@@ -96,7 +97,7 @@ class Hub(Item):
         name: str = "rooms",
         *,
         backplane: Backplane | None = None,
-        replay: Replay = Replay(),
+        replay: Replay = REPLAY,
         topics: int = 10_000,
         members: int = 10_000,
         message_bytes: int = MIB,
@@ -162,7 +163,9 @@ class Hub(Item):
             raise ValueError(f"the name of a topic has at most {NAME_CHARS} characters: {name[:40]!r}…")
         self._forget_some()
         if len(self._topics) >= self.most_topics:
-            raise TopicsFull("topics", f"there are {self.most_topics} topics, all of them in use", retry_after=1.0)
+            raise TopicsFull(
+                "topics", f"there are {self.most_topics} topics, all of them in use", retry_after=1.0
+            )
         topic = self._topics[name] = Topic(name, self.replay, self._floor, self.message_bytes)
         self._idle[name] = None
         return topic
@@ -240,13 +243,29 @@ class Hub(Item):
             raise ValueError(f"the name of a topic has at most {NAME_CHARS} characters: {name[:40]!r}…")
         for label in (event, key):
             if label is not None and (len(label) > NAME_CHARS or "\n" in label or "\r" in label):
-                raise ValueError(f"an event or key is one line of at most {NAME_CHARS} characters: {label[:40]!r}")
+                raise ValueError(
+                    f"an event or key is one line of at most {NAME_CHARS} characters: {label[:40]!r}"
+                )
         text = encoded(data, self.message_bytes)
         self._sweep()
         self.backplane.begin()
         return self.backplane.publish(Message(name, text, event=event, key=key, but=but))
 
     # -- subscribing ------------------------------------------------------------------------------------
+
+    def subscribe(
+        self, *names: str, after: str | None = None, recent: int = 0, slow: Slow = SLOW
+    ) -> Subscription:
+        """Returns the messages of topics, to be read one by one; `slow` says what is done if nobody does.
+
+        Otherwise as `seat`.
+        """
+        return Subscription(self, names, after=after, recent=recent, slow=slow)
+
+    def recent(self, name: str, count: int) -> list[Message]:
+        """Returns the last messages of a topic that are kept, at most `count`."""
+        topic = self._topics.get(name)
+        return [] if topic is None else topic.log.recent(count, self._clock())
 
     def seat(
         self,
@@ -400,7 +419,9 @@ class Hub(Item):
             return {}
         size = len(json_encode(about))
         if size > self.about_bytes:
-            raise LimitExceeded("about_bytes", self.about_bytes, f"a member says {size} bytes about itself", status=413)
+            raise LimitExceeded(
+                "about_bytes", self.about_bytes, f"a member says {size} bytes about itself", status=413
+            )
         return dict(about)
 
     def _new_id(self) -> str:

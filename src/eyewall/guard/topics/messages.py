@@ -14,8 +14,8 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
-from eyewall.base.escape import json_encode
 from eyewall.base.errors import LimitExceeded
+from eyewall.base.escape import json_encode
 
 T = TypeVar("T")
 

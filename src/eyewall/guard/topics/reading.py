@@ -5,13 +5,23 @@ from __future__ import annotations
 import asyncio
 import weakref
 from types import TracebackType
+from typing import Protocol
 
 from eyewall.base.errors import EyewallError
 from eyewall.guard.deadline import remaining
 from eyewall.guard.topics.buffers import Slow
-from eyewall.guard.topics.hub import Hub
 from eyewall.guard.topics.messages import Message, MessageId
 from eyewall.guard.topics.seat import Group, Seat
+
+
+class Seating(Protocol):
+    """What a subscription needs of a hub."""
+
+    def seat(
+        self, seat: Seat, kind: type[Group], *names: str, after: str | None = None, recent: int = 0
+    ) -> MessageId: ...
+
+    def unseat(self, seat: Seat, *names: str) -> None: ...
 
 
 class TooSlow(EyewallError):
@@ -63,7 +73,7 @@ class Readers(Group):
 class Subscription:
     """Messages of topics, in their order, one at a time. For one task at once.
 
-        with subscribe(hub, "prices", "news") as subscription:
+        with hub.subscribe("prices", "news") as subscription:
             async for message in subscription:
                 ...
 
@@ -72,7 +82,7 @@ class Subscription:
     """
 
     def __init__(
-        self, hub: Hub, names: tuple[str, ...], *, after: str | None, recent: int, slow: Slow
+        self, hub: Seating, names: tuple[str, ...], *, after: str | None, recent: int, slow: Slow
     ) -> None:
         self._hub = hub
         self._names = names
@@ -81,7 +91,7 @@ class Subscription:
         #: From here on it gets everything.
         self.position: MessageId = hub.seat(self._seat, Readers, *names, after=after, recent=recent)
 
-    async def get(self, timeout: float | None = None) -> Message:
+    async def get(self, timeout: float | None = None) -> Message:  # noqa: ASYNC109 - and the deadline's
         """Waits for the next message, `timeout` seconds at most, and no longer than the deadline of the work at hand.
 
         Raises TimeoutError; TooSlow when it was disconnected; RuntimeError when it is closed.
@@ -142,10 +152,3 @@ class Subscription:
     def _wake(self) -> None:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
-
-
-def subscribe(
-    hub: Hub, *names: str, after: str | None = None, recent: int = 0, slow: Slow = Slow()
-) -> Subscription:
-    """Returns a subscription to topics. Raises as `Hub.seat`."""
-    return Subscription(hub, names, after=after, recent=recent, slow=slow)

@@ -8,9 +8,9 @@ all of them. The price is that each process reads what is published to any topic
 own share nothing.
 
 A session is two connections: one blocks in XREAD, the other sends what the outbox has, as pipelines of XADD. When
-either fails, or nothing comes back for `timeout`, both end, `Cluster.down` has everything stay here, and another session
-is tried, after a delay that doubles. It begins with the question whether the entry that was read last is still there;
-if not, entries may have been lost.
+either fails, or nothing comes back for `timeout`, both end, `Cluster.down` has everything stay here, and another
+session is tried, after a delay that doubles. It begins with the question whether the entry that was read last is still
+there; if not, entries may have been lost.
 """
 
 from __future__ import annotations
@@ -55,14 +55,15 @@ Fields = Mapping[bytes, bytes]
 class RedisBackplane(Item):
     """Connects a hub to those of other processes, through a Redis stream.
 
-    `redis` is a URL, or a client (`redis.asyncio.Redis`, without `decode_responses`), which stays the caller's. `stream`
-    is the key; processes with the same one are together. `kept` is about how many entries the stream keeps, `history`
-    how many of them a process reads when it begins, for those who come back to it.
+    `redis` is a URL, or a client (`redis.asyncio.Redis`, without `decode_responses`), which stays the caller's.
+    `stream` is the key; processes with the same one are together. `kept` is about how many entries the stream keeps,
+    `history` how many of them a process reads when it begins, for those who come back to it.
 
     A process says that it is alive every `heartbeat` seconds; after three times as long without a word its members have
     left. `timeout` is how long Redis may take for anything, in seconds, before it counts as out of reach; then it is
     tried again after `first_delay` seconds, twice as long each time, at most `most_delay`, all shortened by chance.
-    `queue` messages, or `queue_bytes`, may be on their way to Redis; others stay in this process, as all do in an outage.
+    `queue` messages, or `queue_bytes`, may be on their way to Redis; more stay in this process, as all do in an
+    outage.
     """
 
     kind = "backplane"
@@ -82,7 +83,9 @@ class RedisBackplane(Item):
         queue_bytes: int = 16 * MIB,
     ) -> None:
         if kept < 1 or history < 0 or heartbeat <= 0 or timeout <= 0 or queue < 1 or queue_bytes < 1:
-            raise ValueError("a backplane needs kept, queue >= 1, history >= 0, and heartbeat and timeout > 0")
+            raise ValueError(
+                "a backplane needs kept, queue >= 1, history >= 0, and heartbeat and timeout > 0"
+            )
         self._redis = redis
         self._stream = stream
         self._kept = kept
@@ -98,6 +101,7 @@ class RedisBackplane(Item):
         self._wake = asyncio.Event()
         self._decided = asyncio.Event()
         self._status = "new"
+        self._closing = False
         self._error = ""
         # The id of the last entry that was read; None before the first session.
         self._cursor: bytes | None = None
@@ -152,10 +156,9 @@ class RedisBackplane(Item):
         if task is None:
             self._status = "closed"
             return
+        self._closing = True
         if self._status == "up":
             self._made_cluster().bye()
-            # The writer is in the way of nobody else who would write.
-            self._status = "closing"
             self._wake.set()
         else:
             task.cancel()
@@ -221,6 +224,8 @@ class RedisBackplane(Item):
                 except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again and takes nobody along
                     app_log.error("The backplane %s failed", self._stream, exc_info=True)
                     self._went_down(cluster, error)
+                if self._closing:
+                    return
                 await asyncio.sleep(self._backoff.next())
         finally:
             self._status = "closed"
@@ -228,25 +233,27 @@ class RedisBackplane(Item):
             cluster.down("the backplane is closed")
 
     def _went_down(self, cluster: Cluster, error: Exception) -> None:
-        was_up = self._status in ("up", "closing")
         self._error = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         if self._status != "down":
+            self._status = "down"
             self._counts["outages"] += 1
             self._down_since = asyncio.get_running_loop().time()
-        self._status = "down"
+            self.tell("down", error=self._error)
         self._outage_log.warning(
-            "Redis cannot be reached: the topics of %s stay within this process (%s)", self._stream, self._error
+            "Redis cannot be reached: the topics of %s stay within this process (%s)",
+            self._stream,
+            self._error,
         )
         cluster.down(f"Redis cannot be reached ({self._error})")
-        if was_up:
-            self.tell("down", error=self._error)
         self._decided.set()
 
     def _came_up(self) -> None:
         now = asyncio.get_running_loop().time()
         if self._status == "down":
             seconds = now - self._down_since
-            gen_log.info("Redis is back after %.1f s: the topics of %s are shared again", seconds, self._stream)
+            gen_log.info(
+                "Redis is back after %.1f s: the topics of %s are shared again", seconds, self._stream
+            )
         self._status = "up"
         self._error = ""
         self._heard = now
@@ -309,17 +316,18 @@ class RedisBackplane(Item):
     async def _read_history(self, client: Redis, cluster: Cluster, receiver: Receiver) -> None:
         seconds, microseconds = await client.time()
         now = seconds * 1000 + microseconds // 1000
-        entries = _entries(await client.xrevrange(self._stream, count=self._history) if self._history else [])
+        # Without history, from the end on; that takes one entry, too.
+        entries = _entries(await client.xrevrange(self._stream, count=max(1, self._history)))
         if not entries:
-            # Without history, from the end on.
-            entries_at_end = _entries(await client.xrevrange(self._stream, count=1))
-            self._cursor = entries_at_end[0][0] if entries_at_end else b"0-0"
-            place = max(_id(self._cursor), MessageId(now, 0)) if not entries_at_end else _id(self._cursor)
-            cluster.position = place
-            receiver.begin(place)
+            self._cursor = b"0-0"
+            receiver.begin(cluster.begin(MessageId(now, 0)))
+            return
+        if not self._history:
+            self._cursor = entries[0][0]
+            receiver.begin(cluster.begin(_id(self._cursor)))
             return
         entries.reverse()
-        receiver.begin(_id(entries[0][0]))
+        receiver.begin(cluster.begin(_id(entries[0][0])))
         for id, fields in entries:
             self._cursor = id
             entry = self._decoded(fields)
@@ -336,7 +344,9 @@ class RedisBackplane(Item):
         while True:
             assert self._cursor is not None
             async with asyncio.timeout(block + self._timeout):
-                reply = await client.xread({self._stream: self._cursor}, count=_BATCH, block=int(block * 1000))
+                reply = await client.xread(
+                    {self._stream: self._cursor}, count=_BATCH, block=int(block * 1000)
+                )
             self._heard = loop.time()
             for _, entries in reply.items() if isinstance(reply, dict) else reply or []:
                 for id, fields in _entries(entries):
@@ -351,7 +361,7 @@ class RedisBackplane(Item):
                 self._wake.set()
 
     async def _write(self, client: Redis, cluster: Cluster) -> None:
-        """Returns when everything is sent and the status is `closing`."""
+        """Returns when the backplane is closing and everything is sent."""
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -363,7 +373,7 @@ class RedisBackplane(Item):
                     answers: Sequence[object] = await pipeline.execute(raise_on_error=False)
                 for entry, answer in zip(entries, answers, strict=True):
                     self._answered(cluster, entry, answer)
-            if self._status == "closing":
+            if self._closing:
                 return
 
     def _answered(self, cluster: Cluster, entry: Entry, answer: object) -> None:
@@ -463,5 +473,3 @@ def _fields(entry: Entry) -> dict[Any, Any]:
 def _id(text: bytes) -> MessageId:
     ms, _, seq = text.partition(b"-")
     return MessageId(int(ms), int(seq))
-
-

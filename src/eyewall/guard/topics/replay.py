@@ -23,6 +23,10 @@ class Replay(NamedTuple):
         return self
 
 
+#: What holds where nothing else is said.
+REPLAY = Replay()
+
+
 class Replayed(NamedTuple):
     """What somebody has missed."""
 

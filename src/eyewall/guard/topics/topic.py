@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TypeVar
 
 from eyewall.guard.inventory import Item, Value
@@ -116,7 +116,7 @@ class Topic(Item):
         }
 
     def counters(self) -> Mapping[str, int]:
-        """Messages that came; deliveries to subscribers, deliveries that were dropped, and those disconnected for it."""
+        """Messages that came; deliveries to subscribers, those that were dropped, and who was disconnected."""
         return {
             "published": self._published,
             "delivered": self._delivered,
@@ -128,7 +128,3 @@ class Topic(Item):
 def gap_message(topic: str, position: MessageId) -> Message:
     """Returns what tells a subscriber that messages before `position` are missing."""
     return Message(topic, encoded({"topic": topic}, 2**20), event="gap", id=position)
-
-
-#: Called with a topic and a change of who is in it.
-Listener = Callable[[Topic, object], object]

@@ -14,8 +14,8 @@
     bye       the origin ends
     mark      nothing: it keeps ids ascending when a stream begins anew
 
-`first` is the number of the entry with the first part, `last` whether this is the last one. Entries of an origin, but for
-marks, are numbered without a gap, so that whoever reads notices what it did not get.
+`first` is the number of the entry with the first part, `last` whether this is the last one. Entries of an origin,
+but for marks, are numbered without a gap, so that whoever reads notices what it did not get.
 """
 
 from __future__ import annotations
