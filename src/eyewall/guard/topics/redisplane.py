@@ -284,16 +284,18 @@ class RedisBackplane(Item):
         cluster.connected(asyncio.get_running_loop().time(), lost=lost)
         self._came_up()
         self._wake.set()
-        writing = asyncio.create_task(self._write(client, cluster))
-        others = [asyncio.create_task(self._read(client, cluster)), asyncio.create_task(self._beat(cluster))]
+        over = asyncio.Event()
+        work = (self._write(client, cluster), self._read(client, cluster, over), self._beat(cluster))
+        tasks = [asyncio.create_task(each) for each in work]
         try:
-            done, _ = await asyncio.wait([writing, *others], return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
-            for task in (writing, *others):
+            over.set()
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(writing, *others, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _resume(self, client: Redis, cluster: Cluster) -> bool:
         """Finds the place to read on from; returns whether entries may have been lost before it."""
@@ -337,11 +339,12 @@ class RedisBackplane(Item):
 
     # -- the three tasks of a session -------------------------------------------------------------------
 
-    async def _read(self, client: Redis, cluster: Cluster) -> None:
+    async def _read(self, client: Redis, cluster: Cluster, over: asyncio.Event) -> None:
+        """Reads until it is cancelled. A client may lose a cancellation: `over` says the same."""
         loop = asyncio.get_running_loop()
         block = self._block(client)
         began = loop.time()
-        while True:
+        while not over.is_set():
             assert self._cursor is not None
             async with asyncio.timeout(block + self._timeout):
                 reply = await client.xread(
