@@ -25,6 +25,15 @@ if TYPE_CHECKING:
     from eyewall.guard.tasks import OwnedTasks
     from eyewall.guard.throttle import LogThrottle
     from eyewall.guard.timeouts import timeout
+    from eyewall.guard.topics.buffers import Slow
+    from eyewall.guard.topics.hub import Hub, Membership, RoomFull, TopicsFull
+    from eyewall.guard.topics.memory import MemoryBackplane
+    from eyewall.guard.topics.messages import Message, MessageId, Published
+    from eyewall.guard.topics.presence import Change, Member
+    from eyewall.guard.topics.reading import Subscription, TooSlow
+    from eyewall.guard.topics.redisplane import RedisBackplane
+    from eyewall.guard.topics.replay import Replay
+    from eyewall.guard.topics.topic import Topic
     from eyewall.guard.verdict import Criticality, Status, Verdict
     from eyewall.guard.wheel import DeadlineWheel
 
@@ -32,6 +41,7 @@ __all__ = [
     "NATIVE",
     "TORNADO",
     "AdaptiveLimit",
+    "Change",
     "ConnectionLimit",
     "Criticality",
     "Deadline",
@@ -42,22 +52,37 @@ __all__ = [
     "Health",
     "Heartbeat",
     "Histogram",
+    "Hub",
     "Inventory",
     "Item",
     "Lifecycle",
     "LifecycleError",
     "LogThrottle",
+    "Member",
+    "Membership",
+    "MemoryBackplane",
+    "Message",
+    "MessageId",
     "Overloaded",
     "OwnedTasks",
     "Participant",
     "Profile",
+    "Published",
     "RateLimit",
     "RateLimited",
+    "RedisBackplane",
+    "Replay",
     "Report",
     "RequestLimit",
+    "RoomFull",
     "SharedRateLimit",
+    "Slow",
     "StartupFailed",
     "Status",
+    "Subscription",
+    "TooSlow",
+    "Topic",
+    "TopicsFull",
     "Verdict",
     "activate",
     "active",
@@ -72,6 +97,7 @@ __all__ = [
 
 _NAMES = {
     "AdaptiveLimit": "adaptivelimit",
+    "Change": "topics.presence",
     "ConnectionLimit": "admission",
     "Criticality": "verdict",
     "Deadline": "deadline",
@@ -82,24 +108,39 @@ _NAMES = {
     "Health": "healthregistry",
     "Heartbeat": "heartbeat",
     "Histogram": "histogram",
+    "Hub": "topics.hub",
     "Inventory": "inventory",
     "Item": "inventory",
     "Lifecycle": "lifecycle",
     "LifecycleError": "lifecycle",
     "LogThrottle": "throttle",
+    "Member": "topics.presence",
+    "Membership": "topics.hub",
+    "MemoryBackplane": "topics.memory",
+    "Message": "topics.messages",
+    "MessageId": "topics.messages",
     "NATIVE": "profile",
     "Overloaded": "errors",
     "OwnedTasks": "tasks",
     "Participant": "drain",
     "Profile": "profile",
+    "Published": "topics.messages",
     "RateLimit": "ratelimit",
     "RateLimited": "errors",
+    "RedisBackplane": "topics.redisplane",
+    "Replay": "topics.replay",
     "Report": "healthreport",
     "RequestLimit": "requestlimit",
+    "RoomFull": "topics.hub",
     "SharedRateLimit": "rateshared",
-    "Status": "verdict",
+    "Slow": "topics.buffers",
     "StartupFailed": "lifecycle",
+    "Status": "verdict",
+    "Subscription": "topics.reading",
     "TORNADO": "profile",
+    "TooSlow": "topics.reading",
+    "Topic": "topics.topic",
+    "TopicsFull": "topics.hub",
     "Verdict": "verdict",
     "activate": "profile",
     "active": "profile",

@@ -141,9 +141,11 @@ class Cluster:
             self._say(wire.BEAT, count)
 
     def bye(self) -> None:
-        """Says that this process ends."""
+        """Says that this process ends, and nothing after that."""
         if self.up:
             self._say(wire.BYE)
+            self._roster_due = False
+            self.up = False
 
     def outgoing(self, most: int) -> list[Entry]:
         """Takes up to `most` entries out of the outbox, more where a roster is due."""
@@ -165,7 +167,7 @@ class Cluster:
         if pending is not None:
             self._deliver_here(pending, reason)
         elif entry.kind != wire.BEAT:
-            self._roster_due = True
+            self._roster_due = self.up
 
     def _say(self, kind: str, *values: object) -> None:
         self._put(Entry(kind, self.origin, self._next(), values, b""))
@@ -298,13 +300,10 @@ class Cluster:
         elif kind == wire.ROSTER:
             self._take_roster(entry, peer)
         elif kind == wire.BEAT:
-            if entry.values[0] != len(peer.members):
+            if entry.values[0] != len(peer.members) and self.up:
                 self._say(wire.ASK, entry.origin)
-        elif kind == wire.HELLO:
-            self._roster_due = True
-        elif kind == wire.ASK:
-            if entry.values[0] == self.origin:
-                self._roster_due = True
+        elif kind == wire.HELLO or (kind == wire.ASK and entry.values[0] == self.origin):
+            self._roster_due = self.up
         elif kind == wire.BYE:
             self._forget(entry.origin)
 

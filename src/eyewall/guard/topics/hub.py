@@ -329,8 +329,9 @@ class Hub(Item):
             if replayed.gap or foreign:
                 gaps.append(topic)
         missed.sort(key=_place)
-        if seen is not None:
-            # The process that it comes from may be ahead of this one.
+        if seen is not None and self._floor < LAST:
+            # The process that it comes from may be ahead of this one. Before the backplane has a place in the stream,
+            # there are only local messages, with ids before all others.
             seat.after = start
         # The id is where the client is then: before what is replayed, or where nothing is, behind everything.
         place = start if missed else self._end_of(topics)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -46,6 +46,8 @@ from eyewall.guard.topics.wire import Entry
 _BATCH = 256
 #: Seconds after which delivering gives others their turn.
 _TURN = 0.005
+#: Seconds after which what does not end is cancelled again.
+_AGAIN = 0.1
 #: Lines of the log, of one kind, are so many seconds apart.
 _LOG_INTERVAL = 60.0
 
@@ -284,18 +286,14 @@ class RedisBackplane(Item):
         cluster.connected(asyncio.get_running_loop().time(), lost=lost)
         self._came_up()
         self._wake.set()
-        over = asyncio.Event()
-        work = (self._write(client, cluster), self._read(client, cluster, over), self._beat(cluster))
+        work = (self._write(client, cluster), self._read(client, cluster), self._beat(cluster))
         tasks = [asyncio.create_task(each) for each in work]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
-            over.set()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _end(tasks)
 
     async def _resume(self, client: Redis, cluster: Cluster) -> bool:
         """Finds the place to read on from; returns whether entries may have been lost before it."""
@@ -339,12 +337,11 @@ class RedisBackplane(Item):
 
     # -- the three tasks of a session -------------------------------------------------------------------
 
-    async def _read(self, client: Redis, cluster: Cluster, over: asyncio.Event) -> None:
-        """Reads until it is cancelled. A client may lose a cancellation: `over` says the same."""
+    async def _read(self, client: Redis, cluster: Cluster) -> None:
         loop = asyncio.get_running_loop()
         block = self._block(client)
         began = loop.time()
-        while not over.is_set():
+        while True:
             assert self._cursor is not None
             async with asyncio.timeout(block + self._timeout):
                 reply = await client.xread(
@@ -461,6 +458,20 @@ class RedisBackplane(Item):
     def histograms(self) -> Mapping[str, Histogram]:
         """`lag`: from publishing a message until it has come back and is delivered here."""
         return {"lag": self._lag}
+
+
+async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancels `tasks` and waits for their end, whatever it is."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        # A client that looks for a connection may lose a cancellation: it is told again.
+        done, left = await asyncio.wait(left, timeout=_AGAIN)
+        for task in done:
+            if not task.cancelled():
+                # That of the one that failed first is raised already.
+                task.exception()
 
 
 def _entries(reply: Any) -> list[tuple[bytes, Fields]]:

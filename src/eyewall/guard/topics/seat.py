@@ -140,9 +140,9 @@ class Group:
                 reached += 1
         return Tally(reached, dropped, ended)
 
-    def gap(self, message: Message) -> None:
+    def gap(self, message: Message) -> Tally:
         """Tells those who can be told that something may be missing: `message` says so."""
-        self.deliver(message)
+        return self.deliver(message)
 
     def present(self) -> list[Seat]:
         """Returns the seats whose subscriber is there, and removes the others."""

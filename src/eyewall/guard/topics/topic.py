@@ -9,7 +9,7 @@ from eyewall.guard.inventory import Item, Value
 from eyewall.guard.topics.messages import Data, Message, MessageId, encoded
 from eyewall.guard.topics.presence import Member, Presence
 from eyewall.guard.topics.replay import Replay, ReplayLog
-from eyewall.guard.topics.seat import Group, Seat
+from eyewall.guard.topics.seat import Group, Seat, Tally
 
 G = TypeVar("G", bound=Group)
 
@@ -83,8 +83,8 @@ class Topic(Item):
         """Messages after `position`, the last one of the hub, may have been lost: notes it, and says so."""
         self.log.lose(position)
         message = gap_message(self.name, self.log.complete)
-        for group in self._groups.values():
-            group.gap(message)
+        for group in list(self._groups.values()):
+            self._count(group.gap(message))
         self.tell("gap", position=str(position))
 
     def _deliver(self, message: Message) -> int:
@@ -93,12 +93,15 @@ class Topic(Item):
         for group in list(self._groups.values()):
             tally = group.deliver(message)
             reached += tally.reached
-            self._dropped += tally.dropped
-            if tally.ended:
-                self._disconnected += tally.ended
-                self.tell("disconnected", count=tally.ended)
+            self._count(tally)
         self._delivered += reached
         return reached
+
+    def _count(self, tally: Tally) -> None:
+        self._dropped += tally.dropped
+        if tally.ended:
+            self._disconnected += tally.ended
+            self.tell("disconnected", count=tally.ended)
 
     # -- for whoever watches ----------------------------------------------------------------------------
 
