@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 from hypothesis import settings
@@ -245,7 +246,7 @@ class TopicMachine(RuleBasedStateMachine):
     def ids_ascend(self) -> None:
         ids = [message.id for message in getattr(self, "published", [])]
         assert all(isinstance(id, MessageId) for id in ids)
-        assert all(low < high for low, high in zip(ids, ids[1:], strict=False))  # type: ignore[operator]
+        assert all(low < high for low, high in pairwise(ids))  # type: ignore[operator]
 
     @invariant()
     def the_log_is_bounded(self) -> None:
