@@ -208,9 +208,10 @@ class RoomHandler(WebSocketHandler):
         event: str | None = None,
         key: str | None = None,
         but: str | None = None,
+        keep: bool = True,
     ) -> asyncio.Future[Published]:
         """Sends a message to everybody in a room, or subscribed to the topic: see `Hub.publish`."""
-        return self.hub.publish(room, data, event=event, key=key, but=but)
+        return self.hub.publish(room, data, event=event, key=key, but=but, keep=keep)
 
     def members(self, room: str) -> list[Member]:
         """Returns who is in a room, in all processes."""

@@ -218,6 +218,24 @@ def test_several_topics_come_back_in_the_order_of_what_was_published(run: Run) -
     run(main())
 
 
+def test_what_is_not_kept_is_for_those_who_are_here(run: Run) -> None:
+    async def main() -> None:
+        hub = Hub()
+        first = await hub.publish("t", "0")
+        with hub.subscribe("t") as subscription:
+            passing = await hub.publish("t", "typing", keep=False)
+            assert (await subscription.get()).data == "typing"
+        await hub.publish("t", "1")
+        for seen in (first.id, passing.id):
+            with hub.subscribe("t", after=str(seen)) as subscription:
+                assert (await subscription.get()).data == "1"
+                assert subscription.waiting == 0
+        assert (await hub.publish("nobody", "x", keep=False)).reached == 0
+        assert hub.find("nobody") is None
+
+    run(main())
+
+
 def test_who_comes_from_a_process_that_is_ahead_gets_nothing_twice(run: Run) -> None:
     async def main() -> None:
         hub = Hub(wall=lambda: 5.0)

@@ -254,7 +254,7 @@ def test_entries_that_make_no_sense_are_passed_over(
         async with hubs(1, redis.url) as (one,), Redis.from_url(redis.url) as control:
             for fields in (
                 {"x": "y"},
-                {"h": '["m","a",1,"t",null,null,null,false]', "d": b"\xff"},
+                {"h": '["m","a",1,"t",null,null,null,false,true]', "d": b"\xff"},
                 {"h": "[" * 9999},
             ):
                 await control.xadd("eyewall:topics", fields)  # type: ignore[arg-type]

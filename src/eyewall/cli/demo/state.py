@@ -18,14 +18,17 @@ _WELCOME = "Welcome! This page is made on the server, in your language.\nLeave a
 
 
 class Demo:
-    """What the handlers work with. Its files are in `directory`, which is the caller's to remove."""
+    """What the handlers work with. Its files are in `directory`, which is the caller's to remove.
 
-    def __init__(self, directory: Path) -> None:
+    `redis` is the URL of a Redis through which several demos share their chat.
+    """
+
+    def __init__(self, directory: Path, redis: str | None = None) -> None:
         self.database = Database(directory / "demo.db")
         self.tasks = Tasks(self.database)
         self.guestbook = GuestBook(self.database)
         self.shelf = Shelf(directory)
-        self.room = Room()
+        self.room = Room(redis)
         #: The event streams that show the numbers.
         self.streams: set[EventSourceHandler] = set()
         #: When the loop may be blocked again.
@@ -36,6 +39,7 @@ class Demo:
     async def start(self, server: HTTPServer) -> None:
         """Begins to measure `server`, and makes the first page less empty."""
         self._server = server
+        await self.room.hub.start()
         await self.tasks.fill()
         await self.guestbook.add("Eyewall", _WELCOME)
         self.meter.start()
@@ -44,6 +48,7 @@ class Demo:
         """Ends what runs, and closes its files."""
         self.meter.stop()
         self.end_streams()
+        await self.room.hub.close()
         await self.database.close()
 
     def end_streams(self) -> None:

@@ -119,7 +119,7 @@ class Cluster:
             self._pending[number] = pending
             data = message.data
             binary = isinstance(data, bytes)
-            values = (message.topic, message.event, message.key, message.but, binary)
+            values = (message.topic, message.event, message.key, message.but, binary, message.kept)
             raw = data if isinstance(data, bytes) else data.encode("utf-8")
             self._put(Entry(wire.MESSAGE, self.origin, number, values, raw))
 
@@ -333,9 +333,9 @@ class Cluster:
 
 
 def _message(id: MessageId, entry: Entry) -> Message:
-    topic, event, key, but, binary = entry.values
+    topic, event, key, but, binary, kept = entry.values
     if not isinstance(topic, str):
         raise ValueError(f"no topic: {topic!r:.100}")
     labels = [value if isinstance(value, str) else None for value in (event, key, but)]
     data = entry.data if binary else entry.data.decode("utf-8")
-    return Message(topic, data, event=labels[0], key=labels[1], but=labels[2], id=id)
+    return Message(topic, data, event=labels[0], key=labels[1], but=labels[2], kept=bool(kept), id=id)

@@ -225,12 +225,13 @@ class Hub(Item):
         event: str | None = None,
         key: str | None = None,
         but: str | None = None,
+        keep: bool = True,
     ) -> asyncio.Future[Published]:
         """Sends a message to all subscribers of a topic, in all processes.
 
         `data` is text, bytes, or something that is sent as JSON. `event` names its kind for event streams. Of
         messages with the same `key`, subscribers that coalesce need only the last. It is not sent to those who are
-        `but` (their `who`).
+        `but` (their `who`). With `keep` false it is only for those who are here now.
 
         The future need not be awaited and never fails: where other processes cannot be reached, the subscribers of
         this one get the message, and the result says that it was not `delivered`. It is done as soon as the message
@@ -249,7 +250,7 @@ class Hub(Item):
         text = encoded(data, self.message_bytes)
         self._sweep()
         self.backplane.begin()
-        return self.backplane.publish(Message(name, text, event=event, key=key, but=but))
+        return self.backplane.publish(Message(name, text, event=event, key=key, but=but, kept=keep))
 
     # -- subscribing ------------------------------------------------------------------------------------
 
@@ -454,7 +455,7 @@ class Hub(Item):
         message.at = self._clock() - age
         self._position = max(self._position, message.id)
         topic = self._topic_for(message)
-        if topic is not None:
+        if topic is not None and message.kept:
             topic.log.append(message, self._clock())
 
     def lost(self) -> None:
@@ -487,14 +488,15 @@ class Hub(Item):
     def _topic_for(self, message: Message) -> Topic | None:
         """Returns the topic of a message; None where nobody is there and nothing can be kept."""
         topic = self._topics.get(message.topic)
-        if topic is None and self.replay.messages:
+        if topic is None and self.replay.messages and message.kept:
             try:
                 topic = self.topic(message.topic)
             except TopicsFull:
                 self.tell("full", topic=message.topic)
         if topic is None:
             assert message.id is not None
-            self._floor = max(self._floor, message.id)
+            if message.kept:
+                self._floor = max(self._floor, message.id)
         elif topic.name in self._idle:
             # The one that nobody has used for the longest time is forgotten first.
             self._idle[topic.name] = self._idle.pop(topic.name)

@@ -75,10 +75,10 @@ class Message:
     """One message of a topic.
 
     `data` is text or bytes; `event` names its kind; of several with the same `key`, a subscriber that is behind needs
-    only the last; `but` is the `who` that is not to get it.
+    only the last; `but` is the `who` that is not to get it; `kept`: those who come back get it as well.
     """
 
-    __slots__ = ("_forms", "at", "but", "data", "event", "id", "key", "size", "topic")
+    __slots__ = ("_forms", "at", "but", "data", "event", "id", "kept", "key", "size", "topic")
 
     def __init__(
         self,
@@ -88,6 +88,7 @@ class Message:
         event: str | None = None,
         key: str | None = None,
         but: str | None = None,
+        kept: bool = True,
         id: MessageId | None = None,
         at: float = 0.0,
     ) -> None:
@@ -96,6 +97,7 @@ class Message:
         self.event = event
         self.key = key
         self.but = but
+        self.kept = kept
         #: Its place; None before it has one, and for what is told to those who are here and not kept.
         self.id = id
         #: When this process got it, on the hub's clock.

@@ -64,7 +64,8 @@ class Topic(Item):
 
     def receive(self, message: Message) -> int:
         """Keeps a message that has its place, and delivers it; returns how many subscribers it reached."""
-        self.log.append(message, message.at)
+        if message.kept:
+            self.log.append(message, message.at)
         return self._deliver(message)
 
     def tell(self, event: str, **details: object) -> None:

@@ -3,8 +3,8 @@
 `h` is a list of JSON: kind, origin, number, and what the kind needs; `d` is the text of a message, or JSON.
 
     kind      what it says                                                   `h` goes on with    `d`
-    message   something is published                                         topic, event,       the data
-                                                                             key, but, binary
+    message   something is published                                         topic, event, key,  the data
+                                                                             but, binary, kept
     join      a member is in a topic, or changed                             topic               member
     leave     a member is not any more                                       topic, id
     roster    all members of the origin, in parts                            first, last         members
@@ -37,7 +37,7 @@ BYE = "q"
 MARK = "n"
 
 #: How many values each kind has behind kind, origin and number.
-_ARITY = {MESSAGE: 5, JOIN: 1, LEAVE: 2, ROSTER: 2, BEAT: 1, HELLO: 0, ASK: 1, BYE: 0, MARK: 0}
+_ARITY = {MESSAGE: 6, JOIN: 1, LEAVE: 2, ROSTER: 2, BEAT: 1, HELLO: 0, ASK: 1, BYE: 0, MARK: 0}
 
 
 class Entry(NamedTuple):
