@@ -7,7 +7,7 @@ REDIS_URL=redis://localhost:6379/0 eyewall run examples/guard/rooms.py --process
 
 import os
 
-from eyewall.guard import Change, Hub, RedisBackplane, Replay, Slow, Topic
+from eyewall.guard import Change, Hub, Replay, Slow, Topic
 from eyewall.web import Application, RequestHandler, RoomHandler, TopicHandler
 
 PAGE = """<!doctype html>
@@ -33,16 +33,26 @@ PAGE = """<!doctype html>
 """
 
 
+def people(topic: Topic) -> list[str]:
+    return [member.who for member in topic.presence.people()]
+
+
 def announce(topic: Topic, change: Change) -> None:
     # Each process sees who comes and goes in all of them, and tells those who are with it.
     if change.alone:
-        topic.announce({"here": [member.who for member in topic.presence.people()]})
+        topic.announce({"here": people(topic)})
 
 
-URL = os.environ.get("REDIS_URL")
+backplane = None
+if "REDIS_URL" in os.environ:
+    # pip install 'eyewall[redis]'
+    from eyewall.guard import RedisBackplane
+
+    backplane = RedisBackplane(os.environ["REDIS_URL"], stream="example:chat")
+
 hub = Hub(
     "chat",
-    backplane=RedisBackplane(URL, stream="example:chat") if URL else None,
+    backplane=backplane,
     replay=Replay(messages=200, age=600.0),
     on_presence=announce,
 )
@@ -59,7 +69,8 @@ class Chat(RoomHandler):
 
     def open(self, room: str) -> None:
         self.name = self.get_argument("name", "guest")[:40]
-        self.join(room, who=self.name)
+        membership = self.join(room, who=self.name)
+        self.write_message({"here": people(membership.topic)})
 
     def on_message(self, message: str | bytes) -> None:
         if isinstance(message, bytes) or len(message) > 500:

@@ -42,6 +42,8 @@ def demo(host: str, port: int | None, opened: bool, redis: str | None) -> None:
     from eyewall.cli.occupant import occupant_of
     from eyewall.loop import run
 
+    if redis is not None:
+        _check_redis(redis)
     enable_pretty_logging()
     try:
         sockets = bind(host, port)
@@ -74,6 +76,16 @@ def demo(host: str, port: int | None, opened: bool, redis: str | None) -> None:
         # The second Ctrl-C.
         sys.exit(130)
     click.echo("Ended; its files are removed.")
+
+
+def _check_redis(url: str) -> None:
+    """Raises UsageError where it is clear already that nothing will come of it."""
+    try:
+        from eyewall.guard import RedisBackplane
+
+        RedisBackplane(url)
+    except (ImportError, ValueError) as error:
+        raise click.UsageError(f"--redis: {error}") from None
 
 
 def _written(host: str, sock: socket.socket) -> str:

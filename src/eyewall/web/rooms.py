@@ -171,8 +171,9 @@ class RoomHandler(WebSocketHandler):
     ) -> Membership:
         """Joins a room: its messages go to the client from now on, before them the last `recent` that are kept.
 
-        `who` and `about` as in `Hub.join`. In the same room again, it only says something else about itself. Raises as
-        `Hub.join`; RuntimeError before `open` and after the end.
+        `who` and `about` as in `Hub.join`, whose `on_presence` is called before the client hears anything. In the same
+        room again, it only says something else about itself. Raises as `Hub.join`; RuntimeError before `open` and
+        after the end.
         """
         if self.ws_connection is None:
             raise RuntimeError("a WebSocket joins rooms while it is open: call join in open, or later")

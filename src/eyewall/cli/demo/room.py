@@ -8,7 +8,7 @@ import time
 
 from eyewall.cli.demo.limits import CHAT_BYTES, CHAT_HISTORY, CHAT_SECONDS, CHAT_SOCKETS
 from eyewall.cli.demo.visitors import Visitor
-from eyewall.guard import Change, Hub, RedisBackplane, Replay, Topic
+from eyewall.guard import Change, Hub, Replay, Topic
 
 #: The topic that everybody is in.
 ROOM = "chat"
@@ -21,9 +21,15 @@ class Room:
     """
 
     def __init__(self, redis: str | None = None) -> None:
+        backplane = None
+        if redis is not None:
+            # It needs redis-py, which is an extra.
+            from eyewall.guard import RedisBackplane
+
+            backplane = RedisBackplane(redis, stream="eyewall:demo")
         self.hub = Hub(
             "demo",
-            backplane=None if redis is None else RedisBackplane(redis, stream="eyewall:demo"),
+            backplane=backplane,
             replay=Replay(CHAT_HISTORY, CHAT_BYTES, CHAT_SECONDS),
             on_presence=self._announce,
         )

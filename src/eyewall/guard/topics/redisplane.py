@@ -23,6 +23,7 @@ from typing import Any
 
 try:
     from redis.asyncio import Redis
+    from redis.asyncio.connection import parse_url
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
     from redis.exceptions import RedisError, ResponseError
@@ -66,6 +67,8 @@ class RedisBackplane(Item):
     tried again after `first_delay` seconds, twice as long each time, at most `most_delay`, all shortened by chance.
     `queue` messages, or `queue_bytes`, may be on their way to Redis; more stay in this process, as all do in an
     outage.
+
+    Raises ValueError for a URL or settings that make no sense.
     """
 
     kind = "backplane"
@@ -88,6 +91,8 @@ class RedisBackplane(Item):
             raise ValueError(
                 "a backplane needs kept, queue >= 1, history >= 0, and heartbeat and timeout > 0"
             )
+        if isinstance(redis, str):
+            parse_url(redis)
         self._redis = redis
         self._stream = stream
         self._kept = kept
@@ -224,7 +229,8 @@ class RedisBackplane(Item):
                 except (RedisError, OSError, TimeoutError) as error:
                     self._went_down(cluster, error)
                 except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again and takes nobody along
-                    app_log.error("The backplane %s failed", self._stream, exc_info=True)
+                    if self._status != "down":
+                        app_log.error("The backplane %s failed", self._stream, exc_info=True)
                     self._went_down(cluster, error)
                 if self._closing:
                     return
