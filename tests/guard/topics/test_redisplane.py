@@ -11,12 +11,17 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from eyewall.guard.deadline import Deadline
+from eyewall.guard.drain import process_drain
 from eyewall.guard.inventory import inventory
+from eyewall.guard.topics.buffers import Slow
 from eyewall.guard.topics.hub import Hub
 from eyewall.guard.topics.redisplane import RedisBackplane
 from tests.redisserver import RedisServer, redis_server
 from tests.waiting import until
 
+#: Seconds that a drain may take.
+PATIENCE = 30.0
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
@@ -281,6 +286,45 @@ def test_ids_ascend_when_the_clock_of_a_new_redis_is_behind(run: Run, redis: Red
                 assert after.delivered
                 assert after.id > before.id
                 assert (await mine.get()).data == "y"
+
+    run(main())
+
+
+def test_a_drain_takes_messages_to_the_others(run: Run, redis: RedisServer) -> None:
+    async def main() -> None:
+        async with hubs(2, redis.url) as (one, other):
+            plane = one.backplane
+            assert isinstance(plane, RedisBackplane)
+            assert any(each is plane for each in process_drain.participants)
+            membership = one.join("t", who="ada")
+            await until(lambda: other.members("t"))
+            with other.subscribe("t", slow=Slow(messages=1000)) as theirs:
+                results = [one.publish("t", str(number)) for number in range(600)]
+                assert plane.pending() == ["messages: 600 on their way through eyewall:topics"]
+                assert await plane.drain(Deadline(PATIENCE, lambda: 0.0)) is None
+                assert all([(await result).delivered for result in results])
+                assert plane.pending() == []
+                assert [(await theirs.get()).data for _ in range(600)] == [str(n) for n in range(600)]
+            await until(lambda: not other.members("t"))
+            membership.leave()
+
+    run(main())
+
+
+def test_a_drain_breaks_off_what_does_not_end(run: Run, redis: RedisServer) -> None:
+    async def main() -> None:
+        async with hubs(1, redis.url) as (one,):
+            plane = one.backplane
+            assert isinstance(plane, RedisBackplane)
+            redis.pause()
+            try:
+                result = one.publish("t", "x")
+                left = await plane.drain(Deadline(0.01, lambda: 0.0))
+            finally:
+                redis.go_on()
+            assert left == ["messages: 1 on their way through eyewall:topics"]
+            assert not (await result).delivered
+            assert plane.status == "closed"
 
     run(main())
 

@@ -31,6 +31,8 @@ except ImportError as error:  # pragma: no cover - the extra is part of the test
     raise ImportError("topics between processes need redis-py: pip install 'eyewall[redis]'") from error
 
 from eyewall.base.loggers import app_log, gen_log
+from eyewall.guard.deadline import Deadline
+from eyewall.guard.drain import MESSAGES, process_drain
 from eyewall.guard.histogram import Histogram
 from eyewall.guard.inventory import Item, Value
 from eyewall.guard.profile import MIB
@@ -72,6 +74,8 @@ class RedisBackplane(Item):
     """
 
     kind = "backplane"
+    #: When it drains.
+    phase = MESSAGES
 
     def __init__(
         self,
@@ -150,6 +154,7 @@ class RedisBackplane(Item):
         if self._task is None:
             # Not before: a hub may be made before a fork.
             self._made_cluster()
+            process_drain.join(self)
             self._task = asyncio.get_running_loop().create_task(self._run(), name=f"topics {self._stream}")
 
     async def start(self) -> None:
@@ -158,7 +163,7 @@ class RedisBackplane(Item):
         await self._decided.wait()
 
     async def close(self) -> None:
-        """Says goodbye to the other processes, which takes `timeout` at most, and ends."""
+        """Ends: waits until what was published is on its way and says goodbye, for `timeout` seconds at most."""
         task = self._task
         if task is None:
             self._status = "closed"
@@ -170,6 +175,23 @@ class RedisBackplane(Item):
         else:
             task.cancel()
         await asyncio.wait([task])
+
+    async def drain(self, deadline: Deadline) -> Sequence[str] | None:
+        """As `close`, within what the process has left."""
+        try:
+            async with asyncio.timeout(deadline.remaining()):
+                await self.close()
+        except TimeoutError:
+            left = self.pending()
+            if self._task is not None:
+                await _end([self._task])
+            return left
+        return None
+
+    def pending(self) -> list[str]:
+        """Returns what a drain waits for."""
+        count = 0 if self._cluster is None else self._cluster.pending
+        return [f"messages: {count} on their way through {self._stream}"] if count else []
 
     def publish(self, message: Message) -> asyncio.Future[Published]:
         """Sends a message to all processes. The future is done when it has come back and is delivered here, or when
@@ -201,6 +223,8 @@ class RedisBackplane(Item):
             self._counts["undelivered"] += 1
         if not future.done():
             future.set_result(result)
+        if self._closing:
+            self._wake.set()
 
     def _made_cluster(self) -> Cluster:
         if self._cluster is None:
@@ -367,9 +391,10 @@ class RedisBackplane(Item):
                 self._wake.set()
 
     async def _write(self, client: Redis, cluster: Cluster) -> None:
-        """Returns when the backplane is closing and everything is sent."""
+        """Returns when the backplane is closing, and all messages have come back."""
         while True:
-            await self._wake.wait()
+            async with asyncio.timeout(self._timeout if self._closing else None):
+                await self._wake.wait()
             self._wake.clear()
             while entries := cluster.outgoing(_BATCH):
                 pipeline = client.pipeline(transaction=False)
@@ -379,7 +404,7 @@ class RedisBackplane(Item):
                     answers: Sequence[object] = await pipeline.execute(raise_on_error=False)
                 for entry, answer in zip(entries, answers, strict=True):
                     self._answered(cluster, entry, answer)
-            if self._closing:
+            if self._closing and not cluster.pending:
                 return
 
     def _answered(self, cluster: Cluster, entry: Entry, answer: object) -> None:
