@@ -33,6 +33,7 @@ CHAT_INTERVAL = 0.5
 # -- live numbers -------------------------------------------------------------------------------------------
 #: Samples that are kept, one a second.
 SAMPLES = 120
+SAMPLES_SECONDS = 600.0
 STREAMS = 200
 #: How long the button that blocks the loop does so, and how often it may be pressed.
 BLOCK_SECONDS = 0.4

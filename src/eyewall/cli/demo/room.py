@@ -31,8 +31,8 @@ class Room:
             "demo",
             backplane=backplane,
             replay=Replay(CHAT_HISTORY, CHAT_BYTES, CHAT_SECONDS),
-            on_presence=self._announce,
         )
+        self.hub.on_presence = self._announce
 
     @property
     def full(self) -> bool:

@@ -92,7 +92,6 @@ async def run(
         server.add_sockets(sockets)
         ready()
         await stop.wait()
-        demo.end_streams()
         await server.drain(DRAIN_SECONDS)
     finally:
         # Where there was no time for a drain, or an error.

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from eyewall.cli.demo.database import Database
 from eyewall.cli.demo.guestbook import GuestBook
+from eyewall.cli.demo.limits import SAMPLES, SAMPLES_SECONDS
 from eyewall.cli.demo.meter import Meter
 from eyewall.cli.demo.room import Room
 from eyewall.cli.demo.shelf import Shelf
 from eyewall.cli.demo.tasks import Tasks
+from eyewall.guard import Hub, Replay
 from eyewall.http.server import HTTPServer
-from eyewall.web import EventSourceHandler
-from eyewall.web.sse import Event, broadcast
 
+#: The topic of the samples.
+NUMBERS = "numbers"
 _WELCOME = "Welcome! This page is made on the server, in your language.\nLeave a few words, if you like."
 
 
@@ -29,8 +32,8 @@ class Demo:
         self.guestbook = GuestBook(self.database)
         self.shelf = Shelf(directory)
         self.room = Room(redis)
-        #: The event streams that show the numbers.
-        self.streams: set[EventSourceHandler] = set()
+        #: The numbers of this process, also when the chat is shared with others.
+        self.numbers = Hub("numbers", replay=Replay(messages=SAMPLES, age=SAMPLES_SECONDS))
         #: When the loop may be blocked again.
         self.next_block = 0.0
         self.meter = Meter(self._connections, self._publish)
@@ -47,18 +50,12 @@ class Demo:
     async def close(self) -> None:
         """Ends what runs, and closes its files."""
         self.meter.stop()
-        self.end_streams()
         await self.room.hub.close()
         await self.database.close()
-
-    def end_streams(self) -> None:
-        """Ends the event streams, which would go on for ever."""
-        for stream in list(self.streams):
-            stream.close()
 
     def _connections(self) -> int:
         server = self._server
         return 0 if server is None else len(server.connections) + len(server.others)
 
-    def _publish(self, event: Event) -> None:
-        broadcast(self.streams, event)
+    def _publish(self, sample: dict[str, Any]) -> None:
+        self.numbers.publish(NUMBERS, sample, event="sample")
