@@ -209,6 +209,20 @@ def test_a_refused_message_stays_here_and_the_queue_is_bounded() -> None:
     assert one.cluster.undelivered == 2
 
 
+def test_members_that_were_refused_are_told_with_the_next_beat() -> None:
+    _, one, other = two()
+    one.join("ada")
+    for entry in one.cluster.outgoing(10):
+        one.cluster.refused(entry, "no memory")
+    # Not at once, which would not end.
+    assert one.cluster.outgoing(10) == []
+    settle(one, other)
+    assert other.others == {}
+    one.cluster.beat()
+    settle(one, other)
+    assert set(other.others) == {"ada"}
+
+
 def test_members_are_known_everywhere_and_go_with_their_process() -> None:
     stream, one, other = two()
     one.join("ada")

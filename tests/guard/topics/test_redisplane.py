@@ -358,6 +358,8 @@ def test_a_backplane_has_one_hub_and_settings_that_make_sense() -> None:
     Hub(backplane=plane)
     with pytest.raises(RuntimeError, match="one hub"):
         Hub(backplane=plane)
+    with pytest.raises(ValueError, match="does not decode"):
+        RedisBackplane(Redis(decode_responses=True))
     with pytest.raises(ValueError, match="scheme"):
         RedisBackplane("127.0.0.1:6379")
     for wrong in ({"kept": 0}, {"heartbeat": 0}, {"timeout": -1}, {"queue": 0}):

@@ -81,6 +81,8 @@ class Cluster:
         self._peers: dict[str, Peer] = {}
         # Those who want to know who is here, or must be told everything since something was not sent.
         self._roster_due = False
+        # As above, but not before the next beat: what was not taken would not be taken now.
+        self._roster_owed = False
 
     # -- sizes ------------------------------------------------------------------------------------------
 
@@ -139,6 +141,8 @@ class Cluster:
         if self.up:
             count = sum(1 for _ in self._receiver.roster())
             self._say(wire.BEAT, count)
+            self._roster_due = self._roster_due or self._roster_owed
+            self._roster_owed = False
 
     def bye(self) -> None:
         """Says that this process ends, and nothing after that."""
@@ -167,7 +171,7 @@ class Cluster:
         if pending is not None:
             self._deliver_here(pending, reason)
         elif entry.kind != wire.BEAT:
-            self._roster_due = self.up
+            self._roster_owed = True
 
     def _say(self, kind: str, *values: object) -> None:
         self._put(Entry(kind, self.origin, self._next(), values, b""))

@@ -45,8 +45,9 @@ from eyewall.guard.topics.messages import Message, MessageId, Published
 from eyewall.guard.topics.presence import Member
 from eyewall.guard.topics.wire import Entry
 
-#: Entries that are read, and sent, at once.
+#: Entries that are sent, and read, at once.
 _BATCH = 256
+_READ = 64
 #: Seconds after which delivering gives others their turn.
 _TURN = 0.005
 #: Seconds after which what does not end is cancelled again.
@@ -97,6 +98,10 @@ class RedisBackplane(Item):
             )
         if isinstance(redis, str):
             parse_url(redis)
+        elif redis.connection_pool.connection_kwargs.get("decode_responses"):
+            raise ValueError(
+                "a backplane needs a client that does not decode responses: messages may be bytes"
+            )
         self._redis = redis
         self._stream = stream
         self._kept = kept
@@ -119,10 +124,11 @@ class RedisBackplane(Item):
         self._heard = 0.0
         self._down_since = 0.0
         self._counts = dict.fromkeys(
-            ("published", "undelivered", "received", "refused", "strange", "outages", "attempts"), 0
+            ("published", "undelivered", "refused", "strange", "outages", "attempts"), 0
         )
         self._lag = Histogram()
         self._outage_log = LogThrottle(gen_log, interval=_LOG_INTERVAL)
+        self._return_log = LogThrottle(gen_log, interval=_LOG_INTERVAL)
         self._strange_log = LogThrottle(gen_log, interval=_LOG_INTERVAL)
         super().__init__(stream)
 
@@ -283,13 +289,12 @@ class RedisBackplane(Item):
         now = asyncio.get_running_loop().time()
         if self._status == "down":
             seconds = now - self._down_since
-            gen_log.info(
+            self._return_log.info(
                 "Redis is back after %.1f s: the topics of %s are shared again", seconds, self._stream
             )
         self._status = "up"
         self._error = ""
         self._heard = now
-        self._backoff.reset()
         self.tell("up")
         self._decided.set()
 
@@ -374,10 +379,10 @@ class RedisBackplane(Item):
         while True:
             assert self._cursor is not None
             async with asyncio.timeout(block + self._timeout):
-                reply = await client.xread(
-                    {self._stream: self._cursor}, count=_BATCH, block=int(block * 1000)
-                )
+                reply = await client.xread({self._stream: self._cursor}, count=_READ, block=int(block * 1000))
             self._heard = loop.time()
+            # Not before: there may be a Redis that takes connections and nothing else.
+            self._backoff.reset()
             for _, entries in reply.items() if isinstance(reply, dict) else reply or []:
                 for id, fields in _entries(entries):
                     self._cursor = id
