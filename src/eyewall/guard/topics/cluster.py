@@ -78,6 +78,8 @@ class Cluster:
         self._outbox: deque[Entry] = deque()
         self._outbox_bytes = 0
         self._pending: dict[int, Pending] = {}
+        # Their numbers, and those of some that are not pending any more: the first key of a dict is slow to find.
+        self._order: deque[int] = deque()
         self._peers: dict[str, Peer] = {}
         # Those who want to know who is here, or must be told everything since something was not sent.
         self._roster_due = False
@@ -103,9 +105,9 @@ class Cluster:
 
     def oldest(self) -> float | None:
         """Returns since when the oldest pending message is, None where there is none."""
-        for pending in self._pending.values():
-            return pending.since
-        return None
+        while self._order and self._order[0] not in self._pending:
+            self._order.popleft()
+        return self._pending[self._order[0]].since if self._order else None
 
     # -- what this process has to say -------------------------------------------------------------------
 
@@ -119,6 +121,7 @@ class Cluster:
             self._deliver_here(pending, "too many messages wait for the backplane")
         else:
             self._pending[number] = pending
+            self._order.append(number)
             data = message.data
             binary = isinstance(data, bytes)
             values = (message.topic, message.event, message.key, message.but, binary, message.kept)
@@ -238,6 +241,7 @@ class Cluster:
         self._outbox_bytes = 0
         self._roster_due = False
         pending, self._pending = self._pending, {}
+        self._order.clear()
         for each in pending.values():
             self._deliver_here(each, reason)
 
@@ -279,9 +283,13 @@ class Cluster:
         self._take(id, entry, peer)
 
     def _take_own(self, id: MessageId, entry: Entry) -> None:
-        while self._pending and next(iter(self._pending)) < entry.number:
-            # The stream has dropped it before it was read here.
-            self._deliver_here(self._pending.pop(next(iter(self._pending))), "this process reads too slowly")
+        order = self._order
+        while order and order[0] <= entry.number:
+            number = order.popleft()
+            skipped = self._pending.pop(number, None) if number < entry.number else None
+            if skipped is not None:
+                # The stream has dropped it before it was read here.
+                self._deliver_here(skipped, "this process reads too slowly")
         self.position = id
         pending = self._pending.pop(entry.number, None)
         # What is not pending has been delivered already, when the connection was lost.
