@@ -25,7 +25,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from eyewall.client import websocket_connect
+from eyewall.client import WebSocketClientConnection, websocket_connect
+from tests.redisserver import redis_server
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -143,11 +144,11 @@ class Site:
 
 
 @contextmanager
-def served(name: str) -> Iterator[Site]:
-    """The example `name`, served by `eyewall run`. Ends it in order, which must leave nothing unfinished."""
+def served(name: str, *args: str) -> Iterator[Site]:
+    """The example `name`, served by `eyewall run` with `args`. Ends it in order, leaving nothing unfinished."""
     _tried.add(name)
     with Process(
-        "-m", "eyewall", "run", f"examples/{name}", "--port", "0", "--drain-timeout", "5"
+        "-m", "eyewall", "run", f"examples/{name}", "--port", "0", "--drain-timeout", "5", *args
     ) as process:
         yield Site(int(process.wait_for(r"Listening on http://127\.0\.0\.1:(\d+)")[1]))
         assert process.stop() == 0
@@ -236,6 +237,65 @@ def test_chat() -> None:
         assert response.status == 200
         assert b"new WebSocket" in content
         asyncio.run(talk(site.port))
+
+
+async def _heard(socket: WebSocketClientConnection, part: str) -> str:
+    while True:
+        message = await socket.read_message()
+        assert isinstance(message, str), f"closed before {part!r} came"
+        if part in message:
+            return message
+
+
+async def _chat_in_rooms(port: int) -> None:
+    url = f"ws://127.0.0.1:{port}/socket/lobby?name="
+    # Each of several processes has one of them, or more.
+    sockets = [await websocket_connect(url + name) for name in ("ada", "bob", "eve", "joe", "kim", "sue")]
+    for socket in sockets:
+        here: list[str] = []
+        while sorted(here) != ["ada", "bob", "eve", "joe", "kim", "sue"]:
+            here = json.loads(await _heard(socket, "here"))["here"]
+    await sockets[1].write_message("hello")
+    for socket in sockets:
+        assert json.loads(await _heard(socket, "hello")) == {"who": "bob", "text": "hello"}
+    sockets.pop().close()
+    for socket in sockets:
+        while "sue" in json.loads(await _heard(socket, "here"))["here"]:
+            pass
+        socket.close()
+
+
+def _news_that_go_on(site: Site) -> None:
+    with site.streaming("/news") as response:
+        assert response.readline() == b"retry: 2000\n"
+        assert response.readline() == b"\n"
+        first = response.readline()
+        assert first.startswith(b"id: ")
+    response, content = site.post_form("/publish", {"headline": "It rains"})
+    assert (response.status, json.loads(content)["delivered"]) == (200, True)
+    with site.streaming("/news", Last_Event_ID=first[4:-1].decode()) as response:
+        lines = [response.readline() for _ in range(5)]
+        assert lines[2:] == [
+            b"event: news\n",
+            f"id: {json.loads(content)['id']}\n".encode(),
+            b"data: It rains\n",
+        ]
+
+
+def test_rooms_in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    with served("guard/rooms.py") as site:
+        assert b"new WebSocket" in site.get("/")[1]
+        asyncio.run(_chat_in_rooms(site.port))
+        _news_that_go_on(site)
+
+
+def test_rooms_in_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    with redis_server() as redis:
+        monkeypatch.setenv("REDIS_URL", redis.url)
+        with served("guard/rooms.py", "--processes", "2") as site:
+            asyncio.run(_chat_in_rooms(site.port))
+            _news_that_go_on(site)
 
 
 def test_wsclient() -> None:
