@@ -327,11 +327,6 @@ class WebSocketConnection(FlowControl):
 
     # -- receiving --------------------------------------------------------------------------------------
 
-    def describe(self) -> str:
-        """What it is, for whoever waits for its end: of which handler, how old, with whom."""
-        describe = getattr(self.receiver, "describe", None)
-        return (describe() if describe is not None else "") or f"websocket: {type(self.receiver).__name__}"
-
     def start(self, opened: object = None) -> None:
         """Lets events through, once: those that have come already are handled now.
 
