@@ -387,12 +387,15 @@ def test_closing_from_the_server(run: Run) -> None:
 
     class Handler(Base):
         def open(self, *args: str, **kwargs: str) -> None:
+            with pytest.raises(ValueError, match="1006"):
+                self.close(1006)
+            assert self.ws_connection is not None
             self.close(1001, "goodbye")
             self.close(1002)
-            with pytest.raises(WebSocketClosedError):
-                self.write_message("late")
-            with pytest.raises(WebSocketClosedError):
-                self.ping()
+            assert self.ws_connection is None
+            for call in (lambda: self.write_message("x"), self.ping, lambda: self.set_nodelay(True)):
+                with pytest.raises(WebSocketClosedError):
+                    call()
 
     async def main() -> None:
         async with connected(application(Handler, log)) as ws:
