@@ -139,15 +139,16 @@ class WebSocketHandler(RequestHandler):
 
     # -- the handshake ----------------------------------------------------------------------------------
 
-    def get(self, *args: Any, **kwargs: Any) -> Any:
-        """Answers the opening handshake."""
+    async def get(self, *args: Any, **kwargs: Any) -> None:
+        """Answers the opening handshake. What overrides it, to look at the request first, awaits this."""
         self.open_args = args
         self.open_kwargs = kwargs
         protocol = self.get_websocket_protocol()
         if protocol is not None:
             # The application's own.
-            return protocol.accept_connection(self)
-        return self.accept_socket()
+            await protocol.accept_connection(self)
+        else:
+            self.accept_socket()
 
     def accept_socket(self, protocol: WebSocketProtocol13 | None = None) -> None:
         """Answers the opening handshake. `protocol` gets the connection and stands in front of it, if it is given."""
