@@ -196,9 +196,7 @@ def test_coroutines_are_waited_for(run: Run) -> None:
     assert log == ["opened", "closed"]
 
 
-def test_get_is_a_coroutine_that_overriding_ones_await(
-    run: Run, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_get_is_a_coroutine_that_overriding_ones_await(run: Run, caplog: pytest.LogCaptureFixture) -> None:
     """As in Jupyter, which looks for the kernel first."""
     log: list[Any] = []
 

@@ -59,11 +59,18 @@ class HTTPServerRequest(RequestCore):
         start_line: RequestStartLine | None = None,
         server_connection: object | None = None,
     ) -> None:
+        # Programs filter warnings by how they begin: as Tornado's do.
+        if method is not None or uri is not None:
+            warnings.warn(
+                "The method, uri, and version arguments to HTTPServerRequest are deprecated; give a start_line",
+                DeprecationWarning,
+                2,
+            )
         if start_line is not None:
             method, uri, version = start_line
         else:
             warnings.warn(
-                "HTTPServerRequest takes a start_line; method and uri are deprecated", DeprecationWarning, 2
+                "The start_line argument to HTTPServerRequest will be required", DeprecationWarning, 2
             )
             if uri is None:
                 uri = "/"
