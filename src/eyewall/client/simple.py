@@ -138,7 +138,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         key = object()
         error: BaseException | None = None
         try:
-            plan = Plan(options)
+            plan = Plan(options, not self.own_resolver)
             await self._enter(key, options)
             fetch = Fetch(self._shared, plan)
             fetch.times["queue"] = self._shared.loop.time() - began
@@ -223,7 +223,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
     ) -> AsyncGenerator[StreamedResponse, None]:
         limit = options.request_timeout or None
         key = object()
-        fetch = Fetch(self._shared, Plan(options))
+        fetch = Fetch(self._shared, Plan(options, not self.own_resolver))
         try:
             await self._enter(key, options)
             try:

@@ -160,7 +160,6 @@ class StaticFileHandler(RequestHandler):
             self.set_header("Content-Range", content_range(start, stop, size))
         if not include_body:
             self.set_header("Content-Length", str(stop - start))
-            self.finish()
         elif not self._reads_itself:
             self.set_header("Content-Length", str(stop - start))
             await self._send_pieces(
@@ -170,12 +169,10 @@ class StaticFileHandler(RequestHandler):
             content = self._entry.content
             if part is not None:
                 content = content[start:stop]
+            self.write(content)
             if self._transforms:
                 # As in pieces, like all other files: whether it is compressed does not depend on its size.
-                self.write(content)
                 self.flush()
-                content = b""
-            self.finish(content)
         else:
             await self._send_file(file, start, stop - start)
 
@@ -448,7 +445,6 @@ class StaticFileHandler(RequestHandler):
                 raise
             # The exchange has broken the connection off already.
             return
-        self.finish()
 
     async def _send_chunks(self, file: io.FileIO, start: int, count: int) -> None:
         """Sends a part of a file through the transforms, or over a connection that can't take files."""
