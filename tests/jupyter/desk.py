@@ -89,11 +89,13 @@ class Desk:
     # -- notebooks --------------------------------------------------------------------------------------
 
     def open_notebook(self, name: str, *cells: str) -> Path:
-        """Writes a notebook and opens it; returns its file. Its kernel is there."""
+        """Writes a notebook and opens it; returns its file. Its kernel is there. An empty cell is behind the others."""
         file = self.lab.root / name
-        file.write_text(notebook(*cells))
+        file.write_text(notebook(*cells, ""))
         self.browser.open(f"/lab/tree/{name}?token={TOKEN}&reset")
-        self.browser.until(lambda: len(self.cells()) == len(cells), "the notebook is not shown")
+        self.browser.until(lambda: len(self.cells()) == len(cells) + 1, "the notebook is not shown")
+        # JupyterLab shows an idle kernel already before there is one, and drops what is run then.
+        self.browser.until(lambda: self.lab.is_connected(name), "there is no kernel")
         self.wait_for_kernel()
         return file
 
@@ -108,12 +110,21 @@ class Desk:
         )
 
     def begin_cell(self, number: int) -> None:
-        """Runs a cell with the keyboard, and does not wait."""
-        self.click(self._editor(number))
-        self.press(Keys.CONTROL, Keys.ENTER)
+        """Runs a cell with the mouse, and does not wait."""
+        active = f"{self._cell(number)}.jp-mod-active"
+
+        def selected() -> bool:
+            self.click(self._editor(number))
+            return bool(self.browser.all(active))
+
+        self.browser.until(selected, f"cell {number} cannot be selected")
+        self.toolbar("notebook:run-cell-and-select-next")
+
+    def _cell(self, number: int) -> str:
+        return f".jp-Notebook .jp-CodeCell:nth-child({number + 1} of .jp-CodeCell)"
 
     def _editor(self, number: int) -> str:
-        return f".jp-Notebook .jp-CodeCell:nth-child({number + 1} of .jp-CodeCell) .cm-content"
+        return f"{self._cell(number)} .cm-content"
 
     def run_cell(self, number: int) -> str:
         """Runs a cell; returns what it shows when it is done."""
@@ -144,15 +155,17 @@ class Desk:
             )
         )
 
-    def add_cell(self, source: str) -> int:
-        """Adds a cell at the end, by mouse and keyboard; returns its number."""
+    def add_cell(self, source: str) -> str:
+        """Adds a cell at the end, and runs it with the keyboard; returns what it shows."""
         number = len(self.cells())
         self.click(".jp-Notebook-footer")
         self.browser.until(lambda: len(self.cells()) == number + 1, "no cell was added")
         self.click(self._editor(number))
         self.browser.until(lambda: self.browser.all(".jp-mod-editMode"), "the cell cannot be written in")
         self.type(source)
-        return number
+        self.press(Keys.CONTROL, Keys.ENTER)
+        self.wait_for_cell(number)
+        return self.output(number)
 
     def toolbar(self, command: str) -> None:
         """Clicks a button of the notebook's toolbar, by the command that it stands for."""

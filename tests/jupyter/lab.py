@@ -60,7 +60,7 @@ def desk(chromium: Browser, lab: Lab, request: pytest.FixtureRequest) -> Iterato
         if os.environ.get("JUPYTER_SHOTS"):
             chromium.page.save_screenshot(f"{os.environ['JUPYTER_SHOTS']}/{request.node.name}.png")
         errors, _ = chromium.end()
-    assert errors == []
+    assert [error for error in errors if not any(part in error for part in chromium.expected)] == []
 
 
 def test_it_runs_on_what_it_should(lab: Lab, side: str) -> None:
@@ -95,13 +95,13 @@ def test_cells(desk: Desk, side: str) -> None:
     lines = desk.run_cell(5).split("\n")
     assert lines == [f"{number} {'x' * 500}" for number in range(500)]
     assert desk.run_cell(6) == "'waited'"
-    assert desk.run_cell(desk.add_cell("print('typed', name)")) == "typed Ada"
+    assert desk.add_cell("print('typed', name)") == "typed Ada"
 
     desk.save()
     saved = until(lambda: _outputs(file), "the notebook is saved")
     assert saved[0] == [{"name": "stdout", "output_type": "stream", "text": ["42\n"]}]
     assert saved[3][0]["ename"] == "ZeroDivisionError"
-    assert saved[7][0]["text"] == ["typed Ada\n"]
+    assert saved[8][0]["text"] == ["typed Ada\n"]
 
 
 def _outputs(file: Path) -> list[list[dict[str, object]]] | None:
@@ -110,7 +110,7 @@ def _outputs(file: Path) -> list[list[dict[str, object]]] | None:
         cells = json.loads(file.read_text("utf-8"))["cells"]
     except json.JSONDecodeError:
         return None
-    return [cell["outputs"] for cell in cells] if len(cells) == 8 and cells[7]["outputs"] else None
+    return [cell["outputs"] for cell in cells] if len(cells) == 9 and cells[8]["outputs"] else None
 
 
 def test_a_kernel_is_interrupted_and_restarted(desk: Desk) -> None:
@@ -128,6 +128,7 @@ def test_a_kernel_is_interrupted_and_restarted(desk: Desk) -> None:
     desk.wait_for_cell(1)
     assert desk.output(1).rstrip().endswith("KeyboardInterrupt:")
 
+    desk.browser.expected.append("Connection lost, reconnecting")
     desk.toolbar("notebook:restart-kernel")
     desk.accept()
     until(lambda: not is_alive(first), "the old kernel ends")
@@ -168,8 +169,8 @@ def test_an_upload(desk: Desk, tmp_path: Path, size: int) -> None:
         fetch("/files/" + encodeURIComponent(arguments[0]))
             .then((response) => response.arrayBuffer())
             .then((bytes) => crypto.subtle.digest("SHA-256", bytes))
-            .then((digest) => done([...new Uint8Array(digest)].map((each) => each.toString(16).padStart(2, "0")).join("")));
+            .then((digest) => done([...new Uint8Array(digest)]));
         """,
         file.name,
     )
-    assert digest == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert bytes(digest) == hashlib.sha256(file.read_bytes()).digest()

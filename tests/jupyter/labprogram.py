@@ -8,6 +8,7 @@ import signal
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import psutil
 
@@ -75,6 +76,13 @@ class Lab:
             # It is being written.
             return None
         return found
+
+    def is_connected(self, name: str) -> bool:
+        """Tells whether a notebook's kernel has nothing to do, and a browser is connected to it."""
+        request = Request(f"{self.url}/api/sessions", headers={"Authorization": f"token {TOKEN}"})
+        with urlopen(request, timeout=25) as response:
+            kernels = [each["kernel"] for each in json.load(response) if each["path"] == name]
+        return any(each["execution_state"] == "idle" and each["connections"] for each in kernels)
 
     def loaded(self, part: str) -> bool:
         """Tells whether it has loaded a compiled module whose path contains `part`."""

@@ -2,10 +2,10 @@
 
     python -m tests.jupyter.serversuite [MODULE...]
 
-`make jupyter` makes the environment and unpacks the source distribution that carries the tests. Each of its modules is
-run in a process of its own, so that what one leaves behind is not found in another. A test that passed under Tornado and
-not under Eyewall is run again, alone, on both sides: these tests have short limits of time, and start kernels. It
-counts as a difference if it still passes under Tornado and never under Eyewall. The exit code is 1 then.
+`make jupyter` makes the environment and unpacks the source distribution that carries the tests. Each of its modules
+is run in a process of its own, so that what one leaves behind is not found in another. A test that passed under
+Tornado and not under Eyewall is run again, alone, on both sides: these tests have short limits of time, and start
+kernels. It counts as a difference if it still passes under Tornado and never under Eyewall. The exit code is 1 then.
 
 Options and warning filters are those of Jupyter Server's pyproject.toml, but for these, on both sides:
 
@@ -131,9 +131,8 @@ def main(chosen: Sequence[str]) -> int:
             lost.append(name)
     for name in lost:
         say(f"DIFFERS: {name}")
-    say(
-        f"{sum(value == PASSED for value in tornado.values())} pass under Tornado, {len(lost)} of them not under Eyewall"
-    )
+    good = sum(outcome == PASSED for outcome in tornado.values())
+    say(f"{good} pass under Tornado, {len(lost)} of them not under Eyewall")
     return 1 if lost or not tornado else 0
 
 
