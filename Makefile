@@ -4,13 +4,16 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+# JupyterLab, in an environment of its own.
+JUPYTER_VENV ?= .venv-jupyter
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
+JUPYTER_PIP = $(JUPYTER_VENV)/bin/python -m pip --disable-pip-version-check -q
 SOURCES := $(shell find src -name '*.py' -o -name '*.pxd') pyproject.toml setup.py
 SERVICES := chromium chromium-driver redis-server
 PYTEST := $(BIN)/python -m pytest -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compiled test-pure test-checked test-sanitized lint docs bench bench-quick soak autobahn build services peers clean
+.PHONY: help demo test test-compiled test-pure test-checked test-sanitized lint docs bench bench-quick soak autobahn jupyter build services peers clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -94,9 +97,24 @@ soak: $(VENV)/.bench build peers ## ten million requests, and what they do to th
 autobahn: $(VENV)/.test ## every Autobahn case, server and client
 	$(BIN)/python -m tests.websocket.autobahn $(ARGS)
 
+$(JUPYTER_VENV)/.installed: $(VENV)/.installed tests/jupyter/requirements.txt
+	test -x $(JUPYTER_VENV)/bin/python || $(PYTHON) -m venv $(JUPYTER_VENV)
+	$(JUPYTER_PIP) install -r tests/jupyter/requirements.txt build/wheel/*.whl
+	$(JUPYTER_PIP) install --force-reinstall --no-deps build/wheel/*.whl
+	rm -rf $(JUPYTER_VENV)/sources $(JUPYTER_VENV)/download
+	$(JUPYTER_PIP) download --no-deps --no-binary jupyter-server -d $(JUPYTER_VENV)/download \
+	  "$$(grep -o '^jupyter_server.*' tests/jupyter/requirements.txt)"
+	mkdir $(JUPYTER_VENV)/sources
+	tar -xzf $(JUPYTER_VENV)/download/jupyter_server-*.tar.gz -C $(JUPYTER_VENV)/sources --strip-components=1
+	@touch $@
+
+jupyter: $(VENV)/.test $(JUPYTER_VENV)/.installed services ## JupyterLab in a browser, and Jupyter Server's tests beside Tornado
+	JUPYTER_VENV=$(JUPYTER_VENV) $(BIN)/python -m pytest -o pythonpath= tests/jupyter/lab.py
+	JUPYTER_VENV=$(JUPYTER_VENV) $(BIN)/python -m tests.jupyter.serversuite $(ARGS)
+
 build: $(BIN)/python ## compile into build/compiled, for PYTHONPATH
 	$(PIP) install 'setuptools>=77' 'cython>=3.1'
 	$(BIN)/python setup.py -q build --build-lib build/compiled
 
 clean: ## remove everything made here
-	rm -rf build $(VENV) *.egg-info src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build $(VENV) $(JUPYTER_VENV) *.egg-info src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -59,6 +59,32 @@ def test_urls_that_lead_nowhere(url: str) -> None:
         parse_target(url, "http", "https")
 
 
+def test_a_host_that_a_resolver_of_the_programs_own_understands() -> None:
+    for url, host, port in (
+        ("http://%2Ftmp%2FA%20b.sock/x", "%2Ftmp%2FA%20b.sock", 80),
+        ("http://u:p@%2Ftmp%2FA.sock:81/x", "%2Ftmp%2FA.sock", 81),
+        ("http://H/x", "h", 80),
+    ):
+        found = parse_target(url, "http", encoded_host=True)
+        assert (found.host, found.port, found.target) == (host, port, "/x")
+    assert found.authority == "H"
+    assert parse_target("http://%2fA:81/", "http", encoded_host=True).authority == "%2fA:81"
+    for url in ("http://%2ftmp/", "http://%41/"):
+        with pytest.raises(InvalidURL, match="is not the name of a host"):
+            parse_target(url, "http")
+    for url in (
+        "http://h%0d%0a/",
+        "http://h%7f/",
+        "http://h%7F/",
+        "http://h%2/",
+        "http://h%zz/",
+        "http://h%/",
+        "http://%2f:x/",
+    ):
+        with pytest.raises(InvalidURL):
+            parse_target(url, "http", encoded_host=True)
+
+
 @pytest.mark.parametrize("url", ["ftp://h/", "file:///etc/passwd", "h:5", "//h/"])
 def test_other_schemes(url: str) -> None:
     with pytest.raises(UnsupportedScheme, match="Unsupported url scheme"):

@@ -358,7 +358,7 @@ def test_the_deprecated_callback_gets_the_future(run: Run) -> None:
     async def main() -> None:
         got: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         async with serving(Echo) as port:
-            with pytest.warns(DeprecationWarning, match="callback"):
+            with pytest.warns(DeprecationWarning, match="^The callback argument to websocket_connect is dep"):
                 websocket_connect(f"ws://127.0.0.1:{port}/", callback=got.set_result)
             ws = (await got).result()
             assert isinstance(ws, WebSocketClientConnection)

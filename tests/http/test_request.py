@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -219,11 +220,22 @@ def test_a_host_that_nobody_has_looked_at(headers: dict[str, str], message: str)
 
 
 def test_method_and_uri_are_deprecated() -> None:
-    with pytest.warns(DeprecationWarning, match="start_line"):
-        request = HTTPServerRequest("GET", "/a?b=c")
-    assert (request.method, request.uri, request.version) == ("GET", "/a?b=c", "HTTP/1.0")
-    with pytest.warns(DeprecationWarning, match="start_line"):
-        assert HTTPServerRequest("GET").uri == "/"
+    """The warnings are Tornado's, for filters that know how those begin."""
+    both = ["The method, uri, and version arguments", "The start_line argument to HTTPServerRequest will be"]
+    line = RequestStartLine("PUT", "/x", "HTTP/1.1")
+    for arguments, result, warned in (
+        ({"method": "GET", "uri": "/a?b=c"}, ("GET", "/a?b=c", "HTTP/1.0"), both),
+        ({"method": "GET"}, ("GET", "/", "HTTP/1.0"), both),
+        ({}, ("GET", "/", "HTTP/1.0"), both[1:]),
+        ({"start_line": line, "uri": "/a"}, ("PUT", "/x", "HTTP/1.1"), both[:1]),
+        ({"start_line": line}, ("PUT", "/x", "HTTP/1.1"), []),
+    ):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            request = HTTPServerRequest(**arguments)  # type: ignore[arg-type]
+        assert (request.method, request.uri, request.version) == result
+        assert [warning.category for warning in caught] == [DeprecationWarning] * len(warned)
+        assert all(str(one.message).startswith(start) for one, start in zip(caught, warned, strict=True))
 
 
 def test_a_connection_may_say_where_it_comes_from() -> None:

@@ -780,6 +780,24 @@ def test_get_can_be_extended(root):
     assert (response.body, response.headers["X-Extended"]) == (ROBOTS, "1")
 
 
+@pytest.mark.parametrize("profile", [NATIVE, TORNADO])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_get_leaves_the_end_to_others(root, profile, method):
+    """As Tornado's does: what extends it may finish itself."""
+
+    class Extended(StaticFileHandler):
+        async def get(self, path, include_body=True):
+            await super().get(path, include_body)
+            assert not self._finished
+            self.finish()
+
+    (root / "large.bin").write_bytes(b"x" * 1_000_000)
+    for path, size in (("robots.txt", len(ROBOTS)), ("large.bin", 1_000_000)):
+        response = ask(app_of(root, profile, Extended), (f"/s/{path}", method, {}))
+        assert (response.status, response.headers["Content-Length"]) == (200, str(size))
+        assert len(response.body) == (size if method == "GET" else 0)
+
+
 def test_own_versions(root):
     class Versions(StaticFileHandler):
         @classmethod

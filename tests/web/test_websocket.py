@@ -196,6 +196,29 @@ def test_coroutines_are_waited_for(run: Run) -> None:
     assert log == ["opened", "closed"]
 
 
+def test_get_is_a_coroutine_that_overriding_ones_await(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    """As in Jupyter, which looks for the kernel first."""
+    log: list[Any] = []
+
+    class Handler(Echo):
+        async def get(self, *args: Any, **kwargs: Any) -> None:
+            await asyncio.sleep(0)
+            await super().get("instead", name=args[0])
+            self.log.append("got")
+
+        def open(self, *args: str, **kwargs: str) -> None:
+            self.log.append(("open", args, kwargs))
+
+    async def main() -> None:
+        async with connected(application(Handler, log), "/arg1") as ws:
+            await ws.write_message("a")
+            assert await ws.read_message() == "a"
+
+    run(main())
+    assert log[:2] == [("open", ("instead",), {"name": "arg1"}), "got"]
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
 def test_messages_that_come_with_the_handshake(run: Run) -> None:
     log: list[Any] = []
 
@@ -387,12 +410,15 @@ def test_closing_from_the_server(run: Run) -> None:
 
     class Handler(Base):
         def open(self, *args: str, **kwargs: str) -> None:
+            with pytest.raises(ValueError, match="1006"):
+                self.close(1006)
+            assert self.ws_connection is not None
             self.close(1001, "goodbye")
             self.close(1002)
-            with pytest.raises(WebSocketClosedError):
-                self.write_message("late")
-            with pytest.raises(WebSocketClosedError):
-                self.ping()
+            assert self.ws_connection is None
+            for call in (lambda: self.write_message("x"), self.ping, lambda: self.set_nodelay(True)):
+                with pytest.raises(WebSocketClosedError):
+                    call()
 
     async def main() -> None:
         async with connected(application(Handler, log)) as ws:

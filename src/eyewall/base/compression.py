@@ -43,7 +43,7 @@ class GzipDecompressor:
             import warnings
 
             warnings.warn(
-                "decompress without a max_length is deprecated: it may need any amount of memory",
+                "GzipDecompressor.decompress without max_length is deprecated: it may need any amount of memory",
                 DeprecationWarning,
                 stacklevel=2,
             )

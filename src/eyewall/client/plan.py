@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 from urllib.parse import urljoin
 
-from eyewall.client.errors import UnknownMethod
+from eyewall.client.errors import InvalidURL, UnknownMethod
 from eyewall.client.login import Login, Proof
 from eyewall.client.options import RequestOptions
 from eyewall.client.target import Target, parse_target, quoted_octets
@@ -48,15 +48,16 @@ def check_method(options: Any) -> None:
 class Plan:
     """What is to be sent: `method`, `target` (`url`, taken apart), `headers`, and the content.
 
-    Raises ValueError, with a message that says why, for a request that cannot be sent.
+    `encoded_host`: see `parse_target`; a server may redirect to the same one, but to no other. Raises ValueError,
+    with a message that says why, for a request that cannot be sent.
     """
 
     __slots__ = ("body", "body_producer", "headers", "login", "method", "options", "target", "url")
 
-    def __init__(self, options: RequestOptions) -> None:
+    def __init__(self, options: RequestOptions, encoded_host: bool = False) -> None:
         self.options = options
         self.url: str = options.url
-        self.target: Target = parse_target(options.url, *_SCHEMES)
+        self.target: Target = parse_target(options.url, *_SCHEMES, encoded_host=encoded_host)
         self.method: str = options.method
         self.headers = HTTPHeaders(options.headers)
         self.body: bytes | None = options.body
@@ -149,10 +150,14 @@ class Plan:
     def follow(self, status: int, url: str) -> None:
         """Becomes the request that a redirect to `url` asks for (RFC 9110 section 15.4).
 
-        Credentials and cookies stay behind where it leads to another origin. Raises InvalidURL.
+        Credentials and cookies stay behind where it leads to another origin. Raises InvalidURL, also where it leads
+        to an encoded host that was not asked before: a server must not choose the socket.
         """
         before = self.target.origin
-        self.target = parse_target(url, *_SCHEMES)
+        target = parse_target(url, *_SCHEMES, encoded_host="%" in self.target.host)
+        if "%" in target.host and target.host != self.target.host:
+            raise InvalidURL(f"a redirect to another encoded host, {target.host!r}")
+        self.target = target
         self.url = url
         for name in ("Host",) if self.target.origin == before else ("Host", *_SECRET):
             self.headers.pop(name, None)

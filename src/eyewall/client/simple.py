@@ -141,7 +141,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
         key = object()
         error: BaseException | None = None
         try:
-            plan = Plan(options)
+            plan = Plan(options, not self.own_resolver)
             check_deadline(options)
             await self._enter(key, options)
             fetch = Fetch(self._shared, plan)
@@ -229,7 +229,7 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
     ) -> AsyncGenerator[StreamedResponse, None]:
         limit = options.request_timeout or None
         key = object()
-        fetch = Fetch(self._shared, Plan(options))
+        fetch = Fetch(self._shared, Plan(options, not self.own_resolver))
         try:
             check_deadline(options)
             try:

@@ -20,6 +20,8 @@ _REMEMBERED: Final = 256
 _NON_ASCII = re.compile("[^\x00-\x7f]+")
 #: What `urlsplit` would drop, and what would end a request line early.
 _UNSENDABLE = re.compile("[\x00-\x20\x7f]")
+#: A percent-encoded octet that is no control character.
+_ENCODED = re.compile("%(?!7[fF])[2-9a-fA-F][0-9a-fA-F]")
 
 
 class UnsupportedScheme(InvalidURL):
@@ -52,10 +54,12 @@ class Target(NamedTuple):
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def parse_target(url: str, *schemes: str) -> Target:
+def parse_target(url: str, *schemes: str, encoded_host: bool = False) -> Target:
     """Takes a URL of one of `schemes` apart. Octets beyond ASCII are percent-encoded, host names in IDNA.
 
-    Raises InvalidURL (a ValueError) for one that nothing can be sent to.
+    `encoded_host`: the host may be percent-encoded, and is left as it is, case included: whoever resolves it knows what
+    it means, the path of a Unix socket for example. Others would read different hosts into it. Raises InvalidURL (a
+    ValueError) for a URL that nothing can be sent to.
     """
     if _UNSENDABLE.search(url) is not None:
         raise InvalidURL(f"the URL {url!r} has characters that must be percent-encoded")
@@ -80,11 +84,11 @@ def parse_target(url: str, *schemes: str) -> Target:
         except UnicodeError as error:
             raise InvalidURL(f"the host {host!r} is not a name: {error}") from None
         authority = host if port is None else f"{host}:{port}"
-    if (
-        "%" in authority
-        or not authority.isascii()
-        or not is_authority(authority.encode("ascii"), 0, len(authority))
-    ):
+    plain = authority
+    if encoded_host and "%" in authority:
+        host = authority if port is None else authority.rpartition(":")[0]
+        plain = _ENCODED.sub("x", authority)
+    if "%" in plain or not plain.isascii() or not is_authority(plain.encode("ascii"), 0, len(plain)):
         raise InvalidURL(f"{authority!r} is not the name of a host")
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if not target.startswith("/"):

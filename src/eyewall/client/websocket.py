@@ -393,7 +393,9 @@ def websocket_connect(
     future = connection.connect_future
     if callback is not None:
         warnings.warn(
-            "the callback argument is deprecated; await the future", DeprecationWarning, stacklevel=2
+            "The callback argument to websocket_connect is deprecated; await the future that it returns",
+            DeprecationWarning,
+            stacklevel=2,
         )
         future.add_done_callback(callback)
     return future

@@ -59,16 +59,19 @@ class HTTPServerRequest(RequestCore):
         start_line: RequestStartLine | None = None,
         server_connection: object | None = None,
     ) -> None:
+        # Programs filter warnings by how they begin: as Tornado's do.
         if method is not None or uri is not None:
             warnings.warn(
-                "HTTPServerRequest takes a start_line; method, uri and version are deprecated",
+                "The method, uri, and version arguments to HTTPServerRequest are deprecated; give a start_line",
                 DeprecationWarning,
-                stacklevel=2,
+                2,
             )
         if start_line is not None:
             method, uri, version = start_line
         else:
-            warnings.warn("HTTPServerRequest will need a start_line", DeprecationWarning, stacklevel=2)
+            warnings.warn(
+                "The start_line argument to HTTPServerRequest will be required", DeprecationWarning, 2
+            )
             if uri is None:
                 uri = "/"
         super().__init__()

@@ -160,7 +160,6 @@ class StaticFileHandler(RequestHandler):
             self.set_header("Content-Range", content_range(start, stop, size))
         if not include_body:
             self.set_header("Content-Length", str(stop - start))
-            self.finish()
         elif not self._reads_itself:
             self.set_header("Content-Length", str(stop - start))
             await self._send_pieces(
@@ -173,10 +172,9 @@ class StaticFileHandler(RequestHandler):
             if self._transforms:
                 # As in pieces, like all other files: whether it is compressed does not depend on its size.
                 self.set_header("Content-Length", str(len(content)))
-                self.write(content)
+            self.write(content)
+            if self._transforms:
                 self.flush()
-                content = b""
-            self.finish(content)
         else:
             await self._send_file(file, start, stop - start)
 
@@ -449,7 +447,6 @@ class StaticFileHandler(RequestHandler):
                 raise
             # The exchange has broken the connection off already.
             return
-        self.finish()
 
     async def _send_chunks(self, file: io.FileIO, start: int, count: int) -> None:
         """Sends a part of a file through the transforms, or over a connection that can't take files."""

@@ -49,7 +49,7 @@ class WebSocketHandler(RequestHandler):
 
     After the handshake, what would change the HTTP response raises RuntimeError. `close_code` and
     `close_reason` are what the client's close frame said, None before and without one. `ws_connection` is the
-    connection while there is one.
+    connection while there is one, until this side closes it.
     """
 
     ws_connection: WebSocketConnection | None = None
@@ -61,6 +61,8 @@ class WebSocketHandler(RequestHandler):
     _upgraded = False
     _on_close_called = False
     _subprotocol: str | None = None
+    #: An application's own, which wants to know the end also where the handler has closed.
+    _protocol: WebSocketProtocol13 | None = None
 
     # -- what applications override ---------------------------------------------------------------------
 
@@ -139,15 +141,16 @@ class WebSocketHandler(RequestHandler):
 
     # -- the handshake ----------------------------------------------------------------------------------
 
-    def get(self, *args: Any, **kwargs: Any) -> Any:
-        """Answers the opening handshake."""
+    async def get(self, *args: Any, **kwargs: Any) -> None:
+        """Answers the opening handshake. What overrides it, to look at the request first, awaits this."""
         self.open_args = args
         self.open_kwargs = kwargs
         protocol = self.get_websocket_protocol()
         if protocol is not None:
             # The application's own.
-            return protocol.accept_connection(self)
-        return self.accept_socket()
+            await protocol.accept_connection(self)
+        else:
+            self.accept_socket()
 
     def accept_socket(self, protocol: WebSocketProtocol13 | None = None) -> None:
         """Answers the opening handshake. `protocol` gets the connection and stands in front of it, if it is given."""
@@ -223,6 +226,7 @@ class WebSocketHandler(RequestHandler):
             self._auto_finish = False
             return
         if protocol is not None:
+            self._protocol = protocol
             protocol.attach(connection, chosen)
         # It can do what the handler asks of a connection.
         self.ws_connection = connection if protocol is None else protocol  # type: ignore[assignment]
@@ -304,10 +308,12 @@ class WebSocketHandler(RequestHandler):
         """Closes the WebSocket, with a close code (RFC 6455 section 7.4) and a reason of at most 123 bytes.
 
         A reason without a code goes with 1000. Raises ValueError for a code that must not be sent. Closing
-        again does nothing.
+        again does nothing. From now on nothing can be written, whatever the connection is doing.
         """
-        if self.ws_connection is not None:
-            self.ws_connection.start_close(code, reason)
+        connection = self.ws_connection
+        if connection is not None:
+            connection.start_close(code, reason)
+            self.ws_connection = None
 
     def set_nodelay(self, value: bool) -> None:
         """Has small messages sent at once (`TCP_NODELAY`), or collected. They are sent at once by default."""
@@ -331,9 +337,9 @@ class WebSocketHandler(RequestHandler):
 
     def on_ws_connection_close(self, close_code: int | None = None, close_reason: str | None = None) -> None:
         """Called by the connection when it is lost."""
-        connection: object = self.ws_connection
-        if isinstance(connection, WebSocketProtocol13):
-            connection.on_connection_close()
+        if self._protocol is not None:
+            self._protocol.on_connection_close()
+            self._protocol = None
         self.ws_connection = None
         self.close_code = close_code
         self.close_reason = close_reason

@@ -45,12 +45,12 @@ def program(name: str) -> str:
 
 
 class Browser:
-    """One Chromium for many tests. `page` is the driver, for what is not wrapped here."""
+    """One Chromium for many tests, perhaps with more flags. `page` is the driver, for what is not wrapped here."""
 
-    def __init__(self, profile: Path) -> None:
+    def __init__(self, profile: Path, *flags: str) -> None:
         options = ChromeOptions()
         options.binary_location = program("chromium")
-        for flag in (*FLAGS, f"--user-data-dir={profile}"):
+        for flag in (*FLAGS, *flags, f"--user-data-dir={profile}"):
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         # Given by name: otherwise Selenium looks for drivers in the net.
