@@ -1,0 +1,132 @@
+"""Which place of a stack, a traceback or a chain of awaits is named."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import sysconfig
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from eyewall.doctor.places import (
+    DEPTH,
+    LENGTH,
+    Place,
+    await_chain,
+    best_of,
+    culprit_of,
+    definition,
+    is_own,
+    place_of,
+    places_of,
+    stack_of,
+    traceback_of,
+)
+from eyewall.loop import locks
+
+from .lines import line_of
+
+
+def test_a_place_has_its_line_of_source() -> None:
+    place = place_of(sys._getframe())  # here
+    assert place == line_of(test_a_place_has_its_line_of_source, "_getframe())  # here")
+    assert place.source.startswith("place = place_of(")
+    assert str(place) == f"{__file__}:{place.line} in {place.function}"
+    assert Place("/nowhere.py", 1, "f").source == ""
+    assert len(place.source) <= LENGTH
+
+
+def test_files_of_the_application_and_others() -> None:
+    standard = Place(os.path.join(sysconfig.get_path("stdlib"), "json", "decoder.py"), 1, "f")
+    installed = Place("/app/.venv/lib/python3.11/site-packages/other/a.py", 2, "f")
+    ours = Place(locks.__file__, 3, "f")
+    compiled = Place("src/eyewall/web/dispatch.py", 3, "f")
+    frozen = Place("<frozen importlib._bootstrap>", 4, "f")
+    own = Place("/app/main.py", 5, "f")
+    assert is_own(own)
+    assert not any(map(is_own, (standard, installed, ours, compiled, frozen)))
+    assert best_of([own, own._replace(line=6), installed, standard]) == own._replace(line=6)
+    assert best_of([standard, installed, ours, frozen]) == installed
+    assert best_of([standard, ours, compiled]) == compiled
+    assert best_of([]) is None
+    assert culprit_of([]) is None
+
+
+def test_a_stack_names_the_application_below_libraries() -> None:
+    seen: list[Place | None] = []
+
+    def hook(value: dict[str, Any]) -> dict[str, Any]:
+        frames = stack_of(sys._getframe().f_back)
+        assert places_of(frames)[-1].file == json.decoder.__file__
+        seen.append(culprit_of(frames))
+        return value
+
+    json.loads("{}", object_hook=hook)
+    assert seen == [line_of(test_a_stack_names_the_application_below_libraries, "json.loads")]
+
+
+def test_a_deep_stack_is_cut() -> None:
+    def down(left: int) -> int:
+        return down(left - 1) if left else len(stack_of(sys._getframe()))
+
+    assert down(2 * DEPTH) == DEPTH
+
+
+def test_a_traceback_has_the_lines_of_the_error() -> None:
+    def fails() -> None:
+        json.loads("nonsense")
+
+    try:
+        fails()
+    except ValueError as caught:
+        error = caught
+    places, culprit = traceback_of(error)
+    assert places[0].function == "test_a_traceback_has_the_lines_of_the_error"
+    assert places[-1].file == json.decoder.__file__
+    assert culprit is not None
+    assert culprit.source == 'json.loads("nonsense")'
+    assert traceback_of(ValueError()) == ((), None)
+
+
+def test_the_chain_of_a_task_and_of_a_coroutine(run: Callable[..., None]) -> None:
+    async def items(lock: asyncio.Lock) -> AsyncIterator[int]:
+        await lock.acquire()
+        yield 1
+
+    async def reads(lock: asyncio.Lock) -> None:
+        async for _ in items(lock):
+            pass
+
+    async def gathers(lock: asyncio.Lock) -> None:
+        await asyncio.gather(reads(lock))
+
+    async def main() -> None:
+        lock = asyncio.Lock()
+        await lock.acquire()
+        task = asyncio.ensure_future(gathers(lock))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        chain = await_chain(task)
+        assert chain.culprit == line_of(items, "acquire")
+        own = [place.function.rpartition(".")[2] for place in chain.places if is_own(place)]
+        assert own == ["gathers", "reads", "items"]
+        assert isinstance(chain.end, asyncio.Future)
+        coro = task.get_coro()
+        assert coro is not None
+        assert await_chain(coro) == chain
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert await_chain(task) == ((), None, task)
+
+    run(main())
+
+
+def test_a_coroutine_that_has_not_begun() -> None:
+    async def nothing() -> None:
+        pass
+
+    coro = nothing()
+    assert await_chain(coro).culprit == definition(nothing.__code__)
+    coro.close()
