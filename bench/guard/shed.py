@@ -53,7 +53,7 @@ def serve(kind: str) -> Any:
 
     route = guard.RequestLimit("route", 1_000_000)
     app = web.Application(
-        [web.url("/plaintext", Plaintext, limit=route)],
+        [web.url("/plaintext", Plaintext).limited(route)],
         log_function=lambda handler: None,
         profile=guard.NATIVE.replace(requests=1_000_000),
     )

@@ -495,3 +495,50 @@ def test_a_port_that_is_taken_and_by_whom(folder: Path) -> None:
             assert f"port {port} is taken" in second.output
             assert f"(pid {first.process.pid})" in second.output
         assert get(port)[0] == 200
+
+
+EXECUTORS = """
+import json, os, threading
+from eyewall.guard.executors import configure, executor
+from eyewall.web.application import Application
+from eyewall.web.handler import RequestHandler
+
+configure("work", workers=7, queue=5)
+
+class State(RequestHandler):
+    def get(self):
+        self.write(dict(executor("work").state()))
+
+class Where(RequestHandler):
+    async def get(self):
+        self.write({"pid": await executor("work").run(os.getpid)})
+
+class Hang(RequestHandler):
+    def get(self):
+        executor("work").submit(threading.Event().wait)
+
+app = Application([("/", State), ("/where", Where), ("/hang", Hang)])
+"""
+
+
+def test_executors_are_what_the_command_line_says(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(EXECUTORS)
+    with Program(tmp_path, "app.py", *FREE, "--executor", "work=workers=2") as program:
+        state = json.loads(get(program.port())[2])
+        assert (state["medium"], state["workers"], state["queue"]) == ("threads", 2, 5)
+        assert program.stop() == 0
+    with Program(tmp_path, "app.py", *FREE, "--executor", "work=processes,workers=2") as program:
+        port = program.port()
+        assert json.loads(get(port, "/where")[2])["pid"] != program.process.pid
+        # The process of the executor ends as well, or this would wait for it.
+        assert program.stop() == 0
+
+
+def test_a_job_that_hangs_keeps_no_process_for_ever(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(
+        "from eyewall.guard.executors import lifetime\nlifetime.EXIT_GRACE = 0.1\n" + EXECUTORS
+    )
+    with Program(tmp_path, "app.py", *FREE, "--drain-timeout", "0.1") as program:
+        assert get(program.port(), "/hang")[0] == 200
+        assert program.stop() == 6
+        assert "still running: threading.Event.wait, running for" in program.output

@@ -8,6 +8,8 @@ import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import pytest
+
 from eyewall.base import probe
 from eyewall.client import AsyncHTTPClient, websocket_connect
 from eyewall.guard import registry
@@ -238,9 +240,10 @@ def test_requests_are_found_behind_whatever_stands_before_their_application(run:
     run(main())
 
 
-def test_websockets_of_both_sides(run: Run) -> None:
+@pytest.mark.parametrize("identified", [False, True])
+def test_websockets_of_both_sides(run: Run, identified: bool) -> None:
     async def main() -> None:
-        async with Serving() as serving:
+        async with Serving(request_ids=identified) as serving:
             url = f"ws://127.0.0.1:{serving.port}/socket"
             clients = [await websocket_connect(url) for _ in range(3)]
             await clients[0].write_message("hello")

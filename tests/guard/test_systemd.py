@@ -60,6 +60,8 @@ def test_what_is_told(manager: tuple[str, socket.socket]) -> None:
         ("30000000", "1", None),
         ("", None, None),
     ],
+    # Names that are the same in each process that runs tests.
+    ids=["not-said", "this", "another", "none"],
 )
 def test_a_watchdog_that_is_meant_for_this_process(
     limit: str, process: str | None, timeout: float | None

@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from eyewall.net.filethreads import off_loop
+from eyewall.guard.executors.errors import ExecutorClosed
+from eyewall.net.filethreads import executor, off_loop
 from tests.conftest import LOOP_KINDS
 
 from ..waiting import until
@@ -71,3 +72,27 @@ def test_a_loop_that_is_gone():
     asyncio.run(main())
     go.set()
     assert done.wait(10)
+
+
+@pytest.mark.parametrize("kind", LOOP_KINDS)
+def test_what_is_not_begun_is_told(kind):
+    go = threading.Event()
+
+    async def main():
+        files = executor()
+        running = [files.submit(go.wait, 10) for _ in range(files.state()["workers"])]
+        waiting = off_loop(int)
+        cancelled = off_loop(int)
+        cancelled.cancel()
+        await asyncio.sleep(0)
+        assert files.state()["queued"] == 1
+        report = await files.close(0.0)
+        assert len(report.dropped) == 1
+        with pytest.raises(ExecutorClosed):
+            await waiting
+        go.set()
+        assert all(each.result(10) for each in running)
+        # There is another one for what comes then.
+        assert await off_loop(int) == 0
+
+    run(main, kind)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from eyewall.guard.executors import registry
+from eyewall.guard.executors.registry import executor
+from eyewall.guard.profile import TORNADO, activate
 from eyewall.net.resolver import (
     BlockingResolver,
+    BoundedResolver,
     DefaultExecutorResolver,
     DefaultLoopResolver,
     ExecutorResolver,
@@ -21,7 +26,14 @@ from eyewall.net.resolver import (
 
 from .loops import Run, both_loops
 
-KINDS = [DefaultLoopResolver, DefaultExecutorResolver, BlockingResolver, ThreadedResolver, ExecutorResolver]
+KINDS = [
+    BoundedResolver,
+    DefaultLoopResolver,
+    DefaultExecutorResolver,
+    BlockingResolver,
+    ThreadedResolver,
+    ExecutorResolver,
+]
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +102,7 @@ def test_unknown_names(run: Run, kind: Any, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_default_and_configure() -> None:
-    assert type(Resolver()) is DefaultLoopResolver
+    assert type(Resolver()) is BoundedResolver
     saved = Resolver._save_configuration()
     try:
         Resolver.configure("eyewall.net.resolver.ThreadedResolver", num_threads=2)
@@ -100,7 +112,38 @@ def test_the_default_and_configure() -> None:
         assert ThreadedResolver(num_threads=5).executor is ThreadedResolver._threadpool
     finally:
         Resolver._restore_configuration(saved)
+    assert type(Resolver()) is BoundedResolver
+    activate(TORNADO)
     assert type(Resolver()) is DefaultLoopResolver
+
+
+@both_loops
+def test_too_many_names_at_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    go, inside = threading.Event(), threading.Semaphore(0)
+
+    def look_up(host: str, port: int, family: int, kind: int) -> list[object]:
+        inside.release()
+        assert go.wait(30.0)
+        return [(socket.AF_INET, kind, 0, "", ("192.0.2.1", port))]
+
+    async def main() -> None:
+        calls = [asyncio.ensure_future(BoundedResolver().resolve(f"{n}.example", 80)) for n in range(2)]
+        await asyncio.to_thread(inside.acquire)
+        with pytest.raises(socket.gaierror, match="'dns' is full") as told:
+            await BoundedResolver().resolve("c.example", 80)
+        assert told.value.errno == socket.EAI_AGAIN
+        # Whoever waits for no name is not concerned.
+        assert await BoundedResolver().resolve("192.0.2.7", 80) == [(socket.AF_INET, ("192.0.2.7", 80))]
+        go.set()
+        assert await asyncio.gather(*calls) == [[(socket.AF_INET, ("192.0.2.1", 80))]] * 2
+
+    executor("dns").shutdown()
+    monkeypatch.setitem(registry._settings, "dns", {"workers": 1, "queue": 1, "waiting": 0})
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    try:
+        run(main())
+    finally:
+        executor("dns").shutdown()
 
 
 def test_closing() -> None:

@@ -7,7 +7,6 @@ import threading
 import pytest
 
 from eyewall.guard.profile import NATIVE, TORNADO
-from eyewall.net import filethreads
 from eyewall.web import static
 from eyewall.web.application import Application
 from eyewall.web.errors import HTTPError
@@ -558,7 +557,7 @@ def test_a_disk_that_hangs_stops_nobody(root, monkeypatch):
     async def main():
         async with serving(app) as port:
             waiting = [
-                asyncio.create_task(fetch(port, "/s/robots.txt")) for _ in range(filethreads.THREADS + 3)
+                asyncio.create_task(fetch(port, "/s/robots.txt")) for _ in range(NATIVE.file_threads + 3)
             ]
             await asyncio.sleep(0)
             assert (await fetch(port, "/")).body == b"alive"

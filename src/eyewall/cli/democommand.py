@@ -27,7 +27,10 @@ _DEFAULT_HOST = "127.0.0.1"
     help="0: any that is free. [default: 8888, or the next that is free]",
 )
 @click.option("--open/--no-open", "opened", default=False, help="Open it in the browser.")
-def demo(host: str, port: int | None, opened: bool) -> None:
+@click.option(
+    "--redis", metavar="URL", default=None, help="A Redis through which several demos share their chat."
+)
+def demo(host: str, port: int | None, opened: bool, redis: str | None) -> None:
     """Show what Eyewall can do.
 
     Serves a chat over WebSockets, live charts over server-sent events, uploads, a JSON interface over SQLite
@@ -39,6 +42,8 @@ def demo(host: str, port: int | None, opened: bool) -> None:
     from eyewall.cli.occupant import occupant_of
     from eyewall.loop import run
 
+    if redis is not None:
+        _check_redis(redis)
     enable_pretty_logging()
     try:
         sockets = bind(host, port)
@@ -66,11 +71,21 @@ def demo(host: str, port: int | None, opened: bool) -> None:
     try:
         # Whatever happens below, the files go.
         with tempfile.TemporaryDirectory(prefix="eyewall-demo-") as directory:
-            run(serve(sockets, Path(directory), ready))
+            run(serve(sockets, Path(directory), ready, redis))
     except (asyncio.CancelledError, KeyboardInterrupt):
         # The second Ctrl-C.
         sys.exit(130)
     click.echo("Ended; its files are removed.")
+
+
+def _check_redis(url: str) -> None:
+    """Raises UsageError where it is clear already that nothing will come of it."""
+    try:
+        from eyewall.guard import RedisBackplane
+
+        RedisBackplane(url)
+    except (ImportError, ValueError) as error:
+        raise click.UsageError(f"--redis: {error}") from None
 
 
 def _written(host: str, sock: socket.socket) -> str:

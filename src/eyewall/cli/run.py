@@ -12,6 +12,7 @@ import click
 
 from eyewall.base.loggers import gen_log
 from eyewall.cli.addresses import Addresses
+from eyewall.cli.executors import parse_executors
 from eyewall.cli.exits import StartError
 from eyewall.cli.settings import (
     INTERFACES,
@@ -181,6 +182,14 @@ _PATH = click.Path()
     "--limit", "limits", multiple=True, metavar="NAME=VALUE", help="One limit of the profile; several times."
 )
 @_option(
+    "--executor",
+    "executors",
+    multiple=True,
+    metavar="NAME=MEDIUM,...",
+    help="What an executor runs jobs on (threads, processes, dask), and workers=N, queue=N, full=POLICY; several "
+    "times.",
+)
+@_option(
     "--keep-alive/--no-keep-alive",
     default=True,
     show_default=True,
@@ -193,6 +202,7 @@ _PATH = click.Path()
 def run(
     loop: str | None,
     limits: tuple[str, ...],
+    executors: tuple[str, ...],
     drain_timeout: float | None,
     reload_suffixes: tuple[str, ...],
     **options: Any,
@@ -207,7 +217,12 @@ def run(
     if reload_suffixes:
         options["reload_suffixes"] = reload_suffixes
     try:
-        settings = Settings(drain_timeout=drain_timeout, limits=parse_limits(limits), **options)
+        settings = Settings(
+            drain_timeout=drain_timeout,
+            limits=parse_limits(limits),
+            executors=parse_executors(executors),
+            **options,
+        )
     except SettingError as error:
         raise click.BadParameter(str(error), param_hint=error.option) from None
     if loop == "uvloop" and importlib.util.find_spec("uvloop") is None:

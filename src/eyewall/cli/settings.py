@@ -11,6 +11,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from eyewall.guard.profile import NATIVE, TORNADO, Profile
 
@@ -100,6 +101,8 @@ class Settings:
     #: None: what the application says, or else the native one.
     profile: str | None = None
     limits: dict[str, Limit] = dataclasses.field(default_factory=dict)
+    #: By name, what `eyewall.guard.executors.registry.override` takes.
+    executors: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     keep_alive: bool = True
     decompress_request: bool = False
 

@@ -34,6 +34,8 @@ from eyewall.cli.settings import Settings
 from eyewall.cli.target import TargetError, load
 from eyewall.cli.wellbeing import Wellbeing
 from eyewall.guard.drain import Participant, process_drain
+from eyewall.guard.executors import registry
+from eyewall.guard.executors.lifetime import executors
 from eyewall.guard.lifecycle import Lifecycle, LifecycleError, StartupFailed
 from eyewall.guard.profile import Profile, activate, active, override
 from eyewall.guard.systemd import Notifier
@@ -97,6 +99,7 @@ class Worker:
         try:
             # What the application makes while it is imported takes these limits by default.
             override(**self._settings.limits)
+            registry.override(self._settings.executors)
             if self._settings.profile is not None:
                 activate(self._settings.profile_for(None))
             with asyncio.Runner(loop_factory=new_event_loop) as runner:
@@ -314,6 +317,9 @@ def _leave() -> None:
         if thread is not threading.current_thread() and thread is not threading.main_thread()
     ]
     what = f"threads {', '.join(names)}" if names else "tasks"
+    jobs = [f"{job} in the executor {each.name!r}" for each in executors() for job in each.running()]
+    if jobs:
+        what = f"jobs: {'; '.join(jobs)}"
     gen_log.error("Not ended within %g s, and cut off: %s", _EXIT_GRACE, what)
     logging.shutdown()
     os._exit(ExitCode.CUT)

@@ -184,6 +184,18 @@ class Profile:
     #: A file kept in memory is looked at again after this. 0: at every request.
     static_fresh: float = 1.0
 
+    # -- executors --------------------------------------------------------------------------------------
+    #: Threads of a loop's default executor, and jobs queued behind them (refused with 503 beyond it). 0: any number.
+    executor_threads: int = 32
+    executor_queue: int = 1000
+    #: Threads that look up host names, and look-ups queued behind them, which wait beyond it. 0 threads: the loop does
+    #: it, in its own way. 0 in the queue: any number.
+    dns_threads: int = 8
+    dns_queue: int = 1000
+    #: Threads that read files, and reads queued behind them (refused with 503 beyond it). 0 in the queue: any number.
+    file_threads: int = 8
+    file_queue: int = 1000
+
     # -- HTTP clients -----------------------------------------------------------------------------------
     #: What the `User-Agent` field of a client's requests says; empty for none.
     client_token: str = ""
@@ -273,6 +285,10 @@ TORNADO = Profile(
     terse_refusals=True,
     stated_transfer_encoding=True,
     unread_body_bytes=0,
+    executor_queue=0,
+    dns_threads=0,
+    dns_queue=0,
+    file_queue=0,
     client_queue=0,
     client_host_connections=0,
     client_connections=0,

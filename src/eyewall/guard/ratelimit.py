@@ -107,8 +107,8 @@ class RateLimit(Item):
     is forgotten. `clock` returns seconds and never goes back. Raises ValueError for numbers that are not positive, and
     for a name that is not printable ASCII without quotes.
 
-    For an application (setting `rate_limit`), a route (`url(..., rate_limit=...)`), the handlers of a class (attribute
-    `rate_limit`) or a verb (`@rate_limited(...)`); `take` and `check` are for everything else.
+    For an application (setting `rate_limit`), a route (`url(...).limited(rate=...)`), the handlers of a class
+    (attribute `rate_limit`) or a verb (`@rate_limited(...)`); `take` and `check` are for everything else.
     """
 
     kind: ClassVar[str] = "rate limit"

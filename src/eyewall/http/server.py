@@ -19,6 +19,7 @@ from eyewall.base.loggers import app_log, gen_log
 from eyewall.guard import registry
 from eyewall.guard.admission import ConnectionLimit, network_of
 from eyewall.guard.drain import process_drain
+from eyewall.guard.executors import default as default
 from eyewall.guard.profile import TORNADO, Profile, active
 from eyewall.guard.requestlimit import RequestLimit
 from eyewall.guard.throttle import LogThrottle
@@ -440,9 +441,12 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
 
 
 def _described(thing: Any) -> str:
-    """Returns what a sink or protocol says of itself, empty for one that says nothing."""
-    describe = getattr(thing, "describe", None)
-    return describe() if describe is not None else ""
+    """Returns what a sink or protocol says of itself, or the receiver of a WebSocket; empty where none does."""
+    for each in (thing, getattr(thing, "receiver", None)):
+        describe = getattr(each, "describe", None)
+        if describe is not None:
+            return str(describe())
+    return ""
 
 
 def app_of(served: Any, profile: Profile) -> App:

@@ -10,7 +10,6 @@ Who holds a part closes it, or lets go of it: a part that nobody refers to any m
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import io
 import os
@@ -141,9 +140,7 @@ class SpooledPart:
             self._dispose_if_closed()
 
     async def _run(self, function: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(
-            self._executor or filethreads.executor(), function
-        )
+        return await filethreads.run(self._executor, function)
 
     # -- reading ----------------------------------------------------------------------------------------
 

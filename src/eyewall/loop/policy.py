@@ -10,7 +10,7 @@ import asyncio
 import os
 import sys
 from asyncio import AbstractEventLoop, events
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
@@ -40,12 +40,26 @@ def loop_kind() -> str:
 
 def new_event_loop() -> AbstractEventLoop:
     """Makes a new loop of the best kind there is; it is not made current. Raises as `loop_kind` does."""
+    loop: AbstractEventLoop
     if loop_kind() == "asyncio":
-        return _asyncio_loop()
-    import uvloop  # loaded by loop_kind already
+        loop = _asyncio_loop()
+    else:
+        import uvloop  # loaded by loop_kind already
 
-    loop: AbstractEventLoop = uvloop.new_event_loop()
+        loop = uvloop.new_event_loop()
+    if _prepare is not None:
+        _prepare(loop)
     return loop
+
+
+#: What every new loop is given, by a layer above.
+_prepare: Callable[[AbstractEventLoop], object] | None = None
+
+
+def prepare_with(prepare: Callable[[AbstractEventLoop], object]) -> None:
+    """Has every loop that `new_event_loop` makes from now on passed to `prepare`, which gives it what it needs."""
+    global _prepare
+    _prepare = prepare
 
 
 def new_policy_loop() -> AbstractEventLoop:

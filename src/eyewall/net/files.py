@@ -8,7 +8,6 @@ thread of an executor: by default that of `net.filethreads`, so that a disk that
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 from concurrent.futures import Executor
@@ -143,10 +142,7 @@ async def read_range(fd: int, offset: int, count: int, *, executor: Executor | N
     """
     data = read_cached(fd, offset, count)
     if data is None:
-        loop = asyncio.get_running_loop()
-        data = await loop.run_in_executor(
-            executor or filethreads.executor(), _read_blocking, _Borrowed(fd), offset, count
-        )
+        data = await filethreads.run(executor, _read_blocking, _Borrowed(fd), offset, count)
     return data
 
 
@@ -156,7 +152,4 @@ async def load_range(fd: int, offset: int, count: int, *, executor: Executor | N
     Raises OSError when reading fails.
     """
     if not probe_cached(fd, offset, count):
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(
-            executor or filethreads.executor(), _load_blocking, _Borrowed(fd), offset, count
-        )
+        await filethreads.run(executor, _load_blocking, _Borrowed(fd), offset, count)

@@ -4,37 +4,43 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import Executor, Future
+
+    from eyewall.guard.executors.bounded import BoundedExecutor
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Apart from asyncio's own pool: a disk that hangs must not stop name resolution or what applications run
-#: there.
-THREADS = 8
 
-_pool: ThreadPoolExecutor | None = None
+def executor() -> BoundedExecutor:
+    """Returns the executor "files". It is apart from the loop's own: a disk that hangs must not stop name resolution or
+    what applications run there.
+    """
+    # Deferred: only programs that serve files need it.
+    from eyewall.guard.executors import registry
+
+    return registry.executor("files")
 
 
-def executor() -> ThreadPoolExecutor:
-    """Returns the pool, which is made when it is first asked for."""
-    global _pool
-    if _pool is None:
-        # Deferred: only programs that serve files need it.
-        from concurrent.futures import ThreadPoolExecutor
+async def run(other: Executor | None, function: Callable[..., T], /, *args: Any) -> T:
+    """Calls a function that may block in `other`, or in one of the threads, where it waits for its turn.
 
-        _pool = ThreadPoolExecutor(THREADS, thread_name_prefix="eyewall-files")
-    return _pool
+    Raises ExecutorFull where that does not come in time.
+    """
+    if other is None:
+        return await executor().run(function, *args)
+    return await asyncio.get_running_loop().run_in_executor(other, function, *args)
 
 
 def off_loop(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
     """Calls a function that may block in one of the threads; await the result.
 
     When nobody waits for it any more, because the waiting task was cancelled, what the call has opened is
-    closed: its result, or the members of a tuple, by their method `close`.
+    closed: its result, or the members of a tuple, by their method `close`. What has not begun by then is not begun any
+    more. Raises ExecutorFull where too many others wait for the disk.
     """
     loop = asyncio.get_running_loop()
     waiting: asyncio.Future[T] = loop.create_future()
@@ -45,13 +51,24 @@ def off_loop(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> 
             outcome = function(*args, **kwargs), None
         except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
             outcome = None, error
+        deliver(*outcome)
+
+    def deliver(result: Any, error: BaseException | None) -> None:
         try:
-            loop.call_soon_threadsafe(_deliver, waiting, *outcome)
+            loop.call_soon_threadsafe(_deliver, waiting, result, error)
         except RuntimeError:
             # The loop is closed.
-            _discard(outcome[0])
+            _discard(result)
 
-    executor().submit(call)
+    def ended(job: Future[None]) -> None:
+        # `call` raises nothing: it was not begun, because the executor was closed, or the deadline has passed.
+        error = None if job.cancelled() else job.exception()
+        if error is not None:
+            deliver(None, error)
+
+    job = executor().submit(call)
+    job.add_done_callback(ended)
+    waiting.add_done_callback(lambda _: job.cancel())
     return waiting
 
 

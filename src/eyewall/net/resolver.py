@@ -1,7 +1,7 @@
 """From host names to addresses: the documented `Resolver` family.
 
-The default asks the loop (`getaddrinfo` in its thread pool). The others exist for programs that choose one by
-name with `Resolver.configure`.
+The default asks the executor "dns", or in the Tornado profile the loop (`getaddrinfo` in its thread pool). The others
+exist for programs that choose one by name with `Resolver.configure`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any, ClassVar
 
 from eyewall.base.configurable import Configurable
+from eyewall.guard.executors import default as default
+from eyewall.guard.executors.errors import ExecutorFull
+from eyewall.guard.executors.registry import executor
+from eyewall.guard.profile import active
 from eyewall.loop.ioloop import IOLoop
 
 #: A family and what `socket.connect` of that family takes.
@@ -32,8 +36,14 @@ class Resolver(Configurable):
 
     @classmethod
     def configurable_default(cls) -> type[Resolver]:
-        """Returns what is used where nothing was configured."""
-        return DefaultLoopResolver
+        """Returns what is used where nothing was configured: by the active profile, the executor "dns" or the loop."""
+        return BoundedResolver if active().dns_threads else DefaultLoopResolver
+
+    @classmethod
+    def configured_class(cls) -> type[Any]:
+        """Returns the class that is chosen, or the default one of the profile that is active now."""
+        chosen, _ = cls._save_configuration()
+        return cls.configurable_default() if chosen is None else chosen
 
     def resolve(
         self, host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -66,6 +76,24 @@ def _numeric(host: str, port: int, family: int) -> Endpoint | None:
                 continue
             return kind, (host, port, *rest)
     return None
+
+
+class BoundedResolver(Resolver):
+    """Resolves in the threads of the executor "dns", which nothing else uses: names that are slow to resolve keep
+    nobody waiting but those who wait for names.
+    """
+
+    async def resolve(
+        self, host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[Endpoint]:
+        """See `Resolver.resolve`. Where too many others wait for names, that is an OSError (EAI_AGAIN), too."""
+        numeric = _numeric(host, port, family)
+        if numeric is not None:
+            return [numeric]
+        try:
+            return await executor("dns").run(_look_up, host, port, family)
+        except ExecutorFull as error:
+            raise socket.gaierror(socket.EAI_AGAIN, str(error)) from error
 
 
 class DefaultLoopResolver(Resolver):

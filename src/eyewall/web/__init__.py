@@ -1,6 +1,6 @@
 """The web framework: what most programs import.
 
-It has the names of `tornado.web`, and beside them `WebSocketHandler`, server-sent events and streamed uploads."""
+It has the names of `tornado.web`, and beside them `WebSocketHandler`, events, rooms and streamed uploads."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from eyewall.web.handlers import ErrorHandler, FallbackHandler, RedirectHandler
     from eyewall.web.matchers import AnyMatches, HostMatches, PathMatches
     from eyewall.web.ratelimiting import rate_limited
+    from eyewall.web.rooms import RoomHandler, TopicHandler
     from eyewall.web.routing import Router, Rule, RuleRouter, URLSpec, url
     from eyewall.web.signing import create_signed_value, decode_signed_value, get_signature_key_version
     from eyewall.web.sse import Event, EventSourceHandler
@@ -41,11 +42,13 @@ __all__ = [
     "PathMatches",
     "RedirectHandler",
     "RequestHandler",
+    "RoomHandler",
     "Router",
     "Rule",
     "RuleRouter",
     "StaticFileHandler",
     "TemplateModule",
+    "TopicHandler",
     "UIModule",
     "URLSpec",
     "UploadHandler",
@@ -77,11 +80,13 @@ _NAMES = {
     "PathMatches": "matchers",
     "RedirectHandler": "handlers",
     "RequestHandler": "handler",
+    "RoomHandler": "rooms",
     "Router": "routing",
     "Rule": "routing",
     "RuleRouter": "routing",
     "StaticFileHandler": "static",
     "TemplateModule": "uimodules",
+    "TopicHandler": "rooms",
     "UIModule": "uimodules",
     "URLSpec": "routing",
     "UploadHandler": "uploads",

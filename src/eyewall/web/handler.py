@@ -70,7 +70,7 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
     )
 
     #: Bounds the requests that handlers of this class, and of those derived from it, have in flight, all together.
-    #: That of a route comes first (`URLSpec(..., limit=...)`). None: no limit but the server's.
+    #: That of a route comes first (`url(...).limited(...)`). None: no limit but the server's.
     request_limit: ClassVar[RequestLimit | None] = None
     #: How often requests may come to handlers of this class; as above.
     rate_limit: ClassVar[RateLimit | None] = None

@@ -168,6 +168,10 @@ class EventSourceHandler(RequestHandler):
         """Ends the stream: `stream` is cancelled, the response finished. The client will come back."""
         self._stop()
 
+    def break_off(self) -> None:
+        """Ends the connection, whatever waits to be sent on it. The client will come back."""
+        self._stop(broken=True)
+
     async def closed(self) -> None:
         """Waits for the end of the stream."""
         while not self._ended:

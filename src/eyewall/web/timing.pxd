@@ -14,6 +14,6 @@ cdef class Timing:
     cdef public bint active
     cdef dict _whose
 
-    @cython.locals(seconds=double, stated=double, by_client=bint)
+    @cython.locals(seconds=double, stated=double, by_client=bint, deadline=Deadline)
     cpdef Deadline deadline_for(self, handler_class, request, loop)
     cdef object _describe(self, double seconds, bint by_client)

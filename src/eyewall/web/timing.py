@@ -57,8 +57,13 @@ class Timing:
                 by_client = True
         if seconds <= 0.0:
             return None
+        # Each request makes one: without the call of a constructor.
+        deadline = Deadline.__new__(Deadline)
         clock = clock_of(loop)
-        return Deadline(clock() + seconds, clock, self._describe(seconds, by_client))
+        deadline.at = clock() + seconds
+        deadline.clock = clock
+        deadline.whose = self._describe(seconds, by_client)
+        return deadline
 
     def _describe(self, seconds: float, by_client: bool) -> str:
         if by_client:

@@ -11,7 +11,7 @@ cdef int _EVENT_NONE, _EVENT_MESSAGE, _EVENT_PING, _EVENT_PONG, _EVENT_CLOSE
 cdef int _OPEN, _CLOSING, _LEAVING, _OVER
 cdef double _NONE, _GONE
 cdef str _PING_TIMED_OUT
-cdef object Entry, client_connections
+cdef object client_connections, describe_websocket
 cdef object _websocket_open, _websocket_close, _limit_reached
 
 cdef class WebSocketConnection(FlowControl):

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 from eyewall.base import probe
 from eyewall.base.loggers import gen_log
 from eyewall.guard.profile import Profile
-from eyewall.guard.registry import Entry, client_connections
+from eyewall.guard.registry import client_connections
 from eyewall.guard.wheel import GONE, NONE, DeadlineWheel
 from eyewall.loop.eager import start_task
 from eyewall.loop.yielded import convert_yielded
@@ -50,8 +50,10 @@ from eyewall.websocket.errors import (
     WebSocketClosedError,
     close_for,
 )
+from eyewall.websocket.tracking import describe_websocket
 
 if TYPE_CHECKING:
+    from eyewall.guard.registry import Entry
     from eyewall.websocket.interfaces import Receiver
 
 _EVENT_NONE = events.NEED_DATA
@@ -173,23 +175,8 @@ class WebSocketConnection(FlowControl):
         return self._engine
 
     def _live_entry(self) -> Entry:
-        now: float = self.loop.time()
-        engine = self._engine
-        sent: int = engine.wire_bytes_out
-        received: int = engine.wire_bytes_in
-        return Entry(
-            kind="client_connection" if self.is_client else "websocket",
-            subject=self.receiver if self.receiver is not None else self,
-            peer=self.peer,
-            route=self.route,
-            label="WebSocket" if self.can_write() else "WebSocket, closing",
-            age=now - self.opened,
-            # The wheel lags behind by the time for which the loop was blocked.
-            idle=max(0.0, (self.wheel.now if self._in_wheel else now) - self.active),
-            bytes_in=received,
-            bytes_out=sent,
-            end=lambda at_once: self.abort() if at_once else self.go_away(),
-        )
+        # In the time that `active` is in.
+        return describe_websocket(self, self.wheel.now if self._in_wheel else self.loop.time())
 
     def can_write(self) -> bool:
         """What `is_open` says, for callers that ask often."""
@@ -339,11 +326,6 @@ class WebSocketConnection(FlowControl):
             self._pong(payload)
 
     # -- receiving --------------------------------------------------------------------------------------
-
-    def describe(self) -> str:
-        """What it is, for whoever waits for its end: of which handler, how old, with whom."""
-        describe = getattr(self.receiver, "describe", None)
-        return (describe() if describe is not None else "") or f"websocket: {type(self.receiver).__name__}"
 
     def start(self, opened: object = None) -> None:
         """Lets events through, once: those that have come already are handled now.

@@ -26,6 +26,11 @@ class IdentifiedReceiver:
         self._receiver = receiver
         self._name = name
 
+    @property
+    def within(self) -> Receiver:
+        """The receiver itself."""
+        return self._receiver
+
     def on_message(self, message: str | bytes, /) -> Awaitable[object] | None:
         """A message has come."""
         return self._begin(self._receiver.on_message, message)

@@ -21,10 +21,11 @@ PATIENCE = 20.0
 class Site:
     """Serves the demo on a free port, until `close`."""
 
-    def __init__(self, kind: str, directory: Path) -> None:
+    def __init__(self, kind: str, directory: Path, redis: str | None = None) -> None:
         self._sockets = bind_sockets(0, "127.0.0.1")
         self.port: int = self._sockets[0].getsockname()[1]
         self.directory = directory
+        self.redis = redis
         self._stop = asyncio.Event()
         self._loop = loop_factory(kind)()
         self._ready = threading.Event()
@@ -40,7 +41,7 @@ class Site:
     def _run(self) -> None:
         try:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-                runner.run(run(self._sockets, self.directory, self._stop, self._ready.set))
+                runner.run(run(self._sockets, self.directory, self._stop, self._ready.set, self.redis))
         except BaseException as error:
             self._error = error
 

@@ -11,6 +11,7 @@ from eyewall.cli.demo import room
 from eyewall.cli.demo.handlers import chat
 from eyewall.client import WebSocketClientConnection
 from eyewall.client.request import HTTPClientError
+from tests.redisserver import redis_server
 
 from .site import PATIENCE, Site, Visitor, heard
 
@@ -55,7 +56,7 @@ def test_two_talk_and_see_each_other_come_and_go(site: Site, run: Run) -> None:
         await say(second, "I am")
         for socket in (first, second):
             message = await heard(socket)
-            assert (message["type"], message["text"], message["number"]) == ("said", "I am", 2)
+            assert (message["type"], message["text"]) == ("said", "I am")
             assert message["person"]["name"] == "Bob"
         second.close()
         left = await heard(first)
@@ -227,3 +228,37 @@ def test_the_end_of_the_demo_is_said(site: Site, run: Run) -> None:
         assert (await end_of(socket))[0] == 1001
 
     run(main())
+
+
+def test_two_demos_share_their_chat(
+    event_loop_kind: str, run: Run, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    async def main(sites: list[Site]) -> None:
+        ada, bob = named(sites[0], "Ada"), named(sites[1], "Bob")
+        first = await ada.chat()
+        await heard(first, "welcome")
+        await say(first, "hello")
+        await heard(first, "said")
+        second = await bob.chat()
+        welcome = await heard(second, "welcome")
+        assert [message["text"] for message in welcome["history"]] == ["hello"]
+        assert (await heard(first, "entered"))["person"]["name"] == "Bob"
+        await second.write_message(json.dumps({"type": "typing"}))
+        assert (await heard(first))["type"] == "typing"
+        await say(second, "hello yourself")
+        assert (await heard(first, "said"))["text"] == "hello yourself"
+        second.close()
+        left = await heard(first, "left")
+        assert [person["name"] for person in left["people"]] == ["Ada"]
+        first.close()
+        await end_of(first)
+
+    with redis_server() as redis:
+        sites: list[Site] = []
+        try:
+            for _ in range(2):
+                sites.append(Site(event_loop_kind, tmp_path_factory.mktemp("demo"), redis.url))
+            run(main(sites))
+        finally:
+            for site in sites:
+                site.close()

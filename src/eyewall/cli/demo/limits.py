@@ -21,7 +21,10 @@ NAME_CHARS = 40
 
 # -- chat ---------------------------------------------------------------------------------------------------
 MESSAGE_CHARS = 1000
+#: What was said last: so many messages, so many bytes of them, for so long.
 CHAT_HISTORY = 50
+CHAT_BYTES = 512 * KIB
+CHAT_SECONDS = 24 * 3600.0
 CHAT_SOCKETS = 200
 #: A WebSocket may say this many things at once, and then one in each interval.
 CHAT_BURST = 8
@@ -30,6 +33,7 @@ CHAT_INTERVAL = 0.5
 # -- live numbers -------------------------------------------------------------------------------------------
 #: Samples that are kept, one a second.
 SAMPLES = 120
+SAMPLES_SECONDS = 600.0
 STREAMS = 200
 #: How long the button that blocks the loop does so, and how often it may be pressed.
 BLOCK_SECONDS = 0.4

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from eyewall.cli.demo.limits import SAMPLES
 from eyewall.loop import PeriodicCallback
-from eyewall.web import Event
 
 #: How often the loop is asked how late it is, and how often there is a sample, in milliseconds.
 TICK = 50
@@ -18,17 +15,15 @@ SAMPLE = 1000
 
 
 class Meter:
-    """Takes a sample each second, keeps the last ones, and hands each to `publish` as an event.
+    """Takes a sample each second, and hands it to `publish`.
 
     The lag of a loop is how much later than it should something runs. A callback that comes every 50 ms sees
     it: whatever held the loop up made the callback late. A sample has the longest of its second.
     """
 
-    def __init__(self, connections: Callable[[], int], publish: Callable[[Event], object]) -> None:
+    def __init__(self, connections: Callable[[], int], publish: Callable[[dict[str, Any]], object]) -> None:
         self._connections = connections
         self._publish = publish
-        self._samples: deque[tuple[int, Event]] = deque(maxlen=SAMPLES)
-        self._number = 0
         self._requests = 0
         self._counted = 0
         self._lag = 0.0
@@ -50,10 +45,6 @@ class Meter:
         """Counts a request: the application's setting `log_function`, called at the end of each."""
         self._requests += 1
 
-    def since(self, number: int) -> list[Event]:
-        """Returns the events that are kept and came after the one with this number."""
-        return [event for each, event in self._samples if each > number]
-
     def _tick(self) -> None:
         now = time.monotonic()
         self._lag = max(self._lag, now - self._ticked - TICK / 1000)
@@ -62,7 +53,6 @@ class Meter:
     def _sample(self) -> None:
         now = time.monotonic()
         rate = (self._requests - self._counted) / (now - self._sampled)
-        self._number += 1
         sample: dict[str, Any] = {
             "time": round(time.time() * 1000),
             "requests": round(rate, 1),
@@ -72,9 +62,7 @@ class Meter:
             "lag": round(max(0.0, self._lag) * 1000, 1),
         }
         self._counted, self._sampled, self._lag = self._requests, now, 0.0
-        event = Event(sample, event="sample", id=self._number)
-        self._samples.append((self._number, event))
-        self._publish(event)
+        self._publish(sample)
 
 
 def memory_in_use() -> int:

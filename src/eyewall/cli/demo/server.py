@@ -63,30 +63,35 @@ class Signals:
             self._task.cancel()
 
 
-async def serve(sockets: list[socket.socket], directory: Path, ready: Callable[[], None]) -> None:
+async def serve(
+    sockets: list[socket.socket], directory: Path, ready: Callable[[], None], redis: str | None = None
+) -> None:
     """Does what `run` does until a signal comes; a second one, when the first is too slow, cancels it."""
     task = asyncio.current_task()
     assert task is not None
     signals = Signals(task)
     signals.take()
-    await run(sockets, directory, signals.stop, ready)
+    await run(sockets, directory, signals.stop, ready, redis)
 
 
 async def run(
-    sockets: list[socket.socket], directory: Path, stop: asyncio.Event, ready: Callable[[], None]
+    sockets: list[socket.socket],
+    directory: Path,
+    stop: asyncio.Event,
+    ready: Callable[[], None],
+    redis: str | None = None,
 ) -> None:
     """Serves the demo on `sockets`, which are its own from now on, until `stop` is set; then says goodbye.
 
-    Its files are in `directory`. `ready` is called when it serves.
+    Its files are in `directory`. `ready` is called when it serves. `redis`: see `Demo`.
     """
-    demo = Demo(directory)
+    demo = Demo(directory, redis)
     server = HTTPServer(make_app(demo), profile=PROFILE)
     try:
         await demo.start(server)
         server.add_sockets(sockets)
         ready()
         await stop.wait()
-        demo.end_streams()
         await server.drain(DRAIN_SECONDS)
     finally:
         # Where there was no time for a drain, or an error.

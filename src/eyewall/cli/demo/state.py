@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from eyewall.cli.demo.database import Database
 from eyewall.cli.demo.guestbook import GuestBook
+from eyewall.cli.demo.limits import SAMPLES, SAMPLES_SECONDS
 from eyewall.cli.demo.meter import Meter
 from eyewall.cli.demo.room import Room
 from eyewall.cli.demo.shelf import Shelf
 from eyewall.cli.demo.tasks import Tasks
+from eyewall.guard import Hub, Replay
 from eyewall.http.server import HTTPServer
-from eyewall.web import EventSourceHandler
-from eyewall.web.sse import Event, broadcast
 
+#: The topic of the samples.
+NUMBERS = "numbers"
 _WELCOME = "Welcome! This page is made on the server, in your language.\nLeave a few words, if you like."
 
 
 class Demo:
-    """What the handlers work with. Its files are in `directory`, which is the caller's to remove."""
+    """What the handlers work with. Its files are in `directory`, which is the caller's to remove.
 
-    def __init__(self, directory: Path) -> None:
+    `redis` is the URL of a Redis through which several demos share their chat.
+    """
+
+    def __init__(self, directory: Path, redis: str | None = None) -> None:
         self.database = Database(directory / "demo.db")
         self.tasks = Tasks(self.database)
         self.guestbook = GuestBook(self.database)
         self.shelf = Shelf(directory)
-        self.room = Room()
-        #: The event streams that show the numbers.
-        self.streams: set[EventSourceHandler] = set()
+        self.room = Room(redis)
+        #: The numbers of this process, also when the chat is shared with others.
+        self.numbers = Hub("numbers", replay=Replay(messages=SAMPLES, age=SAMPLES_SECONDS))
         #: When the loop may be blocked again.
         self.next_block = 0.0
         self.meter = Meter(self._connections, self._publish)
@@ -36,6 +42,7 @@ class Demo:
     async def start(self, server: HTTPServer) -> None:
         """Begins to measure `server`, and makes the first page less empty."""
         self._server = server
+        await self.room.hub.start()
         await self.tasks.fill()
         await self.guestbook.add("Eyewall", _WELCOME)
         self.meter.start()
@@ -43,17 +50,12 @@ class Demo:
     async def close(self) -> None:
         """Ends what runs, and closes its files."""
         self.meter.stop()
-        self.end_streams()
+        await self.room.hub.close()
         await self.database.close()
-
-    def end_streams(self) -> None:
-        """Ends the event streams, which would go on for ever."""
-        for stream in list(self.streams):
-            stream.close()
 
     def _connections(self) -> int:
         server = self._server
         return 0 if server is None else len(server.connections) + len(server.others)
 
-    def _publish(self, event: Event) -> None:
-        broadcast(self.streams, event)
+    def _publish(self, sample: dict[str, Any]) -> None:
+        self.numbers.publish(NUMBERS, sample, event="sample")

@@ -8,9 +8,10 @@ from typing import Any
 
 from eyewall.cli.demo.handlers.base import DemoHandler, Page
 from eyewall.cli.demo.limits import CHAT_BURST, CHAT_INTERVAL, MESSAGE_CHARS
-from eyewall.cli.demo.room import RoomFull
+from eyewall.cli.demo.room import ROOM
 from eyewall.cli.demo.visitors import Visitor, new_visitor
-from eyewall.web import WebSocketHandler
+from eyewall.guard import Hub
+from eyewall.web import RoomHandler
 
 
 class Chat(Page):
@@ -20,7 +21,7 @@ class Chat(Page):
         self.render("chat.html", longest=MESSAGE_CHARS)
 
 
-class ChatSocket(DemoHandler, WebSocketHandler):
+class ChatSocket(DemoHandler, RoomHandler):
     """One window of one visitor.
 
     Only pages of this site get here: a browser says where a handshake comes from, and `check_origin`, which
@@ -29,17 +30,21 @@ class ChatSocket(DemoHandler, WebSocketHandler):
 
     visitor: Visitor
 
+    @property
+    def hub(self) -> Hub:
+        return self.demo.room.hub
+
     def prepare(self) -> None:
         self.visitor = self.current_user or new_visitor()
         self._burst = float(CHAT_BURST)
         self._spoke = time.monotonic()
 
     def open(self) -> None:
-        try:
-            self.demo.room.enter(self)
-        except RoomFull:
+        if self.demo.room.full:
             self.close(1013, "The room is full, try again later")
             return
+        # It leaves by itself.
+        self.join(ROOM, who=self.visitor.id, about={"name": self.visitor.name})
         self.write_message(self.demo.room.welcome(self.visitor))
 
     def on_message(self, message: str | bytes) -> None:
@@ -60,9 +65,6 @@ class ChatSocket(DemoHandler, WebSocketHandler):
         elif text:
             # As it is: whoever shows it must not take it for HTML.
             self.demo.room.say(self.visitor, text)
-
-    def on_close(self) -> None:
-        self.demo.room.leave(self)
 
     def _may_speak(self) -> bool:
         """Whether somebody who spoke so much just now may speak again."""

@@ -6,8 +6,10 @@ import asyncio
 import time
 
 from eyewall.cli.demo.handlers.base import DemoHandler, JSONHandler, Page, Problem
-from eyewall.cli.demo.limits import BLOCK_INTERVAL, BLOCK_SECONDS, STREAMS
-from eyewall.web import EventSourceHandler, HTTPError
+from eyewall.cli.demo.limits import BLOCK_INTERVAL, BLOCK_SECONDS, SAMPLES, STREAMS
+from eyewall.cli.demo.state import NUMBERS
+from eyewall.guard import Hub
+from eyewall.web import HTTPError, TopicHandler
 
 
 class Live(Page):
@@ -17,25 +19,23 @@ class Live(Page):
         self.render("live.html", block=round(BLOCK_SECONDS * 1000))
 
 
-class Numbers(DemoHandler, EventSourceHandler):
-    """A stream of samples: first those that the client has missed, then each as it is taken."""
+class Numbers(DemoHandler, TopicHandler):
+    """A stream of samples: first those that the client has missed, then each as it is taken.
 
+    A browser that lost its connection says what it has seen last, all by itself.
+    """
+
+    TOPICS = (NUMBERS,)
+    RECENT = SAMPLES
     RETRY = 2000
 
+    @property
+    def hub(self) -> Hub:
+        return self.demo.numbers
+
     def prepare(self) -> None:
-        if len(self.demo.streams) >= STREAMS:
+        if self.hub.topic(NUMBERS).subscribers >= STREAMS:
             raise HTTPError(503)
-
-    async def stream(self) -> None:
-        # A browser that lost its connection says what it has seen last, all by itself.
-        last = self.last_event_id or ""
-        for event in self.demo.meter.since(int(last) if last.isdecimal() and len(last) < 10 else 0):
-            self.send(event)
-        self.demo.streams.add(self)
-        await self.closed()
-
-    def on_close(self) -> None:
-        self.demo.streams.discard(self)
 
 
 class Block(JSONHandler):

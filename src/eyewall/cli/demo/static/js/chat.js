@@ -9,7 +9,7 @@ const COLOURS = 8;
 const log = byId("log");
 let socket = null;
 let me = "";
-let newest = 0;
+const shown = new Set();
 let delay = 500;
 
 // -- the connection -------------------------------------------------------------------------------------------
@@ -81,10 +81,10 @@ function append(item) {
   if (atEnd) log.scrollTop = log.scrollHeight;
 }
 
-function showMessage({ number, person, text, time }) {
+function showMessage({ id, person, text, time }) {
   // After a reconnection the history comes again.
-  if (number <= newest) return;
-  newest = number;
+  if (shown.has(id)) return;
+  shown.add(id);
   const when = new Date(time);
   const clock = when.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   append(
