@@ -237,7 +237,7 @@ def test_a_server_is_read_no_faster_than_the_application_takes_it(run: Run) -> N
                     for _ in range(200):
                         await asyncio.sleep(0)
                 assert sent < 500 * len(block)
-                (connection,) = client.pool._routes
+                (connection,) = client.pool.connections()
                 assert connection is not None
                 assert connection.engine.buffered() < 1024 * KIB
                 size = 0
