@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from eyewall.guard import Deadline, process_drain
-from eyewall.guard.drain import EXECUTORS
+from eyewall.guard.lifecycle.drain import EXECUTORS
 from eyewall.web import Application, RequestHandler, WebSocketHandler
 
 WORKERS = 50

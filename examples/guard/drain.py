@@ -1,11 +1,11 @@
-"""Something of its own that takes part in the end of a process. Run it: python examples/guard/drain.py"""
+"""Something of its own that takes part in the end of a process. Run it: python examples/guard/lifecycle/drain.py"""
 
 import asyncio
 import sys
 from collections.abc import Sequence
 
 from eyewall.guard import Deadline, process_drain
-from eyewall.guard.drain import MESSAGES
+from eyewall.guard.lifecycle.drain import MESSAGES
 
 
 class Outbox:

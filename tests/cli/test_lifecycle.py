@@ -37,7 +37,7 @@ def cool_down():
 BUSY = """
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from eyewall.guard.drain import EXECUTORS, process_drain
+from eyewall.guard.lifecycle.drain import EXECUTORS, process_drain
 from eyewall.web.sse import EventSourceHandler
 from eyewall.web.websocket import WebSocketHandler
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from eyewall.cli.notices import Notices
-from eyewall.guard.systemd import Notifier
+from eyewall.guard.checks.systemd import Notifier
 
 
 class Recorder(Notifier):

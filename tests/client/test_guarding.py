@@ -13,14 +13,14 @@ from eyewall.client.errors import ClientQueueTimeout, FetchDeadlineExceeded
 from eyewall.client.guarding import HostGuard, http_retry
 from eyewall.client.request import HTTPClientError, HTTPRequest, HTTPTimeoutError
 from eyewall.client.simple import SimpleAsyncHTTPClient
-from eyewall.guard import deadline
-from eyewall.guard.backoff import Backoff
-from eyewall.guard.breaker import CircuitOpen
-from eyewall.guard.breakerengine import BreakerState
-from eyewall.guard.bulkhead import BulkheadFull
+from eyewall.guard.breakers.backoff import Backoff
+from eyewall.guard.breakers.breaker import CircuitOpen
+from eyewall.guard.breakers.breakerengine import BreakerState
+from eyewall.guard.breakers.bulkhead import BulkheadFull
+from eyewall.guard.breakers.retry import RetryBudget
+from eyewall.guard.deadlines import deadline
+from eyewall.guard.deadlines.timeouts import timeout
 from eyewall.guard.errors import DeadlineExceeded
-from eyewall.guard.retry import RetryBudget
-from eyewall.guard.timeouts import timeout
 from tests.client.rawserver import Peer, scripted
 from tests.waiting import until
 

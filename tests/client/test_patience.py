@@ -13,8 +13,8 @@ import pytest
 from eyewall.client.errors import FetchDeadlineExceeded
 from eyewall.client.request import HTTPTimeoutError
 from eyewall.client.simple import SimpleAsyncHTTPClient
+from eyewall.guard.deadlines.timeouts import timeout
 from eyewall.guard.errors import DeadlineExceeded
-from eyewall.guard.timeouts import timeout
 from eyewall.web.application import Application
 from eyewall.web.handler import RequestHandler
 from tests.web.serving import serving

@@ -12,7 +12,7 @@ from eyewall.client.errors import ClientClosed, ClientQueueTimeout
 from eyewall.client.pool import Pool
 from eyewall.client.request import HTTPTimeoutError
 from eyewall.client.route import Route
-from eyewall.guard import deadline
+from eyewall.guard.deadlines import deadline
 from eyewall.guard.inventory import inventory
 from eyewall.guard.profile import NATIVE
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from eyewall.guard.healthregistry import MOST_EXCLUDED, Health
-from eyewall.guard.healthregistry import health as shared
+from eyewall.guard.checks.healthregistry import MOST_EXCLUDED, Health
+from eyewall.guard.checks.healthregistry import health as shared
 from eyewall.guard.verdict import Probe, Verdict
 from eyewall.http.health import Answer, HealthApp, HealthEndpoints, Question
 from eyewall.http.server import HTTPServer

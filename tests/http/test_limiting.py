@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from eyewall.guard import registry
+from eyewall.guard.limits.requestlimit import RequestLimit
 from eyewall.guard.profile import NATIVE, Profile
-from eyewall.guard.requestlimit import RequestLimit
 from eyewall.http.limiting import is_below
 
 from .wire import App, Bench, Sink, answer, bench_test, chunked, get, later, post, turns

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from eyewall.guard.admission import ConnectionLimit
+from eyewall.guard.limits.admission import ConnectionLimit
 from eyewall.guard.profile import NATIVE
 from eyewall.guard.throttle import LogThrottle
 from eyewall.net.acceptor import add_accept_handler

@@ -7,8 +7,8 @@ import socket
 import pytest
 
 from eyewall.base import probe
-from eyewall.guard.healthregistry import Health
-from eyewall.guard.requestlimit import RequestLimit
+from eyewall.guard.checks.healthregistry import Health
+from eyewall.guard.limits.requestlimit import RequestLimit
 from eyewall.http.health import HealthEndpoints
 from eyewall.http.server import HTTPServer
 from eyewall.web.application import Application

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from eyewall.base import probe
-from eyewall.guard.alarms import Alarms
-from eyewall.guard.deadline import remaining
+from eyewall.guard.deadlines.alarms import Alarms
+from eyewall.guard.deadlines.deadline import remaining
+from eyewall.guard.deadlines.timeouts import timeout
 from eyewall.guard.errors import DeadlineExceeded
-from eyewall.guard.timeouts import timeout
 from eyewall.http.server import HTTPServer
 from eyewall.loop import gen
 from eyewall.testing.fakeclock import run_with_fake_clock

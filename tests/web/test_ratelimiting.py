@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from eyewall.guard.ratelimit import RateLimit
-from eyewall.guard.rateshared import SharedRateLimit
+from eyewall.guard.limits.ratelimit import RateLimit
+from eyewall.guard.limits.rateshared import SharedRateLimit
 from eyewall.web import Application, RequestHandler, rate_limited, stream_request_body, url
 
 from ..redisserver import redis_server

@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 from typing import Any
 
+from eyewall.guard.limits.requestlimit import RequestLimit
 from eyewall.guard.profile import NATIVE
-from eyewall.guard.requestlimit import RequestLimit
 from eyewall.http.server import HTTPServer
 from eyewall.web import Application, RequestHandler, stream_request_body, url
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from eyewall.guard.deadline import remaining
-from eyewall.guard.tasks import task_register
+from eyewall.guard.deadlines.deadline import remaining
+from eyewall.guard.lifecycle.tasks import task_register
 from eyewall.http.server import HTTPServer
 from eyewall.testing.fakeclock import run_with_fake_clock
 from eyewall.testing.memory import connect_in_memory

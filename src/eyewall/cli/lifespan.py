@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Sequence
 
 from eyewall.base.loggers import gen_log
-from eyewall.guard.awaiting import suspension
-from eyewall.guard.deadline import Deadline
-from eyewall.guard.drain import HOOKS, TASKS
+from eyewall.guard.deadlines.awaiting import suspension
+from eyewall.guard.deadlines.deadline import Deadline
+from eyewall.guard.lifecycle.drain import HOOKS, TASKS
 from eyewall.http.asgi import ASGIContainer, LifespanError
 
 

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 
-from eyewall.guard.systemd import Notifier, WatchdogTimer
+from eyewall.guard.checks.systemd import Notifier, WatchdogTimer
 
 
 class Notices:

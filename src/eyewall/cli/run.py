@@ -239,7 +239,7 @@ def serve(settings: Settings) -> int:
     from eyewall.cli.logs import set_up_logging
     from eyewall.cli.supervisor import Supervisor
     from eyewall.cli.worker import Worker
-    from eyewall.guard.systemd import Notifier
+    from eyewall.guard.checks.systemd import Notifier
 
     set_up_logging(settings)
     notifier = Notifier.from_environment()

@@ -32,7 +32,7 @@ from eyewall.cli.settings import Settings
 from eyewall.cli.watcher import watch
 from eyewall.cli.wellbeing import STARTED
 from eyewall.cli.worker import DRAIN, END, READY, SIGNALLED, Worker
-from eyewall.guard.systemd import Notifier
+from eyewall.guard.checks.systemd import Notifier
 from eyewall.loop.process import set_task_id
 
 #: Seconds that a worker has to live for its end not to count as early.

@@ -15,8 +15,8 @@ import socket
 from collections.abc import Callable, Sequence
 
 from eyewall.cli.settings import Settings
-from eyewall.guard.healthregistry import health
-from eyewall.guard.systemd import Notifier
+from eyewall.guard.checks.healthregistry import health
+from eyewall.guard.checks.systemd import Notifier
 from eyewall.guard.verdict import Probe, Status
 from eyewall.http.health import HealthApp, HealthEndpoints
 from eyewall.http.interfaces import App

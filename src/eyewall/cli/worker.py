@@ -33,12 +33,12 @@ from eyewall.cli.lifespan import ASGITasks, LifespanEnd
 from eyewall.cli.settings import Settings
 from eyewall.cli.target import TargetError, load
 from eyewall.cli.wellbeing import Wellbeing
-from eyewall.guard.drain import Participant, process_drain
+from eyewall.guard.checks.systemd import Notifier
 from eyewall.guard.executors import registry
 from eyewall.guard.executors.lifetime import executors
-from eyewall.guard.lifecycle import Lifecycle, LifecycleError, StartupFailed
+from eyewall.guard.lifecycle.drain import Participant, process_drain
+from eyewall.guard.lifecycle.hooks import Lifecycle, LifecycleError, StartupFailed
 from eyewall.guard.profile import Profile, activate, active, override
-from eyewall.guard.systemd import Notifier
 from eyewall.http.asgi import ASGIContainer, LifespanError
 from eyewall.http.proxy import Trust
 from eyewall.http.requestids import IdentifyingApp

@@ -31,7 +31,7 @@ from eyewall.client.patience import check_deadline, explained
 from eyewall.client.places import Places
 from eyewall.client.request import NO_RESPONSE, HTTPRequest, HTTPResponse, HTTPTimeoutError
 from eyewall.client.stream import StreamedResponse
-from eyewall.guard.deadline import within
+from eyewall.guard.deadlines.deadline import within
 from eyewall.guard.profile import active
 from eyewall.loop.eager import start_task
 from eyewall.loop.ioloop import IOLoop

@@ -52,7 +52,7 @@ class ClientQueueTimeout(HTTPTimeoutError):
 
 
 class FetchDeadlineExceeded(HTTPTimeoutError, DeadlineExceeded):
-    """The deadline of whoever makes the request (`guard.deadline`) has come before the response, and before the
+    """The deadline of whoever makes the request (`guard.deadlines`) has come before the response, and before the
     request's own timeouts. `deadline` says whose it was, `waited_for` which request."""
 
     def __init__(self, deadline: str, waited_for: str = "", place: str = "") -> None:

@@ -2,8 +2,9 @@
 
     client = AsyncHTTPClient(defaults={"guard": HostGuard(concurrent=20, retry=http_retry())})
 
-Each host has a policy of its own (`guard.policy` says in which order its parts stand): one that fails or hangs is left
-alone, and the others are none the worse for it. What a redirect leads to counts for the host that was asked.
+Each host has a policy of its own (`guard.breakers.policy` says in which order its parts stand): one that fails or
+hangs is left alone, and the others are none the worse for it. What a redirect leads to counts for the host that was
+asked.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ from eyewall.client.errors import (
 from eyewall.client.plan import IDEMPOTENT
 from eyewall.client.request import HTTPClientError, HTTPResponse
 from eyewall.client.target import parse_target
-from eyewall.guard.breaker import CircuitBreaker
-from eyewall.guard.breakerengine import Outcome
-from eyewall.guard.breakershare import SharedBreakers
-from eyewall.guard.bulkhead import Bulkhead
-from eyewall.guard.policy import Policy
-from eyewall.guard.retry import Retry
+from eyewall.guard.breakers.breaker import CircuitBreaker
+from eyewall.guard.breakers.breakerengine import Outcome
+from eyewall.guard.breakers.breakershare import SharedBreakers
+from eyewall.guard.breakers.bulkhead import Bulkhead
+from eyewall.guard.breakers.policy import Policy
+from eyewall.guard.breakers.retry import Retry
 from eyewall.http.dates import parse_http_date
 
 S = TypeVar("S")

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from eyewall.client.errors import FetchDeadlineExceeded
 from eyewall.client.request import HTTPTimeoutError
-from eyewall.guard.deadline import current
+from eyewall.guard.deadlines.deadline import current
 
 _USER = re.compile(r"//[^/@]*@")
 

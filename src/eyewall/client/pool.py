@@ -2,8 +2,8 @@
 
 Nothing here knows how to connect. `acquire` returns a connection that is free, or asks the caller's `open` for one
 when the limits leave room; a request for which there is neither waits, first come first served among those whom the
-next connection can serve. `release` brings a connection back. What is decided is `guard.poolengine`'s decision; this
-is its driver.
+next connection can serve. `release` brings a connection back. What is decided is `guard.pools.poolengine`'s decision;
+this is its driver.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from weakref import ref
 from eyewall.client.connection import ClientConnection
 from eyewall.client.errors import ClientClosed, ClientQueueTimeout
 from eyewall.client.route import Route
-from eyewall.guard.deadline import within
+from eyewall.guard.deadlines.deadline import within
 from eyewall.guard.histogram import Histogram
 from eyewall.guard.inventory import Item, Value
-from eyewall.guard.poolengine import PoolEngine
+from eyewall.guard.pools.poolengine import PoolEngine
 from eyewall.guard.profile import Profile
 
 Open = Callable[[], Awaitable[ClientConnection]]

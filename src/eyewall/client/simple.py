@@ -21,7 +21,7 @@ from eyewall.client.plan import Plan
 from eyewall.client.pool import Pool
 from eyewall.client.request import NO_RESPONSE, Guard, HTTPRequest, HTTPResponse, HTTPTimeoutError
 from eyewall.client.stream import StreamedResponse
-from eyewall.guard.deadline import within
+from eyewall.guard.deadlines.deadline import within
 from eyewall.guard.profile import Profile, active
 from eyewall.http.h1.head import Head
 from eyewall.loop.eager import start_task

@@ -8,7 +8,7 @@ from io import BytesIO
 
 from eyewall.client.patience import explained
 from eyewall.client.request import HTTPRequest, HTTPResponse
-from eyewall.guard.deadline import within
+from eyewall.guard.deadlines.deadline import within
 from eyewall.http.headers import HTTPHeaders
 
 

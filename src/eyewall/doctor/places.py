@@ -1,8 +1,8 @@
 """Places in source code: which of the frames of a stack, a traceback or a chain of awaits is of use to somebody.
 
 That is the innermost of the application: not of the standard library, nor of what is installed, nor of Eyewall. Where
-there is none, the innermost of what is installed, else the innermost of all. For frames, `guard.awaiting` decides by
-the module; a record of the interpreter (where a coroutine was created) has only the name of a file.
+there is none, the innermost of what is installed, else the innermost of all. For frames, `guard.deadlines.awaiting`
+decides by the module; a record of the interpreter (where a coroutine was created) has only the name of a file.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from collections.abc import AsyncGenerator, Coroutine, Generator, Iterable, Sequ
 from types import CodeType, FrameType, TracebackType
 from typing import Any, NamedTuple
 
-import eyewall
-from eyewall.guard import awaiting
+from eyewall.guard.deadlines import awaiting
 
 #: Places that are kept of a stack, at most: the outermost ones are left out.
 DEPTH = awaiting.DEPTH
@@ -26,7 +25,7 @@ LENGTH = awaiting.LENGTH
 _OWN, _INSTALLED, _BELOW = 2, 1, 0
 _STANDARD = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
 #: Compiled modules know themselves by a path relative to where they were compiled.
-_EYEWALL = (os.path.dirname(eyewall.__file__) + os.sep, "eyewall/", "src/eyewall/")
+_EYEWALL = (os.path.dirname(os.path.dirname(__file__)) + os.sep, "eyewall/", "src/eyewall/")
 
 #: What a chain of awaits can begin with.
 Awaitable = (

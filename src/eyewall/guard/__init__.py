@@ -7,33 +7,33 @@ from typing import TYPE_CHECKING
 from eyewall._face import lazy_face
 
 if TYPE_CHECKING:
-    from eyewall.guard.adaptivelimit import AdaptiveLimit
-    from eyewall.guard.admission import ConnectionLimit
-    from eyewall.guard.backoff import Backoff
-    from eyewall.guard.breaker import CircuitBreaker, CircuitOpen
-    from eyewall.guard.breakerengine import BreakerState, Outcome
-    from eyewall.guard.breakershare import SharedBreakers
-    from eyewall.guard.bulkhead import Bulkhead, BulkheadFull, BulkheadTimeout
-    from eyewall.guard.deadline import Deadline, remaining, unbounded
-    from eyewall.guard.drain import Drain, DrainReport, Participant, process_drain
+    from eyewall.guard.breakers.backoff import Backoff
+    from eyewall.guard.breakers.breaker import CircuitBreaker, CircuitOpen
+    from eyewall.guard.breakers.breakerengine import BreakerState, Outcome
+    from eyewall.guard.breakers.breakershare import SharedBreakers
+    from eyewall.guard.breakers.bulkhead import Bulkhead, BulkheadFull, BulkheadTimeout
+    from eyewall.guard.breakers.policy import CallTimeout, Policy
+    from eyewall.guard.breakers.retry import Retry, RetryBudget
+    from eyewall.guard.checks.healthregistry import Health, health
+    from eyewall.guard.checks.healthreport import Report
+    from eyewall.guard.checks.heartbeat import Heartbeat
+    from eyewall.guard.deadlines.deadline import Deadline, remaining, unbounded
+    from eyewall.guard.deadlines.timeouts import timeout
     from eyewall.guard.errors import DeadlineExceeded, Overloaded, RateLimited
-    from eyewall.guard.healthregistry import Health, health
-    from eyewall.guard.healthreport import Report
-    from eyewall.guard.heartbeat import Heartbeat
     from eyewall.guard.histogram import Histogram
     from eyewall.guard.inventory import Inventory, Item
-    from eyewall.guard.lifecycle import Lifecycle, LifecycleError, StartupFailed
-    from eyewall.guard.policy import CallTimeout, Policy
-    from eyewall.guard.pool import PoolClosed, PoolFull, PoolTimeout, PoolUnavailable, ResourcePool
-    from eyewall.guard.poollease import Holder, Lease
+    from eyewall.guard.lifecycle.drain import Drain, DrainReport, Participant, process_drain
+    from eyewall.guard.lifecycle.hooks import Lifecycle, LifecycleError, StartupFailed
+    from eyewall.guard.lifecycle.tasks import OwnedTasks
+    from eyewall.guard.limits.adaptivelimit import AdaptiveLimit
+    from eyewall.guard.limits.admission import ConnectionLimit
+    from eyewall.guard.limits.ratelimit import RateLimit
+    from eyewall.guard.limits.rateshared import SharedRateLimit
+    from eyewall.guard.limits.requestlimit import RequestLimit
+    from eyewall.guard.pools.pool import PoolClosed, PoolFull, PoolTimeout, PoolUnavailable, ResourcePool
+    from eyewall.guard.pools.poollease import Holder, Lease
     from eyewall.guard.profile import NATIVE, TORNADO, Profile, activate, active, override, prefer
-    from eyewall.guard.ratelimit import RateLimit
-    from eyewall.guard.rateshared import SharedRateLimit
-    from eyewall.guard.requestlimit import RequestLimit
-    from eyewall.guard.retry import Retry, RetryBudget
-    from eyewall.guard.tasks import OwnedTasks
     from eyewall.guard.throttle import LogThrottle
-    from eyewall.guard.timeouts import timeout
     from eyewall.guard.topics.buffers import Slow
     from eyewall.guard.topics.hub import Hub, Membership, RoomFull, TopicsFull
     from eyewall.guard.topics.memory import MemoryBackplane
@@ -125,33 +125,33 @@ __all__ = [
 ]
 
 _NAMES = {
-    "AdaptiveLimit": "adaptivelimit",
-    "Backoff": "backoff",
-    "BreakerState": "breakerengine",
-    "Bulkhead": "bulkhead",
-    "BulkheadFull": "bulkhead",
-    "BulkheadTimeout": "bulkhead",
-    "CallTimeout": "policy",
+    "AdaptiveLimit": "limits.adaptivelimit",
+    "Backoff": "breakers.backoff",
+    "BreakerState": "breakers.breakerengine",
+    "Bulkhead": "breakers.bulkhead",
+    "BulkheadFull": "breakers.bulkhead",
+    "BulkheadTimeout": "breakers.bulkhead",
+    "CallTimeout": "breakers.policy",
     "Change": "topics.presence",
-    "CircuitBreaker": "breaker",
-    "CircuitOpen": "breaker",
-    "ConnectionLimit": "admission",
+    "CircuitBreaker": "breakers.breaker",
+    "CircuitOpen": "breakers.breaker",
+    "ConnectionLimit": "limits.admission",
     "Criticality": "verdict",
-    "Deadline": "deadline",
+    "Deadline": "deadlines.deadline",
     "DeadlineExceeded": "errors",
     "DeadlineWheel": "wheel",
-    "Drain": "drain",
-    "DrainReport": "drain",
-    "Health": "healthregistry",
-    "Heartbeat": "heartbeat",
+    "Drain": "lifecycle.drain",
+    "DrainReport": "lifecycle.drain",
+    "Health": "checks.healthregistry",
+    "Heartbeat": "checks.heartbeat",
     "Histogram": "histogram",
-    "Holder": "poollease",
+    "Holder": "pools.poollease",
     "Hub": "topics.hub",
     "Inventory": "inventory",
     "Item": "inventory",
-    "Lease": "poollease",
-    "Lifecycle": "lifecycle",
-    "LifecycleError": "lifecycle",
+    "Lease": "pools.poollease",
+    "Lifecycle": "lifecycle.hooks",
+    "LifecycleError": "lifecycle.hooks",
     "LogThrottle": "throttle",
     "Member": "topics.presence",
     "Membership": "topics.hub",
@@ -159,31 +159,31 @@ _NAMES = {
     "Message": "topics.messages",
     "MessageId": "topics.messages",
     "NATIVE": "profile",
-    "Outcome": "breakerengine",
+    "Outcome": "breakers.breakerengine",
     "Overloaded": "errors",
-    "OwnedTasks": "tasks",
-    "Participant": "drain",
-    "Policy": "policy",
-    "PoolClosed": "pool",
-    "PoolFull": "pool",
-    "PoolTimeout": "pool",
-    "PoolUnavailable": "pool",
+    "OwnedTasks": "lifecycle.tasks",
+    "Participant": "lifecycle.drain",
+    "Policy": "breakers.policy",
+    "PoolClosed": "pools.pool",
+    "PoolFull": "pools.pool",
+    "PoolTimeout": "pools.pool",
+    "PoolUnavailable": "pools.pool",
     "Profile": "profile",
     "Published": "topics.messages",
-    "RateLimit": "ratelimit",
+    "RateLimit": "limits.ratelimit",
     "RateLimited": "errors",
     "RedisBackplane": "topics.redisplane",
     "Replay": "topics.replay",
-    "Report": "healthreport",
-    "RequestLimit": "requestlimit",
-    "ResourcePool": "pool",
-    "Retry": "retry",
-    "RetryBudget": "retry",
+    "Report": "checks.healthreport",
+    "RequestLimit": "limits.requestlimit",
+    "ResourcePool": "pools.pool",
+    "Retry": "breakers.retry",
+    "RetryBudget": "breakers.retry",
     "RoomFull": "topics.hub",
-    "SharedBreakers": "breakershare",
-    "SharedRateLimit": "rateshared",
+    "SharedBreakers": "breakers.breakershare",
+    "SharedRateLimit": "limits.rateshared",
     "Slow": "topics.buffers",
-    "StartupFailed": "lifecycle",
+    "StartupFailed": "lifecycle.hooks",
     "Status": "verdict",
     "Subscription": "topics.reading",
     "TORNADO": "profile",
@@ -193,13 +193,13 @@ _NAMES = {
     "Verdict": "verdict",
     "activate": "profile",
     "active": "profile",
-    "health": "healthregistry",
+    "health": "checks.healthregistry",
     "override": "profile",
     "prefer": "profile",
-    "process_drain": "drain",
-    "remaining": "deadline",
-    "timeout": "timeouts",
-    "unbounded": "deadline",
+    "process_drain": "lifecycle.drain",
+    "remaining": "deadlines.deadline",
+    "timeout": "deadlines.timeouts",
+    "unbounded": "deadlines.deadline",
 }
 
 __getattr__, __dir__ = lazy_face(__name__, _NAMES)

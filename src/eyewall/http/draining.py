@@ -1,4 +1,4 @@
-"""A server's part in the drain of its process (`guard.drain`): requests in flight, WebSockets, event streams."""
+"""A server's part in the drain of its process (`guard.lifecycle`): requests in flight, WebSockets, event streams."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Protocol
 from weakref import ref
 
-from eyewall.guard.deadline import Deadline
-from eyewall.guard.drain import SERVERS
+from eyewall.guard.deadlines.deadline import Deadline
+from eyewall.guard.lifecycle.drain import SERVERS
 
 
 class Server(Protocol):

@@ -1,6 +1,6 @@
 import cython
 
-from eyewall.guard.inflight cimport Gate
+from eyewall.guard.limits.inflight cimport Gate
 from eyewall.http.h1.head cimport Head
 from eyewall.net.transport cimport FlowControl
 

@@ -23,7 +23,7 @@ from eyewall.net.errors import StreamClosedError
 from eyewall.net.transport import FlowControl
 
 if TYPE_CHECKING:
-    from eyewall.guard.inflight import Gate
+    from eyewall.guard.limits.inflight import Gate
     from eyewall.guard.profile import Profile
     from eyewall.guard.registry import Entry
     from eyewall.http.headers import HTTPHeaders

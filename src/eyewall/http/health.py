@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from eyewall.base.clock import http_date_bytes
 from eyewall.base.jsontext import json_encode
 from eyewall.base.query import TooManyFields, parse_fields
-from eyewall.guard.healthregistry import MOST_EXCLUDED, Health
-from eyewall.guard.healthregistry import health as shared
-from eyewall.guard.healthreport import Report, ReportLine
+from eyewall.guard.checks.healthregistry import MOST_EXCLUDED, Health
+from eyewall.guard.checks.healthregistry import health as shared
+from eyewall.guard.checks.healthreport import Report, ReportLine
 from eyewall.guard.profile import active
 from eyewall.guard.verdict import Probe, Status
 from eyewall.http.accesslog import log_request

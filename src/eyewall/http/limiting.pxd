@@ -1,6 +1,6 @@
 import cython
 
-from eyewall.guard.inflight cimport Gate
+from eyewall.guard.limits.inflight cimport Gate
 from eyewall.http.exchange cimport Exchange
 
 cdef object RequestLimit, Future, ensure_future, copy_context

@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from eyewall.guard.inflight import Gate
-from eyewall.guard.requestlimit import RequestLimit
+from eyewall.guard.limits.inflight import Gate
+from eyewall.guard.limits.requestlimit import RequestLimit
 from eyewall.http.exchange import Exchange
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 from eyewall.base.configurable import Configurable
 from eyewall.base.loggers import app_log, gen_log
 from eyewall.guard import registry
-from eyewall.guard.admission import ConnectionLimit, network_of
-from eyewall.guard.drain import process_drain
 from eyewall.guard.executors import default as default
+from eyewall.guard.lifecycle.drain import process_drain
+from eyewall.guard.limits.admission import ConnectionLimit, network_of
+from eyewall.guard.limits.requestlimit import RequestLimit
 from eyewall.guard.profile import TORNADO, Profile, active
-from eyewall.guard.requestlimit import RequestLimit
 from eyewall.guard.throttle import LogThrottle
 from eyewall.guard.wheel import DeadlineWheel
 from eyewall.http.connection import ServerConnection, error_response

@@ -19,7 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from eyewall.base.loggers import app_log, gen_log
-from eyewall.guard.admission import ConnectionLimit
+from eyewall.guard.limits.admission import ConnectionLimit
 from eyewall.guard.profile import Profile
 from eyewall.guard.throttle import LogThrottle
 from eyewall.net.acceptor import Acceptor

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from eyewall.guard.awaiting import suspension
-from eyewall.guard.deadline import Deadline
-from eyewall.guard.drain import TASKS, Drain, process_drain
+from eyewall.guard.deadlines.awaiting import suspension
+from eyewall.guard.deadlines.deadline import Deadline
+from eyewall.guard.lifecycle.drain import TASKS, Drain, process_drain
 from eyewall.web.dispatch import Dispatch, dispatches
 
 

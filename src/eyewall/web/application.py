@@ -13,10 +13,10 @@ import socket
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from eyewall.guard.lifecycle import Lifecycle
+from eyewall.guard.lifecycle.hooks import Lifecycle
+from eyewall.guard.limits.ratelimit import RateLimit
+from eyewall.guard.limits.requestlimit import RequestLimit
 from eyewall.guard.profile import Profile, active
-from eyewall.guard.ratelimit import RateLimit
-from eyewall.guard.requestlimit import RequestLimit
 from eyewall.http.delegates import DelegateApp
 from eyewall.http.exchange import Exchange
 from eyewall.http.headers import HTTPHeaders

@@ -1,6 +1,6 @@
 import cython
 
-from eyewall.guard.deadline cimport Deadline
+from eyewall.guard.deadlines.deadline cimport Deadline
 from eyewall.http.exchange cimport Exchange
 from eyewall.http.requestcore cimport RequestCore
 from eyewall.web.reply cimport Reply

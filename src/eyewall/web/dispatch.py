@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from eyewall.base import probe
 from eyewall.base.loggers import app_log
 from eyewall.guard import registry
-from eyewall.guard.deadline import Deadline
-from eyewall.guard.deadline import _current as _deadlines
+from eyewall.guard.deadlines.deadline import Deadline
+from eyewall.guard.deadlines.deadline import _current as _deadlines
 from eyewall.http.errors import RemoteProtocolError
 from eyewall.loop.eager import start_task
 from eyewall.net.errors import StreamClosedError
@@ -29,12 +29,12 @@ from eyewall.web.matchers import unquoted
 from eyewall.web.overtime import release, tell_abandoned, tell_late, watch
 
 if TYPE_CHECKING:
-    from eyewall.guard.alarms import Alarm
+    from eyewall.guard.deadlines.alarms import Alarm
     from eyewall.guard.errors import DeadlineExceeded
 from eyewall.web.ratelimiting import check_rates
 
 if TYPE_CHECKING:
-    from eyewall.guard.ratelimit import RateLimit
+    from eyewall.guard.limits.ratelimit import RateLimit
     from eyewall.http.exchange import Exchange
     from eyewall.http.request import HTTPServerRequest
 

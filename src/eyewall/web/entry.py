@@ -20,7 +20,7 @@ from eyewall.web.dispatch import Dispatch
 from eyewall.web.routeindex import Match
 
 if TYPE_CHECKING:
-    from eyewall.guard.ratelimit import RateLimit
+    from eyewall.guard.limits.ratelimit import RateLimit
     from eyewall.http.sink import Sink
     from eyewall.web.routing import ApplicationRouter
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from eyewall.base.escape import utf8, xhtml_escape
 from eyewall.base.loggers import app_log, gen_log
 from eyewall.guard.errors import DeadlineExceeded, Overloaded
+from eyewall.guard.lifecycle.tasks import AtEnd, OwnedTasks
 from eyewall.guard.profile import active
-from eyewall.guard.tasks import AtEnd, OwnedTasks
 from eyewall.guard.throttle import LogThrottle
 from eyewall.http.errors import HTTPInputError, RemoteProtocolError
 from eyewall.http.exchange import Exchange
@@ -44,8 +44,8 @@ _refusals = LogThrottle(gen_log)
 ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
 if TYPE_CHECKING:
-    from eyewall.guard.ratelimit import RateLimit
-    from eyewall.guard.requestlimit import RequestLimit
+    from eyewall.guard.limits.ratelimit import RateLimit
+    from eyewall.guard.limits.requestlimit import RequestLimit
     from eyewall.http.request import HTTPServerRequest
 
 

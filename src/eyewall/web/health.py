@@ -11,7 +11,7 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING
 
 from eyewall.base import probe as slots
-from eyewall.guard.healthregistry import Health
+from eyewall.guard.checks.healthregistry import Health
 from eyewall.guard.verdict import Probe
 from eyewall.http.health import FORWARDING, HealthApp, HealthEndpoints, Question
 from eyewall.web.handler import RequestHandler

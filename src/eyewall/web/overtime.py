@@ -14,13 +14,13 @@ import asyncio
 from typing import Any, Protocol
 
 from eyewall.base.loggers import app_log
-from eyewall.guard.alarms import Alarm, Alarms
-from eyewall.guard.awaiting import suspension
-from eyewall.guard.deadline import Deadline
+from eyewall.guard.deadlines.alarms import Alarm, Alarms
+from eyewall.guard.deadlines.awaiting import suspension
+from eyewall.guard.deadlines.deadline import Deadline
+from eyewall.guard.deadlines.timeouts import report_swallowed
 from eyewall.guard.errors import DeadlineExceeded
 from eyewall.guard.profile import active
 from eyewall.guard.throttle import LogThrottle
-from eyewall.guard.timeouts import report_swallowed
 
 _throttle = LogThrottle(app_log)
 

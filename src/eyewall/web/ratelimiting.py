@@ -6,7 +6,7 @@ import functools
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
-from eyewall.guard.ratelimit import Decision, RateLimit
+from eyewall.guard.limits.ratelimit import Decision, RateLimit
 from eyewall.http.names import lookup
 
 M = TypeVar("M", bound=Callable[..., Any])

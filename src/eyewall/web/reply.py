@@ -25,7 +25,7 @@ from eyewall.loop.done import done_future
 from eyewall.web.response import Encoded, default_headers, encode_fields, encode_headers
 
 if TYPE_CHECKING:
-    from eyewall.guard.tasks import OwnedTasks
+    from eyewall.guard.lifecycle.tasks import OwnedTasks
     from eyewall.http.request import HTTPServerRequest
     from eyewall.web.transforms import OutputTransform
 

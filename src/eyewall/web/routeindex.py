@@ -19,7 +19,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from eyewall.guard.requestlimit import RequestLimit
+from eyewall.guard.limits.requestlimit import RequestLimit
 from eyewall.web.matchers import AnyMatches, Matcher, PathMatches, unquoted
 from eyewall.web.ratelimiting import limit_of
 from eyewall.web.segments import Segments, segments_of

@@ -25,8 +25,8 @@ from eyewall.web.matchers import AnyMatches, DefaultHostMatches, HostMatches, Ma
 from eyewall.web.routeindex import IndexedRule, Match, Route, RouteIndex
 
 if TYPE_CHECKING:
-    from eyewall.guard.ratelimit import RateLimit
-    from eyewall.guard.requestlimit import RequestLimit
+    from eyewall.guard.limits.ratelimit import RateLimit
+    from eyewall.guard.limits.requestlimit import RequestLimit
 
 __all__ = [
     "AnyMatches",

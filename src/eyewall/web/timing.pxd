@@ -1,6 +1,6 @@
 import cython
 
-from eyewall.guard.deadline cimport Deadline, clock_of
+from eyewall.guard.deadlines.deadline cimport Deadline, clock_of
 from eyewall.http.requestcore cimport RequestCore
 
 cdef object stated_timeout, app_log

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from eyewall.base.loggers import app_log
-from eyewall.guard.deadline import Deadline, clock_of
+from eyewall.guard.deadlines.deadline import Deadline, clock_of
+from eyewall.guard.deadlines.timeouts import MARK
 from eyewall.guard.errors import DeadlineExceeded
-from eyewall.guard.timeouts import MARK
 from eyewall.http.statedtimeout import stated_timeout
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from eyewall.base.escape import json_encode, utf8
 from eyewall.base.loggers import gen_log
-from eyewall.guard.deadline import forget
+from eyewall.guard.deadlines.deadline import forget
 from eyewall.http.exchange import Exchange
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.tracking import route_of

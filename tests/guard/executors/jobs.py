@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from eyewall.base.context import request_id
-from eyewall.guard.deadline import current
+from eyewall.guard.deadlines.deadline import current
 
 
 def pid() -> int:

@@ -16,14 +16,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from eyewall.base import probe
 from eyewall.base.context import request_id
-from eyewall.guard.deadline import Deadline, _current
-from eyewall.guard.drain import EXECUTORS, Drain
+from eyewall.guard.deadlines.deadline import Deadline, _current
 from eyewall.guard.errors import DeadlineExceeded, Overloaded
 from eyewall.guard.executors.bounded import COUNTERS, BoundedExecutor
 from eyewall.guard.executors.errors import ExecutorClosed, ExecutorFull, JobDropped
 from eyewall.guard.executors.job import Job, name_of
 from eyewall.guard.executors.jobqueue import Full
 from eyewall.guard.inventory import inventory
+from eyewall.guard.lifecycle.drain import EXECUTORS, Drain
 from eyewall.guard.verdict import Verdict
 from eyewall.testing.fakeclock import run_with_fake_clock
 

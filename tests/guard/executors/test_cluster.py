@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from eyewall.base.context import request_id
-from eyewall.guard.deadline import Deadline, _current
+from eyewall.guard.deadlines.deadline import Deadline, _current
 from eyewall.guard.executors import cluster as module
 from eyewall.guard.executors.cluster import DaskExecutor, load_distributed
 from eyewall.guard.executors.errors import WorkerLost

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eyewall.guard.deadline import Deadline, _current
+from eyewall.guard.deadlines.deadline import Deadline, _current
 from eyewall.guard.executors.default import install
 from eyewall.guard.executors.errors import ExecutorFull
 from eyewall.guard.inventory import inventory

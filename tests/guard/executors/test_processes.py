@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from eyewall.base.context import request_id
-from eyewall.guard.deadline import Deadline, _current
+from eyewall.guard.deadlines.deadline import Deadline, _current
 from eyewall.guard.executors.errors import ExecutorClosed, WorkerLost
 from eyewall.guard.executors.processes import ProcessExecutor
 from tests.waiting import until

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from eyewall.base.context import request_id
-from eyewall.guard.deadline import Deadline, _current, remaining
+from eyewall.guard.deadlines.deadline import Deadline, _current, remaining
 from eyewall.guard.executors.errors import ExecutorFull
 from eyewall.guard.executors.threads import ThreadExecutor
 

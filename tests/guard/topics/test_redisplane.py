@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from eyewall.guard.deadline import Deadline
-from eyewall.guard.drain import process_drain
+from eyewall.guard.deadlines.deadline import Deadline
 from eyewall.guard.inventory import inventory
+from eyewall.guard.lifecycle.drain import process_drain
 from eyewall.guard.topics.buffers import Slow
 from eyewall.guard.topics.hub import Hub
 from eyewall.guard.topics.redisplane import RedisBackplane

@@ -28,14 +28,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, cast
 
 from eyewall.base import probe
 from eyewall.base.loggers import app_log
-from eyewall.guard.deadline import Deadline, current, remaining, within
-from eyewall.guard.drain import EXECUTORS, process_drain
+from eyewall.guard.deadlines.deadline import Deadline, current, remaining, within
 from eyewall.guard.errors import DeadlineExceeded
 from eyewall.guard.executors.errors import ExecutorClosed, ExecutorFull, JobDropped
 from eyewall.guard.executors.job import Job, JobFuture
 from eyewall.guard.executors.jobqueue import Full, JobQueue, Place
 from eyewall.guard.histogram import Histogram
 from eyewall.guard.inventory import Item, Value
+from eyewall.guard.lifecycle.drain import EXECUTORS, process_drain
 from eyewall.guard.throttle import LogThrottle
 
 if TYPE_CHECKING:
@@ -427,7 +427,7 @@ class BoundedExecutor(Item, Executor):
         for callback in callbacks:
             callback()
 
-    # -- as a participant of a drain (`eyewall.guard.drain`) --------------------------------------------
+    # -- as a participant of a drain (`eyewall.guard.lifecycle.drain`) --------------------------------------------
 
     @property
     def phase(self) -> int:

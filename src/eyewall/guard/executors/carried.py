@@ -8,7 +8,7 @@ from contextvars import Context
 from typing import Any
 
 from eyewall.base.context import request_id
-from eyewall.guard.deadline import Deadline, _current
+from eyewall.guard.deadlines.deadline import Deadline, _current
 
 
 def carried(

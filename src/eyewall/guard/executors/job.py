@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from eyewall.base.context import request_id
 from eyewall.base.loggers import app_log
-from eyewall.guard.deadline import Deadline
+from eyewall.guard.deadlines.deadline import Deadline
 from eyewall.guard.executors.jobqueue import Entry
 
 T = TypeVar("T")

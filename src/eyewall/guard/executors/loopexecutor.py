@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from eyewall.guard.deadline import Deadline
+from eyewall.guard.deadlines.deadline import Deadline
 from eyewall.guard.executors.job import Job
 from eyewall.guard.executors.jobqueue import Full
 from eyewall.guard.executors.threads import ThreadExecutor

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Protocol
 
 from eyewall.base.errors import EyewallError
-from eyewall.guard.deadline import remaining
+from eyewall.guard.deadlines.deadline import remaining
 from eyewall.guard.topics.buffers import Slow
 from eyewall.guard.topics.messages import Message, MessageId
 from eyewall.guard.topics.seat import Group, Seat

@@ -31,10 +31,10 @@ except ImportError as error:  # pragma: no cover - the extra is part of the test
     raise ImportError("topics between processes need redis-py: pip install 'eyewall[redis]'") from error
 
 from eyewall.base.loggers import app_log, gen_log
-from eyewall.guard.deadline import Deadline
-from eyewall.guard.drain import MESSAGES, process_drain
+from eyewall.guard.deadlines.deadline import Deadline
 from eyewall.guard.histogram import Histogram
 from eyewall.guard.inventory import Item, Value
+from eyewall.guard.lifecycle.drain import MESSAGES, process_drain
 from eyewall.guard.profile import MIB
 from eyewall.guard.throttle import LogThrottle
 from eyewall.guard.topics import wire

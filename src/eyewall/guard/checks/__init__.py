@@ -1,0 +1,1 @@
+"""Whether the process is well: checks, their registry and report, the loop's heartbeat, systemd."""

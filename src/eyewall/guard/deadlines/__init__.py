@@ -1,0 +1,1 @@
+"""Time limits for work: deadlines that travel with the context, and what is said when they pass."""

@@ -1,0 +1,146 @@
+"""Tasks that belong to something: a handler, a WebSocket, a connection. None outlives it unnoticed, no error is lost.
+
+    tasks = OwnedTasks("GET /report")
+    tasks.spawn(watch())                        # cancelled when the owner ends
+    tasks.spawn(store(), at_end="await")        # goes on, and the drain waits for it
+
+An exception in one is logged, and told to the probe slot `task_error`, in the moment in which it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine, Sequence
+from typing import Any, Literal, TypeVar
+
+from eyewall.base import probe
+from eyewall.base.loggers import app_log
+from eyewall.guard.deadlines.awaiting import suspension
+from eyewall.guard.deadlines.deadline import Deadline, unbounded
+from eyewall.guard.lifecycle.drain import TASKS, Drain, process_drain
+
+T = TypeVar("T")
+
+#: What becomes of a task when its owner ends: it is cancelled, or it goes on and is waited for.
+AtEnd = Literal["cancel", "await"]
+
+#: Seconds that tasks have to end when they are cancelled at the end of the drain.
+_LAST = 1.0
+
+
+class TaskRegister:
+    """All tasks of all owners in this process, which the drain waits for. It keeps them alive: a loop does not."""
+
+    name = "tasks"
+    phase = TASKS
+
+    def __init__(self, drain: Drain = process_drain) -> None:
+        self._tasks: dict[asyncio.Task[Any], tuple[str, float]] = {}
+        drain.join(self)
+
+    def add(self, task: asyncio.Task[Any], owner: str) -> None:
+        """Takes a task on, until it ends."""
+        self._tasks[task] = (owner, time.monotonic())
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        owner, _ = self._tasks.pop(task)
+        error = None if task.cancelled() else task.exception()
+        if error is None:
+            return
+        app_log.error("Uncaught exception in the task %s of %s", _named(task), owner, exc_info=error)
+        if probe.task_error.fire is not None:
+            probe.task_error.fire(task, error)
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    async def drain(self, deadline: Deadline) -> Sequence[str]:
+        """See `guard.drain.Participant`."""
+        while (tasks := self._here()) and deadline.remaining():
+            await asyncio.wait(tasks, timeout=deadline.remaining())
+        left = self.pending()
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_LAST)
+        return left
+
+    def _here(self) -> list[asyncio.Task[Any]]:
+        """Those of this loop: others can't be waited for from here."""
+        loop = asyncio.get_running_loop()
+        return [task for task in list(self._tasks) if task.get_loop() is loop]
+
+    def pending(self) -> list[str]:
+        """See `guard.drain.Participant`."""
+        now = time.monotonic()
+        return [
+            f"task: {_named(task)} of {owner}, {now - began:.1f} s, at {suspension(task).place or 'its beginning'}"
+            for task, (owner, began) in list(self._tasks.items())
+        ]
+
+
+def _named(task: asyncio.Task[Any]) -> str:
+    coroutine = task.get_coro()
+    return f"{task.get_name()} ({getattr(coroutine, '__qualname__', coroutine)})"
+
+
+#: The one of this process.
+task_register = TaskRegister()
+
+
+class OwnedTasks:
+    """The tasks of one owner, whose `name` is for the log. They run on the loop on which they are spawned."""
+
+    __slots__ = ("_ended", "_register", "_tasks", "name")
+
+    def __init__(self, name: str, register: TaskRegister = task_register) -> None:
+        self.name = name
+        self._register = register
+        self._tasks: dict[asyncio.Task[Any], AtEnd] = {}
+        self._ended = False
+
+    def spawn(
+        self, coroutine: Coroutine[Any, Any, T], *, at_end: AtEnd = "cancel", name: str | None = None
+    ) -> asyncio.Task[T]:
+        """Starts a task, in a copy of the current context. `at_end`: what becomes of it when the owner ends first.
+
+        Raises RuntimeError when the owner has ended, ValueError for another `at_end`.
+        """
+        if self._ended or at_end not in ("cancel", "await"):
+            coroutine.close()
+            if self._ended:
+                raise RuntimeError(f"{self.name} has ended: nothing would look after the task")
+            raise ValueError(f'at_end is "cancel" or "await", not {at_end!r}')
+        loop = asyncio.get_running_loop()
+        if at_end == "await":
+            # It is to outlive its owner, whose time is not its own.
+            with unbounded():
+                task = loop.create_task(coroutine, name=name)
+        else:
+            task = loop.create_task(coroutine, name=name)
+        self._tasks[task] = at_end
+        task.add_done_callback(self._forget)
+        self._register.add(task, self.name)
+        return task
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.pop(task, None)
+
+    def __len__(self) -> int:
+        """How many have not ended."""
+        return len(self._tasks)
+
+    def end(self) -> None:
+        """The owner ends: cancels what is to be cancelled. The rest goes on, and the drain waits for it."""
+        self._ended = True
+        for task, at_end in list(self._tasks.items()):
+            if at_end == "cancel":
+                task.cancel()
+
+    async def finish(self) -> None:
+        """Ends, and waits until all tasks have."""
+        self.end()
+        while self._tasks:
+            await asyncio.wait(list(self._tasks))

@@ -1,0 +1,1 @@
+"""Resources that are opened, lent and closed: engine, leases, the pool."""
