@@ -136,7 +136,7 @@ def test_exceptions_that_are_read(run: Callable[..., None]) -> None:
     run(main())
 
 
-def held_for(seconds: float, patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+def held_for(seconds: float, patient: Patient) -> None:
     """Lets the patient's loop be so much older, for the one detector that asks."""
     [detector] = [
         each.detector for each in patient.watch._detectors if isinstance(each.detector, LostExceptions)
@@ -145,7 +145,7 @@ def held_for(seconds: float, patient: Patient, monkeypatch: pytest.MonkeyPatch) 
         detector._suspects[task] -= seconds
 
 
-def test_held_for_too_long(run: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_held_for_too_long(run: Callable[..., None]) -> None:
     async def holds() -> None:
         task = asyncio.create_task(fails())
         await asyncio.Event().wait()
@@ -157,7 +157,7 @@ def test_held_for_too_long(run: Callable[..., None], monkeypatch: pytest.MonkeyP
             holder = asyncio.create_task(holds())
             await turns()
             assert patient.look(3) == []
-            held_for(HELD, patient, monkeypatch)
+            held_for(HELD, patient)
             assert [each.rule for each in patient.look()] == ["task-exception-unread"]
             holder.cancel()
             await asyncio.gather(holder, return_exceptions=True)
@@ -176,7 +176,7 @@ def test_more_objects_than_are_looked_at(run: Callable[..., None], monkeypatch: 
             service.task = asyncio.create_task(fails())
             await turns()
             assert patient.look(3) == []
-            held_for(HELD, patient, monkeypatch)
+            held_for(HELD, patient)
             assert len(patient.look()) == 1
         assert numbers
         del service.task

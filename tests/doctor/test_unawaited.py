@@ -126,3 +126,47 @@ def test_a_failure_within_is_reported_and_the_warning_is_not_lost(
             assert finding.count == 1
 
     run(main())
+
+
+def test_the_warning_is_the_one_of_the_interpreter(run: Callable[..., None]) -> None:
+    async def caught() -> warnings.WarningMessage:
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            await forgets()
+        [message] = found
+        return message
+
+    async def main() -> None:
+        for depth in (0, 1, 3):
+            sys.set_coroutine_origin_tracking_depth(depth)
+            try:
+                plain = await caught()
+                with watched():
+                    ours = await caught()
+            finally:
+                sys.set_coroutine_origin_tracking_depth(0)
+            assert (plain.filename, plain.lineno) == line_of(forgets, "# here")[:2]
+            assert (ours.filename, ours.lineno, ours.category) == (
+                plain.filename,
+                plain.lineno,
+                plain.category,
+            )
+            assert str(ours.message).splitlines()[:2] == str(plain.message).splitlines()[:2]
+            assert len(str(ours.message).splitlines()) == len(str(plain.message).splitlines())
+
+    run(main())
+
+
+def test_a_function_of_somebody_else_is_called(
+    run: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[str] = []
+    monkeypatch.setattr(warnings, "_warn_unawaited_coroutine", lambda coro: called.append(coro.__qualname__))
+
+    async def main() -> None:
+        with watched() as patient:
+            await forgets()
+            assert len(patient.look()) == 1
+        assert called == ["save"]
+
+    run(main())

@@ -1,15 +1,19 @@
 """Coroutines that nobody awaited, with the line that created them.
 
 When such a coroutine is destroyed, the interpreter calls a function of the module `warnings`, which it looks up there
-each time. Ours stands in its place and calls it. The line is known because the interpreter notes, for each coroutine,
-one frame of where it was created (70 ns each); it does so by thread. Where the doctor watches the loops of several
-threads there are several of ours, one over the other, of which the topmost tells.
+each time. Ours stands in its place. The line is known because the interpreter notes, for each coroutine, one frame of
+where it was created (70 ns each); it does so by thread. Where the doctor watches the loops of several threads there are
+several of ours, one over the other, of which one tells.
+
+The warning itself is ours, too, as the one that it replaces would have been: that function takes the frame that has
+called it for the place of the warning, and that would be a line of this file. Another program's function is called.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+import traceback
 import warnings
 from collections.abc import Callable
 from types import CoroutineType
@@ -21,9 +25,8 @@ from eyewall.doctor.places import Place, best_of, definition, is_own, places_of,
 from eyewall.doctor.subjects import current_task, subject_of
 
 _HOOK = "_warn_unawaited_coroutine"
-
-#: The coroutines, by identity, that one of ours has told of and is handing on.
-_told: set[int] = set()
+#: Where that of the interpreter is defined, by version.
+_MODULES = ("warnings", "_py_warnings")
 
 
 class Unawaited:
@@ -58,26 +61,37 @@ class Unawaited:
 
     def _destroyed(self, coro: Any) -> None:
         # Called by a finalizer, anywhere.
-        first = self._collector is not None and id(coro) not in _told
-        if first:
-            _told.add(id(coro))
-            self._tell(coro)
-        try:
-            if self._before is not None:
-                self._before(coro)
-        finally:
-            if first:
-                _told.discard(id(coro))
+        ours: Unawaited = self
+        told = ours._tell(coro)
+        while isinstance(below := getattr(ours._before, "__self__", None), Unawaited):
+            ours = below
+            told = told or ours._tell(coro)
+        before = ours._before
+        if getattr(before, "__module__", None) in _MODULES:
+            # This function's caller is the line that dropped it.
+            warnings.warn(_warning(coro, self._depth), RuntimeWarning, stacklevel=2, source=coro)
+        elif before is not None:
+            before(coro)
 
-    def _tell(self, coro: Any) -> None:
+    def _tell(self, coro: Any) -> bool:
         collector = self._collector
         if collector is None:
-            return
+            return False
         try:
             collector.post(_finding(coro))
         except Exception as error:  # noqa: BLE001 - what is raised here would be lost, and the warning with it
             self._collector = None
             collector.post(failure(f"The detector of {self.name}", error))
+        return True
+
+
+def _warning(coro: CoroutineType[Any, Any, Any], depth: int) -> str:
+    """Returns the text of the warning, with the stack of the creation where the program had that tracked itself."""
+    text = f"coroutine '{coro.__qualname__}' was never awaited"
+    if not depth or not coro.cr_origin:
+        return text
+    stack = traceback.format_list([(*each, None) for each in reversed(coro.cr_origin)])
+    return f"{text}\nCoroutine created at (most recent call last)\n{''.join(stack)}".rstrip()
 
 
 def _finding(coro: CoroutineType[Any, Any, Any]) -> Finding:
