@@ -1,1 +1,41 @@
+"""The eye: finds by itself what is wrong with a live program, and names the line. Works on any asyncio program."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from eyewall._face import lazy_face
+
+if TYPE_CHECKING:
+    from eyewall.doctor.collector import Collector
+    from eyewall.doctor.enabling import disable, enable, enabled, findings
+    from eyewall.doctor.finding import Evidence, Finding, Severity, Subject
+    from eyewall.doctor.places import Place
+
+__all__ = [
+    "Collector",
+    "Evidence",
+    "Finding",
+    "Place",
+    "Severity",
+    "Subject",
+    "disable",
+    "enable",
+    "enabled",
+    "findings",
+]
+
+_NAMES = {
+    "Collector": "collector",
+    "Evidence": "finding",
+    "Finding": "finding",
+    "Place": "places",
+    "Severity": "finding",
+    "Subject": "finding",
+    "disable": "enabling",
+    "enable": "enabling",
+    "enabled": "enabling",
+    "findings": "enabling",
+}
+
+__getattr__, __dir__ = lazy_face(__name__, _NAMES)

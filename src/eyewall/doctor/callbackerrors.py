@@ -1,0 +1,151 @@
+"""Exceptions that no code of the program has seen: in callbacks, timers, done-callbacks, protocols, and in tasks and
+futures that were destroyed unread.
+
+asyncio hands all of them to the loop's exception handler; Eyewall's `IOLoop` and `PeriodicCallback` log theirs and
+fire a probe slot. The handler that was there is called as before. Where a program sets its own later, it is put in
+front of that one at the next look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from eyewall.base import probe
+from eyewall.doctor.collector import Collector, failure
+from eyewall.doctor.finding import Evidence, Finding, Severity
+from eyewall.doctor.lostexceptions import LostExceptions, lost
+from eyewall.doctor.places import Place, definition, traceback_of
+from eyewall.doctor.subjects import current_task, subject_of
+
+Context = dict[str, Any]
+
+
+class _Handler:
+    """A loop's exception handler that notes, and hands on to the one that was there before."""
+
+    def __init__(
+        self,
+        before: Callable[[asyncio.AbstractEventLoop, Context], object] | None,
+        note: Callable[[Context], bool],
+        forget: Callable[[], None],
+    ) -> None:
+        self.before = before
+        self._note = note
+        self._forget = forget
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: Context) -> None:
+        first = self._note(context)
+        try:
+            if self.before is None:
+                loop.default_exception_handler(context)
+            else:
+                self.before(loop, context)
+        finally:
+            if first:
+                self._forget()
+
+
+class CallbackErrors:
+    """The detector of exceptions that reach the loop.
+
+    `seen`: the detector of exceptions in tasks, which knows those that were told already.
+    """
+
+    name = "exceptions in callbacks"
+
+    def __init__(self, seen: LostExceptions) -> None:
+        self._seen = seen
+        self._collector: Collector | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._handler: _Handler | None = None
+        self._noted: Context | None = None
+        self._detach: Callable[[], None] | None = None
+
+    def start(self, loop: asyncio.AbstractEventLoop, collector: Collector) -> None:
+        """Stands before the loop's exception handler."""
+        self._collector, self._loop = collector, loop
+        self._detach = probe.callback_error.attach(self._called)
+        self._stand_before(loop)
+
+    def look(self) -> None:
+        """Stands before the handler again, if somebody has set another one."""
+        if self._loop is not None and self._loop.get_exception_handler() is not self._handler:
+            self._stand_before(self._loop)
+
+    def stop(self) -> None:
+        """Puts back the handler that was there, unless somebody has set another one, which may call ours."""
+        loop, handler = self._loop, self._handler
+        self._collector = self._loop = None
+        if self._detach is not None:
+            self._detach()
+        if loop is not None and handler is not None and loop.get_exception_handler() is handler:
+            loop.set_exception_handler(handler.before)
+
+    def _stand_before(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._handler = _Handler(loop.get_exception_handler(), self._note, self._forget)
+        loop.set_exception_handler(self._handler)
+
+    def _note(self, context: Context) -> bool:
+        # Called by finalizers, too. A context that passes through several handlers of ours is one exception.
+        collector = self._collector
+        if collector is None or context is self._noted:
+            return False
+        self._noted = context
+        try:
+            finding = self._judge(context)
+            if finding is not None:
+                collector.post(finding)
+        except Exception as error:  # noqa: BLE001 - the handler that was there must be called
+            self._collector = None
+            collector.post(failure(f"The detector of {self.name}", error))
+        return True
+
+    def _forget(self) -> None:
+        self._noted = None
+
+    def _judge(self, context: Mapping[str, Any]) -> Finding | None:
+        error = context.get("exception")
+        if not isinstance(error, BaseException):
+            # Messages of other kinds are not about exceptions ("Task was destroyed but it is pending").
+            return None
+        future = context.get("task") or context.get("future")
+        if isinstance(future, asyncio.Future):
+            return None if self._seen.knows(future) else lost(future, error)
+        handle = context.get("handle")
+        return _finding(getattr(handle, "_callback", None), error)
+
+    def _called(self, callback: object, error: BaseException) -> None:
+        collector = self._collector
+        if collector is not None:
+            collector.report(_finding(callback, error))
+
+
+def _finding(callback: object, error: BaseException) -> Finding:
+    places, place = traceback_of(error)
+    defined = _defined(callback)
+    stacks = {"raised in": places}
+    if defined is not None:
+        stacks["callback"] = (defined,)
+    what = "A callback" if defined is None else f"The callback {defined.function}"
+    return Finding(
+        "callback-failed",
+        Severity.ERROR,
+        f"{what} raised {type(error).__name__}, and no code of the program has seen it",
+        "Catch the exception in the callback, where it is known what to do about it.",
+        place=place or defined,
+        subject=subject_of((), current_task()),
+        evidence=Evidence(stacks=stacks, error=f"{type(error).__name__}: {error}"),
+    )
+
+
+def _defined(callback: object) -> Place | None:
+    """Returns where the function behind a callback is defined, None for one without code of its own."""
+    for _ in range(10):
+        inner = getattr(callback, "func", None) or getattr(callback, "__wrapped__", None)
+        if inner is None:
+            break
+        callback = inner
+    code = getattr(callback, "__code__", None)
+    return None if code is None else definition(code)

@@ -1,0 +1,70 @@
+"""On whose behalf code runs: the request, or else the task.
+
+Nothing is noted while a program runs well. When there is a finding, the frames are looked at: somewhere in them is the
+method of a handler, or Eyewall's own run of one. Handlers are known by the name of their base class, so that those of
+Tornado are found as well as ours, without importing either.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from types import FrameType
+from typing import Any
+
+from eyewall.base.context import request_id
+from eyewall.doctor.finding import Subject
+from eyewall.doctor.places import frames_of
+
+_HANDLER = "RequestHandler"
+#: Characters of what a client sent (method, path) that are kept.
+LENGTH = 200
+
+
+def subject_of(frames: Iterable[FrameType], task: asyncio.Task[Any] | None = None) -> Subject | None:
+    """Returns the subject of code that runs, or waits, in `frames` and in `task`; None where there is neither."""
+    name = None if task is None else task.get_name()
+    for frame in frames:
+        request = _request_in(frame)
+        if request is not None:
+            handler, request = request
+            return Subject(
+                task=name,
+                id=_text(getattr(request, "request_id", None) or request_id.get()),
+                method=_text(getattr(request, "method", None)),
+                path=_text(getattr(request, "path", None)),
+                handler=type(handler).__qualname__,
+            )
+    return None if name is None else Subject(task=name)
+
+
+def subject_of_task(task: asyncio.Task[Any]) -> Subject:
+    """Returns the subject of a task that does not run now."""
+    frames, _ = frames_of(task)
+    return subject_of(frames, task) or Subject(task=task.get_name())
+
+
+def current_task() -> asyncio.Task[Any] | None:
+    """Returns the task that runs in this thread, None outside of all."""
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
+
+
+def _request_in(frame: FrameType) -> tuple[Any, Any] | None:
+    """Returns the handler in `frame` and its request."""
+    names = frame.f_code.co_varnames[: frame.f_code.co_argcount]
+    if not names or names[0] not in ("self", "run"):
+        return None
+    owner = frame.f_locals.get(names[0])
+    if names[0] == "run" and frame.f_globals.get("__name__") == "eyewall.web.execution":
+        owner = getattr(owner, "handler", None)
+    if not any(base.__name__ == _HANDLER for base in type(owner).__mro__):
+        return None
+    request = getattr(owner, "request", None)
+    return None if request is None else (owner, request)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)[:LENGTH]

@@ -1,0 +1,115 @@
+"""Coroutines that nobody awaited, with the line that created them.
+
+When such a coroutine is destroyed, the interpreter calls a function of the module `warnings`, which it looks up there
+each time. Ours stands in its place. The line is known because the interpreter notes, for each coroutine, one frame of
+where it was created (70 ns each); it does so by thread. Where the doctor watches the loops of several threads there are
+several of ours, one over the other, of which one tells.
+
+The warning itself is ours, too, as the one that it replaces would have been: that function takes the frame that has
+called it for the place of the warning, and that would be a line of this file. Another program's function is called.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+from types import CoroutineType
+from typing import Any
+
+from eyewall.doctor.collector import Collector, failure
+from eyewall.doctor.finding import Evidence, Finding, Severity
+from eyewall.doctor.places import Place, best_of, definition, is_own, places_of, stack_of
+from eyewall.doctor.subjects import current_task, subject_of
+
+_HOOK = "_warn_unawaited_coroutine"
+#: Where that of the interpreter is defined, by version.
+_MODULES = ("warnings", "_py_warnings")
+
+
+class Unawaited:
+    """The detector of coroutines that were never awaited."""
+
+    name = "coroutines that were never awaited"
+
+    def __init__(self) -> None:
+        self._collector: Collector | None = None
+        self._before: Callable[[Any], None] | None = None
+        self._depth = 0
+
+    def start(self, loop: asyncio.AbstractEventLoop, collector: Collector) -> None:
+        """Takes the place of the function behind the warning."""
+        self._collector = collector
+        self._before = getattr(warnings, _HOOK)
+        setattr(warnings, _HOOK, self._destroyed)
+        self._depth = sys.get_coroutine_origin_tracking_depth()
+        if self._depth < 1:
+            sys.set_coroutine_origin_tracking_depth(1)
+
+    def look(self) -> None:
+        """There is nothing to look for: it tells of itself."""
+
+    def stop(self) -> None:
+        """Puts back what was there, unless somebody has put something else over it, which goes on to call us."""
+        self._collector = None
+        if self._before is not None and getattr(warnings, _HOOK) == self._destroyed:
+            setattr(warnings, _HOOK, self._before)
+        if self._before is not None and self._depth < 1 and sys.get_coroutine_origin_tracking_depth() == 1:
+            sys.set_coroutine_origin_tracking_depth(0)
+
+    def _destroyed(self, coro: Any) -> None:
+        # Called by a finalizer, anywhere.
+        ours: Unawaited = self
+        told = ours._tell(coro)
+        while isinstance(below := getattr(ours._before, "__self__", None), Unawaited):
+            ours = below
+            told = told or ours._tell(coro)
+        before = ours._before
+        if getattr(before, "__module__", None) in _MODULES:
+            # This function's caller is the line that dropped it.
+            warnings.warn(_warning(coro, self._depth), RuntimeWarning, stacklevel=2, source=coro)
+        elif before is not None:
+            before(coro)
+
+    def _tell(self, coro: Any) -> bool:
+        collector = self._collector
+        if collector is None:
+            return False
+        try:
+            collector.post(_finding(coro))
+        except Exception as error:  # noqa: BLE001 - what is raised here would be lost, and the warning with it
+            self._collector = None
+            collector.post(failure(f"The detector of {self.name}", error))
+        return True
+
+
+def _warning(coro: CoroutineType[Any, Any, Any], depth: int) -> str:
+    """Returns the text of the warning, with the stack of the creation where the program had that tracked itself."""
+    text = f"coroutine '{coro.__qualname__}' was never awaited"
+    if not depth or not coro.cr_origin:
+        return text
+    stack = traceback.format_list([(*each, None) for each in reversed(coro.cr_origin)])
+    return f"{text}\nCoroutine created at (most recent call last)\n{''.join(stack)}".rstrip()
+
+
+def _finding(coro: CoroutineType[Any, Any, Any]) -> Finding:
+    # The interpreter has the innermost frame first.
+    origin = tuple(Place(file, line, function) for file, line, function in reversed(coro.cr_origin or ()))
+    created = best_of(origin)
+    defined = definition(coro.cr_code)
+    # Created by a library from a function of the application: that function says more.
+    place = defined if created is None or (is_own(defined) and not is_own(created)) else created
+    frames = stack_of(sys._getframe(3))
+    return Finding(
+        "coroutine-never-awaited",
+        Severity.ERROR,
+        f"The coroutine {coro.__qualname__} was created and never awaited: none of it has run",
+        f"Write 'await' before the call of {coro.__qualname__}, or hand it to asyncio.create_task and keep the task.",
+        place=place,
+        subject=subject_of(frames, current_task()),
+        evidence=Evidence(
+            stacks={"created in": origin, "defined in": (defined,), "destroyed in": places_of(frames)}
+        ),
+    )

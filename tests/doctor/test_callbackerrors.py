@@ -1,0 +1,146 @@
+"""Exceptions that reach the loop, and those that Eyewall catches for it."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from eyewall.base import probe
+from eyewall.doctor.places import definition
+from eyewall.loop.ioloop import IOLoop
+
+from .lines import line_of
+from .patient import turns, watched
+
+
+def breaks(*args: object) -> None:
+    raise LookupError("nothing there")
+
+
+def test_callbacks_timers_and_done_callbacks(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        contexts: list[dict[str, Any]] = []
+        loop.set_exception_handler(lambda loop, context: contexts.append(dict(context)))
+        with watched() as patient:
+            loop.call_soon(breaks)
+            loop.call_soon(functools.partial(breaks, 1))
+            loop.call_later(0, breaks)
+            loop.create_future().add_done_callback(breaks)
+            future = loop.create_future()
+            future.add_done_callback(breaks)
+            future.set_result(None)
+            while len(contexts) < 4:
+                await turns()
+            [finding] = patient.look()
+            assert finding.rule == "callback-failed"
+            assert finding.count == 4
+            assert finding.place == line_of(breaks, "raise")
+            assert finding.evidence.error == "LookupError: nothing there"
+
+    run(main())
+
+
+def test_the_callback_is_named_where_the_loop_says_it() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda loop, context: None)
+        with watched() as patient:
+            loop.call_soon(functools.partial(int, "nonsense"))
+            loop.call_soon(functools.partial(breaks, 1))
+            await turns()
+            by_error = {finding.evidence.error: finding for finding in patient.look()}
+            finding = by_error["LookupError: nothing there"]
+            assert finding.evidence.stacks["callback"] == (definition(breaks.__code__),)
+            assert "breaks" in finding.summary
+            assert len(by_error) == 2
+
+    asyncio.run(main())
+
+
+def test_callbacks_of_an_ioloop(run: Callable[..., None], caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        with watched() as patient:
+            IOLoop.current().add_callback(breaks)
+            await turns()
+            [finding] = patient.look()
+            assert finding.place == line_of(breaks, "raise")
+        assert "Exception in callback" in caplog.text
+        assert probe.callback_error.fire is None
+
+    run(main())
+
+
+def test_a_handler_that_is_set_later_is_called_and_watched(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        called: list[str] = []
+        with watched() as patient:
+            ours = loop.get_exception_handler()
+            assert ours is not None
+
+            def wraps(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+                called.append("theirs")
+                ours(loop, context)
+
+            loop.set_exception_handler(wraps)
+            patient.look()
+            assert loop.get_exception_handler() is not wraps
+            loop.set_debug(False)
+            context = {"message": "m", "exception": LookupError("nothing there")}
+            loop.call_exception_handler(context)
+            assert called == ["theirs"]
+            # It went through two handlers of ours.
+            assert [finding.count for finding in patient.look()] == [1]
+        assert loop.get_exception_handler() is wraps
+        loop.set_exception_handler(None)
+
+    run(main())
+
+
+def test_what_is_no_exception_is_handed_on(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        contexts: list[dict[str, Any]] = []
+        loop.set_exception_handler(lambda loop, context: contexts.append(context))
+        with watched() as patient:
+            loop.call_exception_handler({"message": "Task was destroyed but it is pending!"})
+            assert patient.look() == []
+        assert len(contexts) == 1
+
+    run(main())
+
+
+def test_the_default_handler_logs_as_ever(run: Callable[..., None], caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        with watched():
+            loop.call_soon(breaks)
+            await turns()
+        assert loop.get_exception_handler() is None
+        assert "nothing there" in caplog.text
+
+    run(main())
+
+
+def test_a_failure_within_does_no_harm(run: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*args: object) -> Any:
+        raise KeyError("of the doctor")
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        contexts: list[dict[str, Any]] = []
+        loop.set_exception_handler(lambda loop, context: contexts.append(context))
+        monkeypatch.setattr("eyewall.doctor.callbackerrors._finding", fails)
+        with watched() as patient:
+            for _ in range(2):
+                loop.call_soon(breaks)
+            await turns()
+            assert [(each.rule, each.count) for each in patient.look()] == [("doctor-failed", 1)]
+        assert len(contexts) == 2
+
+    run(main())

@@ -1,0 +1,205 @@
+"""Tasks that were cancelled and go on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from eyewall.base import probe
+from eyewall.doctor.cancellations import parsed
+from eyewall.doctor.finding import Subject
+from eyewall.doctor.places import Place
+
+from .lines import line_of
+from .patient import turns, watched
+
+Body = Callable[[asyncio.Event], Coroutine[Any, Any, object]]
+
+
+async def in_a_loop(gate: asyncio.Event) -> None:
+    for _ in range(2):
+        try:
+            await gate.wait()
+        except BaseException:  # culprit
+            pass
+
+
+async def without_a_type(gate: asyncio.Event) -> None:
+    try:
+        await gate.wait()
+    except:  # noqa: E722  # culprit
+        pass
+    await gate.wait()
+
+
+async def by_its_name(gate: asyncio.Event) -> None:
+    try:
+        await gate.wait()
+    except ValueError:
+        raise
+    except (OSError, asyncio.CancelledError):  # culprit
+        pass
+    await gate.wait()
+    try:
+        pass
+    except asyncio.CancelledError:
+        pass
+
+
+async def suppressing(gate: asyncio.Event) -> None:
+    with contextlib.suppress(asyncio.CancelledError):  # culprit
+        await gate.wait()
+    await gate.wait()
+
+
+async def above_others(gate: asyncio.Event) -> None:
+    async def inner() -> None:
+        await gate.wait()
+
+    while not gate.is_set():
+        try:
+            await inner()
+        except asyncio.CancelledError:  # culprit
+            continue
+
+
+async def helper(gate: asyncio.Event) -> None:
+    try:
+        await gate.wait()
+    except asyncio.CancelledError:
+        pass
+
+
+async def in_a_function_that_has_returned(gate: asyncio.Event) -> None:
+    await helper(gate)
+    await gate.wait()  # culprit
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        in_a_loop,
+        without_a_type,
+        by_its_name,
+        suppressing,
+        above_others,
+        in_a_function_that_has_returned,
+    ],
+)
+def test_the_clause_is_named(run: Callable[..., None], body: Body) -> None:
+    async def main() -> None:
+        gate = asyncio.Event()
+        with watched() as patient:
+            task = asyncio.create_task(body(gate), name="worker")
+            await turns()
+            assert patient.look(3) == []
+            task.cancel()
+            # Not delivered yet, and then delivered just now.
+            assert patient.look(3) == []
+            await turns()
+            assert patient.look() == []
+            [finding] = patient.look(3)
+            assert finding.rule == "cancellation-swallowed"
+            assert finding.place == line_of(body, "# culprit")
+            assert finding.count == 1
+            assert finding.subject == Subject(task="worker")
+            gate.set()
+            await task
+
+    run(main())
+
+
+async def cleaning_up(gate: asyncio.Event) -> None:
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await gate.wait()
+
+
+async def with_a_timeout_that_came(gate: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(0):
+            await asyncio.Event().wait()
+    await gate.wait()
+
+
+async def group(gate: asyncio.Event) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(cleaning_up(gate))
+
+
+async def gathering(gate: asyncio.Event) -> None:
+    await asyncio.gather(cleaning_up(gate), cleaning_up(gate))
+
+
+async def uncancelled(gate: asyncio.Event) -> None:
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        assert task is not None
+        task.uncancel()
+    await gate.wait()
+
+
+async def shielding(gate: asyncio.Event) -> None:
+    inner = asyncio.ensure_future(cleaning_up(gate))
+    try:
+        await asyncio.shield(inner)
+    except asyncio.CancelledError:
+        inner.cancel()
+        await asyncio.wait([inner])
+        raise
+
+
+@pytest.mark.parametrize(
+    "body", [cleaning_up, with_a_timeout_that_came, group, gathering, uncancelled, shielding]
+)
+def test_those_that_clean_up_are_left_alone(run: Callable[..., None], body: Body) -> None:
+    async def main() -> None:
+        gate = asyncio.Event()
+        with watched() as patient:
+            task = asyncio.create_task(body(gate))
+            await turns()
+            if body is not with_a_timeout_that_came:
+                task.cancel()
+            for _ in range(5):
+                await turns()
+                assert patient.look() == []
+            gate.set()
+            await asyncio.gather(task, return_exceptions=True)
+            assert patient.look(3) == []
+
+    run(main())
+
+
+def test_what_the_guard_finds_is_told_once(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        gate = asyncio.Event()
+        with watched() as patient:
+            task = asyncio.create_task(in_a_loop(gate), name="worker")
+            await turns()
+            task.cancel()
+            await turns()
+            fire = probe.cancellation_swallowed.fire
+            assert fire is not None
+            fire(task, "/app/a.py:7 in Report.get")
+            fire(task, "/app/a.py:7 in Report.get")
+            [finding] = patient.look(3)
+            assert finding.place == Place("/app/a.py", 7, "Report.get")
+            assert finding.count == 1
+            gate.set()
+            await task
+        assert probe.cancellation_swallowed.fire is None
+
+    run(main())
+
+
+def test_places_in_words() -> None:
+    assert parsed("/app/a b:c.py:7 in f.<locals>.g") == Place("/app/a b:c.py", 7, "f.<locals>.g")
+    assert parsed("") is None
+    assert parsed("a.py:x in f") is None

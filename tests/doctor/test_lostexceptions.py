@@ -1,0 +1,185 @@
+"""Tasks that ended with an exception which nobody read."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from eyewall.doctor import lostexceptions
+from eyewall.doctor.finding import Subject
+from eyewall.doctor.lostexceptions import HELD, LostExceptions
+from eyewall.doctor.places import definition
+
+from .lines import line_of
+from .patient import Patient, turns, watched
+
+
+async def fails() -> None:
+    raise ValueError("no such report")
+
+
+class Service:
+    """Something that lives long, and keeps a task."""
+
+    task: asyncio.Task[None]
+
+
+def quiet(loop: asyncio.AbstractEventLoop) -> list[dict[str, Any]]:
+    """Keeps what asyncio would log."""
+    contexts: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda loop, context: contexts.append(dict(context)))
+    return contexts
+
+
+def test_a_dead_task_that_something_refers_to(run: Callable[..., None]) -> None:
+    service = Service()
+
+    async def main() -> None:
+        contexts = quiet(asyncio.get_running_loop())
+        with watched() as patient:
+            service.task = asyncio.create_task(fails(), name="background")
+            await turns()
+            assert patient.look() == []
+            [finding] = patient.look()
+            assert finding.rule == "task-exception-unread"
+            assert finding.place == line_of(fails, "raise")
+            assert finding.evidence.error == "ValueError: no such report"
+            assert finding.evidence.stacks["task"] == (definition(fails.__code__),)
+            assert finding.subject == Subject(task="background")
+            # It is told once, also when asyncio logs it in the end; and asyncio does.
+            patient.look(5)
+            assert contexts == []
+            del service.task
+            gc.collect()
+            assert [each.count for each in patient.look()] == [1]
+            assert len(contexts) == 1
+
+    run(main())
+
+
+def test_a_task_that_is_destroyed_before_a_look(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        contexts = quiet(asyncio.get_running_loop())
+        with watched() as patient:
+            asyncio.create_task(fails(), name="gone")  # noqa: RUF006
+            await turns()
+            gc.collect()
+            [finding] = patient.look()
+            assert finding.rule == "task-exception-unread"
+            assert finding.place == line_of(fails, "raise")
+            assert len(contexts) == 1
+
+    run(main())
+
+
+def test_a_future_that_is_destroyed(run: Callable[..., None]) -> None:
+    def job() -> None:
+        raise OSError("disk full")
+
+    async def main() -> None:
+        quiet(asyncio.get_running_loop())
+        with watched() as patient:
+            future = asyncio.get_running_loop().run_in_executor(None, job)
+            await asyncio.wait([future])
+            del future
+            gc.collect()
+            [finding] = patient.look()
+            assert finding.rule == "future-exception-unread"
+            assert finding.place == line_of(job, "raise")
+
+    run(main())
+
+
+def test_whoever_reads_later_is_not_disturbed(run: Callable[..., None]) -> None:
+    async def one_after_the_other(gate: asyncio.Event) -> list[object]:
+        tasks = [asyncio.create_task(fails()), asyncio.create_task(fails())]
+        single = asyncio.create_task(fails())
+        await gate.wait()
+        return [(await asyncio.gather(task, return_exceptions=True))[0] for task in (*tasks, single)]
+
+    async def main() -> None:
+        with watched() as patient:
+            gate = asyncio.Event()
+            task = asyncio.create_task(one_after_the_other(gate))
+            await turns()
+            assert patient.look(5) == []
+            gate.set()
+            assert all(isinstance(error, ValueError) for error in await task)
+            assert patient.look(5) == []
+
+    run(main())
+
+
+def test_exceptions_that_are_read(run: Callable[..., None]) -> None:
+    async def grouped() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fails())
+            group.create_task(turns())
+
+    async def main() -> None:
+        with watched() as patient:
+            kept = [asyncio.create_task(fails()) for _ in range(3)]
+            await asyncio.gather(*kept[:2], return_exceptions=True)
+            kept[2].add_done_callback(lambda task: task.exception())
+            kept.append(asyncio.create_task(grouped()))
+            cancelled = asyncio.create_task(turns(100))
+            await turns()
+            cancelled.cancel()
+            await asyncio.wait([*kept, cancelled])
+            assert isinstance(kept[3].exception(), ExceptionGroup)
+            assert patient.look(5) == []
+
+    run(main())
+
+
+def held_for(seconds: float, patient: Patient) -> None:
+    """Lets the patient's loop be so much older, for the one detector that asks."""
+    [detector] = [
+        each.detector for each in patient.watch._detectors if isinstance(each.detector, LostExceptions)
+    ]
+    for task in detector._suspects:
+        detector._suspects[task] -= seconds
+
+
+def test_held_for_too_long(run: Callable[..., None]) -> None:
+    async def holds() -> None:
+        task = asyncio.create_task(fails())
+        await asyncio.Event().wait()
+        await task
+
+    async def main() -> None:
+        quiet(asyncio.get_running_loop())
+        with watched() as patient:
+            holder = asyncio.create_task(holds())
+            await turns()
+            assert patient.look(3) == []
+            held_for(HELD, patient)
+            assert [each.rule for each in patient.look()] == ["task-exception-unread"]
+            holder.cancel()
+            await asyncio.gather(holder, return_exceptions=True)
+
+    run(main())
+
+
+def test_more_objects_than_are_looked_at(run: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Service()
+    monkeypatch.setattr(lostexceptions, "BUDGET", 1)
+
+    async def main() -> None:
+        quiet(asyncio.get_running_loop())
+        numbers = [[number] for number in range(10)]
+        with watched() as patient:
+            service.task = asyncio.create_task(fails())
+            await turns()
+            assert patient.look(3) == []
+            held_for(HELD, patient)
+            assert len(patient.look()) == 1
+        assert numbers
+        del service.task
+        gc.collect()
+
+    run(main())
