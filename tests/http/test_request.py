@@ -232,7 +232,7 @@ def test_method_and_uri_are_deprecated() -> None:
     ):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            request = HTTPServerRequest(**arguments)  # type: ignore[arg-type]
+            request = HTTPServerRequest(headers=HTTPHeaders({"Host": "h"}), **arguments)  # type: ignore[arg-type]
         assert (request.method, request.uri, request.version) == result
         assert [warning.category for warning in caught] == [DeprecationWarning] * len(warned)
         assert all(str(one.message).startswith(start) for one, start in zip(caught, warned, strict=True))
