@@ -13,7 +13,7 @@ from eyewall.client.errors import ClientQueueTimeout, FetchDeadlineExceeded
 from eyewall.client.guarding import HostGuard, http_retry
 from eyewall.client.request import HTTPClientError, HTTPRequest, HTTPTimeoutError
 from eyewall.client.simple import SimpleAsyncHTTPClient
-from eyewall.guard.breakers.backoff import Backoff
+from eyewall.guard.backoff import Backoff
 from eyewall.guard.breakers.breaker import CircuitOpen
 from eyewall.guard.breakers.breakerengine import BreakerState
 from eyewall.guard.breakers.bulkhead import BulkheadFull

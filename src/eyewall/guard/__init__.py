@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from eyewall._face import lazy_face
 
 if TYPE_CHECKING:
-    from eyewall.guard.breakers.backoff import Backoff
+    from eyewall.guard.backoff import Backoff
     from eyewall.guard.breakers.breaker import CircuitBreaker, CircuitOpen
     from eyewall.guard.breakers.breakerengine import BreakerState, Outcome
     from eyewall.guard.breakers.breakershare import SharedBreakers
@@ -126,7 +126,7 @@ __all__ = [
 
 _NAMES = {
     "AdaptiveLimit": "limits.adaptivelimit",
-    "Backoff": "breakers.backoff",
+    "Backoff": "backoff",
     "BreakerState": "breakers.breakerengine",
     "Bulkhead": "breakers.bulkhead",
     "BulkheadFull": "breakers.bulkhead",

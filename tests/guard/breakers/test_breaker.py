@@ -14,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from eyewall.guard.breakers.backoff import Backoff
+from eyewall.guard.backoff import Backoff
 from eyewall.guard.breakers.breaker import CircuitBreaker, CircuitOpen
 from eyewall.guard.breakers.breakerengine import BreakerEngine, BreakerState, Outcome
 from eyewall.guard.breakers.breakerwindow import CountWindow, TimeWindow

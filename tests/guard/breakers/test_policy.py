@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eyewall.guard.breakers.backoff import Backoff
+from eyewall.guard.backoff import Backoff
 from eyewall.guard.breakers.breaker import CircuitBreaker, CircuitOpen
 from eyewall.guard.breakers.breakerengine import BreakerState
 from eyewall.guard.breakers.bulkhead import Bulkhead, BulkheadFull

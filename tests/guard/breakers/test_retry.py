@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from eyewall.guard.breakers.backoff import Backoff
+from eyewall.guard.backoff import Backoff
 from eyewall.guard.breakers.retry import Retry, RetryBudget
 from eyewall.guard.deadlines import deadline
 from eyewall.guard.errors import Overloaded

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eyewall.guard.breakers.backoff import Backoff
+from eyewall.guard.backoff import Backoff
 from eyewall.guard.inventory import inventory
 from eyewall.guard.lifecycle.drain import Drain, process_drain
 from eyewall.guard.pools.pool import PoolClosed, PoolFull, PoolTimeout, PoolUnavailable, ResourcePool

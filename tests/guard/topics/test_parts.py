@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eyewall.guard.topics import wire
-from eyewall.guard.topics.backoff import Backoff
 from eyewall.guard.topics.buffers import Buffer, Slow
 from eyewall.guard.topics.messages import Message
 from eyewall.guard.topics.presence import Member, Presence
@@ -50,18 +49,6 @@ def test_impossible_settings_are_refused() -> None:
             slow.checked()
     with pytest.raises(ValueError, match="negative"):
         Replay(age=-1).checked()
-    for first, most in ((0.0, 1.0), (2.0, 1.0)):
-        with pytest.raises(ValueError, match="delays"):
-            Backoff(first, most)
-
-
-def test_delays_double_up_to_the_most_and_are_shortened_by_chance() -> None:
-    longest = Backoff(0.1, 1.0, chance=lambda: 1.0)
-    assert [round(longest.next(), 3) for _ in range(6)] == [0.1, 0.2, 0.4, 0.8, 1.0, 1.0]
-    longest.reset()
-    assert longest.next() == 0.1
-    shortest = Backoff(0.1, 1.0, chance=lambda: 0.0)
-    assert [round(shortest.next(), 3) for _ in range(5)] == [0.05, 0.1, 0.2, 0.4, 0.5]
 
 
 NAMES = st.sampled_from("abc")

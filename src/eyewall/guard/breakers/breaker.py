@@ -21,7 +21,7 @@ from threading import Lock
 from typing import ParamSpec, TypeVar, cast
 
 from eyewall.base.loggers import app_log
-from eyewall.guard.breakers.backoff import Backoff
+from eyewall.guard.backoff import Backoff
 from eyewall.guard.breakers.breakerengine import BreakerEngine, BreakerState, Outcome
 from eyewall.guard.breakers.breakerwindow import CountWindow, TimeWindow
 from eyewall.guard.errors import Overloaded

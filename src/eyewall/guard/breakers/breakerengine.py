@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from eyewall.guard.breakers.backoff import Backoff
+from eyewall.guard.backoff import Backoff
 from eyewall.guard.breakers.breakerwindow import Window
 
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import ParamSpec, TypeVar
 
-from eyewall.guard.breakers.backoff import Backoff
+from eyewall.guard.backoff import Backoff
 from eyewall.guard.deadlines.deadline import remaining
 from eyewall.guard.errors import Overloaded
 from eyewall.guard.inventory import Item, Value

@@ -25,7 +25,7 @@ from typing import Generic, TypeVar, cast
 from weakref import ref
 
 from eyewall.base.loggers import app_log
-from eyewall.guard.breakers.backoff import Backoff
+from eyewall.guard.backoff import Backoff
 from eyewall.guard.deadlines.deadline import Deadline, within
 from eyewall.guard.errors import Overloaded
 from eyewall.guard.histogram import Histogram

@@ -31,6 +31,7 @@ except ImportError as error:  # pragma: no cover - the extra is part of the test
     raise ImportError("topics between processes need redis-py: pip install 'eyewall[redis]'") from error
 
 from eyewall.base.loggers import app_log, gen_log
+from eyewall.guard.backoff import Backoff
 from eyewall.guard.deadlines.deadline import Deadline
 from eyewall.guard.histogram import Histogram
 from eyewall.guard.inventory import Item, Value
@@ -38,7 +39,6 @@ from eyewall.guard.lifecycle.drain import MESSAGES, process_drain
 from eyewall.guard.profile import MIB
 from eyewall.guard.throttle import LogThrottle
 from eyewall.guard.topics import wire
-from eyewall.guard.topics.backoff import Backoff
 from eyewall.guard.topics.backplane import Receiver
 from eyewall.guard.topics.cluster import Cluster
 from eyewall.guard.topics.messages import Message, MessageId, Published
@@ -110,7 +110,9 @@ class RedisBackplane(Item):
         self._timeout = timeout
         self._queue = queue
         self._queue_bytes = queue_bytes
-        self._backoff = Backoff(first_delay, most_delay)
+        # By chance, so that processes that lost the same server do not come back at the same moment.
+        self._backoff = Backoff(first_delay, most=most_delay, jitter=0.5)
+        self._failed = 0
         self._receiver: Receiver | None = None
         self._cluster: Cluster | None = None
         self._task: asyncio.Task[None] | None = None
@@ -264,7 +266,8 @@ class RedisBackplane(Item):
                     self._went_down(cluster, error)
                 if self._closing:
                     return
-                await asyncio.sleep(self._backoff.next())
+                self._failed += 1
+                await asyncio.sleep(self._backoff.delay(self._failed))
         finally:
             self._status = "closed"
             self._decided.set()
@@ -382,7 +385,7 @@ class RedisBackplane(Item):
                 reply = await client.xread({self._stream: self._cursor}, count=_READ, block=int(block * 1000))
             self._heard = loop.time()
             # Not before: there may be a Redis that takes connections and nothing else.
-            self._backoff.reset()
+            self._failed = 0
             for _, entries in reply.items() if isinstance(reply, dict) else reply or []:
                 for id, fields in _entries(entries):
                     self._cursor = id
