@@ -16,6 +16,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
+from threading import get_ident
 from types import CoroutineType
 from typing import Any
 
@@ -38,12 +39,14 @@ class Unawaited:
         self._collector: Collector | None = None
         self._before: Callable[[Any], None] | None = None
         self._depth = 0
+        self._thread = 0
 
     def start(self, loop: asyncio.AbstractEventLoop, collector: Collector) -> None:
         """Takes the place of the function behind the warning."""
         self._collector = collector
         self._before = getattr(warnings, _HOOK)
         setattr(warnings, _HOOK, self._destroyed)
+        self._thread = get_ident()
         self._depth = sys.get_coroutine_origin_tracking_depth()
         if self._depth < 1:
             sys.set_coroutine_origin_tracking_depth(1)
@@ -56,7 +59,8 @@ class Unawaited:
         self._collector = None
         if self._before is not None and getattr(warnings, _HOOK) == self._destroyed:
             setattr(warnings, _HOOK, self._before)
-        if self._before is not None and self._depth < 1 and sys.get_coroutine_origin_tracking_depth() == 1:
+        tracking = sys.get_coroutine_origin_tracking_depth()
+        if self._thread == get_ident() and self._depth < 1 and tracking == 1:
             sys.set_coroutine_origin_tracking_depth(0)
 
     def _destroyed(self, coro: Any) -> None:
