@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -71,6 +72,24 @@ def test_callbacks_of_an_ioloop(run: Callable[..., None], caplog: pytest.LogCapt
             assert finding.place == line_of(breaks, "raise")
         assert "Exception in callback" in caplog.text
         assert probe.callback_error.fire is None
+
+    run(main())
+
+
+def test_callbacks_of_another_loop(run: Callable[..., None]) -> None:
+    async def other() -> None:
+        fire = probe.callback_error.fire
+        assert fire is not None
+        fire(breaks, LookupError())
+
+    async def main() -> None:
+        with watched() as patient:
+            thread = threading.Thread(target=lambda: asyncio.run(other()))
+            thread.start()
+            thread.join()
+            assert patient.look() == []
+            await other()
+            assert len(patient.look()) == 1
 
     run(main())
 

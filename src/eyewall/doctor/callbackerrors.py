@@ -117,8 +117,9 @@ class CallbackErrors:
         return _finding(getattr(handle, "_callback", None), error)
 
     def _called(self, callback: object, error: BaseException) -> None:
+        # Loops of other threads fire the same slot.
         collector = self._collector
-        if collector is not None:
+        if collector is not None and asyncio._get_running_loop() is self._loop:
             collector.report(_finding(callback, error))
 
 

@@ -99,13 +99,19 @@ def _warning(coro: CoroutineType[Any, Any, Any], depth: int) -> str:
 
 
 def _finding(coro: CoroutineType[Any, Any, Any]) -> Finding:
-    # The interpreter has the innermost frame first.
-    origin = tuple(Place(file, line, function) for file, line, function in reversed(coro.cr_origin or ()))
+    frames = stack_of(sys._getframe(3))
+    stack = places_of(frames)
+    # The interpreter has the innermost frame first, and functions without their classes. Most coroutines are dropped at
+    # once, where the frame of their creation can still be asked.
+    full = {place[:2]: place for place in stack}
+    origin = tuple(
+        full.get((file, line)) or Place(file, line, function)
+        for file, line, function in reversed(coro.cr_origin or ())
+    )
     created = best_of(origin)
     defined = definition(coro.cr_code)
     # Created by a library from a function of the application: that function says more.
     place = defined if created is None or (is_own(defined) and not is_own(created)) else created
-    frames = stack_of(sys._getframe(3))
     return Finding(
         "coroutine-never-awaited",
         Severity.ERROR,
@@ -113,7 +119,5 @@ def _finding(coro: CoroutineType[Any, Any, Any]) -> Finding:
         f"Write 'await' before the call of {coro.__qualname__}, or hand it to asyncio.create_task and keep the task.",
         place=place,
         subject=subject_of(frames, current_task()),
-        evidence=Evidence(
-            stacks={"created in": origin, "defined in": (defined,), "destroyed in": places_of(frames)}
-        ),
+        evidence=Evidence(stacks={"created in": origin, "defined in": (defined,), "destroyed in": stack}),
     )
