@@ -116,6 +116,30 @@ def test_whoever_reads_later_is_not_disturbed(run: Callable[..., None]) -> None:
     run(main())
 
 
+def test_what_is_done_waits_for_its_turn(run: Callable[..., None]) -> None:
+    async def as_they_come(gate: asyncio.Event) -> int:
+        failed = 0
+        for each in asyncio.as_completed([fails(), fails(), fails()]):
+            try:
+                await each
+            except ValueError:
+                failed += 1
+            await gate.wait()
+        return failed
+
+    async def main() -> None:
+        with watched() as patient:
+            gate = asyncio.Event()
+            task = asyncio.create_task(as_they_come(gate))
+            await turns()
+            assert patient.look(5) == []
+            gate.set()
+            assert await task == 3
+            assert patient.look(5) == []
+
+    run(main())
+
+
 def test_exceptions_that_are_read(run: Callable[..., None]) -> None:
     async def grouped() -> None:
         async with asyncio.TaskGroup() as group:

@@ -46,6 +46,8 @@ _HOLDERS: frozenset[type] = frozenset(
         deque,
         enumerate,
         zip,
+        # With which `as_completed` hands out what is done.
+        asyncio.Queue,
         type(iter([])),
         type(iter(())),
         type(iter(set())),
@@ -119,7 +121,7 @@ class LostExceptions:
                 del self._suspects[task]
             elif id(task) in self._held:
                 suspect.held = True
-            elif (id(task) in self._wanted) if not suspect.held else (now - suspect.since >= self._patience):
+            elif id(task) in self._wanted or (suspect.held and now - suspect.since >= self._patience):
                 del self._suspects[task]
                 self._known.add(task)
                 collector.report(lost(task, error))
