@@ -151,7 +151,8 @@ def _clause(code: CodeType, line: int) -> int | None:
     lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :]
     try:
         tree = ast.parse(textwrap.dedent("".join(inspect.getblock(lines))))
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, SystemError):
+        # CPython 3.11 raises SystemError where the collector runs finalizers while it makes the tree.
         return None
     before = code.co_firstlineno - 1
     found = [clause + before for begin, clause in _clauses(tree) if begin + before <= line]
