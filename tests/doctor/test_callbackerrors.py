@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from eyewall.base import probe
+from eyewall.base.loggers import app_log
 from eyewall.doctor.places import definition
 from eyewall.loop.ioloop import IOLoop
 
@@ -71,6 +73,62 @@ def test_callbacks_of_an_ioloop(run: Callable[..., None], caplog: pytest.LogCapt
             assert finding.place == line_of(breaks, "raise")
         assert "Exception in callback" in caplog.text
         assert probe.callback_error.fire is None
+
+    run(main())
+
+
+def test_callbacks_of_tornado(run: Callable[..., None], caplog: pytest.LogCaptureFixture) -> None:
+    from tornado.ioloop import IOLoop as Tornados
+
+    filters = list(app_log.filters)
+
+    async def main() -> None:
+        with watched() as patient:
+            Tornados.current().add_callback(breaks)
+            await turns()
+            [finding] = patient.look()
+            assert finding.place == line_of(breaks, "raise")
+            assert finding.evidence.stacks["callback"] == (definition(breaks.__code__),)
+            assert finding.count == 1
+        assert app_log.filters == filters
+
+    run(main())
+    assert "Exception in callback" in caplog.text
+
+
+def test_a_failure_at_a_record_does_not_lose_it(
+    run: Callable[..., None], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tornado.ioloop import IOLoop as Tornados
+
+    def fails(*args: object) -> Any:
+        raise KeyError("of the doctor")
+
+    async def main() -> None:
+        monkeypatch.setattr("eyewall.doctor.callbackerrors._finding", fails)
+        with watched() as patient:
+            Tornados.current().add_callback(breaks)
+            await turns()
+            assert [each.rule for each in patient.look()] == ["doctor-failed"]
+
+    run(main())
+    assert "nothing there" in caplog.text
+
+
+def test_callbacks_of_another_loop(run: Callable[..., None]) -> None:
+    async def other() -> None:
+        fire = probe.callback_error.fire
+        assert fire is not None
+        fire(breaks, LookupError())
+
+    async def main() -> None:
+        with watched() as patient:
+            thread = threading.Thread(target=lambda: asyncio.run(other()))
+            thread.start()
+            thread.join()
+            assert patient.look() == []
+            await other()
+            assert len(patient.look()) == 1
 
     run(main())
 

@@ -113,6 +113,31 @@ def test_the_clause_is_named(run: Callable[..., None], body: Body) -> None:
     run(main())
 
 
+@pytest.mark.parametrize("error", [SyntaxError, RecursionError, SystemError])
+def test_without_source_the_place_where_it_goes_on_is_named(
+    run: Callable[..., None], monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def fails(text: str) -> None:
+        raise error
+
+    async def main() -> None:
+        gate = asyncio.Event()
+        with watched() as patient:
+            task = asyncio.create_task(in_a_loop(gate))
+            await turns()
+            task.cancel()
+            await turns()
+            with monkeypatch.context() as patch:
+                patch.setattr("eyewall.doctor.cancellations.ast.parse", fails)
+                [finding] = patient.look(3)
+            assert finding.rule == "cancellation-swallowed"
+            assert finding.place == line_of(in_a_loop, "gate.wait")
+            gate.set()
+            await task
+
+    run(main())
+
+
 async def cleaning_up(gate: asyncio.Event) -> None:
     try:
         await asyncio.Event().wait()

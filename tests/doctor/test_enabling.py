@@ -7,6 +7,7 @@ import logging
 import subprocess
 import sys
 import textwrap
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 
@@ -68,6 +69,27 @@ def test_a_loop_that_was_closed_leaves_nothing_behind(run: Callable[..., None]) 
     doctor.disable()
     assert warnings._warn_unawaited_coroutine is before  # type: ignore[attr-defined]
     assert sys.get_coroutine_origin_tracking_depth() == 0
+
+
+def test_loops_of_several_threads(run: Callable[..., None]) -> None:
+    depths: list[int] = []
+
+    async def other() -> None:
+        doctor.enable()
+
+    async def main() -> None:
+        thread = threading.Thread(target=lambda: asyncio.run(other()))
+        thread.start()
+        thread.join()
+        assert sys.get_coroutine_origin_tracking_depth() == 0
+        doctor.enable()
+        assert len(enabling._watches) == 1
+        depths.append(sys.get_coroutine_origin_tracking_depth())
+        doctor.disable()
+        depths.append(sys.get_coroutine_origin_tracking_depth())
+
+    run(main())
+    assert depths == [1, 0]
 
 
 def test_without_a_running_loop() -> None:

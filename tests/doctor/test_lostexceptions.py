@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from eyewall.doctor import lostexceptions
+from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Subject
 from eyewall.doctor.lostexceptions import HELD, LostExceptions
 from eyewall.doctor.places import definition
+from eyewall.doctor.sweep import Sweep
 
 from .lines import line_of
 from .patient import Patient, turns, watched
@@ -114,6 +116,30 @@ def test_whoever_reads_later_is_not_disturbed(run: Callable[..., None]) -> None:
     run(main())
 
 
+def test_what_is_done_waits_for_its_turn(run: Callable[..., None]) -> None:
+    async def as_they_come(gate: asyncio.Event) -> int:
+        failed = 0
+        for each in asyncio.as_completed([fails(), fails(), fails()]):
+            try:
+                await each
+            except ValueError:
+                failed += 1
+            await gate.wait()
+        return failed
+
+    async def main() -> None:
+        with watched() as patient:
+            gate = asyncio.Event()
+            task = asyncio.create_task(as_they_come(gate))
+            await turns()
+            assert patient.look(5) == []
+            gate.set()
+            assert await task == 3
+            assert patient.look(5) == []
+
+    run(main())
+
+
 def test_exceptions_that_are_read(run: Callable[..., None]) -> None:
     async def grouped() -> None:
         async with asyncio.TaskGroup() as group:
@@ -141,8 +167,8 @@ def held_for(seconds: float, patient: Patient) -> None:
     [detector] = [
         each.detector for each in patient.watch._detectors if isinstance(each.detector, LostExceptions)
     ]
-    for task in detector._suspects:
-        detector._suspects[task] -= seconds
+    for suspect in detector._suspects.values():
+        suspect.since -= seconds
 
 
 def test_held_for_too_long(run: Callable[..., None]) -> None:
@@ -172,6 +198,7 @@ def test_more_objects_than_are_looked_at(run: Callable[..., None], monkeypatch: 
     async def main() -> None:
         quiet(asyncio.get_running_loop())
         numbers = [[number] for number in range(10)]
+        other = asyncio.create_task(turns(1000))
         with watched() as patient:
             service.task = asyncio.create_task(fails())
             await turns()
@@ -179,6 +206,61 @@ def test_more_objects_than_are_looked_at(run: Callable[..., None], monkeypatch: 
             held_for(HELD, patient)
             assert len(patient.look()) == 1
         assert numbers
+        other.cancel()
+        del service.task
+        gc.collect()
+
+    run(main())
+
+
+BACKGROUND: set[asyncio.Task[None]] = set()
+
+
+def test_a_set_of_the_module(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        quiet(asyncio.get_running_loop())
+        with watched() as patient:
+            BACKGROUND.add(asyncio.create_task(fails()))
+            await turns()
+            assert [each.rule for each in patient.look(2)] == ["task-exception-unread"]
+            BACKGROUND.clear()
+
+    run(main())
+
+
+def test_a_round_of_several_slices(run: Callable[..., None]) -> None:
+    service = Service()
+
+    async def holds() -> None:
+        task = asyncio.create_task(fails())
+        await turns(1000)
+        await task
+
+    async def main() -> None:
+        quiet(asyncio.get_running_loop())
+        loop, collector, sweep = asyncio.get_running_loop(), Collector(), Sweep(size=3)
+        detector = LostExceptions(sweep)
+        sweep.start(loop, collector)
+        detector.start(loop, collector)
+        others = [asyncio.create_task(turns(1000)) for _ in range(10)]
+        others.append(asyncio.create_task(holds()))
+        service.task = asyncio.create_task(fails(), name="background")
+        await turns()
+        rounds = 0
+        while rounds < 2:
+            sweep.look()
+            detector.look()
+            rounds += sweep.last
+            sweep.forget()
+        [finding] = collector.findings()
+        assert finding.subject == Subject(task="background")
+        for _ in range(20):
+            sweep.look()
+            detector.look()
+        assert [each.count for each in collector.findings()] == [1]
+        for other in others:
+            other.cancel()
+        await asyncio.wait(others)
         del service.task
         gc.collect()
 

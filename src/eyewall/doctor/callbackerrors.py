@@ -2,17 +2,21 @@
 futures that were destroyed unread.
 
 asyncio hands all of them to the loop's exception handler; Eyewall's `IOLoop` and `PeriodicCallback` log theirs and
-fire a probe slot. The handler that was there is called as before. Where a program sets its own later, it is put in
+fire a probe slot. Those of Tornado only log, so that their records are looked at on their way.
+The handler that was there is called as before. Where a program sets its own later, it is put in
 front of that one at the next look.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from eyewall.base import probe
+from eyewall.base.loggers import app_log
 from eyewall.doctor.collector import Collector, failure
 from eyewall.doctor.finding import Evidence, Finding, Severity
 from eyewall.doctor.lostexceptions import LostExceptions, lost
@@ -20,6 +24,12 @@ from eyewall.doctor.places import Place, definition, traceback_of
 from eyewall.doctor.subjects import current_task, subject_of
 
 Context = dict[str, Any]
+
+#: What Tornado's loop logs of an exception in a callback, with the callback, and the folder of the module that does.
+_MESSAGE = "Exception in callback %r"
+_TORNADO = f"{os.sep}tornado"
+#: Partials and wrappers around a callback that are looked into.
+_WRAPPED = 10
 
 
 class _Handler:
@@ -67,6 +77,7 @@ class CallbackErrors:
         """Stands before the loop's exception handler."""
         self._collector, self._loop = collector, loop
         self._detach = probe.callback_error.attach(self._called)
+        app_log.addFilter(self._logged)
         self._stand_before(loop)
 
     def look(self) -> None:
@@ -80,6 +91,7 @@ class CallbackErrors:
         self._collector = self._loop = None
         if self._detach is not None:
             self._detach()
+        app_log.removeFilter(self._logged)
         if loop is not None and handler is not None and loop.get_exception_handler() is handler:
             loop.set_exception_handler(handler.before)
 
@@ -98,8 +110,7 @@ class CallbackErrors:
             if finding is not None:
                 collector.post(finding)
         except Exception as error:  # noqa: BLE001 - the handler that was there must be called
-            self._collector = None
-            collector.post(failure(f"The detector of {self.name}", error))
+            self._fail(error)
         return True
 
     def _forget(self) -> None:
@@ -117,9 +128,27 @@ class CallbackErrors:
         return _finding(getattr(handle, "_callback", None), error)
 
     def _called(self, callback: object, error: BaseException) -> None:
+        # Loops of other threads fire the same slot.
         collector = self._collector
-        if collector is not None:
+        if collector is not None and asyncio._get_running_loop() is self._loop:
             collector.report(_finding(callback, error))
+
+    def _logged(self, record: logging.LogRecord) -> bool:
+        # Every record passes.
+        if record.msg == _MESSAGE and record.exc_info and os.path.dirname(record.pathname).endswith(_TORNADO):
+            error = record.exc_info[1]
+            callback = record.args[0] if isinstance(record.args, tuple) and record.args else None
+            if error is not None:
+                try:
+                    self._called(callback, error)
+                except Exception as own:  # noqa: BLE001 - the record must be logged
+                    self._fail(own)
+        return True
+
+    def _fail(self, error: Exception) -> None:
+        collector, self._collector = self._collector, None
+        if collector is not None:
+            collector.post(failure(f"The detector of {self.name}", error))
 
 
 def _finding(callback: object, error: BaseException) -> Finding:
@@ -142,7 +171,7 @@ def _finding(callback: object, error: BaseException) -> Finding:
 
 def _defined(callback: object) -> Place | None:
     """Returns where the function behind a callback is defined, None for one without code of its own."""
-    for _ in range(10):
+    for _ in range(_WRAPPED):
         inner = getattr(callback, "func", None) or getattr(callback, "__wrapped__", None)
         if inner is None:
             break

@@ -37,13 +37,14 @@ class Cancellations:
     def __init__(self, sweep: Sweep) -> None:
         self._sweep = sweep
         self._collector: Collector | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._suspects: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
         self._known: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
         self._detach: Callable[[], None] | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop, collector: Collector) -> None:
         """Begins to look, and listens to what the guard finds."""
-        self._collector = collector
+        self._loop, self._collector = loop, collector
         self._detach = probe.cancellation_swallowed.attach(self._swallowed)
 
     def look(self) -> None:
@@ -61,7 +62,7 @@ class Cancellations:
 
     def stop(self) -> None:
         """Ends looking and listening."""
-        self._collector = None
+        self._loop = self._collector = None
         if self._detach is not None:
             self._detach()
 
@@ -80,6 +81,8 @@ class Cancellations:
     def _swallowed(self, task: object, text: str) -> None:
         # By the guard: it was cancelled at a deadline, and `text` says where it stood then.
         if self._collector is None or not isinstance(task, asyncio.Task) or task in self._known:
+            return
+        if task.get_loop() is not self._loop:
             return
         self._known.add(task)
         chain = await_chain(task)
@@ -148,7 +151,8 @@ def _clause(code: CodeType, line: int) -> int | None:
     lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :]
     try:
         tree = ast.parse(textwrap.dedent("".join(inspect.getblock(lines))))
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, SystemError):
+        # CPython 3.11 raises SystemError where the collector runs finalizers while it makes the tree.
         return None
     before = code.co_firstlineno - 1
     found = [clause + before for begin, clause in _clauses(tree) if begin + before <= line]

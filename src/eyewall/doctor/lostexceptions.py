@@ -3,9 +3,12 @@
 asyncio says so when such a task is collected, which is never where something still refers to it: a set of background
 tasks, an attribute of a service. So all tasks are looked at now and then, for the mark that asyncio itself goes by.
 
-    unread at one look            whoever awaits it may be about to run
-    unread at the next            told, unless a suspended coroutine holds the task: it may come to read it
+    unread when first seen        whoever awaits it may be about to run
+    unread a round later          told, unless a suspended coroutine holds the task: it may come to read it
     unread after `HELD` seconds   told all the same: a failure that is not seen for so long is of use to nobody
+
+Whether a coroutine holds a task is asked only while there are such tasks, and of as many at a time as the sweep's
+slices have.
 """
 
 from __future__ import annotations
@@ -14,7 +17,6 @@ import asyncio
 import gc
 import weakref
 from collections import deque
-from collections.abc import Iterable
 from types import AsyncGeneratorType, CellType, CoroutineType, FrameType, GeneratorType
 from typing import Any
 
@@ -23,48 +25,64 @@ from eyewall.doctor.finding import Evidence, Finding, Severity
 from eyewall.doctor.places import Place, definition, traceback_of
 from eyewall.doctor.subjects import subject_of
 from eyewall.doctor.sweep import Sweep
-from eyewall.guard import awaiting
+from eyewall.guard.deadlines import awaiting
 
 #: Seconds until a failed task is told of that a suspended coroutine holds.
 HELD = 30.0
-#: Objects that are looked at to find out what suspended coroutines hold. Where there are more, all are taken for held.
-BUDGET = 20_000
+#: Objects within one coroutine that are looked at to find what it holds. One that has more holds everything.
+BUDGET = 2000
 
-_HOLDERS: tuple[type, ...] = (
-    CoroutineType,
-    GeneratorType,
-    AsyncGeneratorType,
-    CellType,
-    list,
-    tuple,
-    dict,
-    set,
-    frozenset,
-    deque,
-    enumerate,
-    zip,
-    type(iter([])),
-    type(iter(())),
-    type(iter(set())),
-    type(iter({}.values())),
+_HOLDERS: frozenset[type] = frozenset(
+    (
+        CoroutineType,
+        GeneratorType,
+        AsyncGeneratorType,
+        CellType,
+        list,
+        tuple,
+        dict,
+        set,
+        frozenset,
+        deque,
+        enumerate,
+        zip,
+        # With which `as_completed` hands out what is done.
+        asyncio.Queue,
+        type(iter([])),
+        type(iter(())),
+        type(iter(set())),
+        type(iter({}.values())),
+    )
 )
 #: What stands between a coroutine and what it awaits.
 _WRAPPERS = awaiting._WRAPPERS
 
 
+class _Suspect:
+    """A task whose exception is unread: since when, and whether a coroutine holds it."""
+
+    __slots__ = ("held", "since")
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self.held = False
+
+
 class LostExceptions:
-    """The detector of exceptions in tasks that nobody reads. `sweep` has the tasks to look at."""
+    """The detector of exceptions in tasks that nobody reads. `sweep` has the tasks to look at; `held` is in seconds."""
 
     name = "exceptions that nobody reads"
 
     def __init__(self, sweep: Sweep, held: float = HELD) -> None:
         self._sweep = sweep
-        self._held = held
+        self._patience = held
         self._collector: Collector | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        # When each was first seen unread, and until when it is left alone.
-        self._suspects: weakref.WeakKeyDictionary[asyncio.Task[Any], float] = weakref.WeakKeyDictionary()
+        self._suspects: weakref.WeakKeyDictionary[asyncio.Task[Any], _Suspect] = weakref.WeakKeyDictionary()
         self._known: weakref.WeakSet[asyncio.Future[Any]] = weakref.WeakSet()
+        # By identity, those that this round is to decide about, and which of them are held.
+        self._wanted: set[int] = set()
+        self._held: set[int] = set()
 
     def start(self, loop: asyncio.AbstractEventLoop, collector: Collector) -> None:
         """Begins to look."""
@@ -72,31 +90,20 @@ class LostExceptions:
 
     def look(self) -> None:
         """Looks at a slice of the tasks."""
-        loop, collector = self._loop, self._collector
+        loop, collector, sweep = self._loop, self._collector, self._sweep
         if loop is None or collector is None:
             return
         now = loop.time()
-        ripe: list[asyncio.Task[Any]] = []
-        for task in self._sweep.tasks:
-            if not task._log_traceback or task in self._known:
-                continue
-            since = self._suspects.get(task)
-            if since is None:
-                self._suspects[task] = now
-            else:
-                ripe.append(task)
-        if not ripe:
-            return
-        held = _held_of(ripe, asyncio.all_tasks(loop))
-        for task in ripe:
-            if id(task) in held and now - self._suspects[task] < self._held:
-                continue
-            del self._suspects[task]
-            self._known.add(task)
-            # To ask with `exception()` would count as reading.
-            error = task._exception
-            if error is not None:
-                collector.report(lost(task, error))
+        if sweep.first:
+            self._wanted = {id(task) for task, suspect in self._suspects.items() if not suspect.held}
+            self._held = set()
+        for task in sweep.tasks:
+            if task._log_traceback and task not in self._known and task not in self._suspects:
+                self._suspects[task] = _Suspect(now)
+            elif self._wanted and not task.done():
+                _hold(task, self._wanted, self._held)
+        if sweep.last and self._suspects:
+            self._decide(now, collector)
 
     def stop(self) -> None:
         """Ends looking."""
@@ -106,32 +113,44 @@ class LostExceptions:
         """Whether the exception of `future` was told."""
         return future in self._known
 
+    def _decide(self, now: float, collector: Collector) -> None:
+        for task, suspect in list(self._suspects.items()):
+            # To ask with `exception()` would count as reading.
+            error = task._exception if task._log_traceback else None
+            if error is None:
+                del self._suspects[task]
+            elif id(task) in self._held:
+                suspect.held = True
+            elif id(task) in self._wanted or (suspect.held and now - suspect.since >= self._patience):
+                del self._suspects[task]
+                self._known.add(task)
+                collector.report(lost(task, error))
 
-def _held_of(suspects: Iterable[asyncio.Task[Any]], living: Iterable[asyncio.Task[Any]]) -> set[int]:
-    """Returns which suspects, by identity, the coroutines of living tasks hold in their variables.
+
+def _hold(task: asyncio.Task[Any], wanted: set[int], held: set[int]) -> None:
+    """Adds to `held` which of `wanted`, tasks by identity, the coroutines of `task` hold in their variables.
 
     The collector is asked for what a coroutine refers to: reading the variables of a frame would leave a copy of them
     there, and keep their values alive.
     """
-    wanted = {id(task) for task in suspects}
-    found: set[int] = set()
     seen: set[int] = set()
-    left: list[Any] = [task.get_coro() for task in living]
+    left: list[Any] = [task.get_coro()]
     while left:
         for each in gc.get_referents(left.pop()):
             identity = id(each)
             if identity in wanted:
-                found.add(identity)
+                held.add(identity)
             elif identity not in seen and _may_hold(each):
                 if len(seen) >= BUDGET:
-                    return wanted
+                    held |= wanted
+                    return
                 seen.add(identity)
                 left.append(each)
-    return found
 
 
 def _may_hold(thing: object) -> bool:
-    return isinstance(thing, _HOLDERS) or type(thing).__name__ in _WRAPPERS
+    kind = type(thing)
+    return kind in _HOLDERS or kind.__name__ in _WRAPPERS
 
 
 def lost(future: asyncio.Future[Any], error: BaseException) -> Finding:

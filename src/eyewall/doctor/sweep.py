@@ -14,18 +14,22 @@ from typing import Any
 from eyewall.doctor.collector import Collector
 
 #: Tasks that are looked at in one go.
-SLICE = 2000
+SLICE = 1000
 #: Where asyncio keeps its tasks: in 3.11, and since 3.12.
 _PLACES = ("_all_tasks", "_scheduled_tasks")
 
 
 class Sweep:
-    """The tasks of a loop in slices. `tasks` is the present one; it is empty between looks."""
+    """The tasks of a loop in slices. `tasks` is the present one; it is empty between looks.
+
+    `first`, `last`: whether it begins a round of all tasks, and whether it ends one.
+    """
 
     name = "tasks"
 
     def __init__(self, size: int = SLICE) -> None:
         self.tasks: list[asyncio.Task[Any]] = []
+        self.first = self.last = True
         self._size = size
         self._loop: asyncio.AbstractEventLoop | None = None
         self._left: list[weakref.ref[asyncio.Task[Any]]] = []
@@ -36,9 +40,11 @@ class Sweep:
 
     def look(self) -> None:
         """Takes the next slice."""
-        if not self._left:
+        self.first = not self._left
+        if self.first:
             self._left = _references(self._loop)
         part, self._left = self._left[-self._size :], self._left[: -self._size]
+        self.last = not self._left
         loop = self._loop
         self.tasks = [task for each in part if (task := each()) is not None and task.get_loop() is loop]
 

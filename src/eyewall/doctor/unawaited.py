@@ -16,6 +16,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
+from threading import get_ident
 from types import CoroutineType
 from typing import Any
 
@@ -38,12 +39,14 @@ class Unawaited:
         self._collector: Collector | None = None
         self._before: Callable[[Any], None] | None = None
         self._depth = 0
+        self._thread = 0
 
     def start(self, loop: asyncio.AbstractEventLoop, collector: Collector) -> None:
         """Takes the place of the function behind the warning."""
         self._collector = collector
         self._before = getattr(warnings, _HOOK)
         setattr(warnings, _HOOK, self._destroyed)
+        self._thread = get_ident()
         self._depth = sys.get_coroutine_origin_tracking_depth()
         if self._depth < 1:
             sys.set_coroutine_origin_tracking_depth(1)
@@ -56,7 +59,8 @@ class Unawaited:
         self._collector = None
         if self._before is not None and getattr(warnings, _HOOK) == self._destroyed:
             setattr(warnings, _HOOK, self._before)
-        if self._before is not None and self._depth < 1 and sys.get_coroutine_origin_tracking_depth() == 1:
+        tracking = sys.get_coroutine_origin_tracking_depth()
+        if self._thread == get_ident() and self._depth < 1 and tracking == 1:
             sys.set_coroutine_origin_tracking_depth(0)
 
     def _destroyed(self, coro: Any) -> None:
@@ -95,13 +99,19 @@ def _warning(coro: CoroutineType[Any, Any, Any], depth: int) -> str:
 
 
 def _finding(coro: CoroutineType[Any, Any, Any]) -> Finding:
-    # The interpreter has the innermost frame first.
-    origin = tuple(Place(file, line, function) for file, line, function in reversed(coro.cr_origin or ()))
+    frames = stack_of(sys._getframe(3))
+    stack = places_of(frames)
+    # The interpreter has the innermost frame first, and functions without their classes. Most coroutines are dropped at
+    # once, where the frame of their creation can still be asked.
+    full = {place[:2]: place for place in stack}
+    origin = tuple(
+        full.get((file, line)) or Place(file, line, function)
+        for file, line, function in reversed(coro.cr_origin or ())
+    )
     created = best_of(origin)
     defined = definition(coro.cr_code)
     # Created by a library from a function of the application: that function says more.
     place = defined if created is None or (is_own(defined) and not is_own(created)) else created
-    frames = stack_of(sys._getframe(3))
     return Finding(
         "coroutine-never-awaited",
         Severity.ERROR,
@@ -109,7 +119,5 @@ def _finding(coro: CoroutineType[Any, Any, Any]) -> Finding:
         f"Write 'await' before the call of {coro.__qualname__}, or hand it to asyncio.create_task and keep the task.",
         place=place,
         subject=subject_of(frames, current_task()),
-        evidence=Evidence(
-            stacks={"created in": origin, "defined in": (defined,), "destroyed in": places_of(frames)}
-        ),
+        evidence=Evidence(stacks={"created in": origin, "defined in": (defined,), "destroyed in": stack}),
     )
