@@ -456,7 +456,7 @@ def test_lifecycle() -> None:
         socket.close()
         assert await socket.read_message() is None
 
-    with Process("-m", "eyewall", "run", "examples/guard/lifecycle/hooks.py", "--port", "0") as process:
+    with Process("-m", "eyewall", "run", "examples/guard/lifecycle.py", "--port", "0") as process:
         site = Site(int(process.wait_for(r"Listening on http://127\.0\.0\.1:(\d+)")[1]))
         asyncio.run(tick(site.port))
         assert site.ask("POST", "/note", b"tea")[0].status == 202
@@ -471,7 +471,7 @@ def test_lifecycle() -> None:
 
 def test_drain() -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "error", "examples/guard/lifecycle/drain.py"],
+        [sys.executable, "-W", "error", "examples/guard/drain.py"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -499,7 +499,7 @@ def test_guard_refusing() -> None:
 
 
 def test_guard_shedding() -> None:
-    with program("guard/limits/shedding.py", "--port=0") as (site, _):
+    with program("guard/shedding.py", "--port=0") as (site, _):
         assert [site.get(path)[0].status for path in ("/", "/feed/1", "/checkout/1")] == [200] * 3
 
 

@@ -1,4 +1,4 @@
-"""Something of its own that takes part in the end of a process. Run it: python examples/guard/lifecycle/drain.py"""
+"""Something of its own that takes part in the end of a process. Run it: python examples/guard/drain.py"""
 
 import asyncio
 import sys

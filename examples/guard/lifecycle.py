@@ -1,4 +1,4 @@
-"""Hooks for start and end, and tasks that belong to a handler. Run it: eyewall run examples/guard/lifecycle/hooks.py"""
+"""Hooks for start and end, and tasks that belong to a handler. Run it: eyewall run examples/guard/lifecycle.py"""
 
 import asyncio
 import logging

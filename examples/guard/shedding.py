@@ -1,4 +1,4 @@
-"""A limit that finds its number itself. Run it: python examples/guard/limits/shedding.py --port=8000"""
+"""A limit that finds its number itself. Run it: python examples/guard/shedding.py --port=8000"""
 
 import asyncio
 import logging
