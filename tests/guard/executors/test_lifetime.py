@@ -72,6 +72,22 @@ def test_processes_end_with_the_program(tmp_path: Path) -> None:
     assert "still running: time.sleep" in done.stderr
 
 
+def test_threads_have_ended_before_the_interpreter_does(tmp_path: Path) -> None:
+    done = program(
+        tmp_path,
+        # What is registered first is called last.
+        "import atexit, os, threading\n"
+        "def look():\n"
+        "    print([each.name for each in threading.enumerate() if each.name.startswith('eyewall-')], flush=True)\n"
+        "if __name__ == '__main__':\n"
+        "    atexit.register(look)\n"
+        "    from eyewall.guard.executors import ProcessExecutor\n"
+        "    executor = ProcessExecutor('some', workers=2)\n"
+        "    executor.submit(os.getpid).result()\n",
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
+
+
 def test_the_list_of_executors() -> None:
     executor = ThreadExecutor("listed")
     assert executor in executors()

@@ -5,12 +5,17 @@ from __future__ import annotations
 import atexit
 import os
 import time
+from threading import Thread
 
 from eyewall.guard.executors.bounded import BoundedExecutor
 from eyewall.guard.inventory import inventory
 
 #: Seconds that jobs have to end once the program has, all executors together.
 EXIT_GRACE = 5.0
+
+#: The threads of executors, until they have let go of all they had: daemons that go on while the interpreter ends would
+#: fail in the middle of that.
+serving: set[Thread] = set()
 
 _ended = False
 
@@ -29,6 +34,8 @@ def close_all(timeout: float) -> None:
         each.shutdown(wait=False)
     for each in left:
         each.close_within(max(0.0, end - time.monotonic()))
+    for thread in list(serving):
+        thread.join(max(0.0, end - time.monotonic()))
 
 
 def at_exit() -> None:
@@ -41,6 +48,7 @@ def at_exit() -> None:
 
 def _in_child() -> None:
     """The parent's threads and jobs are not here; the executors begin anew."""
+    serving.clear()
     for each in executors():
         each.forked()
 

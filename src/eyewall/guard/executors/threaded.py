@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
-from threading import Thread
+from threading import Thread, current_thread
 from typing import Any, Generic, Protocol, TypeVar
 
 from eyewall.guard.executors import lifetime as lifetime
@@ -102,6 +102,7 @@ class ThreadedExecutor(BoundedExecutor, Generic[S]):
 def _serve(handoff: SimpleQueue[Work[S] | None], first: list[Work[S]], seat: S) -> None:
     """The life of a thread. `first` is a list because the thread's arguments are kept until it ends."""
     work: Work[S] | None = first.pop()
+    lifetime.serving.add(current_thread())
     try:
         while work is not None:
             work(seat)
@@ -110,3 +111,4 @@ def _serve(handoff: SimpleQueue[Work[S] | None], first: list[Work[S]], seat: S) 
         handoff.put(None)
     finally:
         seat.close()
+        lifetime.serving.discard(current_thread())
