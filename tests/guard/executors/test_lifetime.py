@@ -76,12 +76,16 @@ def test_threads_have_ended_before_the_interpreter_does(tmp_path: Path) -> None:
     done = program(
         tmp_path,
         # What is registered first is called last.
-        "import atexit, os, threading\n"
+        "import atexit, os, threading, time\n"
         "def look():\n"
         "    print([each.name for each in threading.enumerate() if each.name.startswith('eyewall-')], flush=True)\n"
         "if __name__ == '__main__':\n"
         "    atexit.register(look)\n"
         "    from eyewall.guard.executors import ProcessExecutor\n"
+        "    from eyewall.guard.executors.processes import ProcessSeat\n"
+        "    close = ProcessSeat.close\n"
+        # As on a machine that has other things to do.
+        "    ProcessSeat.close = lambda seat: (time.sleep(0.3), close(seat))\n"
         "    executor = ProcessExecutor('some', workers=2)\n"
         "    executor.submit(os.getpid).result()\n",
     )
