@@ -481,6 +481,25 @@ def test_drain() -> None:
     assert re.fullmatch(r"Drained in \d\.\d s of 10 s: message 3\n", done.stderr)
 
 
+def test_doctor() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "examples/doctor.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    lines = Path(EXAMPLES / "doctor.py").read_text().splitlines()
+    failing = 1 + next(number for number, line in enumerate(lines) if "return int(text)" in line)
+    created = 1 + next(number for number, line in enumerate(lines) if 'store("this' in line)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(line.rpartition("/")[2] for line in done.stdout.splitlines()) == [
+        f"doctor.py:{failing} in count: A task of count ended with ValueError, and nobody has read that",
+        f"doctor.py:{created} in main: The coroutine store was created and never awaited: none of it has run",
+    ]
+
+
 def test_guard_refusing() -> None:
     with served("guard/refusing.py") as site:
         assert site.get("/reports/tea")[1] == b"report of tea\n"
