@@ -253,3 +253,44 @@ def test_every_part_comes_after_those_it_names(after: list[list[int]], random: A
         for other in after[number]:
             if other < number:
                 assert order.index(str(other)) < order.index(str(number))
+
+
+def test_a_hook_in_which_something_was_cancelled_has_failed_like_any_other() -> None:
+    """As where a hook cancels a task, and waits for it: that is nobody telling the hooks to stop."""
+    diary = Diary()
+
+    async def ends_its_task() -> None:
+        task = asyncio.ensure_future(forever())
+        await asyncio.sleep(0)
+        task.cancel()
+        await task
+
+    diary.part("first")
+    diary.part("second", down=ends_its_task)
+
+    async def main() -> None:
+        await diary.lifecycle.startup()
+        diary.entries.clear()
+        report = await diary.drain.run(10.0)
+        assert not report.clean
+        assert [line for line in report.lines() if "second failed: CancelledError" in line]
+
+    run_with_fake_clock(main())
+    assert diary.entries == ["-second", "-first"]
+
+
+def test_who_tells_the_hooks_to_stop_is_obeyed() -> None:
+    diary = Diary()
+    diary.part("first")
+    diary.part("second", down=forever)
+
+    async def main() -> None:
+        await diary.lifecycle.startup()
+        ending = asyncio.ensure_future(diary.lifecycle.shutdown())
+        await asyncio.sleep(1.0)
+        ending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await ending
+
+    run_with_fake_clock(main())
+    assert diary.entries == ["+first", "+second", "-second"]

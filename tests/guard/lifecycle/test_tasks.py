@@ -117,3 +117,17 @@ def test_the_drain_waits_for_tasks_and_names_those_that_it_breaks_off() -> None:
         assert step.seconds == pytest.approx(5.0)
 
     run_with_fake_clock(main())
+
+
+def test_the_drain_does_not_wait_for_what_is_cancelled_anyhow() -> None:
+    async def main() -> None:
+        drain = Drain(asyncio.get_running_loop().time)
+        owned = OwnedTasks("a poller, which a hook ends", TaskRegister(drain))
+        endless = owned.spawn(forever())
+        brief = owned.spawn(asyncio.sleep(2.0), at_end="await")
+        report = await drain.run(60.0)
+        assert report.clean
+        assert (endless.cancelled(), brief.cancelled()) == (True, False)
+        assert asyncio.get_running_loop().time() == pytest.approx(2.0, abs=0.01)
+
+    run_with_fake_clock(main())

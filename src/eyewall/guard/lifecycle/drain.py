@@ -239,9 +239,10 @@ class Drain:
 async def _drained(participant: Participant, step: Step, deadline: Deadline) -> None:
     try:
         step.left = list(await participant.drain(deadline) or ())
-    except asyncio.CancelledError:
-        raise
-    except Exception as error:  # noqa: BLE001 - the others are to be drained all the same
+    except (Exception, asyncio.CancelledError) as error:
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise
         app_log.error("Uncaught exception while %s was drained", step.name, exc_info=True)
         step.error = f"{type(error).__name__}: {error}"
         step.left = _pending(participant)

@@ -207,7 +207,9 @@ class Lifecycle:
             try:
                 if hook is not None:
                     await _run(hook, limit, f"the shutdown hook {part.name!r}")
-            except Exception as error:  # noqa: BLE001 - the others are to run all the same
+            except (Exception, asyncio.CancelledError) as error:
+                if _is_told_to_stop(error):
+                    raise
                 app_log.error("The shutdown hook %r failed: %s", part.name, _said(error), exc_info=error)
                 failed.append(f"hook: {part.name} failed: {_said(error)}")
             finally:
@@ -254,5 +256,11 @@ async def _run(hook: Callable[[], Any], seconds: float, what: str) -> None:
             raise DeadlineExceeded(f"the timeout of {seconds:g} s", f"{what}, which took {took:.1f} s")
 
 
-def _said(error: Exception) -> str:
+def _is_told_to_stop(error: BaseException) -> bool:
+    """Whether the task that runs the hooks was cancelled, and not something that a hook has waited for."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
+def _said(error: BaseException) -> str:
     return str(error) if isinstance(error, DeadlineExceeded) else f"{type(error).__name__}: {error}"

@@ -37,15 +37,20 @@ class TaskRegister:
 
     def __init__(self, drain: Drain = process_drain) -> None:
         self._tasks: dict[asyncio.Task[Any], tuple[str, float]] = {}
+        #: Those that are cancelled when their owner ends.
+        self._brief: set[asyncio.Task[Any]] = set()
         drain.join(self)
 
-    def add(self, task: asyncio.Task[Any], owner: str) -> None:
-        """Takes a task on, until it ends."""
+    def add(self, task: asyncio.Task[Any], owner: str, at_end: AtEnd = "await") -> None:
+        """Takes a task on, until it ends. With "cancel" the drain does not wait for it: its owner's end is near."""
         self._tasks[task] = (owner, time.monotonic())
+        if at_end == "cancel":
+            self._brief.add(task)
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         owner, _ = self._tasks.pop(task)
+        self._brief.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is None:
             return
@@ -58,6 +63,9 @@ class TaskRegister:
 
     async def drain(self, deadline: Deadline) -> Sequence[str]:
         """See `guard.drain.Participant`."""
+        for task in self._here():
+            if task in self._brief:
+                task.cancel()
         while (tasks := self._here()) and deadline.remaining():
             await asyncio.wait(tasks, timeout=deadline.remaining())
         left = self.pending()
@@ -122,7 +130,7 @@ class OwnedTasks:
             task = loop.create_task(coroutine, name=name)
         self._tasks[task] = at_end
         task.add_done_callback(self._forget)
-        self._register.add(task, self.name)
+        self._register.add(task, self.name, at_end)
         return task
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
