@@ -172,6 +172,15 @@ def test_trials_that_never_end_have_failed() -> None:
     assert breaker.current is BreakerState.OPEN
 
 
+def test_trials_may_come_as_seldom_as_there_is_something_to_do() -> None:
+    breaker, clock = breaker_of(trial_calls=3, trial_timeout=30.0)
+    fail(breaker, 4)
+    for state in (BreakerState.HALF_OPEN, BreakerState.HALF_OPEN, BreakerState.CLOSED):
+        clock.now += 40.0
+        succeed(breaker)
+        assert breaker.current is state
+
+
 def test_a_trial_that_is_cancelled_makes_room_for_another() -> None:
     breaker, clock = breaker_of(trial_calls=1)
     fail(breaker, 4)
@@ -396,6 +405,8 @@ class Model(RuleBasedStateMachine):
         self.state = "closed"
         self.age = 0
         self.since = self.until = 0.0
+        #: Since when trials have been under way.
+        self.under_way_since = 0.0
         self.openings = 0
         self.last: list[tuple[bool, bool]] = []
         self.trials = 0
@@ -419,12 +430,18 @@ class Model(RuleBasedStateMachine):
         ticket = self.engine.admit(self.now)
         if self.state == "open" and self.now >= self.until:
             self.enter("half-open")
-        elif self.state == "half-open" and self.now >= self.since + 8.0:
+        elif (
+            self.state == "half-open"
+            and self.trials > len(self.ended)
+            and self.now >= self.under_way_since + 8.0
+        ):
             self.enter("open")
             assert ticket == -1
             return
         if self.state == "half-open":
             admitted = self.trials < 2
+            if admitted and self.trials == len(self.ended):
+                self.under_way_since = self.now
             self.trials += admitted
         else:
             admitted = self.state in ("closed", "forced closed")

@@ -87,6 +87,8 @@ class BreakerEngine:
         self._trials = 0
         self._tried = 0
         self._bad = 0
+        #: Since when there have been trials under way.
+        self._waiting_since = 0.0
 
     # -- calls ------------------------------------------------------------------------------------------
 
@@ -96,7 +98,7 @@ class BreakerEngine:
         if state is BreakerState.OPEN:
             return now >= self.until
         if state is BreakerState.HALF_OPEN:
-            return self._trials < self.trial_calls or now >= self.since + self.trial_timeout
+            return self._trials < self.trial_calls or self._is_overdue(now)
         return state is not BreakerState.FORCED_OPEN
 
     def admit(self, now: float) -> int:
@@ -106,13 +108,19 @@ class BreakerEngine:
             return self.ticket
         if state is BreakerState.OPEN and now >= self.until:
             self._enter(BreakerState.HALF_OPEN, now)
-        elif state is BreakerState.HALF_OPEN and now >= self.since + self.trial_timeout:
+        elif state is BreakerState.HALF_OPEN and self._is_overdue(now):
             self.open(now, "trials did not end")
             return -1
         if self.state is BreakerState.HALF_OPEN and self._trials < self.trial_calls:
+            if self._trials == self._tried:
+                self._waiting_since = now
             self._trials += 1
             return self.ticket
         return -1
+
+    def _is_overdue(self, now: float) -> bool:
+        """Whether trials are under way, and have been for too long. Where there is little to do, there may be none."""
+        return self._trials > self._tried and now >= self._waiting_since + self.trial_timeout
 
     def record(self, ticket: int, now: float, seconds: float, outcome: Outcome) -> None:
         """A call that was admitted has ended after so many seconds."""
@@ -179,5 +187,5 @@ class BreakerEngine:
             return max(0.0, self.until - now)
         if self.state is BreakerState.HALF_OPEN:
             # Trials are under way: they end after that, or before.
-            return max(0.0, min(self.interval.first, self.since + self.trial_timeout - now))
+            return max(0.0, min(self.interval.first, self._waiting_since + self.trial_timeout - now))
         return None if self.state is BreakerState.FORCED_OPEN else 0.0
