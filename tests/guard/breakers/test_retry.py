@@ -181,3 +181,17 @@ class Model(RuleBasedStateMachine):
 
 TestModel = Model.TestCase
 TestModel.settings = settings(max_examples=100, deadline=None)
+
+
+def test_nobody_makes_it_pause_for_longer_than_it_is_willing_to() -> None:
+    class Busy(OSError):
+        retry_after = 999_999.0
+
+    async def main() -> None:
+        retry = retry_of(longest_pause=60.0)
+        with pytest.raises(Busy):
+            await retry.run(Flaky(Busy()))
+        assert retry.counters()["no_time"] == 1
+        assert asyncio.get_running_loop().time() == 0.0
+
+    run_with_fake_clock(main())

@@ -78,7 +78,7 @@ class Retry(Item):
     `on`: exceptions after which it tries again, unless they are of `not_on`; and what the guard refuses (`Overloaded`)
     is not asked again, since the refusal was meant. `on_result` says whether a result is to be repeated; the last one
     is returned. An error, or a result, with a `retry_after` (seconds) is given that time. Where the deadline at hand
-    leaves no time for the pause, the error is raised at once.
+    leaves no time for the pause, or somebody asks for more than `longest_pause` seconds, the error is raised at once.
     """
 
     kind = "retry"
@@ -94,6 +94,7 @@ class Retry(Item):
         not_on: tuple[type[Exception], ...] = (),
         on_result: Callable[[object], bool] | None = None,
         retry_after: Callable[[object], float | None] | None = None,
+        longest_pause: float = 60.0,
     ) -> None:
         """`retry_after`: returns what an error or result says of it; by default its attribute. `budget`: None for one
         of its own. Raises ValueError for `attempts` below 1.
@@ -107,6 +108,7 @@ class Retry(Item):
         self._not_on: tuple[type[Exception], ...] = (Overloaded, *not_on)
         self._on_result = on_result
         self._retry_after = retry_after or _attribute
+        self.longest_pause = longest_pause
         self._counts = dict.fromkeys(("calls", "repeated", "exhausted", "no_budget", "no_time"), 0)
         super().__init__(name)
 
@@ -153,7 +155,7 @@ class Retry(Item):
             return None
         pause = max(self.backoff.delay(attempt), self._retry_after(ended) or 0.0)
         left = remaining()
-        if left is not None and pause >= left:
+        if pause > self.longest_pause or (left is not None and pause >= left):
             self._counts["no_time"] += 1
             return None
         if not self.budget.spend():
