@@ -128,6 +128,9 @@ class CurlUpload:
             result = self._producer(write)
             if result is not None:
                 await result
+            if self._over or self._task is not task:
+                # libcurl has begun again, with another run of the producer: what became of this one does not matter.
+                return
             if self._length >= 0 and self._written != self._length:
                 missing = self._length - self._written
                 raise HTTPOutputError(f"the body_producer wrote {missing} bytes less than the Content-Length")
@@ -137,7 +140,8 @@ class CurlUpload:
             # Something that the producer waited for was cancelled, and not this.
             self._fail(HTTPOutputError("the body_producer was cancelled"))
         except Exception as error:  # noqa: BLE001 - it is the caller's, who waits for the response
-            self._fail(error)
+            if not self._over and self._task is task:
+                self._fail(error)
         else:
             self._complete = True
             self._offer()
