@@ -294,3 +294,15 @@ def test_whoever_watches_sees_it(run: Run) -> None:
         ("watched", "gap"),
         ("room", "left"),
     ]
+
+
+def test_subscriptions_that_nobody_holds_leave_room_for_other_topics(run: Run) -> None:
+    async def main() -> None:
+        hub = Hub(topics=2, replay=NOTHING_KEPT)
+        for name in "ab":
+            hub.subscribe(name)
+        gc.collect()
+        assert hub.topic("c").name == "c"
+        assert hub.find("a") is None
+
+    run(main())

@@ -124,6 +124,8 @@ class Hub(Item):
         self._mine: dict[str, tuple[str, weakref.ref[Membership]]] = {}
         # The garbage collector may say so at any moment, from any thread.
         self._abandoned: deque[str] = deque()
+        #: The topics of subscriptions that nobody holds any more.
+        self.left: deque[tuple[str, ...]] = deque()
         self._prefix = ""
         self._number = 0
         super().__init__(name)
@@ -188,6 +190,7 @@ class Hub(Item):
 
     def _forget_some(self) -> None:
         """Forgets idle topics: two whose messages are too old, if there are, and whatever is too much."""
+        self._sweep()
         now = self._clock()
         for name in list(islice(self._idle, 2)):
             topic = self._topics[name]
@@ -389,12 +392,18 @@ class Hub(Item):
             self.backplane.departed(name, id)
 
     def _sweep(self) -> None:
-        """Has those leave whose membership nobody holds any more."""
+        """Has those leave whose membership or subscription nobody holds any more."""
         while self._abandoned:
             id = self._abandoned.popleft()
             mine = self._mine.get(id)
             if mine is not None:
                 self._leave(mine[0], id)
+        while self.left:
+            for name in self.left.popleft():
+                topic = self._topics.get(name)
+                if topic is not None:
+                    topic.tidy()
+                    self._unused(topic)
 
     def _put(self, topic: Topic, member: Member) -> None:
         self._used(topic)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from collections import deque
+from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol
 
@@ -15,7 +17,9 @@ from eyewall.guard.topics.seat import Group, Seat
 
 
 class Seating(Protocol):
-    """What a subscription needs of a hub."""
+    """What a subscription needs of a hub. `left`: where the topics of those that nobody holds any more are noted."""
+
+    left: deque[tuple[str, ...]]
 
     def seat(
         self, seat: Seat, kind: type[Group], *names: str, after: str | None = None, recent: int = 0
@@ -35,9 +39,9 @@ class _Reader(Seat):
 
     __slots__ = ("_subscription",)
 
-    def __init__(self, subscription: Subscription, slow: Slow) -> None:
+    def __init__(self, subscription: Subscription, slow: Slow, gone: Callable[[object], None]) -> None:
         super().__init__(slow)
-        self._subscription = weakref.ref(subscription)
+        self._subscription = weakref.ref(subscription, gone)
         self.behind = True
 
     def alive(self) -> bool:
@@ -87,7 +91,13 @@ class Subscription:
         self._hub = hub
         self._names = names
         self._waiting: asyncio.Future[None] | None = None
-        self._seat = _Reader(self, slow)
+        left = hub.left
+
+        def gone(_: object) -> None:
+            # Called by the collector, at any moment: it may note, and no more.
+            left.append(names)
+
+        self._seat = _Reader(self, slow, gone)
         #: From here on it gets everything.
         self.position: MessageId = hub.seat(self._seat, Readers, *names, after=after, recent=recent)
 

@@ -55,6 +55,11 @@ class Topic(Item):
         assert isinstance(group, kind)
         return group
 
+    def tidy(self) -> None:
+        """Removes the seats of those who are gone without a word."""
+        for group in self._groups.values():
+            group.present()
+
     def discard(self, seat: Seat) -> None:
         """Removes a seat, of whichever kind."""
         for group in self._groups.values():
