@@ -143,8 +143,9 @@ class Wellbeing:
         loop = asyncio.get_running_loop()
 
         def again() -> None:
-            call()
+            # First, so that it goes on whatever comes of this time.
             self._timers[index] = loop.call_later(seconds, again)
+            call()
 
         self._timers.append(loop.call_later(0.0, again))
 

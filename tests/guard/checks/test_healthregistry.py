@@ -292,10 +292,11 @@ def test_one_that_swallows_its_cancellation_is_not_run_beside_itself() -> None:
 
 def test_a_thread_that_hangs_is_not_joined_by_another(run: Run) -> None:
     async def main() -> None:
-        now, let_go, threads = 0.0, threading.Event(), []
+        now, begun, let_go, threads = 0.0, threading.Event(), threading.Event(), []
 
         def hang() -> None:
             threads.append(threading.current_thread())
+            begun.set()
             let_go.wait(PATIENCE)
 
         health = Health(items=None, clock=lambda: now, chance=lambda: 0.5)
@@ -303,6 +304,8 @@ def test_a_thread_that_hangs_is_not_joined_by_another(run: Run) -> None:
         for _ in range(3):
             await health.report()
             now += 10.0
+        # The thread may begin later than its time is up.
+        await asyncio.to_thread(begun.wait, PATIENCE)
         assert len(threads) == 1
         # It must not keep the process from ending.
         assert threads[0].daemon
@@ -723,3 +726,17 @@ def test_its_state_is_an_item_s() -> None:
     }
     assert check.state()["detail"] == "there is no result yet"
     assert shared.name == "health"
+
+
+def test_who_waits_for_a_start_that_is_given_up_is_told(run: Run) -> None:
+    async def main() -> None:
+        health = Health(items=None)
+        health.expect("never")
+        health.start()
+        waiting = asyncio.ensure_future(health.wait_started())
+        await asyncio.sleep(0)
+        await health.stop()
+        with pytest.raises(RuntimeError, match="nothing would ever start"):
+            await asyncio.wait_for(waiting, PATIENCE)
+
+    run(main())

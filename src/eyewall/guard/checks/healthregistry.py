@@ -430,6 +430,8 @@ class Health(Item):
         tasks = [task for task in tasks if task.get_loop() is loop]
         for task in tasks:
             task.cancel()
+        # Who waits for the start waits in vain.
+        self._tell_keeper()
         if tasks:
             await asyncio.wait(tasks)
 
