@@ -12,6 +12,7 @@ says, and only then they fail, with `WorkerLost`. What must not be done twice ne
 
 from __future__ import annotations
 
+import atexit
 import logging
 import sys
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from concurrent.futures import CancelledError
 from functools import partial
 from importlib import import_module
 from queue import SimpleQueue
-from threading import Thread
+from threading import Thread, current_thread
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -80,6 +81,10 @@ class DaskExecutor(BoundedExecutor):
     def _begin(self) -> None:
         # Now, and not with the first job, so that it is known when it is missing.
         self._distributed: Any = load_distributed()
+        # Once more, after Dask, which at the end of the program closes its clusters under the jobs that run: what is
+        # registered later is called earlier.
+        atexit.unregister(lifetime.at_exit)
+        atexit.register(lifetime.at_exit)
         super()._begin()
         self._orders: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._talker: Thread | None = None
@@ -105,9 +110,16 @@ class DaskExecutor(BoundedExecutor):
 
     def _talk(self) -> None:
         """The life of the thread: does what it is told, then closes what it has opened."""
-        while (order := self._orders.get()) is not None:
-            order()
-            del order
+        lifetime.serving.add(current_thread())
+        try:
+            while (order := self._orders.get()) is not None:
+                order()
+                del order
+            self._close_all()
+        finally:
+            lifetime.serving.discard(current_thread())
+
+    def _close_all(self) -> None:
         client, self._client = self._client, None
         for each in (client if client is not self._where else None, self._own):
             if each is not None:
@@ -168,7 +180,7 @@ class DaskExecutor(BoundedExecutor):
             error = raised
         self._remote.pop(job, None)
         try:
-            future.release()  # type: ignore[no-untyped-call]
             self._start(self._over(job, result, error))
+            future.release()  # type: ignore[no-untyped-call]
         finally:
             del job, result, error
