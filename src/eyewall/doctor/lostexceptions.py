@@ -55,7 +55,7 @@ _HOLDERS: frozenset[type] = frozenset(
     )
 )
 #: What stands between a coroutine and what it awaits.
-_WRAPPERS = awaiting._WRAPPERS
+_WRAPPERS = awaiting.WRAPPERS
 
 
 class _Suspect:

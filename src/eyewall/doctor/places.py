@@ -74,7 +74,7 @@ def definition(code: CodeType) -> Place:
 
 def culprit_of(frames: Sequence[FrameType]) -> Place | None:
     """Returns the place that is of use, of frames from the outermost to the innermost; None where there are none."""
-    return place_of(frames[awaiting._application(list(frames))]) if frames else None
+    return place_of(frames[awaiting.application_frame(list(frames))]) if frames else None
 
 
 def best_of(places: Sequence[Place]) -> Place | None:
@@ -89,9 +89,12 @@ def is_own(place: Place) -> bool:
 
 
 def _rank(file: str) -> int:
-    if any(each in file for each in awaiting._INSTALLED):
+    # Eyewall first: it may be installed itself, as packages are that stand in a folder of the standard library.
+    if file.startswith(_EYEWALL):
+        return _BELOW
+    if any(each in file for each in awaiting.INSTALLED):
         return _INSTALLED
-    if file.startswith(_STANDARD) or file.startswith(_EYEWALL) or file.startswith("<frozen "):
+    if file.startswith(_STANDARD) or file.startswith("<frozen "):
         return _BELOW
     return _OWN
 
@@ -105,7 +108,7 @@ def await_chain(awaitable: Awaitable) -> Chain:
 
 def frames_of(awaitable: Awaitable) -> tuple[list[FrameType], object]:
     """As `await_chain`, the frames themselves and the future at the end."""
-    return awaiting._walk(awaitable)  # type: ignore[arg-type]
+    return awaiting.walk(awaitable)  # type: ignore[arg-type]
 
 
 def stack_of(frame: FrameType | None) -> list[FrameType]:
@@ -137,4 +140,4 @@ def traceback_of(error: BaseException) -> tuple[tuple[Place, ...], Place | None]
         places.append(Place(code.co_filename, trace.tb_lineno or code.co_firstlineno, code.co_qualname))
         trace = trace.tb_next
     frames, places = frames[-DEPTH:], places[-DEPTH:]
-    return tuple(places), places[awaiting._application(frames)] if frames else None
+    return tuple(places), places[awaiting.application_frame(frames)] if frames else None

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from typing import Any
 
-from eyewall.guard.deadlines.awaiting import DEPTH, _walk, suspension
+from eyewall.guard.deadlines.awaiting import DEPTH, suspension, walk
 from eyewall.loop.locks import Lock
 
 
@@ -172,6 +172,6 @@ def test_a_chain_that_never_ends() -> None:
 
         cr_frame = inspect.currentframe()
 
-    frames, end = _walk(Round())  # type: ignore[arg-type]
+    frames, end = walk(Round())  # type: ignore[arg-type]
     assert len(frames) == DEPTH
     assert end is None

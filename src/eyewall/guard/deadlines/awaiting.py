@@ -20,11 +20,11 @@ DEPTH = 100
 #: Characters of a line of source, and of what an object says of itself.
 LENGTH = 120
 #: Objects of the interpreter between an `await` and what it is for, which tell of that only to the collector.
-_WRAPPERS = frozenset(
+WRAPPERS = frozenset(
     ("FutureIter", "coroutine_wrapper", "async_generator_asend", "async_generator_athrow", "anext_awaitable")
 )
 _LINKS = (CoroutineType, GeneratorType, AsyncGeneratorType, asyncio.Future)
-_INSTALLED = ("site-packages", "dist-packages")
+INSTALLED = ("site-packages", "dist-packages")
 
 
 class Suspension(NamedTuple):
@@ -39,10 +39,10 @@ def suspension(task: asyncio.Task[Any]) -> Suspension:
 
     Both are empty for a task that is done or has not begun.
     """
-    frames, end = _walk(task)
+    frames, end = walk(task)
     if not frames:
         return Suspension("", "")
-    index = _application(frames)
+    index = application_frame(frames)
     frame = frames[index]
     place = f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_qualname}"
     source = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
@@ -52,7 +52,7 @@ def suspension(task: asyncio.Task[Any]) -> Suspension:
     return Suspension(place, f"{source[:LENGTH]!r}" if source else below)
 
 
-def _walk(task: asyncio.Task[Any]) -> tuple[list[FrameType], object]:
+def walk(task: asyncio.Task[Any]) -> tuple[list[FrameType], object]:
     """Returns the frames from the task's coroutine down, and the future at the lower end, None for none."""
     frames: list[FrameType] = []
     link: Any = task
@@ -67,7 +67,7 @@ def _walk(task: asyncio.Task[Any]) -> tuple[list[FrameType], object]:
             following = link.gi_yieldfrom
         elif isinstance(link, AsyncGeneratorType):
             following = link.ag_await
-        elif type(link).__name__ in _WRAPPERS:
+        elif type(link).__name__ in WRAPPERS:
             following = next((each for each in gc.get_referents(link) if isinstance(each, _LINKS)), None)
         else:
             # A compiled coroutine has the attributes, but is of a kind of its own.
@@ -96,7 +96,7 @@ def _frame(link: Any) -> Iterator[FrameType]:
             yield frame
 
 
-def _application(frames: list[FrameType]) -> int:
+def application_frame(frames: list[FrameType]) -> int:
     """Returns which frame is the innermost of the application; else of what is installed; else of all."""
     for accepted in (_is_own, _is_installed):
         for index in range(len(frames) - 1, -1, -1):
@@ -112,7 +112,7 @@ def _is_installed(frame: FrameType) -> bool:
 
 def _is_own(frame: FrameType) -> bool:
     name = frame.f_code.co_filename
-    return _is_installed(frame) and not any(each in name for each in _INSTALLED)
+    return _is_installed(frame) and not any(each in name for each in INSTALLED)
 
 
 def _called(frame: FrameType) -> str:
