@@ -194,10 +194,11 @@ class ResourcePool(Item, Generic[T]):
             opener.cancel()
         self._work()
         if self._lent:
-            self._drained = asyncio.Event()
+            # Whoever drains the process may close it while its owner does.
+            drained = self._drained = self._drained or asyncio.Event()
             try:
                 async with asyncio.timeout(timeout):
-                    await self._drained.wait()
+                    await drained.wait()
             except TimeoutError:
                 pass
         held = tuple(self.holders())
