@@ -408,3 +408,21 @@ async def test_a_place_that_comes_after_the_end_is_given_back() -> None:
     assert len(bench.app.sinks) == 1
     assert (limit_of(bench).gate.busy, limit_of(bench).gate.waiting) == (0, 0)
     await end(bench)
+
+
+@bench_test
+async def test_the_last_limit_that_is_set_is_the_one() -> None:
+    bench = Bench(App(later), limits(1))
+    first = limit_of(bench)
+    second, third = RequestLimit("second", 5), RequestLimit("third", 2)
+    for limit in (second, third):
+        bench.server.limit_requests(limit)
+    bench.connect(get("/a"))
+    other = bench.connect(get("/b"))
+    assert bench.connect(get("/c")).received == REFUSED
+    assert [limit.gate.busy for limit in (first, second, third)] == [0, 0, 2]
+    for sink in list(bench.app.sinks):
+        answer(sink)
+    assert other.statuses == [200]
+    assert [limit.gate.busy for limit in (first, second, third)] == [0, 0, 0]
+    await end(bench)

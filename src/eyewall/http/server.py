@@ -175,6 +175,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             self.app = SlicingApp(self.app, self._slices)
         if self.conn_params.decompress:
             self.app = DecompressingApp(self.app, self.profile)
+        self._unlimited = self.app
         own = getattr(self.request_callback, "request_limit", None)
         if isinstance(own, RequestLimit):
             self.limit_requests(own)
@@ -206,9 +207,11 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
 
         `exempt`: paths that are always let in, and not counted; one that ends with a slash stands for all below it. By
         default those at which orchestrators ask how a server is. Those of an app that names some (`exempt`) are, too.
+        It takes the place of a limit that there was, also of one of the profile or the application.
         """
         self.request_limit = limit
-        self.app = LimitedApp(self.app, limit, (*exempt, *getattr(self.app, "exempt", ())))
+        served = self._unlimited
+        self.app = LimitedApp(served, limit, (*exempt, *getattr(served, "exempt", ())))
 
     # -- listening --------------------------------------------------------------------------------------
 
