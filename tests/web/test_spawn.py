@@ -167,6 +167,60 @@ def test_an_error_in_one_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert "of GET /report (192.0.2.1) in " in line
 
 
+@pytest.mark.parametrize("culprit", ["on_finish", "log_function"])
+def test_they_end_also_where_what_follows_the_response_fails(culprit: str) -> None:
+    fates = Fates()
+
+    def log(handler: RequestHandler) -> None:
+        if culprit == "log_function":
+            raise ValueError("on purpose")
+
+    class Spawning(RequestHandler):
+        async def get(self) -> None:
+            self.spawn(fates.task("beside", 100.0))
+            await asyncio.sleep(1.0)
+            self.write("done")
+
+        async def post(self) -> None:
+            self.spawn(fates.task("of half a response", 100.0))
+            self.write("half")
+            await self.flush()
+            await asyncio.sleep(1.0)
+            raise ValueError("on purpose")
+
+        def on_finish(self) -> None:
+            if culprit == "on_finish":
+                raise ValueError("on purpose")
+
+    async def conversation(client: Client) -> None:
+        assert (await client.ask("GET", "/")).body == b"done"
+        await client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+        with pytest.raises(ConnectionResetError):
+            await client.rest()
+        await asyncio.sleep(1.0)
+        assert fates.ends == {"beside": ("cancelled", 1.0), "of half a response": ("cancelled", 2.0)}
+
+    talk(Spawning, conversation, log_function=log)
+
+
+def test_a_websocket_whose_handshake_cannot_be_logged_ends(caplog: pytest.LogCaptureFixture) -> None:
+    def log(handler: RequestHandler) -> None:
+        raise ValueError("on purpose")
+
+    class Socket(WebSocketHandler):
+        pass
+
+    async def conversation(client: Client) -> None:
+        await client.send(UPGRADE)
+        await client.reader.readuntil(b"\r\n\r\n")
+        assert (await client.reader.readexactly(4))[2:] == b"\x03\xf3"
+        await client.send(b"\x88\x82\x00\x00\x00\x00\x03\xf3")
+        assert await client.rest() == b""
+
+    talk(Socket, conversation, log_function=log)
+    assert "on purpose" in caplog.text
+
+
 def test_a_client_that_leaves_ends_them_when_the_handler_is_through() -> None:
     fates = Fates()
 

@@ -234,10 +234,12 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
             connection.break_off()
         if self._body_done is not None and not self._body_done.done():
             self._body_done.set_result(None)
-        self._log()
-        self.on_finish()
-        if self._tasks is not None:
-            self._tasks.end()
+        try:
+            self._log()
+            self.on_finish()
+        finally:
+            if self._tasks is not None:
+                self._tasks.end()
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Writes the page of an error; `exc_info` in `kwargs` is what caused it.

@@ -310,10 +310,12 @@ class Reply:
         body_done = self._body_done
         if body_done is not None and not body_done.done():
             body_done.set_result(None)
-        self._log()
-        self.on_finish()
-        if self._tasks is not None:
-            self._tasks.end()
+        try:
+            self._log()
+            self.on_finish()
+        finally:
+            if self._tasks is not None:
+                self._tasks.end()
         return future
 
     def _is_get(self) -> bool:

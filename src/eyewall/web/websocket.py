@@ -236,10 +236,12 @@ class WebSocketHandler(RequestHandler):
         connection.connection_made(transport)
         if leftover:
             connection.data_received(leftover)
-        self._log()
-        self._let_go(exchange, untouched)
         opened = None
         try:
+            try:
+                self._log()
+            finally:
+                self._let_go(exchange, untouched)
             self.on_finish()
             opened = self.open(*self.open_args, **self.open_kwargs)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - applications raise anything
