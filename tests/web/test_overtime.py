@@ -372,6 +372,33 @@ def test_content_that_is_streamed_counts() -> None:
     talk(app(("/upload", Upload)), conversation)
 
 
+def test_content_that_is_never_dealt_with_does_not_keep_the_next_request_waiting() -> None:
+    taken: list[int] = []
+
+    @stream_request_body
+    class Upload(RequestHandler):
+        REQUEST_TIMEOUT = 2.0
+
+        async def data_received(self, chunk: bytes) -> None:
+            taken.append(len(chunk))
+            if len(chunk) > 100:
+                await asyncio.sleep(3600.0)
+
+        def post(self) -> None:
+            self.write("whole")
+
+    async def conversation(client: Client) -> None:
+        await client.send(b"POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 4000\r\n\r\n" + b"x" * 3000)
+        assert (await client.response()).status == 503
+        assert now() == pytest.approx(2.0, abs=0.01)
+        await client.send(b"x" * 1000)
+        response = await asyncio.wait_for(ask(client, "/upload", method="POST", body=b"y" * 10), 60.0)
+        assert response.body == b"whole"
+        assert taken == [3000, 10]
+
+    talk(app(("/upload", Upload)), conversation)
+
+
 # -- those that don't obey --------------------------------------------------------------------------------
 
 

@@ -370,6 +370,12 @@ class ServerConnection(Carrier):
         else:
             # The little that is missing is read, and dropped.
             self._unread_to = self._engine.received() + self._limits.unread_body_bytes
+            if self._body_wait is not None:
+                # Whoever still has a piece of it is not waited for.
+                self._body_wait = None
+                self._body_began += self.wheel.now - self._paused_at
+                if not self._advancing and not self._resting:
+                    self._rest()
 
     def _over(self, exchange: Exchange) -> None:
         """Request and response are both complete."""
