@@ -324,6 +324,22 @@ async def test_what_is_exempt_always_gets_in() -> None:
     await end(bench)
 
 
+@bench_test
+async def test_what_is_exempt_takes_nobodys_place() -> None:
+    bench = Bench(App(later))
+    limit = RequestLimit("one", 1)
+    bench.server.limit_requests(limit, ("/livez", "/admin/"))
+    for path in ("/livez", "/livez?verbose", "/admin/", "/admin/jobs"):
+        bench.connect(get(path))
+    assert (limit.gate.busy, limit.gate.passed) == (0, 0)
+    bench.connect(get("/a"))
+    assert [sink.path for sink in bench.app.sinks] == ["/livez", "/livez", "/admin/", "/admin/jobs", "/a"]
+    for path in ("/admin", "/livez/", "/b"):
+        assert bench.connect(get(path)).received == REFUSED
+    assert (limit.gate.busy, limit.gate.passed) == (1, 1)
+    await end(bench)
+
+
 @pytest.mark.parametrize(
     ("path", "below"),
     [

@@ -10,7 +10,8 @@ cdef class LimitedApp:
     cdef object _app
     cdef object _limit
     cdef Gate _gate
-    cdef tuple _exempt
+    cdef frozenset _paths
+    cdef tuple _folders
     cdef readonly object on_close
 
     @cython.locals(gate=Gate, path=str)

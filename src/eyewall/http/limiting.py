@@ -48,30 +48,31 @@ class LimitedApp:
     for all below it.
     """
 
-    __slots__ = ("_app", "_exempt", "_gate", "_limit", "on_close")
+    __slots__ = ("_app", "_folders", "_gate", "_limit", "_paths", "on_close")
 
     def __init__(self, app: App, limit: RequestLimit, exempt: tuple[str, ...] = ()) -> None:
         self._app = app
         self._limit = limit
         self._gate: Gate = limit.gate
-        self._exempt = exempt
+        # Every request is asked about: whole paths by their hash, and few name folders.
+        self._paths = frozenset(exempt)
+        self._folders = tuple(name for name in exempt if name.endswith("/"))
         #: What a server calls when a connection is lost, if the application wants to know.
         self.on_close = getattr(app, "on_close", None)
 
     def begin(self, exchange: Exchange) -> Sink:
         """The head of a request is complete."""
         gate = self._gate
-        if gate.measuring:
-            path = exchange.head.path
-            if not is_below(path, self._exempt) and self._limit.refuses(path):
-                refuse(self._limit, exchange)
-                return _REFUSED
+        path = exchange.head.path
+        if path in self._paths or (self._folders and is_below(path, self._folders)):
+            return self._app.begin(exchange)
+        if gate.measuring and self._limit.refuses(path):
+            refuse(self._limit, exchange)
+            return _REFUSED
         if gate.enter():
             exchange.gate = gate
             if gate.measuring:
                 exchange.entered = exchange.carrier.loop.time()
-            return self._app.begin(exchange)
-        if self._exempt and is_below(exchange.head.path, self._exempt):
             return self._app.begin(exchange)
         return wait_or_refuse(self._limit, exchange, self._app.begin, False)
 
