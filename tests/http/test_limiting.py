@@ -340,6 +340,23 @@ async def test_what_is_exempt_takes_nobodys_place() -> None:
     await end(bench)
 
 
+@pytest.mark.parametrize("options", [{"decompress_request": True}, {"chunk_size": 1000}])
+def test_paths_that_an_app_names_are_exempt_whatever_stands_between(options: dict[str, Any]) -> None:
+    class Named(App):
+        exempt = ("/how/are/you",)
+
+    @bench_test
+    async def main() -> None:
+        bench = Bench(Named(later), limits(1), **options)
+        bench.connect(get("/a"))
+        bench.connect(get("/how/are/you"))
+        assert [sink.path for sink in bench.app.sinks] == ["/a", "/how/are/you"]
+        assert bench.connect(get("/b")).received == REFUSED
+        await end(bench)
+
+    main()
+
+
 @pytest.mark.parametrize(
     ("path", "below"),
     [

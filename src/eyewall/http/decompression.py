@@ -27,6 +27,8 @@ class DecompressingApp:
         self._profile = profile
         #: What a server calls when a connection is lost, if the application wants to know.
         self.on_close = getattr(app, "on_close", None)
+        #: Paths that a limit is to let in, if the application names some.
+        self.exempt: tuple[str, ...] = tuple(getattr(app, "exempt", ()))
 
     def begin(self, exchange: Exchange) -> Sink:
         """The head of a request is complete."""

@@ -13,6 +13,7 @@ cdef class LimitedApp:
     cdef frozenset _paths
     cdef tuple _folders
     cdef readonly object on_close
+    cdef readonly tuple exempt
 
     @cython.locals(gate=Gate, path=str)
     cpdef begin(self, Exchange exchange)

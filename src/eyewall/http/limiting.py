@@ -48,7 +48,7 @@ class LimitedApp:
     for all below it.
     """
 
-    __slots__ = ("_app", "_folders", "_gate", "_limit", "_paths", "on_close")
+    __slots__ = ("_app", "_folders", "_gate", "_limit", "_paths", "exempt", "on_close")
 
     def __init__(self, app: App, limit: RequestLimit, exempt: tuple[str, ...] = ()) -> None:
         self._app = app
@@ -59,6 +59,8 @@ class LimitedApp:
         self._folders = tuple(name for name in exempt if name.endswith("/"))
         #: What a server calls when a connection is lost, if the application wants to know.
         self.on_close = getattr(app, "on_close", None)
+        #: Paths that a limit is to let in, if the application names some.
+        self.exempt: tuple[str, ...] = tuple(getattr(app, "exempt", ()))
 
     def begin(self, exchange: Exchange) -> Sink:
         """The head of a request is complete."""
