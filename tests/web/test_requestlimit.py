@@ -128,6 +128,36 @@ def test_a_handler_whose_client_has_left_keeps_its_place_until_it_is_through() -
     asyncio.run(main())
 
 
+def test_it_keeps_it_also_where_an_application_finds_its_handlers_itself() -> None:
+    class Own(Application):
+        def find_handler(self, request: Any, **kwargs: Any) -> Any:
+            return super().find_handler(request, **kwargs)
+
+    async def main() -> None:
+        waiting: list[asyncio.Future[str]] = []
+        left: list[bool] = []
+
+        class Noting(Slow):
+            def on_connection_close(self) -> None:
+                left.append(True)
+
+        limit = RequestLimit("all", 1)
+        app = Own([("/", Noting, {"waiting": waiting}), ("/quick", Quick)], request_limit=limit)
+        async with serving(app) as port:
+            async with connected(port) as client:
+                await client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                await until(lambda: waiting)
+                client.abort()
+            await until(lambda: left)
+            async with connected(port) as other:
+                assert await ask(other, "/quick") == 503
+                assert limit.gate.busy == 1
+                waiting[0].set_result("too late")
+                await until(lambda: limit.gate.busy == 0)
+
+    asyncio.run(main())
+
+
 def test_content_that_is_streamed_waits_with_its_request() -> None:
     async def main() -> None:
         waiting: list[asyncio.Future[str]] = []

@@ -20,6 +20,7 @@ from eyewall.guard import registry
 from eyewall.guard.deadlines.deadline import Deadline
 from eyewall.guard.deadlines.deadline import _current as _deadlines
 from eyewall.http.errors import RemoteProtocolError
+from eyewall.http.exchange import Exchange
 from eyewall.loop.eager import start_task
 from eyewall.net.errors import StreamClosedError
 from eyewall.web.arguments import ArgumentsMixin
@@ -35,7 +36,6 @@ from eyewall.web.ratelimiting import check_rates
 
 if TYPE_CHECKING:
     from eyewall.guard.limits.ratelimit import RateLimit
-    from eyewall.http.exchange import Exchange
     from eyewall.http.request import HTTPServerRequest
 
 _get_loop = asyncio.get_running_loop
@@ -460,6 +460,9 @@ class Dispatch:
 
     def headers_received(self, start_line: Any, headers: Any) -> None:
         """The head has come; it is the request's."""
+        connection = self.request.connection
+        if self.exchange is None and type(connection) is Exchange:
+            self.exchange = connection
         self.begin()
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
