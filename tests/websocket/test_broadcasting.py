@@ -243,3 +243,54 @@ def test_a_transport_that_changes_what_is_written_is_never_passed_by() -> None:
     # What has a socket, and does more than write to it: TLS, or a stream with a buffer of its own.
     bench = Bench()
     assert bench.connection.open_socket(1.0) == -1
+
+
+def test_what_was_taken_over_is_written_whatever_a_later_one_raises(
+    run: Callable[[Coroutine[Any, Any, None]], None],
+) -> None:
+    class Broken:
+        @property
+        def ws_connection(self) -> WebSocketConnection | None:
+            raise LookupError("on purpose")
+
+    async def main() -> None:
+        servers: list[Echo] = []
+
+        def make() -> Echo:
+            servers.append(Collector())
+            return servers[-1]
+
+        async with serving(make) as port:
+            client = Collector()
+            end = await connect(port, client)
+            with pytest.raises(LookupError):
+                broadcast([servers[0].connection, Broken()], "a")
+            broadcast([servers[0].connection], "b")
+            assert await client.messages.get() == "a"
+            assert await client.messages.get() == "b"
+            end.start_close(1000)
+            await client.closed
+
+    run(main())
+
+
+def test_one_that_is_too_slow_for_the_rest_of_a_frame_counts_as_dropped(
+    run: Callable[[Coroutine[Any, Any, None]], None],
+) -> None:
+    async def main() -> None:
+        servers: list[Echo] = []
+
+        def make() -> Echo:
+            servers.append(Collector())
+            return servers[-1]
+
+        async with serving(make, profile=NATIVE.replace(websocket_write_bytes=1000)) as port:
+            client = Collector()
+            await connect(port, client)
+            connection = servers[0].connection
+            # More than a socket takes at once.
+            assert broadcast([connection], bytes(1 << 25), True) == Delivery(0, 0, 1)
+            assert broadcast([connection], "a") == Delivery(0, 1, 0)
+            await client.closed
+
+    run(main())
