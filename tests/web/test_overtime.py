@@ -487,6 +487,29 @@ def test_one_that_returns_as_if_nothing_had_happened_is_reported_too(
     assert "CancelledError was swallowed at or below" in caplog.text
 
 
+def test_no_verb_begins_whose_prepare_has_swallowed_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    begun: list[str] = []
+
+    class Deaf(RequestHandler):
+        REQUEST_TIMEOUT = 1.0
+
+        async def prepare(self) -> None:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                await asyncio.sleep(0.5)
+
+        def get(self) -> None:
+            begun.append("verb")
+
+    async def conversation(client: Client) -> None:
+        assert (await ask(client, "/deaf")).status == 503
+        assert begun == []
+
+    talk(app(("/deaf", Deaf)), conversation)
+    assert "CancelledError was swallowed at or below" in caplog.text
+
+
 def test_a_plain_verb_is_not_interrupted_but_told_of(caplog: pytest.LogCaptureFixture) -> None:
     class Plain(RequestHandler):
         def get(self) -> None:

@@ -117,6 +117,9 @@ def _check(run: Run) -> None:
 
 async def _verb(run: Run) -> None:
     handler = run.handler
+    if run.overdue is not None:
+        # What came before the verb has swallowed the cancellation.
+        returned(run)
     if handler._finished:
         return
     result = run.call_verb()
