@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from eyewall.base import probe
+from eyewall.guard.deadlines.deadline import Deadline, _current
+from eyewall.guard.errors import DeadlineExceeded
 from eyewall.guard.limits.rateshared import SharedRateLimit
 
 from ...redisserver import RedisServer, redis_server
@@ -120,5 +122,31 @@ def test_a_redis_that_hangs_costs_its_timeout_once(run: Run, redis: RedisServer)
         finally:
             redis.go_on()
             await limit.close()
+
+    run(main())
+
+
+def test_a_wait_that_the_request_cuts_short_says_nothing_of_redis(run: Run) -> None:
+    class Hanging:
+        """A client whose server never answers."""
+
+        def register_script(self, script: str) -> Callable[..., Coroutine[Any, Any, Any]]:
+            async def call(keys: list[str], args: list[str]) -> Any:
+                await asyncio.get_running_loop().create_future()
+
+            return call
+
+    async def main() -> None:
+        limit = SharedRateLimit(1, 3, Hanging(), name="cut short", timeout=30.0)
+        token = _current.set(Deadline(5.0, lambda: 5.0, "the request's deadline of 2 s"))
+        try:
+            with pytest.raises(
+                DeadlineExceeded, match=r"deadline of 2 s has passed while .* cut short in Redis"
+            ):
+                await limit.acquire("x")
+        finally:
+            _current.reset(token)
+        assert not limit.degraded
+        assert limit.counters() == {"allowed": 0, "refused": 0, "forgotten": 0, "local": 0}
 
     run(main())

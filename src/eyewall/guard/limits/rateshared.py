@@ -18,6 +18,7 @@ from typing import Any
 
 from eyewall.base.loggers import gen_log
 from eyewall.guard.deadlines import deadline
+from eyewall.guard.errors import DeadlineExceeded
 from eyewall.guard.inventory import Value
 from eyewall.guard.limits.ratelimit import KEYS, Decision, RateLimit, client_network
 from eyewall.guard.throttle import LogThrottle
@@ -80,7 +81,10 @@ class SharedRateLimit(RateLimit):
         self._ask_again = 0.0
 
     async def acquire(self, key: Hashable, cost: float = 1.0) -> Decision:
-        """Takes tokens from the bucket of `key`, if there are enough; says which."""
+        """Takes tokens from the bucket of `key`, if there are enough; says which.
+
+        Raises DeadlineExceeded where the work at hand has run out of time before Redis had `timeout` seconds.
+        """
         decision = await self._ask(key, cost)
         if decision is None:
             self.local += 1
@@ -110,12 +114,16 @@ class SharedRateLimit(RateLimit):
         from redis.exceptions import RedisError
 
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(patience) as waiting:
                 allowed, reset, late = await self._script(
                     keys=[self._prefix + _text(key)],
                     args=[repr(self.buckets.rate), repr(self.buckets.burst), repr(float(cost))],
                 )
         except (RedisError, OSError, TimeoutError) as error:
+            over = deadline.current()
+            if over is not None and patience < self.timeout and waiting.expired():
+                # Redis had less time than it may take, which says nothing of it.
+                raise DeadlineExceeded(over.whose, f"the rate limit {self.name} in Redis") from error
             self._failed(error)
             return None
         if self.degraded:
