@@ -289,7 +289,9 @@ def test_half_a_response_is_broken_off() -> None:
     talk(app(("/half", Half)), conversation)
 
 
-def test_a_response_that_was_in_time_stands_and_what_goes_on_is_left_alone() -> None:
+def test_a_response_that_was_in_time_stands_and_what_goes_on_is_left_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     ended: list[float] = []
 
     class Further(RequestHandler):
@@ -306,6 +308,7 @@ def test_a_response_that_was_in_time_stands_and_what_goes_on_is_left_alone() -> 
         assert ended == [10.0]
 
     talk(app(("/further", Further)), conversation)
+    assert "was finished" not in caplog.text
 
 
 def test_cleaning_up_may_take_its_time() -> None:

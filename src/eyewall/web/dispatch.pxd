@@ -36,6 +36,7 @@ cdef class Dispatch:
     cdef public object alarm
     cdef public object overdue
     cdef public bint abandoned
+    cdef public bint in_time
     cdef public bint left
     cdef public bint streaming
 

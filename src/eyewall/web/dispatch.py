@@ -81,7 +81,7 @@ class Dispatch:
     """Serves one request with a handler of `handler_class`; `kwargs` are for its `initialize`.
 
     `path_args`, `path_kwargs`: what the route matched. `handler`: once there is one. `left`: the client has left.
-    `deadline`, `alarm`, `overdue`, `abandoned`: see `web.overtime`.
+    `deadline`, `alarm`, `overdue`, `abandoned`, `in_time`: see `web.overtime`.
     `route`: what the index has found, where it was asked. `rate_limits`: those of the application and of the route.
     """
 
@@ -96,6 +96,7 @@ class Dispatch:
         "exchange",
         "handler",
         "handler_class",
+        "in_time",
         "kwargs",
         "left",
         "overdue",
@@ -128,6 +129,7 @@ class Dispatch:
         self.exchange: Exchange | None = None
         self.left = False
         self.abandoned = False
+        self.in_time = False
         self.deadline: Deadline | None = None
         self.alarm: Alarm | None = None
         self.overdue: DeadlineExceeded | None = None

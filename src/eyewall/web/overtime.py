@@ -29,6 +29,7 @@ class Timed(Protocol):
     """What `web.dispatch.Dispatch` has of a request with a deadline.
 
     `overdue`: what the request is answered with since its deadline has come. `abandoned`: it was answered for.
+    `in_time`: its response was out when its deadline came.
     """
 
     application: Any
@@ -41,6 +42,7 @@ class Timed(Protocol):
     alarm: Alarm | None
     overdue: DeadlineExceeded | None
     abandoned: bool
+    in_time: bool
 
     def fail(self, error: BaseException) -> None: ...
 
@@ -61,7 +63,7 @@ def release(run: Timed) -> None:
 def tell_late(run: Timed) -> None:
     """Says that a request was late and nothing could interrupt it."""
     deadline = run.deadline
-    if deadline is None or run.overdue is not None:
+    if deadline is None or run.overdue is not None or run.in_time:
         return
     _throttle.warning(
         "%s was finished %.3f s after %s: nothing interrupts a handler that does not wait",
@@ -75,8 +77,11 @@ def tell_late(run: Timed) -> None:
 def _expire(run: Timed) -> None:
     task, deadline = run.task, run.deadline
     run.alarm = None
-    if task is None or deadline is None or task.done() or run.handler._finished:
-        # Its response is out, within the time.
+    if task is None or deadline is None or task.done():
+        return
+    if run.handler._finished:
+        # Its response is out, within the time; what goes on has all the time it needs.
+        run.in_time = True
         return
     place, waited_for = suspension(task)
     run.overdue = DeadlineExceeded(deadline.whose, waited_for, place)
