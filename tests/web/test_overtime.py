@@ -402,6 +402,23 @@ def test_content_that_is_never_dealt_with_does_not_keep_the_next_request_waiting
     talk(app(("/upload", Upload)), conversation)
 
 
+def test_content_with_which_the_answer_came_does_not_keep_the_next_request_waiting_either() -> None:
+    @stream_request_body
+    class Upload(RequestHandler):
+        async def data_received(self, chunk: bytes) -> None:
+            self.finish("enough")
+            await asyncio.sleep(3600.0)
+
+    async def conversation(client: Client) -> None:
+        for _ in range(2):
+            await client.send(b"POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nxx")
+            response = await asyncio.wait_for(client.response(), 60.0)
+            assert response.body == b"enough"
+            await client.send(b"xx")
+
+    talk(app(("/upload", Upload)), conversation)
+
+
 # -- those that don't obey --------------------------------------------------------------------------------
 
 

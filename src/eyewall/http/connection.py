@@ -314,6 +314,10 @@ class ServerConnection(Carrier):
             return True
         if wait is None or self._phase >= _LINGER:
             return True
+        if exchange.over and exchange is self._exchange:
+            # It has answered meanwhile, and what it still does is its own affair.
+            asyncio.ensure_future(wait, loop=self.loop).add_done_callback(self._content_taken)
+            return True
         self._wait_for(wait)
         return False
 
