@@ -137,16 +137,22 @@ def test_a_wait_that_the_request_cuts_short_says_nothing_of_redis(run: Run) -> N
             return call
 
     async def main() -> None:
-        limit = SharedRateLimit(1, 3, Hanging(), name="cut short", timeout=30.0)
+        now = 100.0
+        limit = SharedRateLimit(1, 3, Hanging(), name="cut short", timeout=30.0, clock=lambda: now)
         token = _current.set(Deadline(5.0, lambda: 5.0, "the request's deadline of 2 s"))
         try:
             with pytest.raises(
                 DeadlineExceeded, match=r"deadline of 2 s has passed while .* cut short in Redis"
             ):
                 await limit.acquire("x")
+            assert not limit.degraded
+            # Nobody had more time, and nobody got an answer for longer than Redis may take: that does say something.
+            now += 30.0
+            with pytest.raises(DeadlineExceeded):
+                await limit.acquire("x")
+            assert limit.degraded
         finally:
             _current.reset(token)
-        assert not limit.degraded
         assert limit.counters() == {"allowed": 0, "refused": 0, "forgotten": 0, "local": 0}
 
     run(main())

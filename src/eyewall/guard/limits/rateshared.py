@@ -79,6 +79,8 @@ class SharedRateLimit(RateLimit):
         self._prefix = f"{prefix}{self.name}:"
         self._script = self.redis.register_script(_SCRIPT)
         self._ask_again = 0.0
+        #: Since when Redis has answered nobody, while all who asked had less time than it may take; None otherwise.
+        self._silent_since: float | None = None
 
     async def acquire(self, key: Hashable, cost: float = 1.0) -> Decision:
         """Takes tokens from the bucket of `key`, if there are enough; says which.
@@ -122,10 +124,15 @@ class SharedRateLimit(RateLimit):
         except (RedisError, OSError, TimeoutError) as error:
             over = deadline.current()
             if over is not None and patience < self.timeout and waiting.expired():
-                # Redis had less time than it may take, which says nothing of it.
+                # Redis had less time than it may take, which says nothing of it; unless nobody ever gets an answer.
+                if self._silent_since is None:
+                    self._silent_since = now
+                elif self.clock() - self._silent_since >= self.timeout:
+                    self._failed(error)
                 raise DeadlineExceeded(over.whose, f"the rate limit {self.name} in Redis") from error
             self._failed(error)
             return None
+        self._silent_since = None
         if self.degraded:
             self.degraded = False
             gen_log.info("The rate limit %s is shared through Redis again", self.name)
