@@ -7,7 +7,7 @@ import logging
 import threading
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from eyewall.doctor.collector import Collector, log_sink
@@ -189,6 +189,7 @@ def test_threads_lose_nothing(clock: Clock) -> None:
     assert finding.count == 2000
 
 
+@example([(0, 0.0), (1, 0.0), (2, 0.0), (3, 0.0), (0, 0.0), (1, 0.0), (2, 0.0), (3, 10.0), (4, 0.0)])
 @given(st.lists(st.tuples(st.integers(0, 5), st.floats(0, 100))))
 def test_everything_is_counted_once(events: list[tuple[int, float]]) -> None:
     clock = Clock()

@@ -154,7 +154,8 @@ class Collector:
         key = finding.key
         record = self._records.pop(key, None)
         if record is None:
-            if len(self._records) >= self._keys and not self._make_room(now) and finding.rule != _OVERFLOW:
+            # That something was dropped has a place besides theirs.
+            if finding.rule != _OVERFLOW and self._is_full() and not self._make_room(now):
                 self.dropped += 1
                 return
             record = _Record(finding, seen, now, self._interval)
@@ -164,9 +165,12 @@ class Collector:
         record.count += finding.count
         self._untold.setdefault(key, record)
 
+    def _is_full(self) -> bool:
+        return len(self._records) - (_OVERFLOW_KEY in self._records) >= self._keys
+
     def _make_room(self, now: float) -> bool:
         """Forgets the fault that was not seen for longest, if it was told and may be told again."""
-        key, oldest = next(iter(self._records.items()))
+        key, oldest = next(each for each in self._records.items() if each[0] != _OVERFLOW_KEY)
         if key in self._untold or now < oldest.due:
             return False
         del self._records[key]
@@ -211,6 +215,9 @@ def _overflow(lost: int) -> Finding:
         "Look at those that are there; the others will follow when these are gone.",
         evidence=Evidence(counts={"dropped so far": lost}),
     )
+
+
+_OVERFLOW_KEY = _overflow(0).key
 
 
 def failure(who: str, error: BaseException) -> Finding:
