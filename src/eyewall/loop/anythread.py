@@ -7,6 +7,7 @@ asyncio deprecates its policies from Python 3.14 on, so the class is only made w
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from typing import Any
 
 from eyewall.loop.policy import default_policy_type
@@ -35,13 +36,11 @@ def make_any_thread_policy() -> type:
                 )
 
             def get_event_loop(self) -> Any:
-                try:
+                # The thread is not the main one, or its loop was taken away: then it has none.
+                with suppress(RuntimeError):
                     return super().get_event_loop()
-                except RuntimeError:
-                    # The thread is not the main one, or its loop was taken away.
-                    loop = self.new_event_loop()
-                    self.set_event_loop(loop)
-                    return loop
+                self.set_event_loop(self.new_event_loop())
+                return super().get_event_loop()
 
         AnyThreadEventLoopPolicy.__qualname__ = NAME
         globals()[NAME] = AnyThreadEventLoopPolicy

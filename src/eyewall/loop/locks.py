@@ -233,12 +233,12 @@ class BoundedSemaphore(Semaphore):
     """A Semaphore that never has more permits than at first: `release` raises ValueError beyond that."""
 
     def __init__(self, value: int = 1) -> None:
-        super().__init__(value=value)
-        self._initial_value = value
+        self._most = value
+        super().__init__(value)
 
     def release(self) -> None:
         """Gives a permit back. Raises ValueError when none is taken."""
-        if self._value >= self._initial_value:
+        if self._value == self._most:
             raise ValueError("Semaphore released too many times")
         super().release()
 
