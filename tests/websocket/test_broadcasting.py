@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eyewall.guard.profile import NATIVE
+from eyewall.guard.profile import NATIVE, Profile
 from eyewall.websocket import broadcasting as module
 from eyewall.websocket.broadcasting import Delivery, PreparedMessage, broadcast
 from eyewall.websocket.codec import DeflateCodec
@@ -20,7 +21,7 @@ from eyewall.websocket.engine import MESSAGE, WebSocketEngine
 from eyewall.websocket.frames import build_frame
 
 from .fakes import Bench
-from .peers import Collector, Echo, connect, serving
+from .peers import Collector, connect, serving
 
 
 def deflating(**parameters: int) -> tuple[Bench, WebSocketEngine]:
@@ -137,6 +138,19 @@ def test_what_is_no_text_is_refused_before_anything_is_written() -> None:
     assert bench.said() == []
 
 
+@asynccontextmanager
+async def collecting(profile: Profile = NATIVE) -> AsyncIterator[tuple[int, list[Collector]]]:
+    """A server on a free port, and the receivers of its connections in their order."""
+    servers: list[Collector] = []
+
+    def make() -> Collector:
+        servers.append(Collector())
+        return servers[-1]
+
+    async with serving(make, profile=profile) as port:
+        yield port, servers
+
+
 OPERATIONS = st.lists(
     st.tuples(st.sampled_from(["write", "broadcast", "turn"]), st.sampled_from([0, 1, 125, 70_000, 400_000])),
     max_size=20,
@@ -149,13 +163,7 @@ def test_past_the_transport_or_through_it_messages_come_whole_and_in_their_order
     run: Callable[[Coroutine[Any, Any, None]], None], operations: list[tuple[str, int]]
 ) -> None:
     async def main() -> None:
-        servers: list[Echo] = []
-
-        def make() -> Echo:
-            servers.append(Collector())
-            return servers[-1]
-
-        async with serving(make) as port:
+        async with collecting() as (port, servers):
             clients = [Collector(), Collector()]
             ends = [await connect(port, client) for client in clients]
             ours = [server.connection for server in servers]
@@ -189,13 +197,7 @@ def test_nothing_is_written_to_the_socket_of_a_connection_that_closes(
     run: Callable[[Coroutine[Any, Any, None]], None],
 ) -> None:
     async def main() -> None:
-        servers: list[Echo] = []
-
-        def make() -> Echo:
-            servers.append(Collector())
-            return servers[-1]
-
-        async with serving(make) as port:
+        async with collecting() as (port, servers):
             await connect(port, Collector())
             [server] = servers
             connection = server.connection
@@ -216,13 +218,7 @@ def test_only_one_frame_in_a_turn_goes_past_the_transport(
     run: Callable[[Coroutine[Any, Any, None]], None],
 ) -> None:
     async def main() -> None:
-        servers: list[Echo] = []
-
-        def make() -> Echo:
-            servers.append(Collector())
-            return servers[-1]
-
-        async with serving(make) as port:
+        async with collecting() as (port, servers):
             client = Collector()
             end = await connect(port, client)
             connection = servers[0].connection
@@ -254,13 +250,7 @@ def test_what_was_taken_over_is_written_whatever_a_later_one_raises(
             raise LookupError("on purpose")
 
     async def main() -> None:
-        servers: list[Echo] = []
-
-        def make() -> Echo:
-            servers.append(Collector())
-            return servers[-1]
-
-        async with serving(make) as port:
+        async with collecting() as (port, servers):
             client = Collector()
             end = await connect(port, client)
             with pytest.raises(LookupError):
@@ -278,13 +268,7 @@ def test_one_that_is_too_slow_for_the_rest_of_a_frame_counts_as_dropped(
     run: Callable[[Coroutine[Any, Any, None]], None],
 ) -> None:
     async def main() -> None:
-        servers: list[Echo] = []
-
-        def make() -> Echo:
-            servers.append(Collector())
-            return servers[-1]
-
-        async with serving(make, profile=NATIVE.replace(websocket_write_bytes=1000)) as port:
+        async with collecting(NATIVE.replace(websocket_write_bytes=1000)) as (port, servers):
             client = Collector()
             await connect(port, client)
             connection = servers[0].connection
