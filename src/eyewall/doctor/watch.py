@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from eyewall.doctor.callbackerrors import CallbackErrors
-from eyewall.doctor.cancellations import Cancellations
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.detector import Detector, Kept
-from eyewall.doctor.lostexceptions import LostExceptions
+from eyewall.doctor.dropped.callbackerrors import CallbackErrors
+from eyewall.doctor.dropped.cancellations import Cancellations
+from eyewall.doctor.dropped.lostexceptions import LostExceptions
+from eyewall.doctor.dropped.unawaited import Unawaited
 from eyewall.doctor.sweep import Sweep
-from eyewall.doctor.unawaited import Unawaited
 
 #: Seconds between two looks.
 INTERVAL = 0.5

@@ -15,8 +15,8 @@ from eyewall.base.loggers import app_log
 from eyewall.doctor.places import definition
 from eyewall.loop.ioloop import IOLoop
 
-from .lines import line_of
-from .patient import turns, watched
+from ..lines import line_of
+from ..patient import turns, watched
 
 
 def breaks(*args: object) -> None:
@@ -105,7 +105,7 @@ def test_a_failure_at_a_record_does_not_lose_it(
         raise KeyError("of the doctor")
 
     async def main() -> None:
-        monkeypatch.setattr("eyewall.doctor.callbackerrors._finding", fails)
+        monkeypatch.setattr("eyewall.doctor.dropped.callbackerrors._finding", fails)
         with watched() as patient:
             Tornados.current().add_callback(breaks)
             await turns()
@@ -193,7 +193,7 @@ def test_a_failure_within_does_no_harm(run: Callable[..., None], monkeypatch: py
         loop = asyncio.get_running_loop()
         contexts: list[dict[str, Any]] = []
         loop.set_exception_handler(lambda loop, context: contexts.append(context))
-        monkeypatch.setattr("eyewall.doctor.callbackerrors._finding", fails)
+        monkeypatch.setattr("eyewall.doctor.dropped.callbackerrors._finding", fails)
         with watched() as patient:
             for _ in range(2):
                 loop.call_soon(breaks)

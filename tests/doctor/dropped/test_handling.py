@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eyewall.doctor.handling import handles_exception
+from eyewall.doctor.dropped.handling import handles_exception
 
 
 class Stop:

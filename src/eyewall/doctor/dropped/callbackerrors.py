@@ -18,8 +18,8 @@ from typing import Any
 from eyewall.base import probe
 from eyewall.base.loggers import app_log
 from eyewall.doctor.collector import Collector, failure
+from eyewall.doctor.dropped.lostexceptions import LostExceptions, lost
 from eyewall.doctor.finding import Evidence, Finding, Severity
-from eyewall.doctor.lostexceptions import LostExceptions, lost
 from eyewall.doctor.places import Place, definition, traceback_of
 from eyewall.doctor.subjects import current_task, subject_of
 

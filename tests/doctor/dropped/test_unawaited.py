@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from eyewall.doctor.collector import Collector
+from eyewall.doctor.dropped.unawaited import Unawaited
 from eyewall.doctor.finding import Subject
 from eyewall.doctor.places import definition
-from eyewall.doctor.unawaited import Unawaited
 
-from .lines import line_of
-from .patient import watched
+from ..lines import line_of
+from ..patient import watched
 
 
 async def save() -> None:
@@ -116,7 +116,7 @@ def test_a_failure_within_is_reported_and_the_warning_is_not_lost(
         raise KeyError("of the doctor")
 
     async def main() -> None:
-        monkeypatch.setattr("eyewall.doctor.unawaited._finding", fails)
+        monkeypatch.setattr("eyewall.doctor.dropped.unawaited._finding", fails)
         with watched() as patient:
             for _ in range(2):
                 with pytest.warns(RuntimeWarning, match="never awaited"):

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from eyewall.doctor import lostexceptions
 from eyewall.doctor.collector import Collector
+from eyewall.doctor.dropped import lostexceptions
+from eyewall.doctor.dropped.lostexceptions import HELD, LostExceptions
 from eyewall.doctor.finding import Subject
-from eyewall.doctor.lostexceptions import HELD, LostExceptions
 from eyewall.doctor.places import definition
 from eyewall.doctor.sweep import Sweep
 
-from .lines import line_of
-from .patient import Patient, turns, watched
+from ..lines import line_of
+from ..patient import Patient, turns, watched
 
 
 async def fails() -> None:

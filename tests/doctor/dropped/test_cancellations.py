@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from eyewall.base import probe
-from eyewall.doctor.cancellations import parsed
+from eyewall.doctor.dropped.cancellations import parsed
 from eyewall.doctor.finding import Subject
 from eyewall.doctor.places import Place
 
-from .lines import line_of
-from .patient import turns, watched
+from ..lines import line_of
+from ..patient import turns, watched
 
 Body = Callable[[asyncio.Event], Coroutine[Any, Any, object]]
 
@@ -128,7 +128,7 @@ def test_without_source_the_place_where_it_goes_on_is_named(
             task.cancel()
             await turns()
             with monkeypatch.context() as patch:
-                patch.setattr("eyewall.doctor.cancellations.ast.parse", fails)
+                patch.setattr("eyewall.doctor.dropped.cancellations.ast.parse", fails)
                 [finding] = patient.look(3)
             assert finding.rule == "cancellation-swallowed"
             assert finding.place == line_of(in_a_loop, "gate.wait")

@@ -20,8 +20,8 @@ from typing import Any
 
 from eyewall.base import probe
 from eyewall.doctor.collector import Collector
+from eyewall.doctor.dropped.handling import handles_exception
 from eyewall.doctor.finding import Evidence, Finding, Severity
-from eyewall.doctor.handling import handles_exception
 from eyewall.doctor.places import Place, await_chain, culprit_of, frames_of, is_own, place_of, places_of
 from eyewall.doctor.subjects import subject_of, subject_of_task
 from eyewall.doctor.sweep import Sweep

@@ -1,0 +1,1 @@
+"""What was dropped: coroutines never run, exceptions that nobody reads, cancellations that are swallowed."""
