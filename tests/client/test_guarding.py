@@ -257,17 +257,18 @@ def test_streams_are_guarded_until_their_head_and_hold_a_place_until_their_end(r
 
 def test_a_fetch_that_is_cancelled_is_broken_off(run: Run) -> None:
     async def main() -> None:
-        gone = asyncio.Event()
+        asked, gone = asyncio.Event(), asyncio.Event()
 
         async def script(peer: Peer) -> None:
             await peer.head()
+            asked.set()
             await peer.rest()
             gone.set()
 
         async with scripted(script) as server:
             client = client_of(HostGuard(concurrent=1))
             fetch = client.fetch(server.url)
-            await until(lambda: server.connections)
+            await asked.wait()
             fetch.cancel()
             await asyncio.wait([fetch])
             assert fetch.cancelled()
