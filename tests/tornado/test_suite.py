@@ -28,6 +28,8 @@ def test_a_module_passes(module: str, loop: str) -> None:
         "EYEWALL_LOOP": loop,
         # What needs the internet is not for every run.
         "NO_NETWORK": "1",
+        # Five seconds, the default, are not enough on a machine that stands still for some of them.
+        "ASYNC_TEST_TIMEOUT": "60",
         "HYPOTHESIS_PROFILE": "tornado-quick",
     }
     done = python(

@@ -109,6 +109,8 @@ cancellation_swallowed: Slot[[object, str]] = Slot("cancellation_swallowed")
 
 #: (loop, seconds, callback): one callback kept the loop busy for so long.
 loop_blocked: Slot[[object, float, object]] = Slot("loop_blocked")
+#: (callback): a callback was handed to `IOLoop.add_callback`; whoever did so is on the stack.
+callback_scheduled: Slot[[object]] = Slot("callback_scheduled")
 #: (callback, error): a callback of the loop raised and nobody above it cared.
 callback_error: Slot[[object, BaseException]] = Slot("callback_error")
 #: (task, error): a task or coroutine that nobody awaits ended with an exception.
@@ -129,6 +131,7 @@ SLOTS: dict[str, Slot[...]] = {
         drain_begin,
         cancellation_swallowed,
         loop_blocked,
+        callback_scheduled,
         callback_error,
         task_error,
     )

@@ -125,6 +125,16 @@ def places_of(frames: Iterable[FrameType]) -> tuple[Place, ...]:
     return tuple(map(place_of, frames))
 
 
+def frames_of_error(error: BaseException) -> list[FrameType]:
+    """Returns the frames that `error` passed, from the outermost to the one that raised it."""
+    frames: list[FrameType] = []
+    trace = error.__traceback__
+    while trace is not None:
+        frames.append(trace.tb_frame)
+        trace = trace.tb_next
+    return frames
+
+
 def traceback_of(error: BaseException) -> tuple[tuple[Place, ...], Place | None]:
     """Returns where `error` passed, from the outermost place to the one that raised it, and the one of use.
 

@@ -9,7 +9,9 @@ from eyewall.doctor.detector import Detector, Kept
 from eyewall.doctor.dropped.callbackerrors import CallbackErrors
 from eyewall.doctor.dropped.cancellations import Cancellations
 from eyewall.doctor.dropped.lostexceptions import LostExceptions
+from eyewall.doctor.dropped.lostjobs import LostJobs
 from eyewall.doctor.dropped.unawaited import Unawaited
+from eyewall.doctor.dropped.unreferenced import Unreferenced
 from eyewall.doctor.sweep import Sweep
 
 #: Seconds between two looks.
@@ -69,4 +71,11 @@ class Watch:
 
 def _detectors(sweep: Sweep) -> list[Detector]:
     lost = LostExceptions(sweep)
-    return [Unawaited(), lost, CallbackErrors(lost), Cancellations(sweep)]
+    return [
+        Unawaited(),
+        lost,
+        LostJobs(),
+        CallbackErrors(lost),
+        Cancellations(sweep),
+        Unreferenced(sweep),
+    ]

@@ -16,6 +16,7 @@ from concurrent import futures
 from types import FrameType
 from typing import Any, ClassVar, TypeVar
 
+from eyewall.base import probe
 from eyewall.loop.belongings import close_belongings
 from eyewall.loop.blocking import BlockingWatch
 from eyewall.loop.concurrent import Future
@@ -234,6 +235,9 @@ class BaseAsyncIOLoop(IOLoop):
     # -- callbacks --------------------------------------------------------------------------------------
 
     def add_callback(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        fire = probe.callback_scheduled.fire
+        if fire is not None:
+            fire(callback)
         call = functools.partial(self._run_callback, callback, *args, **kwargs)
         if asyncio._get_running_loop() is self.asyncio_loop:
             schedule = self.asyncio_loop.call_soon

@@ -19,6 +19,7 @@ from eyewall.base import probe
 from eyewall.base.loggers import app_log
 from eyewall.doctor.collector import Collector, failure
 from eyewall.doctor.dropped.lostexceptions import LostExceptions, lost
+from eyewall.doctor.dropped.scheduling import Scheduling
 from eyewall.doctor.finding import Evidence, Finding, Severity
 from eyewall.doctor.places import Place, definition, traceback_of
 from eyewall.doctor.subjects import current_task, subject_of
@@ -72,16 +73,19 @@ class CallbackErrors:
         self._handler: _Handler | None = None
         self._noted: Context | None = None
         self._detach: Callable[[], None] | None = None
+        self._scheduling = Scheduling()
 
     def start(self, loop: asyncio.AbstractEventLoop, collector: Collector) -> None:
         """Stands before the loop's exception handler."""
         self._collector, self._loop = collector, loop
         self._detach = probe.callback_error.attach(self._called)
         app_log.addFilter(self._logged)
+        self._scheduling.start(loop)
         self._stand_before(loop)
 
     def look(self) -> None:
         """Stands before the handler again, if somebody has set another one."""
+        self._scheduling.look()
         if self._loop is not None and self._loop.get_exception_handler() is not self._handler:
             self._stand_before(self._loop)
 
@@ -92,6 +96,7 @@ class CallbackErrors:
         if self._detach is not None:
             self._detach()
         app_log.removeFilter(self._logged)
+        self._scheduling.stop()
         if loop is not None and handler is not None and loop.get_exception_handler() is handler:
             loop.set_exception_handler(handler.before)
 
@@ -125,13 +130,14 @@ class CallbackErrors:
         if isinstance(future, asyncio.Future):
             return None if self._seen.knows(future) else lost(future, error)
         handle = context.get("handle")
-        return _finding(getattr(handle, "_callback", None), error)
+        callback = getattr(handle, "_callback", None)
+        return _finding(callback, error, self._scheduling.failed(handle, callback))
 
     def _called(self, callback: object, error: BaseException) -> None:
         # Loops of other threads fire the same slot.
         collector = self._collector
         if collector is not None and asyncio._get_running_loop() is self._loop:
-            collector.report(_finding(callback, error))
+            collector.report(_finding(callback, error, self._scheduling.failed(callback)))
 
     def _logged(self, record: logging.LogRecord) -> bool:
         # Every record passes.
@@ -151,12 +157,14 @@ class CallbackErrors:
             collector.post(failure(f"The detector of {self.name}", error))
 
 
-def _finding(callback: object, error: BaseException) -> Finding:
+def _finding(callback: object, error: BaseException, scheduled: Place | None = None) -> Finding:
     places, place = traceback_of(error)
     defined = _defined(callback)
     stacks = {"raised in": places}
     if defined is not None:
         stacks["callback"] = (defined,)
+    if scheduled is not None:
+        stacks["scheduled in"] = (scheduled,)
     what = "A callback" if defined is None else f"The callback {defined.function}"
     return Finding(
         "callback-failed",

@@ -17,12 +17,12 @@ import asyncio
 import gc
 import weakref
 from collections import deque
-from types import AsyncGeneratorType, CellType, CoroutineType, FrameType, GeneratorType
+from types import AsyncGeneratorType, CellType, CoroutineType, GeneratorType
 from typing import Any
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Evidence, Finding, Severity
-from eyewall.doctor.places import Place, definition, traceback_of
+from eyewall.doctor.places import Place, definition, frames_of_error, traceback_of
 from eyewall.doctor.subjects import subject_of
 from eyewall.doctor.sweep import Sweep
 from eyewall.guard.deadlines import awaiting
@@ -172,7 +172,7 @@ def lost(future: asyncio.Future[Any], error: BaseException) -> Finding:
         f"{what} ended with {type(error).__name__}, and nobody has read that",
         "Await the task, or add a done-callback that reads its exception; a TaskGroup does it by itself.",
         place=place or started,
-        subject=subject_of(_frames_of(error), task),
+        subject=subject_of(frames_of_error(error), task),
         evidence=Evidence(stacks=stacks, error=f"{type(error).__name__}: {error}"),
     )
 
@@ -180,12 +180,3 @@ def lost(future: asyncio.Future[Any], error: BaseException) -> Finding:
 def _defined(task: asyncio.Task[Any] | None) -> Place | None:
     code = None if task is None else getattr(task.get_coro(), "cr_code", None)
     return None if code is None else definition(code)
-
-
-def _frames_of(error: BaseException) -> list[FrameType]:
-    frames: list[FrameType] = []
-    trace = error.__traceback__
-    while trace is not None:
-        frames.append(trace.tb_frame)
-        trace = trace.tb_next
-    return frames

@@ -1,0 +1,121 @@
+"""Exceptions of executor jobs that nobody reads.
+
+`Executor.submit` returns a future of `concurrent.futures`, and where that is dropped, the exception of the job is gone
+without a word: unlike asyncio's, these futures do not tell. What they do is to call `set_exception`, once, on those
+that fail. There stands ours, and turns the future into one that does tell: its class becomes `_Failed`, which notes
+that somebody has asked, and finds nobody has when it is destroyed.
+
+Nothing is paid by jobs that succeed, nor by those that somebody waits for when they fail: a future has then either a
+callback (asyncio's own does) or a waiter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Lock
+from typing import Any
+
+from eyewall.doctor.collector import Collector, failure
+from eyewall.doctor.finding import Evidence, Finding, Severity
+from eyewall.doctor.places import frames_of_error, traceback_of
+from eyewall.doctor.subjects import subject_of
+
+_lock = Lock()
+_listening: list[LostJobs] = []
+_real = Future.set_exception
+
+
+class _Failed(Future[Any]):
+    """A future of a job that has failed."""
+
+    _read = False
+
+    def result(self, timeout: float | None = None) -> Any:
+        self._read = True
+        return super().result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        self._read = True
+        return super().exception(timeout)
+
+    def add_done_callback(self, fn: Callable[[Future[Any]], object]) -> None:
+        self._read = True
+        super().add_done_callback(fn)
+
+    def __del__(self) -> None:
+        # To ask with `exception()` would count as reading.
+        error = self._exception
+        if error is not None and not self._read:
+            for each in list(_listening):
+                if each.tell(error):
+                    break
+
+
+# As the interpreter and users of `repr` know it.
+_Failed.__name__ = _Failed.__qualname__ = "Future"
+_Failed.__module__ = Future.__module__
+
+
+class LostJobs:
+    """The detector of exceptions in executor jobs that nobody reads. Futures know no loop: one tells for all."""
+
+    name = "exceptions of executor jobs"
+
+    def __init__(self) -> None:
+        self._collector: Collector | None = None
+
+    def start(self, loop: asyncio.AbstractEventLoop, collector: Collector) -> None:
+        """Has failing futures noted from now on."""
+        self._collector = collector
+        with _lock:
+            _listening.append(self)
+            if Future.set_exception is _real:
+                Future.set_exception = _set_exception  # type: ignore[method-assign]
+
+    def look(self) -> None:
+        """There is nothing to look for: it tells of itself."""
+
+    def stop(self) -> None:
+        """Puts back what was there, when nobody else listens."""
+        self._collector = None
+        with _lock:
+            if self in _listening:
+                _listening.remove(self)
+            if not _listening and Future.set_exception is _set_exception:
+                Future.set_exception = _real  # type: ignore[method-assign]
+
+    def tell(self, error: BaseException) -> bool:
+        """Called by a finalizer, anywhere, of a future that was dropped with `error`. Returns whether it was told."""
+        collector = self._collector
+        if collector is None:
+            return False
+        try:
+            collector.post(_finding(error))
+        except Exception as own:  # noqa: BLE001 - nobody is above a finalizer
+            self._collector = None
+            collector.post(failure(f"The detector of {self.name}", own))
+        return True
+
+
+def _set_exception(self: Future[Any], exception: BaseException | None) -> None:
+    # Those that are subclassed already may have a layout or `__del__` of their own.
+    # A thread that waits in `result` has entered the method of the class that it was.
+    waited_for = self._done_callbacks or self._waiters or self._condition._waiters  # type: ignore[attr-defined]
+    if type(self) is Future and not waited_for:
+        self.__class__ = _Failed
+    _real(self, exception)
+
+
+def _finding(error: BaseException) -> Finding:
+    places, place = traceback_of(error)
+    return Finding(
+        "job-exception-unread",
+        Severity.ERROR,
+        f"A job of an executor ended with {type(error).__name__}, and its future was dropped unread",
+        "Await the job with loop.run_in_executor, or keep the future that submit returns and read its result.",
+        place=place,
+        subject=subject_of(frames_of_error(error)),
+        evidence=Evidence(stacks={"raised in": places}, error=f"{type(error).__name__}: {error}"),
+    )
