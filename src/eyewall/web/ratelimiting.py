@@ -12,13 +12,6 @@ from eyewall.http.names import lookup
 M = TypeVar("M", bound=Callable[..., Any])
 
 
-def limit_of(thing: Any) -> RateLimit | None:
-    """Returns the attribute `rate_limit` of a rule or a handler class; None where a program means something else by
-    that name."""
-    limit = getattr(thing, "rate_limit", None)
-    return limit if isinstance(limit, RateLimit) else None
-
-
 def check_rates(handler: Any, limits: Iterable[RateLimit]) -> Awaitable[None] | None:
     """Takes what the handler's request costs of `limits`, one after the other, and has the response say what is left.
 

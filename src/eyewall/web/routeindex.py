@@ -19,9 +19,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from eyewall.guard.limits.requestlimit import RequestLimit
+from eyewall.guard.limits.stated import as_rate_limit, as_request_limit
 from eyewall.web.matchers import AnyMatches, Matcher, PathMatches, unquoted
-from eyewall.web.ratelimiting import limit_of
 from eyewall.web.segments import Segments, segments_of
 
 #: Candidates that are kept merged, for all chains and literals together; beyond it each request merges its
@@ -103,9 +102,11 @@ class Route:
         #: What to call it: its pattern as it was written, where it has one.
         self.label = _label(rule.matcher)
         #: The `guard.requestlimit.RequestLimit` of the rule, else of its handler class; None for none.
-        self.limit: Any = _request_limit(rule, "limit") or _request_limit(rule.target, "request_limit")
+        self.limit: Any = _own_limit(rule)
+        #: What has a request wait that finds no place there, or refuses it: `http.limiting.wait_or_refuse`.
+        self.turn_away: Any = None if self.limit is None else _turning_away()
         #: The same with `guard.ratelimit.RateLimit`.
-        self.rate_limit: Any = limit_of(rule) or limit_of(rule.target)
+        self.rate_limit: Any = _own_rate_limit(rule)
         # A subclass may decide otherwise: only the matchers' own methods are known.
         matcher = rule.matcher
         method = type(matcher).match
@@ -258,10 +259,23 @@ class RouteIndex:
         return True
 
 
-def _request_limit(thing: Any, name: str) -> RequestLimit | None:
-    """Returns an attribute that is a limit; a program may mean something else by the name."""
-    limit = getattr(thing, name, None)
-    return limit if isinstance(limit, RequestLimit) else None
+def _own_limit(rule: Any) -> Any:
+    return as_request_limit(getattr(rule, "limit", None)) or as_request_limit(
+        getattr(rule.target, "request_limit", None)
+    )
+
+
+def _own_rate_limit(rule: Any) -> Any:
+    return as_rate_limit(getattr(rule, "rate_limit", None)) or as_rate_limit(
+        getattr(rule.target, "rate_limit", None)
+    )
+
+
+def _turning_away() -> Any:
+    # Most routes have no limit.
+    from eyewall.http.limiting import wait_or_refuse
+
+    return wait_or_refuse
 
 
 def _label(matcher: Matcher) -> str:
