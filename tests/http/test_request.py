@@ -301,7 +301,7 @@ async def test_a_copy_of_a_request() -> None:
     await asyncio.sleep(0)
 
 
-@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])  # noqa: S301
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])
 def test_a_duplicate_of_a_request_that_nobody_has_sent(duplicate: Callable[[Any], Any]) -> None:
     again = duplicate(constructed("GET", "/a?b=c", body=b"content"))
     assert (again.method, again.path, again.query, again.body) == ("GET", "/a", "b=c", b"content")
