@@ -121,6 +121,7 @@ def _say(text: str) -> None:
 
 def _leave(status: int) -> None:
     """Ends the process with `status`, from whatever thread."""
+    enabling.leave()
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         try:

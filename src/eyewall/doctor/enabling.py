@@ -21,7 +21,10 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
+from eyewall.base.loggers import gen_log
 from eyewall.doctor.collector import Collector, Sink, failure, log_sink
+from eyewall.doctor.control.commands import Patient
+from eyewall.doctor.control.server import ControlServer
 from eyewall.doctor.finding import Finding
 from eyewall.doctor.loops import Loops
 from eyewall.doctor.options import Options, options_from, wanted
@@ -32,6 +35,7 @@ _watches: dict[int, Watch] = {}
 _collector: Collector | None = None
 _options = Options()
 _on = False
+_server: ControlServer | None = None
 
 
 class _Listener:
@@ -101,6 +105,7 @@ def disable() -> None:
     global _on
     _on = False
     _loops.remove()
+    _be_silent()
     running = asyncio._get_running_loop()
     for watch in list(_watches.values()):
         loop = watch.loop
@@ -130,6 +135,11 @@ def add_sink(sink: Sink) -> Callable[[], None]:
     return collector().add_sink(sink)
 
 
+def leave() -> None:
+    """Leaves nothing behind in the file system; for a process that ends without the interpreter's usual end."""
+    _be_silent()
+
+
 def watches() -> list[Watch]:
     """Returns the watches over loops that are not closed."""
     return [each for each in list(_watches.values()) if not each.loop.is_closed()]
@@ -147,6 +157,29 @@ def _begin(loop: asyncio.AbstractEventLoop) -> None:
         watch.start()
     else:
         watch.resume()
+    if _options.socket and _server is None:
+        _be_asked()
+
+
+def _be_asked() -> None:
+    """Opens the socket for `eyewall doctor PID`. Not before a loop runs: programs fork before."""
+    global _server
+    _server = server = ControlServer(Patient(collector(), watches))
+    try:
+        server.open()
+    except OSError as error:
+        # A machine without a place for it is no fault of the program.
+        gen_log.info("`eyewall doctor` can't ask this process: %s", error)
+    else:
+        atexit.register(server.close)
+
+
+def _be_silent() -> None:
+    global _server
+    server, _server = _server, None
+    if server is not None:
+        _harmless(server.close)
+        atexit.unregister(server.close)
 
 
 def _end(watch: Watch) -> None:
@@ -173,8 +206,12 @@ def _harmless(action: Callable[..., object], *arguments: Any) -> None:
 
 def _forked() -> None:
     """In a child: what is watched belongs to the parent; locks may be held by threads that are not here."""
-    global _lock
+    global _lock, _server
     _lock = Lock()
+    server, _server = _server, None
+    if server is not None:
+        atexit.unregister(server.close)
+        _harmless(server.forked)
     gone = list(_watches.values())
     _watches.clear()
     if _collector is not None:

@@ -33,7 +33,7 @@ class Loops:
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
         self._on = False
-        self._replaced: list[tuple[type, Callable[..., Any], bool]] = []
+        self._replaced: list[tuple[Any, Callable[..., Any], bool]] = []
 
     def install(self) -> None:
         """Begins. A second call does nothing."""
@@ -53,7 +53,7 @@ class Loops:
             if kind.__dict__.get(_NAME) is not ours:
                 continue
             if own:
-                setattr(kind, _NAME, ours.__wrapped__)  # type: ignore[attr-defined]
+                setattr(kind, _NAME, ours.__wrapped__)
             else:
                 delattr(kind, _NAME)
         self._replaced.clear()
@@ -73,8 +73,8 @@ class Loops:
         return run
 
 
-def _kinds() -> list[type]:
-    kinds: list[type] = [base_events.BaseEventLoop]
+def _kinds() -> list[Any]:
+    kinds: list[Any] = [base_events.BaseEventLoop]
     try:
         import uvloop
     except ImportError:

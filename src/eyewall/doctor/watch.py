@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
+import time
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.detector import Detector, Kept
@@ -49,12 +51,15 @@ class Watch:
             ]
         self._detectors = [Kept(each, collector) for each in (self._sweep, *detectors)]
         self._timer: asyncio.TimerHandle | None = None
+        # By the clock of all threads, when the next look is due; and how late the last one was.
+        self._due = math.inf
+        self._late = 0.0
 
     def start(self) -> None:
         """Starts the detectors."""
         for each in self._detectors:
             each.start(self.loop)
-        self._timer = self.loop.call_later(self._interval, self._tick)
+        self._set_timer()
 
     def look(self) -> None:
         """Lets every detector look, and tells what is due."""
@@ -63,14 +68,20 @@ class Watch:
         self._sweep.forget()
         self.collector.flush()
 
+    def lag(self) -> float:
+        """Returns how many seconds late the loop is: at the last look, or by now if that is more. From any thread."""
+        return max(self._late, time.monotonic() - self._due, 0.0)
+
     def pause(self) -> None:
         """The loop runs no more, for now: what takes long is not in its way."""
+        self._due = math.inf
         for each in self._detectors:
             each.pause()
         self.collector.flush()
 
     def resume(self) -> None:
         """The loop is about to run again."""
+        self._due = time.monotonic() + self._interval
         for each in self._detectors:
             each.resume()
 
@@ -92,8 +103,13 @@ class Watch:
             each.forked()
 
     def _tick(self) -> None:
-        self._timer = self.loop.call_later(self._interval, self._tick)
+        self._late = max(0.0, time.monotonic() - self._due)
+        self._set_timer()
         self.look()
+
+    def _set_timer(self) -> None:
+        self._due = time.monotonic() + self._interval
+        self._timer = self.loop.call_later(self._interval, self._tick)
 
 
 def _detectors(sweep: Sweep, options: Options) -> list[Detector]:
