@@ -151,7 +151,8 @@ def _list(form: str) -> None:
         click.echo("No process of yours runs a doctor: see `eyewall doctor run --help`.")
     for each in found:
         number = "?" if each["findings"] is None else each["findings"]
-        click.echo(f"{each['pid']:>8}  {number:>3} findings  {shlex.join(each['program'])}")
+        noun = "finding " if number == 1 else "findings"
+        click.echo(f"{each['pid']:>8}  {number:>3} {noun}  {shlex.join(each['program'])}")
 
 
 def _from_outside(pid: int, code: str, why: str) -> None:

@@ -64,7 +64,7 @@ class Client:
             while True:
                 data = self._connection.recv(1 << 20)
                 if not data:
-                    raise NoDoctor("no-doctor", f"process {self.pid} has ended, or turned its doctor off")
+                    raise ConnectionResetError
                 for said in self._lines.feed(data):
                     return protocol.parse_answer(said, self._asked)
         except TimeoutError:
@@ -72,8 +72,8 @@ class Client:
             raise ControlError(
                 "busy", f"process {self.pid} does not answer: no thread of it runs, or it was stopped"
             ) from None
-        except OSError as error:
-            raise NoDoctor("no-doctor", f"process {self.pid} does not answer: {error.strerror}") from None
+        except OSError:
+            raise NoDoctor("no-doctor", f"process {self.pid} has ended, or turned its doctor off") from None
 
     def close(self) -> None:
         """Ends the connection."""
