@@ -212,9 +212,6 @@ class Collector:
                 sink(finding)
             except Exception as error:  # noqa: BLE001 - whatever it raises, the program and other sinks go on
                 self._remove(sink)
-                app_log.error(
-                    "%r, which findings were handed to, failed and was removed", sink, exc_info=True
-                )
                 self.post(failure(f"The receiver {sink!r} of findings", error))
 
 

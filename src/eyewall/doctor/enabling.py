@@ -146,7 +146,11 @@ def watches() -> list[Watch]:
 
 
 def _log(finding: Finding) -> None:
-    log_sink(finding, _options.level)
+    try:
+        log_sink(finding, _options.level)
+    except Exception:  # noqa: BLE001 - of a handler of the program's: its stream is closed, and so is where it says so
+        # There is nobody to tell. The next finding may have more luck.
+        return
 
 
 def _begin(loop: asyncio.AbstractEventLoop) -> None:
