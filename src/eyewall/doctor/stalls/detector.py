@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
+import sys
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.stalls import turn
@@ -31,7 +30,7 @@ class Stalls:
 
     def start(self, loop: asyncio.AbstractEventLoop, collector: Collector) -> None:
         """Starts the watchdog."""
-        if not hasattr(time, "pthread_getcpuclockid") or not hasattr(threading, "get_native_id"):
+        if not sys.platform.startswith("linux"):
             # What a thread does can't be told here, and whether it blocks would be a guess.
             return
         self._watchdog = Watchdog(loop, collector, self._threshold, self._starved)

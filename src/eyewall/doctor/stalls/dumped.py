@@ -24,12 +24,6 @@ def stack_of(places: tuple[Place, ...], depth: int, after: Stack) -> Stack:
     return Stack(spots, culprit, None)
 
 
-def same_functions(places: Iterable[Place], after: Stack) -> bool:
-    """Whether the thread is still in the outermost of the functions that were dumped."""
-    first = next(iter(places), None)
-    return bool(after.spots) and first is not None and _is(after.spots[0], first)
-
-
 def _spot(place: Place, index: int, after: tuple[Spot, ...]) -> Spot:
     if index < len(after) and _is(after[index], place):
         known = after[index]

@@ -2,13 +2,14 @@
 
     watchdog, while it can run:   arm()  sets a timer of the kernel, again and again, before it expires
     the watchdog can't run:       the timer expires; the kernel sends a signal to the loop's thread
-    the loop's thread:            faulthandler's handler, which is C and needs no interpreter, writes the stack to a pipe
+    the loop's thread:            faulthandler's handler, which needs no interpreter, writes the stack to a pipe
     watchdog, when it runs again: read() parses what is in the pipe
 
 So nothing is sent while Python runs at all, and nothing is paid but a system call of two microseconds each time. The
 signal is SIGURG: nobody uses it, and a process that has no handler for it ignores it, so that one that comes late, or
 to a program that was executed since, does nothing. The handler is installed with SA_RESTART. The pipe does not block:
-what has no room is lost. `faulthandler.dump_traceback_later` is left alone: there is one of it, and it is the program's.
+what has no room is lost. `faulthandler.dump_traceback_later` is left alone: there is one of it, and that is the
+program's.
 
 There is one of these in a process. Where the signal is taken, or the kernel has no such timers, `Dumper.start` says
 False, and stacks are known from right after the call, not from within.

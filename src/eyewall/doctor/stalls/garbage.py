@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from eyewall.doctor.places import stack_of
 from eyewall.doctor.stalls import stack
-from eyewall.doctor.stalls.stack import Stack
+from eyewall.doctor.stalls.stack import EMPTY, Stack
 
 #: Seconds from which on a collection is kept.
 LONG = 0.05
@@ -36,10 +36,11 @@ class Collection(NamedTuple):
 
 
 class Garbage:
-    """Notes long collections."""
+    """Notes long collections. `running`: whether one is under way, or has not yet told that it has ended."""
 
     def __init__(self) -> None:
         self._began = 0.0
+        self.running = False
         self._found: deque[Collection] = deque(maxlen=ROOM)
 
     def start(self) -> None:
@@ -53,13 +54,19 @@ class Garbage:
 
     def within(self, begin: float, end: float) -> list[Collection]:
         """Returns the collections that overlap with the time from `begin` to `end`, by `time.monotonic`."""
-        return [each for each in tuple(self._found) if each.began < end and each.ended > begin]
+        found = [each for each in tuple(self._found) if each.began < end and each.ended > begin]
+        if self.running and end - self._began >= LONG:
+            # It runs finalizers, in which others get their turn.
+            found.append(Collection(self._began, end, 0, 0, EMPTY, False))
+        return found
 
     def _called(self, phase: str, info: Mapping[str, Any]) -> None:
         if phase == "start":
             self._began = time.monotonic()
+            self.running = True
             return
         ended = time.monotonic()
+        self.running = False
         if ended - self._began >= LONG:
             frames = stack_of(sys._getframe(1))
             self._found.append(

@@ -1,7 +1,7 @@
 """What the kernel says of a thread: the system call that it is in, the descriptor it waits for, its wait for a CPU.
 
-Linux has it under `/proc/self/task`, and lets every process read its own. Where it is missing (another system, a hardened
-container), nothing is known, and every function says so.
+Linux has it under `/proc/self/task`, and lets every process read its own. Where it is missing (another system, a
+hardened container), nothing is known, and every function says so.
 """
 
 from __future__ import annotations

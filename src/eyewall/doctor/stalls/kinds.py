@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import signal
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 from eyewall.doctor.finding import Subject
@@ -45,13 +46,15 @@ class Doing(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """What was seen in one look, `at` a time: a stack, how many seconds it stands for, and what was done there for whom."""
+    """What was seen in one look, `at` a time: a stack, how many seconds it stands for, what was done and for whom."""
 
     at: float
     doing: Doing
     stack: Stack
     weight: float
     subject: Subject | None = None
+    #: Whether the stack is that of right after this time, in which nobody could look.
+    after: bool = False
 
     @property
     def place(self) -> Place | None:
@@ -87,6 +90,8 @@ def kind_of(
     that time. `module`: that of the function which `expression` calls.
     """
     spots = stack.spots
+    # What a library evaluates within says nothing to somebody who does not know it.
+    shown = expression if stack.culprit == len(spots) - 1 else ""
     if any(spot.module.partition(".")[0] in _DEBUGGERS for spot in spots):
         return Doing(Kind.DEBUGGED, "a debugger has stopped it")
     handled = next((spot.handles for spot in spots if spot.handles), 0)
@@ -95,36 +100,37 @@ def kind_of(
     if any(_logs(spot) for spot in spots):
         return Doing(Kind.LOGGING, f"a logging handler writes{_to(call)}")
     if held:
-        return Doing(Kind.NATIVE, f"a call of C keeps the interpreter{_in(expression)}")
+        return Doing(Kind.NATIVE, f"a call of C keeps the interpreter{_in(shown)}")
     if module.partition(".")[0] in ("sqlite3", "_sqlite3"):
-        return Doing(Kind.IO, f"it waits for SQLite{_in(expression)}")
+        return Doing(Kind.IO, f"it waits for SQLite{_in(shown)}")
     if share >= COMPUTES:
-        return Doing(Kind.COMPUTING, f"it computes{_in(expression)}" if "(" in expression else "it computes")
-    return _waiting(spots, call, expression)
+        return Doing(Kind.COMPUTING, "it computes")
+    return _waiting(spots, call, expression, shown)
 
 
-def _waiting(spots: tuple[Spot, ...], call: SystemCall | None, expression: str) -> Doing:
+def _waiting(spots: tuple[Spot, ...], call: SystemCall | None, expression: str, shown: str) -> Doing:
     name = "" if call is None else call.name
     if any(spot.module in _CHILDREN for spot in spots) or name in kernel.CHILDREN:
-        return Doing(Kind.WAITING, f"it waits for a child process{_in(expression)}")
-    for spot in reversed(spots):
+        return Doing(Kind.WAITING, f"it waits for a child process{_in(shown)}")
+    for spot in spots:
         if spot.module == "concurrent.futures._base" and spot.place.function.startswith(_FUTURES):
             return Doing(Kind.WAITING, "it waits for the result of a future, in the loop's own thread")
+    for spot in reversed(spots):
         if spot.module in _THREADS:
-            return Doing(Kind.WAITING, f"{_THREADS[spot.module]}{_in(expression)}")
+            return Doing(Kind.WAITING, _THREADS[spot.module])
     resolves = any(each in expression for each in _NAMES) or any(
         spot.module == "socket" and spot.place.function in _NAMES for spot in spots
     )
     descriptor = None if call is None else call.descriptor
     if resolves or (descriptor is not None and kernel.is_name_service(descriptor)):
-        return Doing(Kind.IO, f"it looks up a name in the network{_in(expression)}")
+        return Doing(Kind.IO, f"it looks up a name in the network{_in(shown)}")
     if name in kernel.SLEEPS:
-        return Doing(Kind.WAITING, f"it sleeps{_in(expression)}")
+        return Doing(Kind.WAITING, f"it sleeps{_in(shown)}")
     if name in kernel.LOCKS:
-        return Doing(Kind.WAITING, f"it waits for a lock or another thread{_in(expression)}")
+        return Doing(Kind.WAITING, f"it waits for a lock or another thread{_in(shown)}")
     if call is not None:
-        return Doing(Kind.IO, f"it waits for input or output: {name}{_to(call)}{_in(expression)}")
-    return Doing(Kind.WAITING, f"it waits{_in(expression)}")
+        return Doing(Kind.IO, f"it waits for input or output: {name}{_to(call)}{_in(shown)}")
+    return Doing(Kind.WAITING, f"it waits{_in(shown)}")
 
 
 def _logs(spot: Spot) -> bool:
@@ -150,12 +156,16 @@ def _signal(number: int) -> str:
 
 
 def vote(samples: list[Sample]) -> Sample | None:
-    """Returns the sample that stands for most of the time: of the kind with most, the place with most; None for none."""
-    for key in (lambda each: each.doing.kind, lambda each: each.place):
-        weights: dict[object, float] = {}
-        for each in samples:
-            weights[key(each)] = weights.get(key(each), 0.0) + each.weight
-        if weights:
-            best = max(weights, key=weights.__getitem__)
-            samples = [each for each in samples if key(each) == best]
+    """Returns the sample that stands for most of the time: of the kind with most, the place with most."""
+    samples = _most(samples, [each.doing.kind for each in samples])
+    samples = _most(samples, [each.place for each in samples])
     return max(samples, key=lambda each: each.weight, default=None)
+
+
+def _most(samples: list[Sample], keys: Sequence[Hashable]) -> list[Sample]:
+    """Returns the samples of the key that stands for most of the time."""
+    weights: dict[Hashable, float] = {}
+    for each, key in zip(samples, keys, strict=True):
+        weights[key] = weights.get(key, 0.0) + each.weight
+    best = max(weights, key=weights.__getitem__, default=None)
+    return [each for each, key in zip(samples, keys, strict=True) if key == best]

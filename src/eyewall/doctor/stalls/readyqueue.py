@@ -14,6 +14,7 @@ import gc
 import sys
 from collections import Counter, deque
 from collections.abc import Callable
+from functools import partial
 from types import CodeType, FrameType, MethodType
 from typing import Any
 
@@ -158,14 +159,25 @@ def _place_of_task(task: asyncio.Task[Any]) -> Place | None:
 
 def _defined(callback: object) -> Place | None:
     for _ in range(_WRAPPED):
-        inner = getattr(callback, "func", None) or getattr(callback, "__wrapped__", None)
-        if inner is None:
+        if isinstance(callback, partial):
+            callback = _of_partial(callback)
+        elif (inner := getattr(callback, "__wrapped__", None)) is not None:
+            callback = inner
+        else:
             break
-        callback = inner
     if isinstance(callback, MethodType):
         callback = callback.__func__
     code = getattr(callback, "__code__", None)
     return definition(code) if isinstance(code, CodeType) else None
+
+
+def _of_partial(callback: partial[Any]) -> object:
+    """Returns the function that is called; where that is a library's, which calls another one, that one."""
+    first = callback.args[0] if callback.args else None
+    code = getattr(getattr(callback.func, "__func__", callback.func), "__code__", None)
+    if isinstance(code, CodeType) and callable(first) and not is_own(definition(code)):
+        return first
+    return callback.func
 
 
 def most_frequent(places: Counter[Place], stacks: list[Stack]) -> Place | None:

@@ -9,15 +9,13 @@ from eyewall.doctor.finding import Evidence, Finding, Severity, Subject
 from eyewall.doctor.places import Place
 from eyewall.doctor.stalls.garbage import Collection, longest
 from eyewall.doctor.stalls.kinds import Kind, Sample
-from eyewall.doctor.stalls.stack import EMPTY, Stack
+from eyewall.doctor.stalls.stack import Stack
 from eyewall.doctor.stalls.turn import Block
 
 #: The share of a block that collections take which are its cause.
 COLLECTING = 0.5
 #: Places that are named of those that fill a queue.
 FILLERS = 5
-#: The stack of a thread that is not known.
-UNKNOWN = EMPTY
 
 _EXECUTOR = "hand the call to an executor (await loop.run_in_executor(None, …))"
 _ADVICE = {
@@ -28,10 +26,10 @@ _ADVICE = {
     "'await asyncio.sleep(0)' between them. A thread gives the loop only a share of the interpreter.",
     Kind.NATIVE: "Let a process do it (loop.run_in_executor with a ProcessPoolExecutor), or give it less at a time: no "
     "thread can run before such a call returns, so that another thread would not help.",
-    Kind.GARBAGE: "Keep fewer objects that refer to each other; call gc.freeze() once all that stays is loaded, so that "
-    "it is not looked at again; or collect when it suits (gc.disable(), then gc.collect(0) now and then).",
-    Kind.LOGGING: "Log through logging.handlers.QueueHandler, whose listener writes in a thread of its own, and see why "
-    "the stream does not take what is written (a full pipe, a slow disk, a stopped terminal).",
+    Kind.GARBAGE: "Keep fewer objects that refer to each other; call gc.freeze() once all that stays is loaded, so "
+    "that it is not looked at again; or collect when it suits (gc.disable(), then gc.collect(0) now and then).",
+    Kind.LOGGING: "Log through logging.handlers.QueueHandler, whose listener writes in a thread of its own, and see "
+    "why the stream does not take what is written (a full pipe, a slow disk, a stopped terminal).",
     Kind.SIGNAL: "Do no more in the handler than to note the signal; loop.add_signal_handler calls a function of the "
     "loop for it, which may start a task.",
     Kind.STARVED: "Put fewer callbacks in at a time: bound how many tasks run at once (asyncio.Semaphore), wait for "
@@ -73,7 +71,13 @@ def _finding(
 def sampled(block: Block, sample: Sample) -> Finding:
     """Returns the finding of a block for which `sample` stands."""
     kind, what = sample.doing
-    return _finding(block, kind, what, sample.place, sample.stack.places, sample.subject)
+    found = _finding(block, kind, what, sample.place, sample.stack.places, sample.subject)
+    if sample.after:
+        evidence = replace(
+            found.evidence, stacks={"right after it, when others could run again": sample.stack.places}
+        )
+        found = replace(found, evidence=evidence)
+    return found
 
 
 def updated(told: Finding, block: Block) -> Finding:
@@ -89,13 +93,13 @@ def _ended(summary: str) -> str:
 
 def threading(block: Block, stack: Stack, name: str) -> Finding:
     """Returns the finding that the thread `name`, which stood there, kept the interpreter."""
-    who = f"the thread {name}" if name else "another thread"
+    who = f"the thread {name} keeps" if name else "another thread keeps"
     return _finding(
-        block, Kind.THREAD, f"{who} kept the interpreter, in one call of C", stack.place, stack.places, None
+        block, Kind.THREAD, f"{who} the interpreter, in one call of C", stack.place, stack.places, None
     )
 
 
-def collecting(block: Block, collections: list[Collection], subject: Subject | None) -> Finding | None:
+def collecting(block: Block, collections: list[Collection], sample: Sample | None) -> Finding | None:
     """Returns the finding that `collections` took the time of a block, None where they did not."""
     spent = sum(min(each.ended, block.ended) - max(each.began, block.began) for each in collections)
     if not collections or spent < block.wall * COLLECTING:
@@ -108,7 +112,9 @@ def collecting(block: Block, collections: list[Collection], subject: Subject | N
         "objects freed": worst.freed,
         "milliseconds of collecting": round(spent * 1e3),
     }
-    return _finding(block, Kind.GARBAGE, asked, worst.stack.place, worst.stack.places, subject, counts)
+    subject = None if sample is None else sample.subject
+    seen = worst.stack if worst.stack.spots or sample is None else sample.stack
+    return _finding(block, Kind.GARBAGE, asked, seen.place, seen.places, subject, counts)
 
 
 def starving(

@@ -15,6 +15,7 @@ from collections.abc import Hashable
 from types import CodeType, FrameType
 
 from eyewall.doctor.finding import Subject
+from eyewall.doctor.places import stack_of
 from eyewall.doctor.stalls import dumped, kernel, readyqueue, stack
 from eyewall.doctor.stalls.dumper import Dumper
 from eyewall.doctor.stalls.kinds import Sample, kind_of
@@ -65,12 +66,17 @@ class Sight:
         self._last: Tick | None = None
         self._mark: Hashable = None
         self._subject: Subject | None = None
+        self._seized = stack.EMPTY
+        #: Threads by their identity, with their stacks, that may have kept the interpreter when it was held last: those
+        #: that are not known to wait for something.
+        self.others: list[tuple[int, Stack]] = []
 
     def _aim(self, ident: int, thread: int) -> None:
         self._ident, self.thread = ident, thread
         self._clock = time.pthread_getcpuclockid(ident)
         self._idle = False
         self._cpu = -1.0
+        self._delay = 0.0
 
     def learn(self, answer: Answer) -> bool:
         """Takes what an answer says. Returns whether the loop runs in another thread now."""
@@ -80,14 +86,11 @@ class Sight:
         self._aim(answer.ident, answer.thread)
         return True
 
-    def rest(self) -> None:
-        """The loop does not run: what was seen does not count."""
-        self._idle = False
-        self._cpu = -1.0
-        self._last = None
-
     def look(self, late: float, held: float) -> Tick:
         """Returns what is seen now. Raises OSError where the thread has ended."""
+        if held >= LATE:
+            # Before anything that lets others run: they are still where they were while nobody could look.
+            self._seize()
         cpu = time.clock_gettime(self._clock)
         first = 0
         if cpu != self._cpu or not self._idle:
@@ -95,18 +98,16 @@ class Sight:
             self._cpu = cpu
             frames = self._frames()
             first = self._first(frames)
+            self._delay = kernel.waited_for_cpu(self.thread) or 0.0
             self._idle = not first and used < LITTLE + held and self._waits(frames)
             del frames
-        delay = 0.0
-        if not self._idle or late >= LATE:
-            delay = kernel.waited_for_cpu(self.thread) or 0.0
         return Tick(
             time.monotonic(),
             late,
             held,
             cpu,
             time.process_time() - cpu,
-            delay,
+            self._delay,
             self._idle,
             self._marked(first),
         )
@@ -135,22 +136,26 @@ class Sight:
 
     def sample(self, tick: Tick, dumper: Dumper | None) -> Sample:
         """Returns what the thread does now, where `tick` was seen."""
-        handlers = stack.signal_handlers()
-        frames = self._frames()[self._depth :]
-        seen = stack.read(frames, handlers)
-        if tick.mark != self._mark or self._subject is None:
-            self._mark = tick.mark
-            self._subject = subject_of(frames, _task_of(self.loop))
-        del frames
+        if tick.held >= LATE:
+            seen = self._seized
+        else:
+            handlers = stack.signal_handlers()
+            frames = self._frames()[self._depth :]
+            seen = stack.read(frames, handlers)
+            if tick.mark != self._mark or self._subject is None:
+                self._mark = tick.mark
+                self._subject = subject_of(frames, _task_of(self.loop))
+            del frames
         last, self._last = self._last, tick
         passed = 0.001 + tick.late if last is None else max(tick.now - last.now, 0.001)
         used = 0.0 if last is None else tick.cpu - last.cpu
         waited = 0.0 if last is None else tick.delay - last.delay
         held = tick.held >= LATE
-        text, call, subject = "", None, self._subject
+        text, call, after = "", None, held
         if held:
             found = [] if dumper is None else dumper.read()
             if found:
+                after = False
                 seen = dumped.stack_of(found[0], self._depth, seen)
         else:
             text = stack.expression(seen)
@@ -163,7 +168,7 @@ class Sight:
             expression=text,
             module=self._called(seen, text),
         )
-        return Sample(tick.now, doing, seen, passed, subject)
+        return Sample(tick.now, doing, seen, passed, self._subject, after)
 
     def _called(self, seen: Stack, text: str) -> str:
         """Returns the module of the function that the thread calls, if it still does."""
@@ -175,16 +180,18 @@ class Sight:
             return ""
         return stack.called(frames[-1], text)
 
-    def other_threads(self) -> list[tuple[str, Stack]]:
-        """Returns the names and stacks of threads that are not known to wait for something."""
-        names = {thread.ident: thread.name for thread in threading.enumerate()}
-        found = []
+    def _seize(self) -> None:
+        frames = self._frames()[self._depth :]
+        self._seized = stack.read(frames, stack.signal_handlers())
+        self._subject = subject_of(frames, _task_of(self.loop))
+        self._mark = None
+        del frames
+        self.others = []
         for ident, frame in sys._current_frames().items():
             if ident in (self._ident, threading.get_ident()):
                 continue
             if frame.f_globals.get("__name__") not in _WAITING:
-                found.append((names.get(ident, ""), stack.read(stack.stack_of(frame))))
-        return found
+                self.others.append((ident, stack.read(stack_of(frame))))
 
 
 def _task_of(loop: asyncio.AbstractEventLoop) -> asyncio.Task[object] | None:

@@ -16,7 +16,7 @@ from itertools import islice
 from types import CodeType, FrameType, ModuleType
 from typing import NamedTuple
 
-from eyewall.doctor.places import DEPTH, Place, place_of, stack_of
+from eyewall.doctor.places import DEPTH, Place, place_of
 from eyewall.guard.deadlines.awaiting import application_frame
 
 #: Characters of an expression that are shown.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import threading
 
 from eyewall.doctor.finding import Finding
 from eyewall.doctor.places import Place
@@ -10,6 +10,7 @@ from eyewall.doctor.stalls import readyqueue, report
 from eyewall.doctor.stalls.garbage import Garbage
 from eyewall.doctor.stalls.kinds import Kind, Sample, vote
 from eyewall.doctor.stalls.sight import Sight
+from eyewall.doctor.stalls.stack import EMPTY
 from eyewall.doctor.stalls.turn import Block, Shape
 
 #: Samples that are kept of one turn, and culprits that are remembered.
@@ -17,6 +18,8 @@ SAMPLES = 300
 CULPRITS = 200
 #: Seconds after which a block that lasts is told of again; doubled each time.
 UPDATE = 1.0
+#: Callbacks of which it was seen who put them in that stand for all.
+ENOUGH = 20
 #: What a moment that two clocks show may differ by, in seconds.
 _SLACK = 0.001
 
@@ -64,24 +67,31 @@ class Teller:
         if any(each.doing.kind is Kind.DEBUGGED for each in samples):
             return None
         best = vote(samples)
-        subject = None if best is None else best.subject
-        collecting = report.collecting(block, self._garbage.within(block.began, block.ended), subject)
+        collecting = report.collecting(block, self._garbage.within(block.began, block.ended), best)
         if collecting is not None:
             return self._settled(collecting)
         if block.shape is Shape.MANY:
             return self._starving(block, samples)
         if block.shape is Shape.THREAD:
-            others = self._sight.other_threads()
-            name, seen = others[0] if len(others) == 1 else ("", report.UNKNOWN)
-            return report.threading(block, seen, name)
+            return self._of_thread(block)
         return None if best is None else self._settled(report.sampled(block, best))
+
+    def _of_thread(self, block: Block) -> Finding:
+        # Where several may have been it, none is named.
+        others = self._sight.others
+        ident, seen = others[0] if len(others) == 1 else (0, EMPTY)
+        name = next((each.name for each in threading.enumerate() if each.ident == ident), "")
+        return report.threading(block, seen, name)
 
     def _starving(self, block: Block, samples: list[Sample]) -> Finding:
         waiting = readyqueue.waiting_in(self._sight.queue)
-        fillers = Counter(self._fillers.found)
-        place = readyqueue.most_frequent(fillers or waiting, [each.stack for each in samples])
+        # In one call of C: the loop's thread goes on to count.
+        fillers = self._fillers.found.copy()
+        if sum(fillers.values()) < ENOUGH:
+            fillers = waiting
+        place = readyqueue.most_frequent(fillers, [each.stack for each in samples])
         shown = next((each.stack.places for each in samples if each.stack.spots), ())
-        return report.starving(block, place, fillers or waiting, sum(waiting.values()), shown)
+        return report.starving(block, place, fillers, sum(waiting.values()), shown)
 
     def _settled(self, found: Finding) -> Finding:
         """Names the line that was named before, where another one of the same function would be a new fault."""

@@ -129,10 +129,10 @@ class Turn:
         """How many callbacks were seen to end in this turn."""
         return self._callbacks
 
-    def reset(self) -> None:
-        """The loop does not run: nothing that was seen counts."""
+    def rest(self, tick: Tick | None) -> None:
+        """The loop does not run, as was seen now (None: nothing could be seen): what was seen before does not count."""
         self.pinged = False
-        self._last = None
+        self._last = tick
         self._told = None
 
     def mark(self, mark: Hashable) -> None:
@@ -188,9 +188,9 @@ class Turn:
         return lost, 0.0 if tick.idle and not self.pinged else held, 0.0
 
     def _begin(self, last: Tick, tick: Tick, lost: float, by_loop: float, by_others: float) -> None:
-        used = tick.cpu - last.cpu
-        before = min(tick.now - last.now - lost, max(used, by_loop, by_others))
-        self._turn = self._callback = _Span(tick.now - before, tick.cpu - min(used, before), tick.delay)
+        used, delayed = tick.cpu - last.cpu, tick.delay - last.delay
+        before = max(0.0, min(tick.now - last.now - lost, max(used + delayed, by_loop, by_others)))
+        self._turn = self._callback = _Span(tick.now - before, tick.cpu - min(used, before), last.delay)
         self._turn.held, self._turn.held_by_others = by_loop, by_others
         self.pinged = True
         self._mark = tick.mark
@@ -214,9 +214,14 @@ class Turn:
         if self._told is not Shape.MANY and span.wall(now, delay) >= self._threshold:
             shape = Shape.THREAD if span.held_by_others >= span.wall(now, delay) / 2 else Shape.ONE
             return [self._block(shape, span, now, cpu, delay, over=over)]
+        # One that has run for a while may yet be the culprit.
+        undecided = not over and span.wall(now, delay) >= self._threshold / 2
         span = self._turn
         if self._told is Shape.MANY or (
-            span.wall(now, delay) >= self._starved and self._callbacks >= MANY and self._told is None
+            self._told is None
+            and not undecided
+            and self._callbacks >= MANY
+            and span.wall(now, delay) >= self._starved
         ):
             return [self._block(Shape.MANY, span, now, cpu, delay, over=over)]
         return []

@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import sys
 import threading
 import time
+from collections import deque
 
 from eyewall.doctor.collector import Collector, failure
 from eyewall.doctor.stalls import readyqueue
@@ -26,17 +28,14 @@ from eyewall.doctor.stalls.sight import Answer, Sight
 from eyewall.doctor.stalls.teller import Teller
 from eyewall.doctor.stalls.turn import LATE, Block, Turn
 
-try:
-    import resource
-except ImportError:  # pragma: no cover - a system where nobody has measured what this thread does
-    resource = None  # type: ignore[assignment]
-
 #: Seconds between two looks at a loop that answers.
 PAUSE = 0.05
 #: And at one that does not, by the seconds for which it has not.
 PAUSES = ((2.0, 0.25), (0.5, 0.05), (0.0, 0.02))
-#: Seconds without a look after which the stack is dumped.
-DUMP = 0.3
+#: Seconds without a look, after the next one was due, until the stack is dumped.
+DUMP = 0.2
+#: Seconds that a collection has to say that it has ended.
+GRACE = 0.005
 #: Seconds without an answer, and callbacks seen to end, after which it is noted who fills the queue.
 FILLING = 0.15
 CALLBACKS = 2
@@ -56,7 +55,8 @@ class Watchdog:
         self._fillers = readyqueue.Fillers(loop)
         self._teller = Teller(self._sight, self._garbage, self._fillers)
         self._dumper: Dumper | None = None
-        self._answer: Answer | None = None
+        # By the loop's thread; taken by ours.
+        self._answers: deque[Answer] = deque()
         self._switches = 0
         self._process = os.getpid()
         # Held as long as it is to run: waiting for it is the pause.
@@ -66,6 +66,8 @@ class Watchdog:
         """Starts the thread. To be called in that of the loop."""
         self._aim()
         self._garbage.start()
+        self._rest()
+        self._arm()
         self._running.acquire()
         threading.Thread(target=self._run, name="eyewall-watchdog", daemon=True).start()
         self._loop.call_soon(self._answered)
@@ -101,16 +103,17 @@ class Watchdog:
     def _look(self, late: float) -> float | None:
         """Looks once. Returns the seconds until the next look, None where there is nothing left to watch."""
         held = self._waited_for_interpreter(late)
+        if self._garbage.running:
+            # It has ended, since this thread runs; let it say so.
+            time.sleep(GRACE)
         if not self._loop.is_running():
             self._rest()
             return None if self._loop.is_closed() else PAUSE
-        answer, self._answer = self._answer, None
-        if answer is not None:
-            self._take(answer)
+        while self._answers:
+            self._take(self._answers.popleft())
         try:
             tick = self._sight.look(late, held)
         except OSError:
-            # The thread has ended; whoever runs the loop next answers.
             self._rest()
             return PAUSE
         pinged = self._turn.pinged
@@ -138,8 +141,12 @@ class Watchdog:
         return pause
 
     def _rest(self) -> None:
-        self._turn.reset()
-        self._sight.rest()
+        # Until it runs, a look is where the first turn begins.
+        try:
+            self._turn.rest(self._sight.look(0.0, 0.0))
+        except OSError:
+            # The thread has ended; whoever runs the loop next answers.
+            self._turn.rest(None)
         self._forget()
         if self._dumper is not None:
             self._dumper.disarm()
@@ -153,8 +160,6 @@ class Watchdog:
 
         A thread that does is put to sleep again each time that the switch interval has passed.
         """
-        if resource is None:
-            return 0.0
         switches = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
         before, self._switches = self._switches, switches
         return min(late, max(0, switches - before - 1) * sys.getswitchinterval()) if late >= LATE else 0.0
@@ -164,13 +169,13 @@ class Watchdog:
             self._loop.call_soon_threadsafe(self._answered)
         except RuntimeError:
             # It was closed meanwhile.
-            self._turn.reset()
+            self._turn.rest(None)
         else:
             self._turn.mark(self._sight.mark())
 
     def _answered(self) -> None:
         # In the loop's thread.
-        self._answer = Answer()
+        self._answers.append(Answer())
 
     def _take(self, answer: Answer) -> None:
         self._tell(self._turn.answered(answer.at, answer.cpu))
