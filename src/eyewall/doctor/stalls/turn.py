@@ -116,6 +116,8 @@ class Turn:
         self._callback = self._turn
         self._mark: Hashable = None
         self._callbacks = 0
+        # Seconds of the turn in callbacks that were told of.
+        self._explained = 0.0
         # Which of them was told of: the present callback, or the turn.
         self._told: Shape | None = None
 
@@ -195,6 +197,7 @@ class Turn:
         self.pinged = True
         self._mark = tick.mark
         self._callbacks = 0
+        self._explained = 0.0
         self._told = None
 
     def _callback_ended(self, at: float, cpu: float, delay: float, by_loop: float, tick: Tick) -> list[Block]:
@@ -206,6 +209,7 @@ class Turn:
             found = [self._block(self._told, self._callback, at, cpu, delay, over=True)]
         if found:
             self._told = None
+            self._explained += found[-1].wall
         self._callback = _Span(tick.now, tick.cpu, tick.delay)
         return found
 
@@ -221,7 +225,7 @@ class Turn:
             self._told is None
             and not undecided
             and self._callbacks >= MANY
-            and span.wall(now, delay) >= self._starved
+            and span.wall(now, delay) - self._explained >= self._starved
         ):
             return [self._block(Shape.MANY, span, now, cpu, delay, over=over)]
         return []
