@@ -233,6 +233,7 @@ def test_no_block_is_longer_than_what_passed(
         )
         if answers:
             scene.answer()
+        assert scene.turn.lag >= 0.0
     for block in scene.blocks:
         assert 100.0 <= block.began <= block.ended <= scene.tick.now
         assert block.wall <= block.ended - block.began + 1e-9

@@ -124,7 +124,10 @@ class Turn:
     @property
     def lag(self) -> float:
         """Seconds since the present turn began, 0 where none is known to take long."""
-        return self._turn.wall(self._last.now, self._last.delay) if self.pinged and self._last else 0.0
+        if not self.pinged or self._last is None:
+            return 0.0
+        # What was not scheduled may be more than what has passed since the turn began: it counts from the look before.
+        return max(0.0, self._turn.wall(self._last.now, self._last.delay))
 
     @property
     def callbacks(self) -> int:
