@@ -16,6 +16,7 @@ from eyewall.doctor.dropped.lostjobs import LostJobs
 from eyewall.doctor.dropped.unawaited import Unawaited
 from eyewall.doctor.dropped.unreferenced import Unreferenced
 from eyewall.doctor.options import Options
+from eyewall.doctor.stalls.detector import Stalls
 from eyewall.doctor.sweep import Sweep
 
 DEFAULTS = Options()
@@ -121,4 +122,5 @@ def _detectors(sweep: Sweep, options: Options) -> list[Detector]:
         CallbackErrors(lost),
         Cancellations(sweep),
         Unreferenced(sweep),
+        Stalls(),
     ]
