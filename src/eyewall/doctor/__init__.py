@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from eyewall.doctor.enabling import disable, enable, enabled, findings
     from eyewall.doctor.finding import Evidence, Finding, Severity, Subject
     from eyewall.doctor.places import Place
+    from eyewall.doctor.waits.detector import stacks
 
 __all__ = [
     "Collector",
@@ -23,6 +24,7 @@ __all__ = [
     "enable",
     "enabled",
     "findings",
+    "stacks",
 ]
 
 _NAMES = {
@@ -36,6 +38,7 @@ _NAMES = {
     "enable": "enabling",
     "enabled": "enabling",
     "findings": "enabling",
+    "stacks": "waits.detector",
 }
 
 __getattr__, __dir__ = lazy_face(__name__, _NAMES)

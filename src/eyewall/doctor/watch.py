@@ -11,6 +11,7 @@ from eyewall.doctor.dropped.cancellations import Cancellations
 from eyewall.doctor.dropped.lostexceptions import LostExceptions
 from eyewall.doctor.dropped.unawaited import Unawaited
 from eyewall.doctor.sweep import Sweep
+from eyewall.doctor.waits.detector import Waits
 
 #: Seconds between two looks.
 INTERVAL = 0.5
@@ -69,4 +70,4 @@ class Watch:
 
 def _detectors(sweep: Sweep) -> list[Detector]:
     lost = LostExceptions(sweep)
-    return [Unawaited(), lost, CallbackErrors(lost), Cancellations(sweep)]
+    return [Unawaited(), lost, CallbackErrors(lost), Cancellations(sweep), Waits(sweep)]
