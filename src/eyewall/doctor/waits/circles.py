@@ -164,9 +164,9 @@ def _is_unsure(record: Record) -> bool:
 
 def _still(record: Record, task: asyncio.Task[Any]) -> bool:
     waiter: Any = task._fut_waiter  # type: ignore[attr-defined]
-    if waiter is None or record.future is None:
+    if waiter is None or waiter.done():
         return False
-    return record.future() is waiter and not waiter.done()
+    return record.future is not None and record.future() is waiter
 
 
 def _others_release(patience: Patience, circle: list[int]) -> bool:

@@ -120,13 +120,16 @@ def _is_all(thing: object) -> bool:
 
 
 def _by_links(links: Sequence[Link], future: object) -> End | None:
+    found = None
     for link in reversed(links):
         if link.module.partition(".")[0] not in _KNOWN:
-            return None
-        found = _by_name(link, future)
-        if found is not None:
-            return found
-    return None
+            break
+        if found is None:
+            found = _by_name(link, future)
+        elif link.name == "Queue.join":
+            # It waits for an event of its own.
+            found = _by_name(link, future)
+    return found
 
 
 def _by_name(link: Link, future: object) -> End | None:
