@@ -11,6 +11,7 @@ from typing import Any
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.sweep import Sweep
 from eyewall.doctor.waits.circles import Circles
+from eyewall.doctor.waits.orphans import Orphans
 from eyewall.doctor.waits.patience import Patience, Record
 from eyewall.doctor.waits.stacks import Stacks, snapshot
 
@@ -34,6 +35,7 @@ class Waits:
     ) -> None:
         self.patience = Patience(sweep)
         self._circles = Circles(self.patience, sweep, watch)
+        self._orphans = Orphans(watch)
         self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None
         self._collector: Collector | None = None
@@ -51,6 +53,7 @@ class Waits:
         now = loop.time() if self._clock is None else self._clock()
         waiting = self.patience.look(now)
         self._circles.look(waiting, now, collector)
+        self._orphans.look(waiting, now, collector)
 
     def stop(self) -> None:
         """Ends looking, and keeps nothing."""

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from eyewall.doctor.places import Place
 from eyewall.doctor.sweep import Sweep
+from eyewall.doctor.waits.reach import Weak
 
 
 class Held(NamedTuple):
@@ -81,7 +82,7 @@ class Record:
 
 def _reference(future: object) -> weakref.ref[Any] | None:
     try:
-        return weakref.ref(future)
+        return Weak(future)
     except TypeError:
         # A future of somebody's own making.
         return None
