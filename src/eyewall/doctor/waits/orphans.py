@@ -55,8 +55,8 @@ class Orphans:
                 continue
             record.judged = now + min(max(waited, PATIENCE), LONGEST)
             task = record.task()
-            if task is not None and not record.told and is_orphan(task):
-                record.told = True
+            if task is not None and not record.orphaned and is_orphan(task):
+                record.orphaned = True
                 collector.report(_finding(task, facts, waited))
             if self._watch() >= end:
                 break

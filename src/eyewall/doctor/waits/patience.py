@@ -48,7 +48,7 @@ class Facts(NamedTuple):
 class Record:
     """One task: when it was first seen, and since when it has waited for what it waits for."""
 
-    __slots__ = ("counted", "facts", "first_seen", "future", "future_id", "judged", "since", "task", "told")
+    __slots__ = ("counted", "facts", "first_seen", "future", "future_id", "judged", "orphaned", "since", "task", "told")
 
     def __init__(self, task: asyncio.Task[Any], now: float) -> None:
         self.task = weakref.ref(task)
@@ -56,9 +56,10 @@ class Record:
         self.future_id = 0
         self.future: weakref.ref[Any] | None = None
         self.facts: Facts | None = None
-        #: When it is to be judged next whether anybody can end the wait; whether it was told that nobody does, and
-        #: whether it was looked for in circles.
+        #: When it is to be judged next whether anybody can end the wait, and whether nobody can.
         self.judged = 0.0
+        self.orphaned = False
+        #: Whether it was looked for in circles, and told of in one.
         self.told = self.counted = False
 
     def note(self, future: object, now: float) -> bool:
@@ -77,7 +78,7 @@ class Record:
         self.since = now
         self.facts = None
         self.judged = 0.0
-        self.told = self.counted = False
+        self.told = self.counted = self.orphaned = False
 
 
 def _reference(future: object) -> weakref.ref[Any] | None:

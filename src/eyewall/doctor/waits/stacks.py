@@ -116,7 +116,9 @@ class _Told:
             "subject": None if subject is None else _subject(subject),
             "place": None if culprit is None else _place(culprit),
             "chain": [_place(place) for place in places_of(self.frames)],
-            "waits_for": None if self.end is None else self._waits_for(self.end, holders, jobs, loop_now),
+            "waits_for": None
+            if self.end is None
+            else self._waits_for(self.end, holders, jobs, record is not None and record.orphaned, loop_now),
             "holds": [{"what": str(each.resource), **_place(each.place)} for each in self.holds],
         }
 
@@ -130,9 +132,10 @@ class _Told:
         end: End,
         holders: Mapping[int, list[tuple[str, Hold]]],
         jobs: Mapping[int, str],
+        orphaned: bool,
         now: float,
     ) -> dict[str, Any]:
-        words = end.words
+        words = f"{end.words} that nobody else refers to" if orphaned else end.words
         if end.job is not None and id(end.job) in jobs:
             words += f" {jobs[id(end.job)]}"
         held_by = [] if end.resource is None else holders.get(end.resource.key, [])
