@@ -6,6 +6,7 @@ import asyncio
 import time
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from eyewall.doctor.collector import Collector
@@ -14,6 +15,7 @@ from eyewall.doctor.waits.circles import Circles
 from eyewall.doctor.waits.orphans import Orphans
 from eyewall.doctor.waits.patience import Patience, Record
 from eyewall.doctor.waits.stacks import Stacks, snapshot
+from eyewall.doctor.waits.watcher import Watcher, log_stacks
 
 #: The detectors that work, of all loops of this process.
 _working: weakref.WeakSet[Waits] = weakref.WeakSet()
@@ -39,26 +41,46 @@ class Waits:
         self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None
         self._collector: Collector | None = None
+        self._watcher: Watcher | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop, collector: Collector) -> None:
         """Begins to look."""
         self._loop, self._collector = loop, collector
         _working.add(self)
+        self._watcher = Watcher(loop, collector, partial(log_stacks, _text))
+        self._watcher.start()
 
     def look(self) -> None:
         """Looks at a slice of the tasks."""
         loop, collector = self._loop, self._collector
         if loop is None or collector is None:
             return
+        if self._watcher is not None:
+            self._watcher.beat()
         now = loop.time() if self._clock is None else self._clock()
         waiting = self.patience.look(now)
         self._circles.look(waiting, now, collector)
         self._orphans.look(waiting, now, collector)
 
+    def resume(self) -> None:
+        """The loop runs again."""
+        if self._watcher is not None:
+            self._watcher.beat()
+
+    def forked(self) -> None:
+        """This is a child of the process that it worked in."""
+        _working.discard(self)
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.forked()
+
     def stop(self) -> None:
         """Ends looking, and keeps nothing."""
         self._loop = self._collector = None
         _working.discard(self)
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.stop()
         self._circles.forget()
         self.patience.clear()
 
@@ -69,6 +91,10 @@ def stacks() -> Stacks:
     May be called in any thread. Since when a task waits is known where the doctor watches its loop.
     """
     return snapshot(_known)
+
+
+def _text() -> str:
+    return stacks().text()
 
 
 def _known(task: asyncio.Task[Any]) -> Record | None:

@@ -48,7 +48,18 @@ class Facts(NamedTuple):
 class Record:
     """One task: when it was first seen, and since when it has waited for what it waits for."""
 
-    __slots__ = ("counted", "facts", "first_seen", "future", "future_id", "judged", "orphaned", "since", "task", "told")
+    __slots__ = (
+        "counted",
+        "facts",
+        "first_seen",
+        "future",
+        "future_id",
+        "judged",
+        "orphaned",
+        "since",
+        "task",
+        "told",
+    )
 
     def __init__(self, task: asyncio.Task[Any], now: float) -> None:
         self.task = weakref.ref(task)
