@@ -311,6 +311,57 @@ def test_pools_and_bulkheads(run: Callable[..., None]) -> None:
     run(main())
 
 
+async def by_hand(outer: Any, inner: Any) -> None:
+    await outer.acquire()  # acquired
+    try:
+        await asyncio.sleep(0)
+        await inner.acquire()  # acquiring
+        inner.release()
+    finally:
+        outer.release()
+
+
+@pytest.mark.parametrize("module", ["asyncio", "tornado.locks", "eyewall.loop.locks"])
+def test_locks_that_are_taken_by_hand(run: Callable[..., None], module: str) -> None:
+    async def main() -> None:
+        with looking() as eye:
+            a, b = lock_of(module), lock_of(module)
+            await eye.start(by_hand(a, b), by_hand(b, a))
+            [finding] = eye.after(3)
+            assert finding.rule == "lock-deadlock"
+            assert finding.place == line_of(by_hand, "# acquiring")
+            assert taken(finding) == {line_of(by_hand, "# acquired")}
+
+    run(main())
+
+
+class Account:
+    """Has a lock, as an attribute."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+
+    async def transfer(self, other: Account) -> None:
+        await self.lock.acquire()
+        try:
+            await asyncio.sleep(0)
+            async with other.lock:
+                pass
+        finally:
+            self.lock.release()
+
+
+def test_locks_that_are_attributes(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        with looking() as eye:
+            a, b = Account(), Account()
+            await eye.start(a.transfer(b), b.transfer(a))
+            [finding] = eye.after(3)
+            assert finding.rule == "lock-deadlock"
+
+    run(main())
+
+
 # -- programs that are well -----------------------------------------------------------------------------
 
 
@@ -388,6 +439,38 @@ def test_locks_in_one_order(run: Callable[..., None]) -> None:
             a, b, gate = asyncio.Lock(), asyncio.Lock(), asyncio.Event()
             await eye.start(*[works(a, b, gate) for _ in range(5)], nested(a, b), nested(b, b))
             assert eye.after(60) == []
+
+    run(main())
+
+
+def test_a_lock_that_was_given_back_by_hand(run: Callable[..., None]) -> None:
+    async def takes_turns(mine: asyncio.Lock, other: asyncio.Lock, gate: asyncio.Event) -> None:
+        await mine.acquire()
+        await asyncio.sleep(0)
+        mine.release()
+        await other.acquire()
+        await gate.wait()
+
+    async def helped(lock: asyncio.Lock, other: asyncio.Lock) -> None:
+        def give_back() -> None:
+            lock.release()
+
+        await lock.acquire()
+        give_back()
+        await asyncio.sleep(0)
+        await other.acquire()
+
+    async def main() -> None:
+        with looking() as eye:
+            a, b, gate = asyncio.Lock(), asyncio.Lock(), asyncio.Event()
+            await eye.start(takes_turns(a, b, gate), takes_turns(b, a, gate))
+            await eye.start(nested(b, a), nested(a, b))
+            assert eye.after(30) == []
+        with looking() as eye:
+            a, b, gate = asyncio.Lock(), asyncio.Lock(), asyncio.Event()
+            # Both seem to hold one: the first has given it back, in a function that it called.
+            await eye.start(helped(a, b), by_hand(a, b), takes_turns(b, b, gate))
+            assert eye.after(30) == []
 
     run(main())
 

@@ -5,6 +5,8 @@ wait for other tasks, or for something that is taken and given back, it is noted
 among them, or else it goes on and will give the lock back. Who waits with a timeout is none of them: that is one way
 to get out of a circle.
 
+A lock that was taken with `await lock.acquire()` is held by the only one whose code says so (`acquired`).
+
 Of a semaphore all holders have to be known, who are as many as it has places. Where nobody knows how many it has,
 it has to be out of the question that somebody else gives a place back: no frame of another task may mention that.
 """
@@ -20,9 +22,10 @@ from eyewall.doctor.finding import Evidence, Finding, Severity
 from eyewall.doctor.places import Place, culprit_of, place_of
 from eyewall.doctor.subjects import subject_of
 from eyewall.doctor.sweep import Sweep
+from eyewall.doctor.waits.acquired import acquired
 from eyewall.doctor.waits.ends import end_of
 from eyewall.doctor.waits.graph import Need, circles
-from eyewall.doctor.waits.holdings import holdings
+from eyewall.doctor.waits.holdings import Hold, holdings
 from eyewall.doctor.waits.links import Chain, chain_of
 from eyewall.doctor.waits.patience import Facts, Held, Patience, Record, tasks_of
 
@@ -132,9 +135,19 @@ def facts_of(task: asyncio.Task[Any], chain: Chain | None = None) -> Facts:
         return facts
     held = tuple(
         Held(each.resource.key, str(each.resource), each.resource.capacity, each.place)
-        for each in holdings(chain.links)
+        for each in all_holdings(chain)
     )
     return facts._replace(holds=held)
+
+
+def all_holdings(chain: Chain) -> list[Hold]:
+    """Returns what the links of a chain hold: what is certain, and what they seem to have taken otherwise."""
+    found = holdings(chain.links)
+    known = {each.resource.key for each in found}
+    for link in chain.links:
+        if link.frame is not None and link.module.partition(".")[0] not in ("asyncio", "eyewall", "tornado"):
+            found.extend(each for each in acquired(link.frame) if each.resource.key not in known)
+    return found
 
 
 def _needs(blocked: Mapping[int, Record]) -> tuple[dict[int, Need], dict[int, list[int]]]:
@@ -152,7 +165,8 @@ def _needs(blocked: Mapping[int, Record]) -> tuple[dict[int, Need], dict[int, li
             needs[node] = Need(facts.on or frozenset(), facts.every)
         else:
             known = holders.get(facts.resource, [])
-            if known and len(known) >= (facts.capacity or 1):
+            # More than there can be: one of them only seems to hold it.
+            if known and (len(known) == facts.capacity or facts.capacity is None):
                 needs[node] = Need(frozenset(known))
     return needs, holders
 
