@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from eyewall.doctor.finding import Evidence, Finding, Severity, Subject
     from eyewall.doctor.options import OptionError, Options
     from eyewall.doctor.places import Place
+    from eyewall.doctor.waits.detector import stacks
 
 __all__ = [
     "Collector",
@@ -27,6 +28,7 @@ __all__ = [
     "enable",
     "enabled",
     "findings",
+    "stacks",
 ]
 
 _NAMES = {
@@ -43,6 +45,7 @@ _NAMES = {
     "enable": "enabling",
     "enabled": "enabling",
     "findings": "enabling",
+    "stacks": "waits.detector",
 }
 
 __getattr__, __dir__ = lazy_face(__name__, _NAMES)

@@ -18,6 +18,7 @@ from eyewall.doctor.dropped.unreferenced import Unreferenced
 from eyewall.doctor.options import Options
 from eyewall.doctor.stalls.detector import Stalls
 from eyewall.doctor.sweep import Sweep
+from eyewall.doctor.waits.detector import Waits
 
 DEFAULTS = Options()
 
@@ -123,4 +124,5 @@ def _detectors(sweep: Sweep, options: Options) -> list[Detector]:
         Cancellations(sweep),
         Unreferenced(sweep),
         Stalls(),
+        Waits(sweep),
     ]
