@@ -86,7 +86,7 @@ def test_a_load_that_swings_is_no_growth() -> None:
 
 
 def test_a_start_and_a_cache_that_fills_are_no_growth() -> None:
-    values = [min(5000.0, 700.0 * number * STEP) for number in range(1200)]
+    values = [min(5000.0, 900.0 * number * STEP) for number in range(1200)]
     assert told(values) is None
     assert told([0.0] * 100 + [400.0] * 1000) is None
 
