@@ -10,6 +10,7 @@ from eyewall.doctor.dropped.callbackerrors import CallbackErrors
 from eyewall.doctor.dropped.cancellations import Cancellations
 from eyewall.doctor.dropped.lostexceptions import LostExceptions
 from eyewall.doctor.dropped.unawaited import Unawaited
+from eyewall.doctor.growth.detectors import growing
 from eyewall.doctor.sweep import Sweep
 
 #: Seconds between two looks.
@@ -69,4 +70,4 @@ class Watch:
 
 def _detectors(sweep: Sweep) -> list[Detector]:
     lost = LostExceptions(sweep)
-    return [Unawaited(), lost, CallbackErrors(lost), Cancellations(sweep)]
+    return [Unawaited(), lost, CallbackErrors(lost), Cancellations(sweep), *growing(sweep)]

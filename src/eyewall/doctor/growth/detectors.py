@@ -1,0 +1,22 @@
+"""All that looks for growth, in the order in which it has to look."""
+
+from __future__ import annotations
+
+from eyewall.doctor.detector import Detector
+from eyewall.doctor.growth.census import Census, CensusEnd
+from eyewall.doctor.growth.kept import Kept
+from eyewall.doctor.growth.pileups import PileUps
+from eyewall.doctor.growth.searches import Searches
+from eyewall.doctor.sweep import Sweep
+
+
+def growing(sweep: Sweep) -> list[Detector]:
+    """Returns the detectors of what grows."""
+    census, searches = Census(), Searches()
+    return [
+        census,
+        Kept(census, searches),
+        PileUps(sweep, searches),
+        CensusEnd(census),
+        searches,
+    ]
