@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from eyewall.doctor.collector import Collector
 
 #: Seconds between two, at least.
-INTERVAL = 5.0
+INTERVAL = 3.0
 #: The part of the time that they may take.
 SHARE = 0.001
 #: Seconds that one may take without a reason.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from eyewall.doctor.detector import Detector
 from eyewall.doctor.growth.census import Census, CensusEnd
+from eyewall.doctor.growth.descriptors import DescriptorLeaks
 from eyewall.doctor.growth.kept import Kept
 from eyewall.doctor.growth.pileups import PileUps
 from eyewall.doctor.growth.searches import Searches
@@ -17,6 +18,7 @@ def growing(sweep: Sweep) -> list[Detector]:
         census,
         Kept(census, searches),
         PileUps(sweep, searches),
+        DescriptorLeaks(),
         CensusEnd(census),
         searches,
     ]

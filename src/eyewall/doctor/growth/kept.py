@@ -30,7 +30,7 @@ from eyewall.doctor.growth.timers import Handles, slumber
 from eyewall.doctor.places import frames_of
 
 #: Seconds after its end from which on something is said to stay.
-PATIENCE = 8.0
+PATIENCE = 6.0
 #: Seconds until a class is searched for again, first and at most.
 RETRY = 15.0
 LONGEST = 600.0

@@ -100,7 +100,7 @@ class PileUps:
         self._sweep = sweep
         self._searches = searches
         self._descriptors = Descriptors()
-        self._load = load or self._descriptors.lowest_free
+        self._load = load or self._descriptors.count
         self._given = clock
         self._clock: Callable[[], float] = clock or (lambda: 0.0)
         self._sites: dict[_Key, _Site] = {}

@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 #: Seconds that one part of a window takes, for each of the windows.
-SCALES = (2.5, 15.0, 60.0)
+SCALES = (2.0, 15.0, 60.0)
 #: Parts of a window.
 PARTS = 4
 #: Samples in a part, at least. A part with fewer goes on.
