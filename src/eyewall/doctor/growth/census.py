@@ -133,6 +133,7 @@ def _derived(base: type) -> Iterator[type]:
         each = left.pop()
         yield each
         # Of a metaclass it is a method of another kind.
-        new = [below for below in type.__subclasses__(each) if below not in seen]
+        derived: list[type] = type.__subclasses__(each)
+        new = [other for other in derived if other not in seen]
         seen.update(new)
         left.extend(new)

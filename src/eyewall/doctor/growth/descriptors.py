@@ -8,17 +8,15 @@ A socket that the loop serves is a connection, and as many of those as clients w
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
-import weakref
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Evidence, Finding, Severity
 from eyewall.doctor.growth.load import FOLDERS, Descriptors, limit, numbers
 from eyewall.doctor.growth.openings import Openings
+from eyewall.doctor.growth.timers import served_by
 from eyewall.doctor.growth.trend import Growth, Trend
 from eyewall.doctor.places import Place
 
@@ -101,7 +99,10 @@ class DescriptorLeaks:
         lines = Counter(place for place, _ in opened if place is not None)
         kinds = Counter(kind for _, kind in opened)
         forgotten = [each for each in opened if each[1] != "connections"]
-        if not looked_at or len(forgotten) < max(LEAST, PART * len(looked_at)):
+        if len(forgotten) < max(LEAST, PART * len(looked_at)):
+            return None
+        if len(forgotten) <= kinds["connections"]:
+            # A file for each download, say.
             return None
         kind, _ = Counter(each[1] for each in forgotten).most_common(1)[0]
         place = next(iter(lines.most_common(1)), (None, 0))[0]
@@ -120,7 +121,7 @@ class DescriptorLeaks:
     def _opened_by(self, looked_at: list[int]) -> list[tuple[Place | None, str]]:
         """Returns for each descriptor the line that opened it, and what it is; connections have no line."""
         made = self._openings.sockets()
-        served = _served(self._loop)
+        served = served_by(self._loop)
         found: list[tuple[Place | None, str]] = []
         for number in looked_at:
             try:
@@ -160,18 +161,3 @@ def newest(count: int) -> list[int]:
     """Returns the `count` descriptors with the highest numbers, or some of them, evenly, where those are many."""
     found = numbers()[-count:]
     return found[:: max(1, -(-len(found) // SAMPLE))]
-
-
-def _served(loop: asyncio.AbstractEventLoop | None) -> set[int]:
-    """Returns the descriptors that `loop` reads, writes or has in a transport."""
-    served: set[int] = set()
-    transports: Any = getattr(loop, "_transports", None)
-    if transports is None:
-        # uvloop's, which only the collector sees.
-        maps = [each for each in gc.get_referents(loop) if isinstance(each, weakref.WeakValueDictionary)]
-        transports = next(iter(maps), {})
-    served.update(number for number in list(transports) if isinstance(number, int))
-    selector: Any = getattr(loop, "_selector", None)
-    if selector is not None:
-        served.update(number for number in list(selector.get_map()) if isinstance(number, int))
-    return served

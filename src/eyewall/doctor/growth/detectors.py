@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from eyewall.doctor.detector import Detector
+from eyewall.doctor.growth.callbacks import Callbacks
 from eyewall.doctor.growth.census import Census, CensusEnd
 from eyewall.doctor.growth.descriptors import DescriptorLeaks
+from eyewall.doctor.growth.executors import ExecutorQueues
 from eyewall.doctor.growth.kept import Kept
 from eyewall.doctor.growth.pileups import PileUps
+from eyewall.doctor.growth.queues import QueuesThatGrow
 from eyewall.doctor.growth.searches import Searches
+from eyewall.doctor.growth.writebuffers import WriteBuffers
 from eyewall.doctor.sweep import Sweep
 
 
@@ -19,6 +23,10 @@ def growing(sweep: Sweep) -> list[Detector]:
         Kept(census, searches),
         PileUps(sweep, searches),
         DescriptorLeaks(),
+        ExecutorQueues(),
+        Callbacks(),
+        QueuesThatGrow(census, searches),
+        WriteBuffers(census),
         CensusEnd(census),
         searches,
     ]

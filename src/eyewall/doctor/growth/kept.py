@@ -80,9 +80,7 @@ class Kept:
         self._searches = searches
         self._clock = clock
         self._patience = patience
-        self._endings: dict[Wanted, Ending] = {
-            census.want(each.module, each.name): each for each in ENDINGS
-        }
+        self._endings: dict[Wanted, Ending] = {census.want(each.module, each.name): each for each in ENDINGS}
         self._classes: weakref.WeakKeyDictionary[type, _Class] = weakref.WeakKeyDictionary()
         self._collector: Collector | None = None
         self._handles: Handles | None = None
@@ -168,9 +166,7 @@ class Kept:
             return None
         return now + min(TIMED, max(0.0, max(times) - loop.time())) + 1.0
 
-    def _answered(
-        self, owner: type, kind: _Class, reference: weakref.ref[Any], chain: Chain | None
-    ) -> None:
+    def _answered(self, owner: type, kind: _Class, reference: weakref.ref[Any], chain: Chain | None) -> None:
         kind.searching = False
         collector = self._collector
         if collector is None or chain is None or (chain.direct and not chain.lasting):

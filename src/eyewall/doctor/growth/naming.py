@@ -53,7 +53,9 @@ def chain_text(path: list[object], module: ModuleType | None) -> tuple[str, str]
 
 def type_name(thing: type) -> str:
     """Returns the name by which somebody finds a class."""
-    return thing.__qualname__ if thing.__module__ == "builtins" else f"{thing.__module__}.{thing.__qualname__}"
+    return (
+        thing.__qualname__ if thing.__module__ == "builtins" else f"{thing.__module__}.{thing.__qualname__}"
+    )
 
 
 def _root(thing: object, module: ModuleType | None) -> str:
@@ -95,7 +97,11 @@ def _step(path: list[object], index: int, owner: object, thing: object) -> str |
     if isinstance(owner, (CoroutineType, GeneratorType, AsyncGeneratorType)):
         return _variable(owner, thing, path, index)
     if isinstance(owner, (type, ModuleType)):
-        return None if isinstance(thing, dict) and _is_namespace(path, index + 1, None) else _attribute(owner, thing)
+        return (
+            None
+            if isinstance(thing, dict) and _is_namespace(path, index + 1, None)
+            else _attribute(owner, thing)
+        )
     if isinstance(owner, asyncio.Task) and thing is owner.get_coro():
         return f" ({getattr(thing, '__qualname__', 'coroutine')})"
     if isinstance(thing, dict) and _own_dict(owner) is thing:
@@ -178,7 +184,8 @@ def _variable(
     index: int,
 ) -> str | None:
     frame = next(
-        (found for name in ("cr_frame", "gi_frame", "ag_frame") if (found := getattr(owner, name, None))), None
+        (found for name in ("cr_frame", "gi_frame", "ag_frame") if (found := getattr(owner, name, None))),
+        None,
     )
     if frame is None:
         return None

@@ -31,7 +31,13 @@ FILES = 4096
 
 _OWN, _OTHER, _END = range(3)
 #: Where a loop or a thread calls what it was given.
-_ENDS = ("asyncio/events.py", "asyncio/runners.py", "asyncio/base_events.py", "/threading.py", "eyewall/loop/ioloop.py")
+_ENDS = (
+    "asyncio/events.py",
+    "asyncio/runners.py",
+    "asyncio/base_events.py",
+    "/threading.py",
+    "eyewall/loop/ioloop.py",
+)
 
 _kinds: dict[str, int] = {}
 #: Who listens. A tuple, replaced as a whole.

@@ -1,8 +1,8 @@
 """Tasks that pile up, by the line that creates them.
 
-A healthy program has more tasks when it has more to do, and fewer afterwards. Those that pile up have three marks: their
-number grows without an end (`trend`), connections do not explain that (`load`), and those of some seconds ago are still
-there. A sample of each line's tasks is kept for the last one, by weak references.
+A healthy program has more tasks when it has more to do, and fewer afterwards. Those that pile up have three marks:
+their number grows without an end (`trend`), connections do not explain that (`load`), and those of some seconds ago are
+still there. A sample of each line's tasks is kept for the last one, by weak references.
 
 Tasks that wait in `asyncio.sleep` will end by themselves: an entry of a cache that expires. As many as come within that
 time are no pile.
@@ -25,6 +25,7 @@ from eyewall.doctor.growth import writing
 from eyewall.doctor.growth.chains import Chain
 from eyewall.doctor.growth.kept import owners
 from eyewall.doctor.growth.load import Descriptors
+from eyewall.doctor.growth.reaching import own_class
 from eyewall.doctor.growth.searches import Searches
 from eyewall.doctor.growth.timers import slumber
 from eyewall.doctor.growth.trend import Growth, Trend
@@ -53,7 +54,18 @@ _Reference = weakref.ref[asyncio.Task[Any]]
 class _Site:
     """The tasks that one line creates."""
 
-    __slots__ = ("begun", "code", "done", "origin", "pending", "present", "sample", "samples", "staying", "total")
+    __slots__ = (
+        "begun",
+        "code",
+        "done",
+        "origin",
+        "pending",
+        "present",
+        "sample",
+        "samples",
+        "staying",
+        "total",
+    )
 
     def __init__(self, code: CodeType, origin: tuple[str, int, str] | None) -> None:
         # Kept, so that nothing else gets its identity.
@@ -240,7 +252,13 @@ def _place(site: _Site, task: asyncio.Task[Any] | None) -> Place | None:
     for place in (created, defined):
         if place is not None and is_own(place):
             return place
-    standing = None if task is None else await_chain(task).culprit
+    if task is None:
+        return created or defined
+    standing = await_chain(task).culprit
+    if standing is None or not is_own(standing):
+        # A library's altogether. What it is for may be the application's.
+        owner = own_class(task)
+        standing = (None if owner is None else writing.definition_of(owner)) or standing
     return standing or created or defined
 
 

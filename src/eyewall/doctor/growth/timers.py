@@ -1,13 +1,14 @@
-"""The timers and callbacks of a loop, and what is in them.
+"""The timers, callbacks and transports of a loop, and what is in them.
 
-asyncio's loop has them as attributes. uvloop's has them where only the collector sees them: a set of handles, and a
-deque.
+asyncio's loop has them as attributes. uvloop's has them where only the collector sees them: a set of handles, a deque,
+a weak dict.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import weakref
 from collections import deque
 from collections.abc import Collection
 from types import FrameType
@@ -20,13 +21,14 @@ MOST = 20_000
 
 
 class Handles:
-    """What `loop` has scheduled. `timers` and `ready` are its own containers: to be looked at, not to be kept."""
+    """What `loop` has scheduled. What `timers` returns is the loop's own: to be looked at, not to be kept."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._timers: Collection[Any] | None = getattr(loop, "_scheduled", None)
-        self._ready: Collection[Any] | None = getattr(loop, "_ready", None)
-        if self._timers is None:
+        # uvloop's own containers. asyncio's loop makes new ones now and then.
+        self._timers: Collection[Any] = ()
+        self._ready: Collection[Any] = ()
+        if not hasattr(loop, "_scheduled"):
             self._find()
 
     def _find(self) -> None:
@@ -35,14 +37,14 @@ class Handles:
             for each in gc.get_referents(self._loop):
                 if isinstance(each, set) and handle in each:
                     self._timers = each
-                elif isinstance(each, deque) and self._ready is None:
+                elif isinstance(each, deque):
                     self._ready = each
         finally:
             handle.cancel()
 
     def timers(self) -> Collection[Any]:
         """Returns the timers, cancelled ones among them."""
-        return () if self._timers is None else self._timers
+        return getattr(self._loop, "_scheduled", self._timers)
 
     def waiting(self) -> int:
         """Returns how many timers will come."""
@@ -50,11 +52,11 @@ class Handles:
 
     def ready(self) -> int:
         """Returns how many callbacks wait for their turn."""
-        return 0 if self._ready is None else len(self._ready)
+        return len(getattr(self._loop, "_ready", self._ready))
 
     def ready_handles(self) -> list[Any]:
         """Returns the callbacks that wait for their turn, a copy."""
-        return [] if self._ready is None else list(self._ready)
+        return list(getattr(self._loop, "_ready", self._ready))
 
     def due(self, thing: object) -> float | None:
         """Returns when the last timer comes that has to do with `thing`, in the loop's time; None for none."""
@@ -63,6 +65,31 @@ class Handles:
             return None
         times = [each.when() for each in list(timers) if not each.cancelled() and refers(each, thing)]
         return max(times, default=None)
+
+
+def transports_of(loop: asyncio.AbstractEventLoop | None) -> list[weakref.ref[Any]]:
+    """Returns the transports of a loop, by weak references."""
+    known = _transports(loop)
+    return [] if known is None else list(known.valuerefs())
+
+
+def served_by(loop: asyncio.AbstractEventLoop | None) -> set[int]:
+    """Returns the descriptors that `loop` has in a transport, or waits for."""
+    known = _transports(loop)
+    served = set() if known is None else {number for number in list(known) if isinstance(number, int)}
+    selector: Any = getattr(loop, "_selector", None)
+    if selector is not None:
+        served.update(number for number in list(selector.get_map()) if isinstance(number, int))
+    return served
+
+
+def _transports(loop: asyncio.AbstractEventLoop | None) -> weakref.WeakValueDictionary[Any, Any] | None:
+    known = getattr(loop, "_transports", None)
+    if known is None:
+        known = next(
+            (each for each in gc.get_referents(loop) if isinstance(each, weakref.WeakValueDictionary)), None
+        )
+    return known if isinstance(known, weakref.WeakValueDictionary) else None
 
 
 def refers(handle: object, thing: object) -> bool:
@@ -78,18 +105,6 @@ def refers(handle: object, thing: object) -> bool:
                     below.append(found)
         level = below
     return False
-
-
-def callback_of(handle: object) -> object:
-    """Returns what a handle calls, None where that can't be known."""
-    callback = getattr(handle, "_callback", None)
-    if callback is not None:
-        return callback
-    # uvloop's: besides its callback, a handle refers to its loop, its context, its arguments.
-    for found in gc.get_referents(handle):
-        if callable(found) and not isinstance(found, (type, asyncio.AbstractEventLoop)):
-            return found
-    return None
 
 
 def slumber(frames: list[FrameType]) -> Any:

@@ -3,13 +3,14 @@
 What a healthy program counts goes up and down with its load, jumps at its start, and fills caches up to their limit.
 What leaks has a floor that rises, however much goes on above it. So it is the lowest values that are compared:
 
-    |--- part ---|--- part ---|--- part ---|--- part ---|     four parts of a window, several samples in each
-       low  high    low  high    low  high    low  high
+    |--- part ---|--- part ---|--- part ---|--- part ---|--- part ---|    a window, several samples in each part
+       low  high    low  high    low  high    low  high    low  high
 
 It grows where each `low` is above the one before it, the last `low` is above the first `high`, the last `high` above
 the one before it (it has not levelled off), and the rise is large: by itself, and in relation to what was there. A ramp
-that ends within a window, and a load that comes back to its floor within one, are no growth. Windows of several lengths are looked at together: the short one tells of a fast leak within
-a quarter of a minute, the long ones of a slow leak, and of one that hides below large swings.
+that ends within a window, and a load that comes back to its floor within one, are no growth. Windows of several lengths
+are looked at together: the short one tells of a fast leak within some ten seconds, the long ones of a slow leak, and of
+one that hides below large swings.
 
 Where a number follows the load (tasks, one for each connection), the load is given with it, and what the load explains
 is no growth.
@@ -22,12 +23,13 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 #: Seconds that one part of a window takes, for each of the windows.
-SCALES = (2.0, 15.0, 60.0)
+SCALES = (2.0, 12.0, 45.0)
 #: Parts of a window.
-PARTS = 4
+PARTS = 5
 #: Samples in a part, at least. A part with fewer goes on.
 SAMPLES = 3
 #: How much it must have grown, in relation to what was there.
@@ -120,7 +122,7 @@ class Trend:
             return None
         first, last = parts[0], parts[-1]
         lows = [part.low for part in parts]
-        if any(later <= earlier for earlier, later in zip(lows, lows[1:], strict=False)):
+        if any(later <= earlier for earlier, later in pairwise(lows)):
             return None
         if last.high <= parts[-2].high:
             return None

@@ -25,13 +25,19 @@ _ADDING = "add|append|appendleft|insert|extend|update|setdefault|put|put_nowait|
 def adding(name: str, classes: Iterable[type], files: Iterable[str] = ()) -> Place | None:
     """Returns the line that adds to a container called `name`: in one of the classes, else in their files or in
     `files`. None where there is none."""
-    pattern = re.compile(
-        rf"\b{re.escape(name)}\b(?:\[[^\]]*\])?(?:\.(?:{_ADDING})\(|\[[^\]]+\]\s*=(?!=))"
-    )
+    pattern = re.compile(rf"\b{re.escape(name)}\b(?:\[[^\]]*\])?(?:\.(?:{_ADDING})\(|\[[^\]]+\]\s*=(?!=))")
     return _first(pattern, classes, files)
 
 
-def calling(names: str, classes: Iterable[type], files: Iterable[str] = (), *, awaited: bool = True) -> Place | None:
+def putting(name: str, classes: Iterable[type], files: Iterable[str] = ()) -> Place | None:
+    """Returns the line that puts something into a queue called `name`: as `adding`."""
+    pattern = re.compile(rf"\b{re.escape(name)}\b(?:\[[^\]]*\])?\.(?:put|put_nowait)\(")
+    return _first(pattern, classes, files)
+
+
+def calling(
+    names: str, classes: Iterable[type], files: Iterable[str] = (), *, awaited: bool = True
+) -> Place | None:
     """Returns the first line that calls a method with one of `names` (a regular expression): as `adding`.
 
     `awaited`: also one that awaits it.
@@ -54,7 +60,8 @@ def definition_of(owner: type) -> Place | None:
 def file_of(thing: object) -> str | None:
     """Returns the file that defines `thing`, a module or class, or the class of an object."""
     if isinstance(thing, ModuleType):
-        return getattr(thing, "__file__", None)
+        file: object = getattr(thing, "__file__", None)
+        return file if isinstance(file, str) else None
     return _file(thing if isinstance(thing, type) else type(thing))
 
 
@@ -77,22 +84,23 @@ def _first(pattern: re.Pattern[str], classes: Iterable[type], files: Iterable[st
 
 
 def _within(owner: type, file: str, pattern: re.Pattern[str]) -> Place | None:
-    found = []
-    for code in _codes(owner):
-        if code.co_filename != file:
-            continue
-        first = code.co_firstlineno
-        lines = linecache.getlines(file)[first - 1 :]
-        try:
-            block = inspect.getblock(lines)
-        except (SyntaxError, IndentationError):
-            continue
-        found += [
-            Place(file, first + offset, code.co_qualname)
-            for offset, line in enumerate(block)
-            if pattern.search(line)
-        ]
+    found = [
+        place for code in _codes(owner) if code.co_filename == file for place in _in_block(code, pattern)
+    ]
     return min(found, key=lambda place: place.line, default=None)
+
+
+def _in_block(code: CodeType, pattern: re.Pattern[str]) -> list[Place]:
+    first = code.co_firstlineno
+    try:
+        block = inspect.getblock(linecache.getlines(code.co_filename)[first - 1 :])
+    except (SyntaxError, IndentationError):
+        return []
+    return [
+        Place(code.co_filename, first + offset, code.co_qualname)
+        for offset, line in enumerate(block)
+        if pattern.search(line)
+    ]
 
 
 def _codes(owner: type) -> Iterator[CodeType]:
@@ -110,7 +118,7 @@ def _file(owner: type) -> str | None:
         return None
     for code in _codes(owner):
         if code.co_filename == file:
-            return file
+            return code.co_filename
     return str(file) if str(file).endswith(".py") else None
 
 
@@ -137,3 +145,18 @@ def _function(file: str, number: int) -> str:
         if here == 0:
             break
     return ".".join(reversed(names)) or "<module>"
+
+
+def matching(pattern: str, file: str) -> Place | None:
+    """Returns the first line of `file` that matches a regular expression."""
+    compiled = re.compile(pattern)
+    for number, line in _lines(file):
+        if compiled.search(line):
+            return Place(file, number, _function(file, number))
+    return None
+
+
+def within(code: CodeType, pattern: str) -> Place | None:
+    """Returns the first line of a function that matches a regular expression."""
+    compiled = re.compile(pattern)
+    return min(_in_block(code, compiled), key=lambda place: place.line, default=None)
