@@ -15,6 +15,7 @@ from eyewall.doctor.dropped.lostexceptions import LostExceptions
 from eyewall.doctor.dropped.lostjobs import LostJobs
 from eyewall.doctor.dropped.unawaited import Unawaited
 from eyewall.doctor.dropped.unreferenced import Unreferenced
+from eyewall.doctor.growth.detectors import growing
 from eyewall.doctor.options import Options
 from eyewall.doctor.stalls.detector import Stalls
 from eyewall.doctor.sweep import Sweep
@@ -125,4 +126,5 @@ def _detectors(sweep: Sweep, options: Options) -> list[Detector]:
         Unreferenced(sweep),
         Stalls(),
         Waits(sweep),
+        *growing(sweep),
     ]
