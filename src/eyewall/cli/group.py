@@ -14,6 +14,7 @@ from eyewall._version import TORNADO_API_VERSION, VERSION
 _COMMANDS = {
     "run": ("eyewall.cli.run", "Serve an application."),
     "demo": ("eyewall.cli.democommand", "Show what Eyewall can do."),
+    "check": ("eyewall.cli.checkcommand", "Find what is wrong in a program without running it."),
     "tornado": ("eyewall.cli.tornadocommand", "Let `tornado` mean Eyewall in this virtual environment."),
     "version": ("eyewall.cli.group", "Show versions."),
 }
