@@ -22,11 +22,17 @@ _SEVERITIES = ("notice", "warning", "error", "never")
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--select", metavar="RULES", default=None, help="Only these: ids, beginnings of ids, names.")
-@click.option("--ignore", metavar="RULES", default=None, help="Not these, besides those of the configuration.")
+@click.option(
+    "--ignore", metavar="RULES", default=None, help="Not these, besides those of the configuration."
+)
 @click.option("--exclude", metavar="PATTERNS", default=None, help="Files and folders that are left out.")
 @click.option("--force-exclude", is_flag=True, help="Leave them out also where PATHS names them.")
-@click.option("--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True)
-@click.option("--output", type=click.Path(path_type=Path), default=None, help="A file for it. [default: stdout]")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True
+)
+@click.option(
+    "--output", type=click.Path(path_type=Path), default=None, help="A file for it. [default: stdout]"
+)
 @click.option(
     "--fail-on",
     type=click.Choice(_SEVERITIES),

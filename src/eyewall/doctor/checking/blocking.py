@@ -89,7 +89,7 @@ class Blocking:
                     yield Block(table, target, (step,))
             elif reach and (helper := self._helper(target)) is not None:
                 told: set[int] = set()
-                for block in self._of(helper, reach - 1):
+                for block in sorted(self._of(helper, reach - 1), key=lambda each: len(each.steps)):
                     if id(block.table) not in told:
                         told.add(id(block.table))
                         yield Block(block.table, block.name, (step, *block.steps))

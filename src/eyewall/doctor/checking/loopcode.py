@@ -99,7 +99,10 @@ class LoopCode:
 
     def is_generator_coroutine(self, function: Function) -> bool:
         """Whether it has Tornado's decorator, `gen.coroutine`."""
-        return any(self._program.named(each, function.outer or function) in COROUTINES for each in function.decorators)
+        return any(
+            self._program.named(each, function.outer or function) in COROUTINES
+            for each in function.decorators
+        )
 
     def _reason(self, function: Function) -> str:
         if function.is_async:

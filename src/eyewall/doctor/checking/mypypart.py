@@ -69,9 +69,16 @@ def _run(sources: Sequence[Source], cache: Path) -> tuple[list[_Found], str]:
 
     out, err, status = api.run(
         [
-            *("--output", "json", "--no-error-summary", "--follow-imports", "silent", "--ignore-missing-imports"),
+            *(
+                "--output",
+                "json",
+                "--no-error-summary",
+                "--follow-imports",
+                "silent",
+                "--ignore-missing-imports",
+            ),
             *("--check-untyped-defs", "--enable-error-code", AWAITABLE, "--enable-error-code", COROUTINE),
-            *("--no-strict", "--cache-dir", str(cache), "--", *(str(each.path) for each in sources)),
+            *("--cache-dir", str(cache), "--", *(str(each.path) for each in sources)),
         ]
     )
     found: list[_Found] = []
@@ -81,7 +88,9 @@ def _run(sources: Sequence[Source], cache: Path) -> tuple[list[_Found], str]:
         except ValueError:
             return [], line
     if status not in (0, 1):
-        return [], (err.strip() or (found[-1]["message"] if found else f"exit status {status}")).splitlines()[-1]
+        return [], (err.strip() or (found[-1]["message"] if found else f"exit status {status}")).splitlines()[
+            -1
+        ]
     return found, ""
 
 

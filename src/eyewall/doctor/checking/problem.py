@@ -12,8 +12,8 @@ from eyewall.doctor.finding import Severity
 class RuleInfo:
     """A rule as people know it. `id` and `name` do not change; both can be selected, ignored and suppressed.
 
-    `explanation`: why it is a fault. `advice`: what to do, where nothing more special can be said. `also`: ids and error
-    codes of other tools that say the same, so that whoever has silenced those is not told again.
+    `explanation`: why it is a fault. `advice`: what to do, where nothing more special can be said. `also`: ids and
+    error codes of other tools that say the same, so that whoever has silenced those is not told again.
     """
 
     id: str
@@ -66,9 +66,7 @@ class Problem:
 def spot_of(path: str, node: ast.expr | ast.stmt | ast.ExceptHandler) -> Spot:
     """Returns where a node of a syntax tree stands; of a clause, its first word."""
     if isinstance(node, ast.ExceptHandler):
-        return Spot(
-            path, node.lineno, node.col_offset + 1, node.lineno, node.col_offset + 1 + len("except")
-        )
+        return Spot(path, node.lineno, node.col_offset + 1, node.lineno, node.col_offset + 1 + len("except"))
     return Spot(
         path,
         node.lineno,

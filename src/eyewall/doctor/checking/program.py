@@ -1,9 +1,9 @@
 """All modules that are checked, and what the names in them mean.
 
 A name is followed through imports, aliases and what packages re-export, to a function or class that is among the
-checked files, or else to the full name of something that is not ("time.sleep"). Types are guessed from what is assigned,
-annotated and returned, and only where that is certain enough to accuse somebody by: a variable with values of two
-types has none.
+checked files, or else to the full name of something that is not ("time.sleep"). Types are guessed from what is
+assigned, annotated and returned, and only where that is certain enough to accuse somebody by: a variable with values
+of two types has none.
 """
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ class Program:
                 found: Target | None = module
                 for part in parts[cut:]:
                     found = self._member(found, part, near, depth + 1) if found is not None else None
-                return found
+                # A module beside the program may have the name of a package that is installed.
+                return canonical(dotted) if found is None else found
         return canonical(dotted)
 
     def _member(self, found: Target, part: str, near: Module, depth: int) -> Target | None:
@@ -195,7 +196,9 @@ class Program:
             target = self.named(node.value, function, depth + 1)
             if isinstance(target, Module):
                 return self._type_of_name(node.attr, target.body, depth + 1)
-            return self._type_of_attribute(target, node.attr, depth + 1) if isinstance(target, Class) else None
+            return (
+                self._type_of_attribute(target, node.attr, depth + 1) if isinstance(target, Class) else None
+            )
         if isinstance(node, ast.Call):
             return self._type_of_call(node, function, depth + 1)
         if isinstance(node, ast.NamedExpr):
@@ -265,14 +268,16 @@ class Program:
                 return None
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
             sides = [
-                each for each in (node.left, node.right) if not (isinstance(each, ast.Constant) and not each.value)
+                each
+                for each in (node.left, node.right)
+                if not (isinstance(each, ast.Constant) and not each.value)
             ]
             return self._annotated(sides[0], function) if len(sides) == 1 else None
         if isinstance(node, ast.Subscript):
             outer = self.named(node.value, function)
             if outer in ("typing.Optional", "typing.Final", "typing.ClassVar"):
                 return self._annotated(node.slice, function)
-            return outer if isinstance(outer, Class) or outer in TYPES else None  # type: ignore[return-value]
+            return outer if isinstance(outer, Class) or outer in TYPES else None
         target = self.named(node, function)
         if isinstance(target, Class):
             return target

@@ -23,7 +23,7 @@ PATIENCE = 120.0
 #: Files that one command line has room for.
 BATCH = 500
 #: Those that have a counterpart.
-CODES = ("ASYNC110", "ASYNC210", "ASYNC212", "ASYNC220", "ASYNC221", "ASYNC222", "ASYNC230", "ASYNC240", "ASYNC250", "ASYNC251")
+CODES = tuple(f"ASYNC{number}" for number in (110, 210, 212, 220, 221, 222, 230, 240, 250, 251))
 
 
 class _Location(TypedDict):
@@ -48,7 +48,11 @@ def check(sources: Sequence[Source]) -> tuple[list[Problem], str]:
     found: list[Problem] = []
     for start in range(0, len(paths), BATCH):
         try:
-            found += [_problem(each, shown) for each in _run(paths[start : start + BATCH]) if each["code"] in FOREIGN]
+            found += [
+                _problem(each, shown)
+                for each in _run(paths[start : start + BATCH])
+                if each["code"] in FOREIGN
+            ]
         except (OSError, subprocess.TimeoutExpired, ValueError) as error:
             return found, f"ruff's rules: it failed ({error})"
     return found, ""

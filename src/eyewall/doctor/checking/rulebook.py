@@ -84,7 +84,8 @@ def named(words: Sequence[str]) -> set[str]:
         fitting = {
             rule.id
             for rule in BOOK
-            if word.lower() in (rule.name, "all") or (word.upper().startswith("EW") and rule.id.startswith(word.upper()))
+            if word.lower() in (rule.name, "all")
+            or (word.upper().startswith("EW") and rule.id.startswith(word.upper()))
         }
         if not fitting:
             raise UnknownRule(f"there is no rule {word!r}")

@@ -1,12 +1,12 @@
 """What `[tool.eyewall.check]` in pyproject.toml says.
 
-    [tool.eyewall.check]
-    select = ["EW1", "EW2"]                        # all, where it is left out
-    ignore = ["blocking-file"]
-    exclude = ["generated", "vendor/*"]            # besides hidden folders, build, dist, venv, node_modules, …
-    per-file-ignores = { "tests/*" = ["EW2"] }
-    types = true                                   # through mypy, where it is installed
-    ruff = true
+[tool.eyewall.check]
+select = ["EW1", "EW2"]                        # all, where it is left out
+ignore = ["blocking-file"]
+exclude = ["generated", "vendor/*"]            # besides hidden folders, build, dist, venv, node_modules, …
+per-file-ignores = { "tests/*" = ["EW2"] }
+types = true                                   # through mypy, where it is installed
+ruff = true
 """
 
 from __future__ import annotations

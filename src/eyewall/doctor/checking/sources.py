@@ -204,7 +204,7 @@ def relative_to(path: Path, root: Path) -> Path:
 
 
 def matches(relative: Path, pattern: str) -> bool:
-    """Whether a path fits `pattern`, in the way of a shell: its last part, or all of it where the pattern has a slash."""
+    """Whether a path fits `pattern`, as in a shell: its last part, or all of it where the pattern has a slash."""
     if "/" in pattern:
         return fnmatch.fnmatch(relative.as_posix(), pattern.removesuffix("/"))
     return fnmatch.fnmatch(relative.name, pattern)

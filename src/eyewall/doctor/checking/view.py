@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from eyewall.doctor.checking.blocking import Blocking, BlockingCalls
 from eyewall.doctor.checking.loopcode import LoopCode
@@ -31,7 +31,9 @@ class View:
 class Rule(Protocol):
     """Looks for one kind of fault."""
 
-    about: ClassVar[RuleInfo]
+    @property
+    def about(self) -> RuleInfo:
+        """What it is called, and what to say of it."""
 
     def check(self, view: View) -> Iterator[Problem]:
         """Returns all faults of this kind."""

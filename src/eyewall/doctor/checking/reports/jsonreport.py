@@ -9,7 +9,7 @@ from eyewall.doctor.checking.problem import Spot
 
 
 def text(report: Report) -> str:
-    """Returns an object with `problems`, `files` (how many were looked at) and `skipped`. Lines and columns are from 1."""
+    """Returns an object with `problems`, `files` (their number) and `skipped`. Lines and columns begin at 1."""
     return json.dumps(
         {
             "problems": [

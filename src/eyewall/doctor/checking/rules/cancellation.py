@@ -28,8 +28,8 @@ class SwallowedCancellation:
         "EW601",
         "cancellation-swallowed",
         Severity.WARNING,
-        "Cancelling is how timeouts, shutdown and clients that have gone end a coroutine. One that swallows it goes on, "
-        "and whoever waits for its end waits for ever.",
+        "Cancelling is how timeouts, shutdown and clients that have gone end a coroutine. One that swallows it goes "
+        "on, and whoever waits for its end waits for ever.",
         "Catch Exception instead of everything; or raise again after cleaning up.",
         ("ASYNC103", "ASYNC104"),
     )
@@ -54,7 +54,11 @@ class SwallowedCancellation:
                     yield self._told(function, handler, "except CancelledError")
                 return
             if catches_everything(names):
-                if not raises(handler) and not hands_on(handler) and not _awaits_cancelled(function, statement):
+                if (
+                    not raises(handler)
+                    and not hands_on(handler)
+                    and not _awaits_cancelled(function, statement)
+                ):
                     what = "except BaseException" if names != {""} else "A bare except"
                     yield self._told(function, handler, what)
                 return
@@ -68,7 +72,11 @@ class SwallowedCancellation:
         )
 
     def _is_meant(
-        self, function: Function, statement: ast.Try | ast.TryStar, handler: ast.ExceptHandler, generator: bool
+        self,
+        function: Function,
+        statement: ast.Try | ast.TryStar,
+        handler: ast.ExceptHandler,
+        generator: bool,
     ) -> bool:
         """Whether somebody who names the exception deals with it: raises, ends, or has cancelled what is awaited."""
         if raises(handler) or leaves(handler) or hands_on(handler):
@@ -83,11 +91,16 @@ class SwallowedCancellation:
         for statement in function.withs:
             for item in statement.items:
                 call = item.context_expr
-                if not isinstance(call, ast.Call) or view.program.callee(call, function) != "contextlib.suppress":
+                if (
+                    not isinstance(call, ast.Call)
+                    or view.program.callee(call, function) != "contextlib.suppress"
+                ):
                     continue
                 names = {view.program.named(each, function) for each in call.args}
                 everything = "builtins.BaseException" in names
-                if not everything and not catches_cancellation(each for each in names if isinstance(each, str)):
+                if not everything and not catches_cancellation(
+                    each for each in names if isinstance(each, str)
+                ):
                     continue
                 if not waits(statement.body, generator) or _awaits_cancelled(function, statement):
                     continue

@@ -8,7 +8,11 @@ from collections.abc import Iterable, Iterator
 from eyewall.doctor.checking.program import Program
 from eyewall.doctor.checking.scopes import Function
 
-_CANCELLED = ("asyncio.CancelledError", "concurrent.futures.CancelledError", "asyncio.exceptions.CancelledError")
+_CANCELLED = (
+    "asyncio.CancelledError",
+    "concurrent.futures.CancelledError",
+    "asyncio.exceptions.CancelledError",
+)
 _EVERYTHING = ("builtins.BaseException",)
 _LOGGING = frozenset({"debug", "info", "warning", "warn", "error", "exception", "critical", "log", "print"})
 
@@ -55,7 +59,12 @@ def raises(handler: ast.ExceptHandler) -> bool:
     for node in own_nodes(handler.body):
         if isinstance(node, ast.Raise):
             return True
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("sys.exit", "os._exit", "os.abort", "exit"):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in (
+            "sys.exit",
+            "os._exit",
+            "os.abort",
+            "exit",
+        ):
             return True
     return False
 

@@ -41,7 +41,9 @@ class DroppedTask:
                 if _makes_task(view, call, function):
                     why = self._dropped(call, function)
                     if why:
-                        yield problem(self, function, call, f"The task that is made here is kept by nobody: {why}")
+                        yield problem(
+                            self, function, call, f"The task that is made here is kept by nobody: {why}"
+                        )
 
     def _dropped(self, call: ast.Call, function: Function) -> str:
         for statement in function.expressions:
@@ -50,7 +52,11 @@ class DroppedTask:
         for assignment in function.assignments:
             if assignment.value is call and len(assignment.targets) == 1:
                 target = assignment.targets[0]
-                if isinstance(target, ast.Name) and function.node is not None and not _is_read(target.id, function):
+                if (
+                    isinstance(target, ast.Name)
+                    and function.node is not None
+                    and not _is_read(target.id, function)
+                ):
                     return f"{target.id} is never read"
         return ""
 

@@ -13,7 +13,9 @@ from eyewall.doctor.checking.vocabulary import EXECUTORS
 from eyewall.doctor.finding import Severity
 
 _RUN = frozenset({"asyncio.AbstractEventLoop.run_in_executor", "tornado.ioloop.IOLoop.run_in_executor"})
-_BOUNDED = "Use a bounded executor: await executor(\"name\").run(...) of eyewall.guard.executors refuses what it has no room for."
+_BOUNDED = (
+    'Use a bounded executor: executor("name").run(...) of eyewall.guard.executors refuses what is too much.'
+)
 
 
 class UnboundedExecutor:
@@ -23,8 +25,8 @@ class UnboundedExecutor:
         "EW301",
         "unbounded-executor",
         Severity.NOTICE,
-        "When jobs come faster than threads do them, the queue grows without an end: each request waits longer than the "
-        "one before, and nobody is refused.",
+        "When jobs come faster than threads do them, the queue grows without an end: each request waits longer than "
+        "the one before, and nobody is refused.",
         _BOUNDED,
     )
 
@@ -37,23 +39,32 @@ class UnboundedExecutor:
                 what = self._given(view, call, function)
                 if what:
                     yield problem(
-                        self, function, call, f"{function.qualname} gives work to {what}, whose queue has no bound"
+                        self,
+                        function,
+                        call,
+                        f"{function.qualname} gives work to {what}, whose queue has no bound",
                     )
 
     def _given(self, view: View, call: ast.Call, function: Function) -> str:
         target = view.program.callee(call, function)
         if target == "asyncio.to_thread":
-            return "the default executor"
+            return _default(function)
         method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
         if target in _RUN or method == "run_in_executor":
             given = argument(call, "executor", 0)
             if is_constant(given, None):
-                return "the default executor"
+                return _default(function)
             kind = None if given is None else view.program.type_of(given, function)
             return f"a {kind}" if kind in EXECUTORS else ""
         if isinstance(target, str) and method == "submit" and target.removesuffix(".submit") in EXECUTORS:
             return f"a {target.removesuffix('.submit')}"
         return ""
+
+
+def _default(function: Function) -> str:
+    """The default executor of loops of Eyewall's is bounded."""
+    names = function.module.body.imports.values()
+    return "" if any(name.partition(".")[0] == "eyewall" for name in names) else "the default executor"
 
 
 class ExecutorPerCall:

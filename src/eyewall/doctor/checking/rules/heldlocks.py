@@ -18,8 +18,8 @@ class LockAcrossAwait:
         "EW208",
         "lock-across-await",
         Severity.ERROR,
-        "Another coroutine that wants the lock meanwhile blocks the loop, and then the one that holds it never goes on: "
-        "a deadlock.",
+        "Another coroutine that wants the lock meanwhile blocks the loop, and then the one that holds it never goes "
+        "on: a deadlock.",
         "Use asyncio.Lock with async with, or let go of the lock before the await.",
     )
 

@@ -23,7 +23,11 @@ class BlockingHttp(BlockingRule):
     calls = frozenset(
         {
             *(f"{package}.{verb}" for package in ("requests", "httpx") for verb in _VERBS),
-            *(f"{client}.{verb}" for client in ("requests.Session", "httpx.Client") for verb in (*_VERBS, "send")),
+            *(
+                f"{client}.{verb}"
+                for client in ("requests.Session", "httpx.Client")
+                for verb in (*_VERBS, "send")
+            ),
             "httpx.stream",
             "httpx.Client.stream",
             "urllib.request.urlopen",

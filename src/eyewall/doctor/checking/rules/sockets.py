@@ -10,8 +10,26 @@ from eyewall.doctor.checking.rules.blockingrule import BlockingRule, argument, i
 from eyewall.doctor.checking.scopes import Function
 from eyewall.doctor.finding import Severity
 
-_METHODS = ("accept", "connect", "recv", "recv_into", "recvfrom", "recvmsg", "send", "sendall", "sendfile", "makefile")
-_SERVICES = ("smtplib.SMTP", "smtplib.SMTP_SSL", "ftplib.FTP", "ftplib.FTP_TLS", "imaplib.IMAP4", "imaplib.IMAP4_SSL")
+_METHODS = (
+    "accept",
+    "connect",
+    "recv",
+    "recv_into",
+    "recvfrom",
+    "recvmsg",
+    "send",
+    "sendall",
+    "sendfile",
+    "makefile",
+)
+_SERVICES = (
+    "smtplib.SMTP",
+    "smtplib.SMTP_SSL",
+    "ftplib.FTP",
+    "ftplib.FTP_TLS",
+    "imaplib.IMAP4",
+    "imaplib.IMAP4_SSL",
+)
 _NONBLOCKING = re.compile(r"setblocking\(\s*(False|0)\s*\)|settimeout\(\s*0(\.0*)?\s*\)|MSG_DONTWAIT")
 
 
@@ -49,5 +67,12 @@ class BlockingSocket(BlockingRule):
             return not is_constant(argument(call, "timeout", 3), 0, 0.0)
         if name.startswith(("socket.socket.", "ssl.")):
             return not _NONBLOCKING.search(function.module.text)
-        # An address that is one already is not asked for.
-        return not (name.startswith("socket.get") and "AI_NUMERICHOST" in ast.unparse(call))
+        # An address that is one already, or is to be listened on, is asked of nobody.
+        return not (name.startswith("socket.get") and _is_numeric(function))
+
+
+def _is_numeric(function: Function) -> bool:
+    return function.node is not None and any(
+        isinstance(node, ast.Attribute) and node.attr in ("AI_PASSIVE", "AI_NUMERICHOST")
+        for node in ast.walk(function.node)
+    )

@@ -35,7 +35,11 @@ _DEFAULTED = frozenset(
 )
 #: A timeout of 0 means none.
 _FETCHES = frozenset(
-    {"tornado.httpclient.HTTPRequest", "tornado.httpclient.AsyncHTTPClient.fetch", "tornado.httpclient.HTTPClient.fetch"}
+    {
+        "tornado.httpclient.HTTPRequest",
+        "tornado.httpclient.AsyncHTTPClient.fetch",
+        "tornado.httpclient.HTTPClient.fetch",
+    }
 )
 _TIMEOUT_PARTS = ("total", "sock_read", "sock_connect", "connect")
 #: Connecting without a timeout takes as long as the system likes; reading, as the other side likes.
@@ -86,7 +90,9 @@ class NoTimeout:
         elif target == "aiohttp.ClientTimeout":
             parts = [argument(call, name, number) for number, name in enumerate(_TIMEOUT_PARTS[:1])]
             others = [argument(call, name) for name in _TIMEOUT_PARTS[1:]]
-            if is_constant(parts[0], None, 0) and all(each is None or is_constant(each, None, 0) for each in others):
+            if is_constant(parts[0], None, 0) and all(
+                each is None or is_constant(each, None, 0) for each in others
+            ):
                 return "aiohttp.ClientTimeout() with no time in total, and for no part of it, is no timeout"
         elif target in _FETCHES:
             if is_constant(argument(call, "request_timeout"), 0, 0.0):
@@ -96,14 +102,17 @@ class NoTimeout:
         return ""
 
     def _bounded(self, view: View, call: ast.Call, function: Function) -> bool:
-        """Whether it stands in a call or block that ends it; where it is not awaited here, nobody knows."""
-        if id(call) not in function.awaited:
+        """Whether a block or a decorator ends it; where it is not awaited here, nobody knows."""
+        if id(call) not in function.awaited or any(
+            "timeout" in ast.unparse(each) for each in function.decorators
+        ):
             return True
         for around in function.around(call):
             if isinstance(around, ast.AsyncWith):
                 items = [each.context_expr for each in around.items]
                 if any(
-                    isinstance(each, ast.Call) and view.program.callee(each, function) in _BOUNDS for each in items
+                    isinstance(each, ast.Call) and view.program.callee(each, function) in _BOUNDS
+                    for each in items
                 ):
                     return True
         return False

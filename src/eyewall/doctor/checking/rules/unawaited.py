@@ -13,10 +13,19 @@ from eyewall.doctor.finding import Severity
 #: Coroutine functions that everybody has.
 _KNOWN = frozenset(
     {
-        *(f"asyncio.{name}" for name in ("sleep", "wait", "wait_for", "to_thread", "open_connection", "start_server")),
-        *(f"asyncio.{name}" for name in ("create_subprocess_exec", "create_subprocess_shell", "staggered_race")),
+        *(
+            f"asyncio.{name}"
+            for name in ("sleep", "wait", "wait_for", "to_thread", "open_connection", "start_server")
+        ),
+        *(
+            f"asyncio.{name}"
+            for name in ("create_subprocess_exec", "create_subprocess_shell", "staggered_race")
+        ),
         *(f"aiohttp.ClientSession.{name}" for name in ("close",)),
-        *(f"httpx.AsyncClient.{name}" for name in ("get", "post", "put", "patch", "delete", "request", "aclose")),
+        *(
+            f"httpx.AsyncClient.{name}"
+            for name in ("get", "post", "put", "patch", "delete", "request", "aclose")
+        ),
         "asyncio.AbstractEventLoop.shutdown_asyncgens",
         "anyio.sleep",
         "trio.sleep",
@@ -53,7 +62,9 @@ class NeverAwaited:
                 elif isinstance(target, str) and target in _KNOWN:
                     name = target
                 if name:
-                    yield problem(self, function, call, f"The coroutine {name}() is created here and never awaited")
+                    yield problem(
+                        self, function, call, f"The coroutine {name}() is created here and never awaited"
+                    )
 
 
 def _is_plain(view: View, function: Function) -> bool:

@@ -16,7 +16,7 @@ class UnusedAwaitable:
         "EW104",
         "awaitable-never-awaited",
         Severity.WARNING,
-        "The value is there to be awaited: whether it has succeeded, and often whether it runs at all, is decided then.",
+        "It is there to be awaited: whether it has succeeded, and often whether it runs at all, is decided then.",
         "Write await before it.",
         ("unused-awaitable",),
     )

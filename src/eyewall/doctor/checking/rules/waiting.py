@@ -12,7 +12,13 @@ from eyewall.doctor.checking.view import View, problem
 from eyewall.doctor.checking.vocabulary import EXECUTORS
 from eyewall.doctor.finding import Severity
 
-_QUEUES = ("queue.Queue", "queue.LifoQueue", "queue.PriorityQueue", "queue.SimpleQueue", "multiprocessing.Queue")
+_QUEUES = (
+    "queue.Queue",
+    "queue.LifoQueue",
+    "queue.PriorityQueue",
+    "queue.SimpleQueue",
+    "multiprocessing.Queue",
+)
 _FUTURE = "concurrent.futures.Future"
 _POOL = ("map", "starmap", "apply", "join")
 
@@ -54,8 +60,8 @@ class BlockingWait(BlockingRule):
             "tornado.ioloop.IOLoop.run_sync",
         }
     )
-    instead = {  # noqa: RUF012
-        "asyncio.run": "Await the coroutine: a loop runs already in this thread, and asyncio.run() raises RuntimeError.",
+    instead = {
+        "asyncio.run": "Await the coroutine: a loop runs already in this thread, and this raises RuntimeError.",
         "asyncio.AbstractEventLoop.run_until_complete": "Await the coroutine: the loop runs already.",
         "tornado.ioloop.IOLoop.run_sync": "Await the coroutine: the loop runs already.",
     }
@@ -64,8 +70,8 @@ class BlockingWait(BlockingRule):
         """What is known to be done is not waited for, nor what is only asked for."""
         method = name.rpartition(".")[2]
         if name.startswith(_FUTURE):
-            value = call.func.value if isinstance(call.func, ast.Attribute) else None
-            return not (isinstance(value, ast.Name) and _is_done(value.id, function))
+            assert isinstance(call.func, ast.Attribute)
+            return not _is_done(ast.unparse(call.func.value), function)
         if method == "get":
             return not is_constant(argument(call, "block", 0), False)
         if method == "shutdown":
@@ -91,15 +97,20 @@ class BlockingWait(BlockingRule):
                         )
 
 
-def _is_done(name: str, function: Function) -> bool:
-    """Whether a future was awaited in some way, or asked whether it is done, in this function."""
+def _is_done(future: str, function: Function) -> bool:
+    """Whether a future was awaited in some way, or asked whether it is done, or made by hand, in this function."""
+    for value in function.values.get(future, ()):
+        if isinstance(value, ast.Call) and ast.unparse(value.func).endswith("Future"):
+            return True
     for each in function.awaits:
-        if any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(each)):
+        if any(
+            isinstance(node, (ast.Name, ast.Attribute)) and ast.unparse(node) == future
+            for node in ast.walk(each)
+        ):
             return True
     return any(
         isinstance(call.func, ast.Attribute)
         and call.func.attr == "done"
-        and isinstance(call.func.value, ast.Name)
-        and call.func.value.id == name
+        and ast.unparse(call.func.value) == future
         for call in function.calls
     )

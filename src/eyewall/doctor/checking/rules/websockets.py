@@ -44,16 +44,19 @@ class WebSocketKept:
                 continue
             for method in cls.methods.values():
                 for node, where in _registrations(view, cls, method):
-                    end = (
-                        f"{cls.name}.on_close takes nothing out" if ends else f"{cls.name} has no on_close that takes it out"
-                    )
+                    end = "on_close takes nothing out" if ends else "there is no on_close that takes it out"
                     yield problem(
-                        self, method, node, f"{method.qualname} keeps the WebSocket in {where}, and {end} again"
+                        self,
+                        method,
+                        node,
+                        f"{method.qualname} keeps the WebSocket in {where}, and {end} again",
                     )
 
 
 def _is_unknown(name: str) -> bool:
-    return not name.startswith(("tornado.", "builtins.", "typing.", "abc.")) and not name.endswith(".WebSocketHandler")
+    return not name.startswith(("tornado.", "builtins.", "typing.", "abc.")) and not name.endswith(
+        ".WebSocketHandler"
+    )
 
 
 def _registrations(view: View, cls: Class, method: Function) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
@@ -62,15 +65,20 @@ def _registrations(view: View, cls: Class, method: Function) -> Iterator[tuple[a
         return
     for call in method.calls:
         func = call.func
-        if isinstance(func, ast.Attribute) and func.attr in _ADDING and any(_is_name(each, me) for each in call.args):
+        if (
+            isinstance(func, ast.Attribute)
+            and func.attr in _ADDING
+            and any(_is_name(each, me) for each in call.args)
+        ):
             container = func.value
             if _outlives(view, cls, method, container):
                 yield call, ast.unparse(container)
     for assignment in method.assignments:
         for target in assignment.targets:
-            if isinstance(target, ast.Subscript) and _is_name(assignment.value, me):
-                if _outlives(view, cls, method, target.value):
-                    yield assignment, ast.unparse(target.value)
+            if not isinstance(target, ast.Subscript) or not _is_name(assignment.value, me):
+                continue
+            if _outlives(view, cls, method, target.value):
+                yield assignment, ast.unparse(target.value)
 
 
 def _outlives(view: View, cls: Class, method: Function, container: ast.expr) -> bool:
@@ -98,7 +106,11 @@ def _outlives(view: View, cls: Class, method: Function, container: ast.expr) -> 
     # A local name for something else counts as that, one for something new does not.
     if container.id in method.bound:
         values = method.values.get(container.id, [])
-        return len(values) == 1 and not isinstance(values[0], ast.Name) and _outlives(view, cls, method, values[0])
+        return (
+            len(values) == 1
+            and not isinstance(values[0], ast.Name)
+            and _outlives(view, cls, method, values[0])
+        )
     return True
 
 
@@ -120,7 +132,7 @@ def _removes(view: View, method: Function, reach: int) -> bool:
             if target is None and isinstance(func, ast.Attribute) and _is_name(func.value, method.first):
                 return True
     return any(
-        isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp)) or isinstance(node, ast.AugAssign)
+        isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.AugAssign))
         for node in (ast.walk(method.node) if method.node is not None else ())
     )
 
