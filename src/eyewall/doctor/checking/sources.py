@@ -135,7 +135,9 @@ class Sources:
         try:
             return entry.is_dir()
         except OSError as error:
-            self._tell(UNREADABLE, path, f"It leads nowhere: {error.strerror}")
+            # One with the name of a file is told of when it is looked at.
+            if not entry.name.endswith(SUFFIXES):
+                self._tell(UNREADABLE, path, f"It leads nowhere: {error.strerror}")
             return False
 
     def _is_new(self, path: Path, seen: set[tuple[int, int]]) -> bool:

@@ -56,6 +56,12 @@ _BOUNDS = (
 )
 
 
+def _is_here(call: ast.Call) -> bool:
+    """Whether the other side is this machine, or connected already."""
+    host = argument(call, "host", 0)
+    return is_constant(host, "127.0.0.1", "::1", "localhost") or argument(call, "sock") is not None
+
+
 class NoTimeout:
     """A request to another machine without a timeout."""
 
@@ -97,7 +103,12 @@ class NoTimeout:
         elif target in _FETCHES:
             if is_constant(argument(call, "request_timeout"), 0, 0.0):
                 return "request_timeout=0 means that there is no timeout"
-        elif target in _CONNECTING and not has_rest(call) and not self._bounded(view, call, function):
+        elif (
+            target in _CONNECTING
+            and not has_rest(call)
+            and not _is_here(call)
+            and not self._bounded(view, call, function)
+        ):
             return f"{target}() waits as long as the system likes for the connection"
         return ""
 

@@ -26,7 +26,7 @@ class WebSocketKept:
         Severity.ERROR,
         "Each client that ever came stays in memory, with its handler; sending to all of them takes longer and longer, "
         "and raises WebSocketClosedError.",
-        "Define on_close and take the handler out again: clients.discard(self). Or use a weakref.WeakSet, or a room.",
+        "Define on_close, and take the handler out of the container there. Or use a weakref.WeakSet, or a room.",
     )
 
     def check(self, view: View) -> Iterator[Problem]:
