@@ -68,7 +68,8 @@ class Garbage:
         ended = time.monotonic()
         self.running = False
         if ended - self._began >= LONG:
-            frames = stack_of(sys._getframe(1))
+            # None when the interpreter ends: nobody has called.
+            frames = stack_of(sys._getframe().f_back)
             self._found.append(
                 Collection(
                     self._began,
