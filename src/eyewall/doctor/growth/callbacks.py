@@ -78,7 +78,7 @@ class Callbacks:
             collector.report(_ready(handles, growth))
         count = handles.waiting()
         growth = self._timers.add(now, count, load)
-        if growth is not None and now >= self._next:
+        if growth is not None and now >= self._next and count > load:
             if self._since is None or now - self._since > 10.0 * growth.seconds:
                 self._since = now - growth.seconds
             finding = self._judge(handles, growth, count, now)

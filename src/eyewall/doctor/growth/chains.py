@@ -17,6 +17,7 @@ import asyncio
 import gc
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from threading import Thread
 from types import AsyncGeneratorType, CoroutineType, FrameType, FunctionType, GeneratorType, ModuleType
 from typing import Any, NamedTuple
@@ -41,7 +42,8 @@ class Chain(NamedTuple):
     `text`: the references, from the root on ("app.ChatHandler.clients (set)"). `name`: the last name in it ("clients"),
     empty where there is none. `lasting`: whether the root is a module or a class, not something that runs. `direct`:
     whether what runs has the object itself as a variable. `timed`: whether a timer that will come holds it as well.
-    `path`: the objects, from the root to the object itself.
+    `collected`: whether it is in a container, rather than an attribute or a variable. `path`: the objects, from the
+    root to the object itself.
     """
 
     text: str
@@ -49,6 +51,7 @@ class Chain(NamedTuple):
     lasting: bool
     direct: bool
     timed: bool
+    collected: bool
     path: tuple[object, ...]
 
 
@@ -120,16 +123,19 @@ class Search:
         self._running = None
         return True
 
-    def _chain(self, root: _Node) -> Chain:
+    def _chain(self, root: _Node) -> Chain | None:
         path: list[object] = []
         node: _Node | None = root
         while node is not None:
             path.append(node.thing)
             node = node.below
         module = self._modules.get(id(root.thing))
+        if not _holds(path):
+            return None
         text, name = naming.chain_text(path, module)
+        collected = naming.is_collected(path, module)
         lasting = self._is_lasting(root.thing)
-        return Chain(text, name, lasting, len(path) == 2, self._timed, tuple(path))
+        return Chain(text, name, lasting, len(path) == 2, self._timed, collected, tuple(path))
 
     def _is_lasting(self, thing: object) -> bool:
         return id(thing) in self._modules or isinstance(thing, (type, ModuleType))
@@ -158,6 +164,11 @@ def _referred(referrer: object, targets: dict[int, _Node]) -> _Node | None:
         if node is not None:
             return node
     return None
+
+
+def _holds(path: list[object]) -> bool:
+    """Whether each still refers to the next: between two passes the program goes on."""
+    return all(any(found is thing for found in gc.get_referents(owner)) for owner, thing in pairwise(path))
 
 
 def _runs(thing: object) -> bool:

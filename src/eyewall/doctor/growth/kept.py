@@ -2,7 +2,9 @@
 
     ended, and still there `PATIENCE` seconds later, several of a class     a search for what keeps one of them
     a module, a class, a container in something that runs                  told
-    a timer, or a task that sleeps                                         asked again when that is over
+    a timer, or a task that sleeps, has to do with it or with what keeps   asked again when that is over
+    it
+    others were let go of after as long a time                             asked again after twice that
     a coroutine that still works for it                                    its own business
     nothing                                                                garbage that the collector has not come to
 
@@ -16,13 +18,14 @@ import gc
 import time
 import weakref
 from collections.abc import Callable
-from types import CoroutineType
+from functools import partial
+from types import CoroutineType, ModuleType
 from typing import Any
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Evidence, Finding, Severity, Subject
 from eyewall.doctor.growth import naming, writing
-from eyewall.doctor.growth.census import Census, Wanted
+from eyewall.doctor.growth.census import INTERVAL, Census, Wanted
 from eyewall.doctor.growth.chains import Chain
 from eyewall.doctor.growth.endings import ENDINGS, Ending
 from eyewall.doctor.growth.searches import Searches
@@ -51,7 +54,7 @@ _ADVICE = {
 class _Class:
     """The ended objects of one class, and when there is something to do about them."""
 
-    __slots__ = ("ending", "next", "refuse", "retry", "searching", "since", "waited_for")
+    __slots__ = ("ending", "excused", "held", "next", "retry", "searching", "since")
 
     def __init__(self, ending: Ending) -> None:
         self.ending = ending
@@ -59,9 +62,10 @@ class _Class:
         self.next = 0.0
         self.retry = RETRY
         self.searching = False
-        # That a timer holds it is an excuse until that time has come, once.
-        self.waited_for: weakref.ref[Any] | None = None
-        self.refuse = False
+        # Something that a timer was to come for: an excuse until that time, once.
+        self.excused: weakref.ref[Any] | None = None
+        # For how long others were held that were let go of at last.
+        self.held = 0.0
 
 
 class Kept:
@@ -99,7 +103,7 @@ class Kept:
                 for thing in self._census.found.get(wanted, ()):
                     self._note(thing, ending, now)
             for kind in list(self._classes.values()):
-                _sort_out(kind)
+                _sort_out(kind, now, self._patience)
         for owner, kind in list(self._classes.items()):
             if not kind.searching and now >= kind.next and self._is_due(kind, now):
                 self._search(owner, kind, now)
@@ -125,57 +129,71 @@ class Kept:
     def _is_due(self, kind: _Class, now: float) -> bool:
         if len(kind.since) < kind.ending.least:
             return False
-        old = sum(now - since >= self._patience for _, since in list(kind.since.values()))
+        patience = self._patience_with(kind)
+        old = sum(now - since >= patience for _, since in list(kind.since.values()))
         return old >= kind.ending.least
 
+    def _patience_with(self, kind: _Class) -> float:
+        return max(self._patience, 2.0 * kind.held)
+
     def _search(self, owner: type, kind: _Class, now: float) -> None:
+        patience = self._patience_with(kind)
+        _sort_out(kind, now, self._patience)
         alive = [
-            (thing, since)
+            (since, thing)
             for reference, since in list(kind.since.values())
-            if now - since >= self._patience and (thing := reference()) is not None
+            if now - since >= patience and (thing := reference()) is not None
         ]
-        kind.next = now + kind.retry
-        kind.retry = min(2.0 * kind.retry, LONGEST)
         if len(alive) < kind.ending.least:
             # Those that were there have gone.
             kind.retry = RETRY
             return
-        thing = kind.waited_for() if kind.waited_for is not None else None
-        excused = thing is not None
-        thing = thing if thing is not None else alive[len(alive) // 2][0]
-        kind.waited_for = None
-        until = None if excused else self._excuse(thing, now)
-        if until is not None:
-            kind.waited_for = weakref.ref(thing)
-            kind.next = until
+        excused = kind.excused() if kind.excused is not None else None
+        if kind.excused is not None and excused is None:
+            # It was let go of when its timer came, as others will be.
+            kind.excused, kind.next = None, now + RETRY
             return
-        reference = weakref.ref(thing)
-        kind.searching = self._searches.order(
-            thing, lambda chain: self._answered(owner, kind, reference, chain)
-        )
+        thing = min(alive, key=lambda each: each[0])[1] if excused is None else excused
+        if excused is None:
+            until = self._excuse([thing], now)
+            if until is not None:
+                kind.excused, kind.next = weakref.ref(thing), until
+                return
+        kind.next = now + kind.retry
+        kind.retry = min(2.0 * kind.retry, LONGEST)
+        answer = partial(self._answered, owner, kind, excused is None)
+        kind.searching = self._searches.order(thing, answer)
 
-    def _excuse(self, thing: object, now: float) -> float | None:
-        """Returns until when a timer, or a task that sleeps, may keep `thing`; None where none has to do with it."""
+    def _excuse(self, things: list[Any], now: float) -> float | None:
+        """Returns until when a timer, or a task that sleeps, may keep one of these; None where none has to do."""
         loop, handles = self._loop, self._handles
         if loop is None or handles is None:
             return None
-        due = handles.due(thing)
-        sleeping = sleeping_until(thing)
-        times = [each for each in (due, sleeping) if each is not None]
+        times = [due for each in things if (due := handles.due(each)) is not None]
+        sleeping = sleeping_until(things)
+        if sleeping is not None:
+            times.append(sleeping)
         if not times:
             return None
-        return now + min(TIMED, max(0.0, max(times) - loop.time())) + 1.0
+        return now + min(TIMED, max(0.0, max(times) - loop.time())) + INTERVAL + 1.0
 
-    def _answered(self, owner: type, kind: _Class, reference: weakref.ref[Any], chain: Chain | None) -> None:
+    def _answered(self, owner: type, kind: _Class, may_be_excused: bool, chain: Chain | None) -> None:
         kind.searching = False
         collector = self._collector
         if collector is None or chain is None or (chain.direct and not chain.lasting):
             return
         if any(self._is_told_with(each, kind.ending) for each in chain.path[:-1]):
             return
-        _sort_out(kind)
-        del reference
-        collector.report(_finding(owner, kind, chain))
+        now = self._clock()
+        if may_be_excused:
+            until = self._excuse([each for each in chain.path[1:-1] if not _is_general(each)], now)
+            if until is not None:
+                kind.excused, kind.next = weakref.ref(chain.path[-1]), until
+                return
+        kind.excused = None
+        _sort_out(kind, now, self._patience)
+        if len(kind.since) >= kind.ending.least:
+            collector.report(_finding(owner, kind, chain))
 
     def _is_told_with(self, thing: object, ending: Ending) -> bool:
         """Whether `thing`, which keeps one of these, is itself something that stays after its end."""
@@ -183,8 +201,19 @@ class Kept:
         return kind is not None and kind.ending.least < ending.least and id(thing) in kind.since
 
 
-def _sort_out(kind: _Class) -> None:
-    kind.since = {key: entry for key, entry in kind.since.items() if entry[0]() is not None}
+def _sort_out(kind: _Class, now: float, patience: float) -> None:
+    left = {}
+    for key, entry in kind.since.items():
+        if entry[0]() is not None:
+            left[key] = entry
+        elif now - entry[1] >= patience:
+            kind.held = max(kind.held, min(now - entry[1], LONGEST))
+    kind.since = left
+
+
+def _is_general(thing: object) -> bool:
+    """Whether so much is done with `thing` that timers which refer to it say nothing."""
+    return isinstance(thing, (type, ModuleType)) or (isinstance(thing, dict) and "__module__" in thing)
 
 
 def _has_ended(thing: Any, ending: Ending) -> bool:
@@ -195,10 +224,11 @@ def _has_ended(thing: Any, ending: Ending) -> bool:
         return False
 
 
-def sleeping_until(thing: object) -> float | None:
-    """Returns when what has `thing` as a variable wakes up, where that sleeps, in the loop's time; None for none."""
+def sleeping_until(things: list[Any]) -> float | None:
+    """Returns when the last one wakes up that has one of `things` as a variable, where it sleeps, in the loop's time;
+    None for none."""
     times = []
-    for referrer in gc.get_referrers(thing):
+    for referrer in gc.get_referrers(*things) if things else ():
         if isinstance(referrer, CoroutineType):
             handle = slumber(frames_of(referrer)[0])
             if handle is not None:

@@ -45,10 +45,16 @@ def chain_text(path: list[object], module: ModuleType | None) -> tuple[str, str]
         text += step if step.startswith(("[", " ", "(")) else f".{step}"
         if step.isidentifier():
             name = step
-    holder = path[-2] if len(path) > 1 else None
-    if isinstance(holder, _CONTAINERS) and not _is_namespace(path, len(path) - 2, module):
-        text += f" ({type(holder).__name__})"
+    if is_collected(path, module):
+        text += f" ({type(path[-2]).__name__})"
     return text, name
+
+
+def is_collected(path: list[object], module: ModuleType | None) -> bool:
+    """Whether the last of `path` is in a container."""
+    if len(path) < 2 or (len(path) == 2 and module is not None):
+        return False
+    return isinstance(path[-2], _CONTAINERS) and not _is_namespace(path, len(path) - 2, module)
 
 
 def type_name(thing: type) -> str:

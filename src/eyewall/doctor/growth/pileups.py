@@ -1,8 +1,9 @@
 """Tasks that pile up, by the line that creates them.
 
 A healthy program has more tasks when it has more to do, and fewer afterwards. Those that pile up have three marks:
-their number grows without an end (`trend`), connections do not explain that (`load`), and those of some seconds ago are
-still there. A sample of each line's tasks is kept for the last one, by weak references.
+their number grows without an end (`trend`); connections do not explain that (`load`: neither how much it has grown, nor
+how many there are); and those of some seconds ago are still there. A sample of each line's tasks is kept for that, by
+weak references.
 
 Tasks that wait in `asyncio.sleep` will end by themselves: an entry of a cache that expires. As many as come within that
 time are no pile.
@@ -28,7 +29,7 @@ from eyewall.doctor.growth.load import Descriptors
 from eyewall.doctor.growth.reaching import own_class
 from eyewall.doctor.growth.searches import Searches
 from eyewall.doctor.growth.timers import slumber
-from eyewall.doctor.growth.trend import Growth, Trend
+from eyewall.doctor.growth.trend import PER_LOAD, Growth, Trend
 from eyewall.doctor.places import Place, await_chain, definition, frames_of, is_own
 from eyewall.doctor.subjects import subject_of_task
 from eyewall.doctor.sweep import Sweep
@@ -172,9 +173,10 @@ class PileUps:
             site.done = tally.total - tally.pending
             pending = site.pending.add(now, tally.pending, load)
             total = site.total.add(now, tally.total, load)
-            if pending is not None:
+            explained = load * (1.0 if _is_own(site) else PER_LOAD)
+            if pending is not None and tally.pending > explained:
                 self._piled(site, pending, tally.pending, now)
-            elif total is not None and site.done:
+            elif total is not None and site.done and tally.total > explained:
                 self._kept(key, site, total, tally)
 
     def _piled(self, site: _Site, growth: Growth, count: int, now: float) -> None:
@@ -199,8 +201,8 @@ class PileUps:
         total = tally.total
 
         def answered(chain: Chain | None) -> None:
-            # None: garbage that the collector has not come to.
-            if self._collector is not None and chain is not None and (chain.lasting or not chain.direct):
+            # None: garbage that the collector has not come to. An attribute: it goes with what has it.
+            if self._collector is not None and chain is not None and chain.collected:
                 self._collector.report(_stay(site, growth, total, chain))
 
         if self._searches.order(done, answered):
@@ -238,6 +240,11 @@ def _delay(tasks: list[asyncio.Task[Any]]) -> float | None:
         if slumber(frames) is not None:
             delays.append(float(frames[-1].f_locals.get("delay") or 0.0))
     return max(delays) if delays and len(delays) >= len(tasks) / 2 else None
+
+
+def _is_own(site: _Site) -> bool:
+    created = _created(site)
+    return is_own(definition(site.code)) or (created is not None and is_own(created))
 
 
 def _created(site: _Site) -> Place | None:

@@ -11,7 +11,7 @@ import gc
 import weakref
 from collections import deque
 from collections.abc import Collection
-from types import FrameType
+from types import BuiltinMethodType, FrameType
 from typing import Any
 
 #: References from a handle that are followed to find what it is for.
@@ -100,6 +100,8 @@ def refers(handle: object, thing: object) -> bool:
         for each in level:
             for found in gc.get_referents(each):
                 if found is thing:
+                    return True
+                if isinstance(found, BuiltinMethodType) and found.__self__ is thing:
                     return True
                 if type(found).__name__ in ("tuple", "method", "partial", "function", "cell"):
                     below.append(found)

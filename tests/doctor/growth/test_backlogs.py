@@ -1,0 +1,306 @@
+"""Queues, timers, executors and write buffers that grow."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import socket
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import Any
+
+import pytest
+
+from eyewall.doctor.collector import Collector
+from eyewall.doctor.detector import Detector
+from eyewall.doctor.finding import Finding
+from eyewall.doctor.growth.callbacks import Callbacks
+from eyewall.doctor.growth.census import Census, CensusEnd
+from eyewall.doctor.growth.executors import ExecutorQueues
+from eyewall.doctor.growth.queues import QueuesThatGrow
+from eyewall.doctor.growth.searches import Searches
+from eyewall.doctor.growth.writebuffers import WriteBuffers, unsent
+from eyewall.guard.executors.threads import ThreadExecutor
+from eyewall.loop.queues import Queue as TornadoQueue
+
+from ..lines import line_of
+
+STEP = 0.5
+jobs: dict[str, Any] = {}
+timers: list[asyncio.TimerHandle] = []
+
+
+@pytest.fixture(autouse=True)
+def _empty() -> Iterator[None]:
+    yield
+    jobs.clear()
+    for each in timers:
+        each.cancel()
+    timers.clear()
+
+
+class Ward:
+    """The running loop under watch of `make`'s detectors, with a clock that a test turns."""
+
+    def __init__(self, make: Callable[[Ward], list[Detector]]) -> None:
+        self.begin = self.now = asyncio.get_running_loop().time()
+        self.collector = Collector()
+        self.census = Census(clock=self.time)
+        self.searches = Searches(clock=self.time)
+        self.detectors = [self.census, *make(self), CensusEnd(self.census), self.searches]
+        for each in self.detectors:
+            each.start(asyncio.get_running_loop(), self.collector)
+
+    def time(self) -> float:
+        return self.now
+
+    def watch(self, seconds: float, each: Callable[[], object]) -> list[Finding]:
+        found: list[Finding] = []
+        for _ in range(int(seconds / STEP)):
+            each()
+            for detector in self.detectors:
+                detector.look()
+            found = self.collector.findings()
+            if found:
+                break
+            self.now += STEP
+        for detector in self.detectors if found else ():
+            detector.stop()
+        return found
+
+
+# -- queues -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [asyncio.Queue, TornadoQueue, queue.Queue])
+def test_a_queue_without_a_bound(run: Callable[..., None], kind: Callable[[], Any]) -> None:
+    def produce() -> None:
+        for _ in range(10):
+            jobs["mail"].put_nowait("letter")
+
+    async def main() -> None:
+        jobs["mail"] = kind()
+        ward = Ward(lambda ward: [QueuesThatGrow(ward.census, ward.searches, ward.time)])
+        [finding] = ward.watch(30.0, produce)
+        assert finding.rule == "queue-grows"
+        assert f"{__name__}.jobs['mail']" in finding.summary
+        assert finding.place == line_of(produce, "put_nowait")
+
+    run(main())
+
+
+def test_queues_that_are_emptied_or_bounded(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        jobs["one"] = one = asyncio.Queue[int]()
+        jobs["two"] = two = asyncio.Queue[int](10_000)
+        ward = Ward(lambda ward: [QueuesThatGrow(ward.census, ward.searches, ward.time)])
+
+        def produce() -> None:
+            for _ in range(30):
+                one.put_nowait(1)
+                two.put_nowait(1)
+            if one.qsize() > 250:
+                while not one.empty():
+                    one.get_nowait()
+
+        assert ward.watch(60.0, produce) == []
+
+    run(main())
+
+
+# -- timers and callbacks -----------------------------------------------------------------------------------
+
+
+def beat() -> None:
+    pass
+
+
+def test_timers_that_are_set_again_and_again(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        ward = Ward(lambda ward: [Callbacks(lambda: 0.0, ward.time)])
+
+        def more() -> None:
+            for _ in range(5):
+                timers.append(loop.call_at(ward.now + 1.0, beat))
+
+        [finding] = ward.watch(30.0, more)
+        assert finding.rule == "timers-pile-up"
+        assert finding.place == line_of(test_timers_that_are_set_again_and_again, "call_at")._replace(
+            function=f"{test_timers_that_are_set_again_and_again.__name__}.<locals>.main.<locals>.more"
+        )
+        assert "beat" in finding.summary
+
+    run(main())
+
+
+def test_timers_that_will_come(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        ward = Ward(lambda ward: [Callbacks(lambda: 0.0, ward.time)])
+
+        def more() -> None:
+            for _ in range(5):
+                timers.append(loop.call_at(ward.now + 60.0, beat))
+            while timers[0].when() < ward.now:
+                timers.pop(0).cancel()
+
+        assert ward.watch(180.0, more) == []
+
+    run(main())
+
+
+def test_timers_for_each_connection(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        ward = Ward(lambda ward: [Callbacks(lambda: 3.0 * len(timers), ward.time)])
+
+        def more() -> None:
+            for _ in range(5):
+                timers.append(loop.call_at(ward.now + 1.0, beat))
+
+        assert ward.watch(60.0, more) == []
+
+    run(main())
+
+
+def test_callbacks_that_never_get_their_turn(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        ward = Ward(lambda ward: [Callbacks(lambda: 0.0, ward.time)])
+
+        def more() -> None:
+            for _ in range(500):
+                loop.call_soon(beat)
+
+        [finding] = ward.watch(30.0, more)
+        assert finding.rule == "callbacks-pile-up"
+        assert "beat" in finding.summary
+
+    run(main())
+
+
+# -- executors ----------------------------------------------------------------------------------------------
+
+
+def test_a_plain_executor_that_is_flooded(run: Callable[..., None]) -> None:
+    gate = Event()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        ward = Ward(lambda ward: [ExecutorQueues(ward.time)])
+        pool = ThreadPoolExecutor(1)
+        tasks: set[asyncio.Task[bool]] = set()
+
+        async def ask() -> bool:
+            return await loop.run_in_executor(pool, gate.wait)
+
+        for _ in range(30):
+            for _ in range(4):
+                tasks.add(asyncio.create_task(ask()))
+            await asyncio.sleep(0)
+            found = ward.watch(STEP, lambda: None)
+            if found:
+                break
+        assert [each.rule for each in found] == ["executor-queue-grows"]
+        assert found[0].place == line_of(ask, "run_in_executor")
+        gate.set()
+        await asyncio.gather(*tasks)
+        pool.shutdown()
+
+    run(main())
+
+
+def test_a_guarded_executor_that_is_full(run: Callable[..., None]) -> None:
+    gate = Event()
+
+    async def main() -> None:
+        ward = Ward(lambda ward: [ExecutorQueues(ward.time)])
+        pool = ThreadExecutor("reports", workers=1, queue=5)
+        futures = [pool.submit(gate.wait) for _ in range(6)]
+        [finding] = ward.watch(20.0, lambda: None)
+        assert finding.rule == "executor-full"
+        assert "'reports'" in finding.summary
+        assert finding.place is not None
+        assert "pool.submit" in finding.place.source
+        gate.set()
+        for each in futures:
+            each.result(10)
+        await pool.close()
+
+    run(main())
+
+
+def test_executors_that_keep_up(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        ward = Ward(lambda ward: [ExecutorQueues(ward.time)])
+        pool, guarded = ThreadPoolExecutor(1), ThreadExecutor("busy", workers=1)
+
+        def work() -> None:
+            for each in [pool.submit(str) for _ in range(50)] + [guarded.submit(str) for _ in range(50)]:
+                each.result(10)
+
+        assert ward.watch(20.0, work) == []
+        pool.shutdown()
+        await guarded.close()
+
+    run(main())
+
+
+# -- write buffers ------------------------------------------------------------------------------------------
+
+
+class Ticker(asyncio.Protocol):
+    """Writes, and does not wait."""
+
+    transport: Any
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def tick(self) -> None:
+        self.transport.write(b"x" * 100_000)
+
+
+def test_a_client_that_does_not_read(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        ward = Ward(lambda ward: [WriteBuffers(ward.census, ward.time)])
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        transport, ticker = await loop.create_connection(Ticker, sock=ours)
+        for _ in range(10):
+            # What the system takes.
+            ticker.tick()
+            await asyncio.sleep(0)
+        [finding] = ward.watch(30.0, ticker.tick)
+        assert finding.rule == "write-buffer-grows"
+        assert finding.place == line_of(Ticker.tick, "transport.write")
+        assert finding.subject is not None
+        assert finding.subject.handler == "Ticker"
+        assert finding.evidence.counts["bytes"] > 256 * 1024
+        transport.abort()
+        await asyncio.sleep(0)
+        theirs.close()
+
+    run(main())
+
+
+def test_buffers_that_are_full_and_do_not_grow(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        ward = Ward(lambda ward: [WriteBuffers(ward.census, ward.time)])
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        transport, ticker = await loop.create_connection(Ticker, sock=ours)
+        for _ in range(20):
+            ticker.tick()
+            await asyncio.sleep(0)
+        assert unsent(transport) > 128 * 1024
+        assert ward.watch(30.0, lambda: None) == []
+        transport.abort()
+        await asyncio.sleep(0)
+        theirs.close()
+
+    run(main())

@@ -1,0 +1,203 @@
+"""Files and sockets that are opened and not closed, by the line that opened them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eyewall.doctor.collector import Collector
+from eyewall.doctor.finding import Finding
+from eyewall.doctor.growth import descriptors, load, openings
+from eyewall.doctor.growth.descriptors import DescriptorLeaks
+from eyewall.doctor.growth.load import Descriptors, limit, numbers
+from eyewall.doctor.growth.openings import Openings
+
+from ..lines import line_of
+
+STEP = 0.5
+opened: list[Any] = []
+on_linux = pytest.mark.skipif(
+    not os.path.isdir(load.FOLDERS[0]), reason="what a descriptor is can be seen in /proc only"
+)
+
+
+@pytest.fixture(autouse=True)
+def _empty() -> Iterator[None]:
+    yield
+    while opened:
+        opened.pop().close()
+
+
+class Ward:
+    """The running loop, whose descriptors are counted every half second of a clock that a test turns."""
+
+    def __init__(self, count: Callable[[], int] | None = None) -> None:
+        self.now = 0.0
+        self.collector = Collector()
+        self._detector = DescriptorLeaks(count=count, clock=lambda: self.now)
+        self._detector.start(asyncio.get_running_loop(), self.collector)
+
+    def watch(self, seconds: float, each: Callable[[], object]) -> list[Finding]:
+        found: list[Finding] = []
+        for _ in range(int(seconds / STEP)):
+            each()
+            self._detector.look()
+            found = self.collector.findings()
+            if found:
+                break
+            self.now += STEP
+        return found
+
+    def stop(self) -> None:
+        self._detector.stop()
+
+
+@on_linux
+def test_files_that_are_not_closed(run: Callable[..., None], tmp_path: Path) -> None:
+    def leak() -> None:
+        for _ in range(3):
+            opened.append(open(tmp_path / str(len(opened)), "w"))  # noqa: SIM115
+
+    async def main() -> None:
+        ward = Ward()
+        [finding] = ward.watch(20.0, leak)
+        assert finding.rule == "descriptors-leak"
+        assert finding.place == line_of(leak, "open(tmp_path")
+        assert "files" in finding.summary
+        ward.stop()
+
+    run(main())
+
+
+@on_linux
+def test_sockets_that_are_not_closed(run: Callable[..., None]) -> None:
+    def leak() -> None:
+        for _ in range(3):
+            opened.append(socket.socket())
+
+    async def main() -> None:
+        ward = Ward()
+        [finding] = ward.watch(20.0, leak)
+        assert finding.place == line_of(leak, "socket.socket")
+        assert "sockets" in finding.summary
+        ward.stop()
+
+    run(main())
+
+
+@on_linux
+def test_connections_that_the_loop_serves(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        ward = Ward()
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(asyncio.Protocol, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        found: list[Finding] = []
+        for _ in range(40):
+            # As many on each side.
+            for _ in range(2):
+                sock = socket.create_connection(("127.0.0.1", port))
+                sock.setblocking(False)
+                transport, _ = await loop.create_connection(asyncio.Protocol, sock=sock)
+                opened.append(transport)
+            found += ward.watch(STEP, lambda: None)
+        assert found == []
+        assert len(numbers()) > 80
+        while opened:
+            opened.pop().abort()
+        await asyncio.sleep(0)
+        server.close()
+        ward.stop()
+
+    run(main())
+
+
+def test_the_end_of_what_there_may_be(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        count = limit() // 2
+        ward = Ward(lambda: count)
+        assert ward.watch(5.0, lambda: None) == []
+        count = limit() - 3
+        [finding] = ward.watch(1.0, lambda: None)
+        assert finding.rule == "descriptors-run-out"
+        assert finding.count == 1
+        ward.stop()
+
+    run(main())
+
+
+def test_how_many_there_are() -> None:
+    counter = Descriptors()
+    assert counter.count() == 0
+    counter.start()
+    before, along = counter.count(), counter.along_the_free()
+    more = [os.open(os.devnull, os.O_RDONLY) for _ in range(100)]
+    try:
+        assert counter.count() - before == 100
+        # It counts the lower ones; which those are depends on what was open before.
+        assert 50 <= counter.along_the_free() - along <= 100
+    finally:
+        for number in more:
+            os.close(number)
+    counter.stop()
+    assert counter.count() == 0
+
+
+def test_lines_that_open(tmp_path: Path) -> None:
+    def write() -> None:
+        (tmp_path / "a").write_text("x")
+
+    known = Openings()
+    known.start()
+    try:
+        write()
+        sock = socket.socket()
+        assert known.file(str(tmp_path / "a")) == line_of(write, "write_text")
+        assert [each for each, _ in known.sockets().values()] == [sock]
+        sock.close()
+        assert known.sockets() == {}
+        del sock
+        assert not known._sockets
+    finally:
+        known.stop()
+    write()
+    assert known.file(str(tmp_path / "a")) is None
+
+
+def test_paths_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openings, "PATHS", 3)
+    known = Openings()
+    known.start()
+    try:
+        for name in "abcde":
+            (tmp_path / name).write_text("x")
+    finally:
+        paths = list(known._paths)
+        known.stop()
+    assert [os.path.basename(path) for path in paths] == ["c", "d", "e"]
+
+
+def test_a_hook_that_fails_does_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(frame: object) -> None:
+        raise ArithmeticError("hook")
+
+    known = Openings()
+    known.start()
+    monkeypatch.setattr(openings, "_line", fail)
+    (tmp_path / "a").write_text("x")
+    assert isinstance(known.error, ArithmeticError)
+    assert known._opened not in openings._listeners
+
+
+def test_a_sample_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(descriptors, "numbers", lambda: list(range(5000)))
+    found = descriptors.newest(2000)
+    assert len(found) <= descriptors.SAMPLE
+    assert min(found) == 3000
+    assert descriptors.newest(3) == [4997, 4998, 4999]
