@@ -3,6 +3,8 @@ clients that may come back within some seconds, long polls, downloads, a cache w
 expire, a worker behind a queue, batches, a pool that fills.
 """
 
+# under: eyewall, tornado
+
 import asyncio
 import math
 import os
@@ -18,7 +20,7 @@ from tornado.testing import bind_unused_port
 from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketHandler, websocket_connect
 
-SECONDS = float(os.environ.get("HEALTHY_SECONDS", "40"))
+SECONDS = float(os.environ.get("HEALTHY_SECONDS", "30"))
 
 background = set()
 away = {}

@@ -1,5 +1,7 @@
 """A handler opens a file for every request, keeps it in a cache, and never closes it."""
 
+# under: eyewall, tornado
+
 import asyncio
 import tempfile
 from pathlib import Path

@@ -1,5 +1,7 @@
 """A stream of events keeps each subscriber in a list of a module-level object, also after the client has left."""
 
+# under: eyewall, tornado
+
 import asyncio
 
 from tornado.httpserver import HTTPServer

@@ -1,5 +1,7 @@
 """Requests put events into a queue without a bound, faster than the one worker takes them."""
 
+# under: eyewall, tornado
+
 import asyncio
 
 from tornado.httpclient import AsyncHTTPClient

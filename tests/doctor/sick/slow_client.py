@@ -1,5 +1,8 @@
 """A ticker writes to WebSockets without waiting for them; one client does not read any more."""
 
+# under: eyewall, tornado
+# also: tasks-pile-up, callback-failed, task-exception-unread, task-unreferenced
+
 import asyncio
 
 from tornado.httpserver import HTTPServer

@@ -1,5 +1,7 @@
 """A check of a port opens a socket for each request and returns early, before the line that closes it."""
 
+# under: eyewall, tornado
+
 import asyncio
 import socket
 

@@ -1,5 +1,7 @@
 """Each request starts a task that waits for a service which never answers; nothing bounds or ends them."""
 
+# under: eyewall, tornado
+
 import asyncio
 
 from tornado.httpclient import AsyncHTTPClient

@@ -1,5 +1,7 @@
 """Each WebSocket starts a periodic callback that is never stopped."""
 
+# under: eyewall, tornado
+
 import asyncio
 
 from tornado.httpserver import HTTPServer

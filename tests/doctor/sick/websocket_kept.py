@@ -1,5 +1,7 @@
 """WebSocket handlers put themselves into a set of their class, and nothing takes them out when they close."""
 
+# under: eyewall, tornado
+
 import asyncio
 
 from tornado.httpserver import HTTPServer

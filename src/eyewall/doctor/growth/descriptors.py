@@ -92,6 +92,10 @@ class DescriptorLeaks:
         self._descriptors.stop()
         self._loop = self._collector = None
 
+    def forked(self) -> None:
+        """Ends listening in a child."""
+        self._openings.stop()
+
     def _investigate(self, growth: Growth, count: int) -> Finding | None:
         """Returns the finding that the descriptors which have come are forgotten; None where they are connections."""
         looked_at = newest(int(growth.after - growth.before) + 1)
