@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from eyewall.doctor.collector import Collector
     from eyewall.doctor.enabling import add_sink, disable, enable, enabled, findings
     from eyewall.doctor.finding import Evidence, Finding, Severity, Subject
+    from eyewall.doctor.growth.memory import memory
     from eyewall.doctor.options import OptionError, Options
     from eyewall.doctor.places import Place
     from eyewall.doctor.waits.detector import stacks
@@ -28,6 +29,7 @@ __all__ = [
     "enable",
     "enabled",
     "findings",
+    "memory",
     "stacks",
 ]
 
@@ -45,6 +47,7 @@ _NAMES = {
     "enable": "enabling",
     "enabled": "enabling",
     "findings": "enabling",
+    "memory": "growth.memory",
     "stacks": "waits.detector",
 }
 

@@ -4,7 +4,7 @@ Nothing is instrumented for that, so a request pays nothing, and a class of Torn
 like one of ours. A census copies the collector's list of objects and filters it: some 0.1 microseconds an object,
 milliseconds in a program of ordinary size. How long the last one took decides when the next one may be (a thousandth
 of the time). Where that is long enough for somebody to notice, there is one only after the memory of the program has
-grown.
+grown, or rarely.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from eyewall.doctor.collector import Collector
 INTERVAL = 3.0
 #: The part of the time that they may take.
 SHARE = 0.001
-#: Seconds that one may take without a reason.
-LONG = 0.02
+#: Seconds that one may take without a reason, and the part of the time that those may take which are longer.
+LONG = 0.005
+RARE = 0.0003
 #: How much must have been allocated before there is a reason.
 GROWN = 1.02
 
@@ -50,7 +51,7 @@ class Census:
         self._clock = clock
         self._interval = interval
         self._next = 0.0
-        self._took = 0.0
+        self._took = self._last = 0.0
         self._allocated = 0
 
     def want(self, module: str, name: str) -> Wanted:
@@ -69,12 +70,13 @@ class Census:
         if now < self._next:
             return
         allocated = sys.getallocatedblocks()
-        if self._took > LONG and allocated < GROWN * self._allocated:
+        is_rare = now - self._last >= self._took / RARE
+        if self._took > LONG and allocated < GROWN * self._allocated and not is_rare:
             self._next = now + self._interval
             return
         self._allocated = allocated
         self._take()
-        self._took = self._clock() - now
+        self._took, self._last = self._clock() - now, now
         self._next = now + max(self._interval, self._took / SHARE)
 
     def forget(self) -> None:

@@ -95,7 +95,7 @@ class _Site:
         return alive if alive and len(alive) >= STAYING * len(sample) else None
 
 
-_Key = tuple[int, str, int]
+_Key = tuple[int, tuple[str, int, str] | None]
 
 
 class PileUps:
@@ -136,12 +136,16 @@ class PileUps:
         tallies = self._round
         for task in self._sweep.tasks:
             coro: Any = task.get_coro()
-            code = getattr(coro, "cr_code", None) or getattr(coro, "gi_code", None)
-            if code is None:
-                continue
-            origins = getattr(coro, "cr_origin", None)
+            try:
+                code = coro.cr_code
+                origins = coro.cr_origin
+            except AttributeError:
+                # A generator, or a compiled coroutine.
+                code, origins = getattr(coro, "gi_code", None), None
+                if code is None:
+                    continue
             origin = origins[0] if origins else None
-            key = (id(code), origin[0], origin[1]) if origin else (id(code), "", 0)
+            key = id(code), origin
             tally = tallies.get(key)
             if tally is None:
                 tally = tallies[key] = _Tally(code, origin)
