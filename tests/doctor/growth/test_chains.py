@@ -92,7 +92,7 @@ def test_an_attribute_of_a_class() -> None:
     assert text_of(other) == f"{HERE}.Registry.rooms['lobby'][7] (dict)"
     chain = chain_of(thing)
     assert chain is not None
-    assert chain.name == "clients"
+    assert chain.names[0] == "clients"
     assert chain.path[-2] is Registry.clients
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from eyewall.doctor.growth import memory as module
 from eyewall.doctor.growth.memory import (
     Allocation,
     MemoryReport,
@@ -17,7 +18,7 @@ from eyewall.doctor.growth.memory import (
     memory,
     resident_bytes,
 )
-from eyewall.doctor.places import Place, await_chain
+from eyewall.doctor.places import Place
 
 from ..lines import line_of
 
@@ -35,15 +36,14 @@ def leak() -> None:
     kept.append(json.loads("[" + ",".join(["[1.5]"] * 10_000) + "]"))  # here
 
 
-def test_the_lines_that_hold_more(run: Callable[..., None]) -> None:
-    async def main() -> None:
-        task = asyncio.create_task(memory(0.5))
-        # The first snapshot is taken in a thread; what comes before it does not count.
-        while not await_chain(task).places or await_chain(task).places[-1].function != "sleep":
-            await asyncio.sleep(0)
+def test_the_lines_that_hold_more(run: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    async def wait(seconds: float) -> None:
         leak()
-        report = await task
-        assert not tracemalloc.is_tracing()
+
+    monkeypatch.setattr(module, "_wait", wait)
+
+    async def main() -> None:
+        report = await memory(0.5)
         first, second = report.growing[:2]
         assert first.place[:2] == line_of(leak, "bytearray")[:2]
         assert first.bytes >= 3_000_000

@@ -39,15 +39,15 @@ _SUSPENDED = (CoroutineType, GeneratorType, AsyncGeneratorType)
 class Chain(NamedTuple):
     """How something is kept alive.
 
-    `text`: the references, from the root on ("app.ChatHandler.clients (set)"). `name`: the last name in it ("clients"),
-    empty where there is none. `lasting`: whether the root is a module or a class, not something that runs. `direct`:
-    whether what runs has the object itself as a variable. `timed`: whether a timer that will come holds it as well.
-    `collected`: whether it is in a container, rather than an attribute or a variable. `path`: the objects, from the
-    root to the object itself.
+    `text`: the references, from the root on ("app.ChatHandler.clients (set)"). `names`: the names in it, from the
+    last ("clients") to the first. `lasting`: whether the root is a module or a class, not something that runs.
+    `direct`: whether what runs has the object itself as a variable. `timed`: whether a timer that will come holds it
+    as well. `collected`: whether it is in a container, rather than an attribute or a variable. `path`: the objects,
+    from the root to the object itself.
     """
 
     text: str
-    name: str
+    names: tuple[str, ...]
     lasting: bool
     direct: bool
     timed: bool
@@ -132,10 +132,10 @@ class Search:
         module = self._modules.get(id(root.thing))
         if not _holds(path):
             return None
-        text, name = naming.chain_text(path, module)
+        text, names = naming.chain_text(path, module)
         collected = naming.is_collected(path, module)
         lasting = self._is_lasting(root.thing)
-        return Chain(text, name, lasting, len(path) == 2, self._timed, collected, tuple(path))
+        return Chain(text, names, lasting, len(path) == 2, self._timed, collected, tuple(path))
 
     def _is_lasting(self, thing: object) -> bool:
         return id(thing) in self._modules or isinstance(thing, (type, ModuleType))

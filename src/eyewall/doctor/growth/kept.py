@@ -30,7 +30,7 @@ from eyewall.doctor.growth.chains import Chain
 from eyewall.doctor.growth.endings import ENDINGS, Ending
 from eyewall.doctor.growth.searches import Searches
 from eyewall.doctor.growth.timers import Handles, slumber
-from eyewall.doctor.places import frames_of
+from eyewall.doctor.places import Place, frames_of, is_own
 
 #: Seconds after its end from which on something is said to stay.
 PATIENCE = 6.0
@@ -186,7 +186,7 @@ class Kept:
             return
         now = self._clock()
         if may_be_excused:
-            until = self._excuse([each for each in chain.path[1:-1] if not _is_general(each)], now)
+            until = self._excuse([each for each in chain.path[1:] if not _is_general(each)], now)
             if until is not None:
                 kind.excused, kind.next = weakref.ref(chain.path[-1]), until
                 return
@@ -225,15 +225,28 @@ def _has_ended(thing: Any, ending: Ending) -> bool:
 
 
 def sleeping_until(things: list[Any]) -> float | None:
-    """Returns when the last one wakes up that has one of `things` as a variable, where it sleeps, in the loop's time;
-    None for none."""
+    """Returns when the last coroutine wakes up that sleeps and has the last of `things` as a variable, or is a method
+    of another one of them; in the loop's time, None for none."""
     times = []
     for referrer in gc.get_referrers(*things) if things else ():
-        if isinstance(referrer, CoroutineType):
-            handle = slumber(frames_of(referrer)[0])
-            if handle is not None:
-                times.append(float(handle.when()))
+        if not isinstance(referrer, CoroutineType):
+            continue
+        frames, _ = frames_of(referrer)
+        handle = slumber(frames)
+        if handle is None:
+            continue
+        # Whoever holds a whole application and sleeps says nothing of what is in there.
+        owner = frames[0].f_locals.get("self")
+        if any(each is owner for each in things) or any(
+            each is things[-1] for each in gc.get_referents(referrer)
+        ):
+            times.append(float(handle.when()))
     return max(times, default=None)
+
+
+def _own_definition(owner: type) -> Place | None:
+    place = writing.definition_of(owner)
+    return place if place is not None and is_own(place) else None
 
 
 def _finding(owner: type, kind: _Class, chain: Chain) -> Finding:
@@ -241,13 +254,13 @@ def _finding(owner: type, kind: _Class, chain: Chain) -> Finding:
     count = len(kind.since)
     name = naming.type_name(owner)
     holder = owners(chain)
-    place = writing.adding(chain.name, [owner, *holder[0]], holder[1]) if chain.name else None
+    place = writing.adding(chain.names, [owner, *holder[0]], holder[1])
     return Finding(
         ending.rule,
         Severity.WARNING,
         f"{count} {ending.noun} ({name}) have ended and are still there: {chain.text} keeps them alive",
         _ADVICE[ending.rule],
-        place=place or writing.definition_of(owner),
+        place=place or _own_definition(owner),
         subject=Subject(handler=owner.__qualname__),
         evidence=Evidence(counts={f"ended {ending.noun} that stay": count}),
     )

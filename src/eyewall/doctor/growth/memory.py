@@ -86,7 +86,7 @@ async def memory(seconds: float = SECONDS, lines: int = LINES) -> MemoryReport:
             tracemalloc.start(FRAMES)
         resident = resident_bytes()
         before = await loop.run_in_executor(pool, _by_line)
-        await asyncio.sleep(seconds)
+        await _wait(seconds)
         after = await loop.run_in_executor(pool, _by_line)
         now = resident_bytes()
     finally:
@@ -101,6 +101,10 @@ async def memory(seconds: float = SECONDS, lines: int = LINES) -> MemoryReport:
         sum(size for size, _ in after.values()) - sum(size for size, _ in before.values()),
         tuple(grown[:lines]),
     )
+
+
+async def _wait(seconds: float) -> None:
+    await asyncio.sleep(seconds)
 
 
 Sizes = Mapping[Place, tuple[int, int]]

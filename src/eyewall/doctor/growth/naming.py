@@ -31,23 +31,24 @@ _SEQUENCES = (list, tuple, deque)
 _CONTAINERS = (*_SEQUENCES, dict, set, frozenset)
 
 
-def chain_text(path: list[object], module: ModuleType | None) -> tuple[str, str]:
-    """Returns the references from the first of `path` to its last, and the last name in them.
+def chain_text(path: list[object], module: ModuleType | None) -> tuple[str, tuple[str, ...]]:
+    """Returns the references from the first of `path` to its last, and the names in them, from the last to the first.
 
     `module`: the one whose variables the first of `path` is, if it is that of one.
     """
-    text, name = _root(path[0], module), ""
+    text, names = _root(path[0], module), []
     for index in range(len(path) - 1):
         owner, thing = path[index], path[index + 1]
         step = _step(path, index, owner, thing)
         if step is None:
             continue
         text += step if step.startswith(("[", " ", "(")) else f".{step}"
-        if step.isidentifier():
-            name = step
+        name = step.strip("[]'\"")
+        if name.isidentifier():
+            names.append(name)
     if is_collected(path, module):
         text += f" ({type(path[-2]).__name__})"
-    return text, name
+    return text, tuple(reversed(names))
 
 
 def is_collected(path: list[object], module: ModuleType | None) -> bool:
@@ -148,10 +149,18 @@ def _key(owner: dict[Any, Any], thing: object, *, named: bool) -> str:
         if value is thing:
             if named and isinstance(key, str):
                 return key
-            return f"[{key!r:.{LENGTH}}]" if isinstance(key, _PLAIN) else f"[a {type_name(type(key))}]"
+            return f"[{_shown(key)}]"
         if key is thing:
             return " (a key)"
     return "[…]"
+
+
+def _shown(key: object) -> str:
+    if isinstance(key, _PLAIN):
+        return f"{key!r:.{LENGTH}}"
+    # The keys of an application of aiohttp.
+    name = getattr(key, "_name", None) if type(key).__name__ == "AppKey" else None
+    return name.rpartition(".")[2] if isinstance(name, str) else f"a {type_name(type(key))}"
 
 
 def _items(owner: dict[Any, Any]) -> list[tuple[Any, Any]]:

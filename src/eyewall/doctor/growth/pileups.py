@@ -293,7 +293,7 @@ def _pile(site: _Site, growth: Growth, count: int, task: asyncio.Task[Any]) -> F
 
 def _stay(site: _Site, growth: Growth, count: int, chain: Chain) -> Finding:
     classes, files = owners(chain)
-    adding = writing.adding(chain.name, classes, files) if chain.name else None
+    adding = writing.adding(chain.names, classes, files)
     stacks = {"their function": (definition(site.code),)}
     created = _created(site)
     if created is not None:

@@ -104,9 +104,9 @@ class QueuesThatGrow:
         place, where = None, ""
         if chain is not None:
             classes, files = owners(chain)
-            if chain.name:
-                place = writing.putting(chain.name, classes, files)
-            place = place or writing.calling("put|put_nowait", classes, files)
+            place = writing.putting(chain.names, classes, files) or writing.calling(
+                "put|put_nowait", classes, files
+            )
             where = f" {chain.text}"
         collector.report(
             Finding(

@@ -22,17 +22,27 @@ LINES = 20_000
 _ADDING = "add|append|appendleft|insert|extend|update|setdefault|put|put_nowait|push|register|submit"
 
 
-def adding(name: str, classes: Iterable[type], files: Iterable[str] = ()) -> Place | None:
-    """Returns the line that adds to a container called `name`: in one of the classes, else in their files or in
-    `files`. None where there is none."""
-    pattern = re.compile(rf"\b{re.escape(name)}\b(?:\[[^\]]*\])?(?:\.(?:{_ADDING})\(|\[[^\]]+\]\s*=(?!=))")
-    return _first(pattern, classes, files)
+def adding(names: Iterable[str], classes: Iterable[type], files: Iterable[str] = ()) -> Place | None:
+    """Returns the line that adds to a container called by one of `names`, of which the first ones are better: in one of
+    the classes, else in their files or in `files`. None where there is none."""
+    return _with_names(names, rf"(?:\.(?:{_ADDING})\(|\[[^\]]+\]\s*=(?!=))", classes, files)
 
 
-def putting(name: str, classes: Iterable[type], files: Iterable[str] = ()) -> Place | None:
-    """Returns the line that puts something into a queue called `name`: as `adding`."""
-    pattern = re.compile(rf"\b{re.escape(name)}\b(?:\[[^\]]*\])?\.(?:put|put_nowait)\(")
-    return _first(pattern, classes, files)
+def putting(names: Iterable[str], classes: Iterable[type], files: Iterable[str] = ()) -> Place | None:
+    """Returns the line that puts something into a queue called by one of `names`: as `adding`."""
+    return _with_names(names, r"\.(?:put|put_nowait)\(", classes, files)
+
+
+def _with_names(
+    names: Iterable[str], action: str, classes: Iterable[type], files: Iterable[str]
+) -> Place | None:
+    for name in names:
+        # As a variable, an attribute, or a key; with further keys after it.
+        pattern = re.compile(rf"\b{re.escape(name)}\b['\"]?\]?(?:\[[^\]]*\])*?{action}")
+        place = _first(pattern, classes, files)
+        if place is not None:
+            return place
+    return None
 
 
 def calling(
