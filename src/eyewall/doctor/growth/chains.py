@@ -41,16 +41,14 @@ class Chain(NamedTuple):
 
     `text`: the references, from the root on ("app.ChatHandler.clients (set)"). `names`: the names in it, from the
     last ("clients") to the first. `lasting`: whether the root is a module or a class, not something that runs.
-    `direct`: whether what runs has the object itself as a variable. `timed`: whether a timer that will come holds it
-    as well. `collected`: whether it is in a container, rather than an attribute or a variable. `path`: the objects,
-    from the root to the object itself.
+    `direct`: whether what runs has the object itself as a variable. `collected`: whether it is in a container, rather
+    than an attribute or a variable. `path`: the objects, from the root to the object itself.
     """
 
     text: str
     names: tuple[str, ...]
     lasting: bool
     direct: bool
-    timed: bool
     collected: bool
     path: tuple[object, ...]
 
@@ -77,7 +75,6 @@ class Search:
         self._seen[id(target)] = self._level[0]
         self._running: _Node | None = None
         self._further = FURTHER
-        self._timed = False
         self._modules: dict[int, ModuleType] = {}
 
     def step(self) -> bool:
@@ -100,7 +97,6 @@ class Search:
                 break
             self._seen[id(referrer)] = node
             if isinstance(referrer, _SUSPENDED) or _runs(referrer):
-                self._timed = self._timed or _is_timer(referrer)
                 self._running = self._running or node
             elif _leads_on(referrer) and len(self._level) < self._width:
                 self._level.append(node)
@@ -135,7 +131,7 @@ class Search:
         text, names = naming.chain_text(path, module)
         collected = naming.is_collected(path, module)
         lasting = self._is_lasting(root.thing)
-        return Chain(text, names, lasting, len(path) == 2, self._timed, collected, tuple(path))
+        return Chain(text, names, lasting, len(path) == 2, collected, tuple(path))
 
     def _is_lasting(self, thing: object) -> bool:
         return id(thing) in self._modules or isinstance(thing, (type, ModuleType))
@@ -179,10 +175,6 @@ def _runs(thing: object) -> bool:
         return not thing.done()
     # Handles of uvloop are of kinds of their own.
     return type(thing).__module__ == "uvloop.loop" and type(thing).__name__ in ("Handle", "TimerHandle")
-
-
-def _is_timer(thing: object) -> bool:
-    return type(thing).__name__ == "TimerHandle" and not thing.cancelled()  # type: ignore[attr-defined]
 
 
 def _leads_on(thing: object) -> bool:

@@ -1,0 +1,74 @@
+"""The line that puts something where it stays, found in the source."""
+
+from __future__ import annotations
+
+import sys
+
+from eyewall.doctor.growth import writing
+
+from ..lines import line_of
+
+
+class Hub:
+    """What fills its containers, in several ways."""
+
+    def __init__(self) -> None:
+        self.members: set[object] = set()
+        self.rooms: dict[str, list[object]] = {}
+        self.table: dict[str, dict[int, object]] = {"clients": {}}
+        self.last: object = None
+
+    def join(self, member: object) -> None:
+        self.members.add(member)
+
+    def enter(self, room: str, member: object) -> None:
+        self.rooms[room].append(member)
+
+    def note(self, member: object) -> None:
+        self.table["clients"][id(member)] = member
+
+    def same(self, member: object) -> bool:
+        return self.members == {member}
+
+    async def wait(self) -> None:
+        await self.send("waited for")
+        self.send("not waited for")
+
+    def send(self, text: str) -> object:
+        return self.last
+
+
+FILE = sys.modules[__name__].__file__ or ""
+
+
+def test_lines_that_add() -> None:
+    assert writing.adding(["members"], [Hub]) == line_of(Hub.join, "members.add")
+    assert writing.adding(["rooms"], [Hub]) == line_of(Hub.enter, "append")
+    assert writing.adding(["clients"], [Hub]) == line_of(Hub.note, "clients")
+    # The first name with a line is the one.
+    assert writing.adding(["nothing", "table", "members"], [Hub]) == line_of(Hub.note, "clients")
+    assert writing.adding(["last"], [Hub]) is None
+    assert writing.adding([], [Hub]) is None
+
+
+def test_lines_elsewhere_in_a_file() -> None:
+    place = writing.adding(["members"], [], [FILE])
+    assert place is not None
+    assert place.line == line_of(Hub.join, "members.add").line
+    assert place.function == "Hub.join"
+    # What is installed is not the application's.
+    assert writing.adding(["members"], [int], [sys.modules["pytest"].__file__ or ""]) is None
+
+
+def test_calls_that_are_not_awaited() -> None:
+    assert writing.calling("send", [Hub]) == line_of(Hub.wait, '"waited for"')
+    assert writing.calling("send", [Hub], awaited=False) == line_of(Hub.wait, '"not waited for"')
+
+
+def test_where_a_class_is_defined() -> None:
+    place = writing.definition_of(Hub)
+    assert place is not None
+    assert place.source.startswith("class Hub")
+    assert writing.definition_of(int) is None
+    assert writing.file_of(Hub()) == FILE
+    assert writing.file_of(3) is None
