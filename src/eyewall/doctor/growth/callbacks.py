@@ -19,7 +19,7 @@ from eyewall.doctor.growth import writing
 from eyewall.doctor.growth.load import Descriptors
 from eyewall.doctor.growth.reaching import own_code
 from eyewall.doctor.growth.timers import Handles
-from eyewall.doctor.growth.trend import Growth, Trend
+from eyewall.doctor.growth.trend import MORE, Growth, Trend
 from eyewall.doctor.places import Place, definition
 
 #: How many more callbacks, and timers, there must be within a window.
@@ -113,12 +113,16 @@ class Callbacks:
         return Finding(
             "timers-pile-up",
             Severity.WARNING,
-            f"Timers pile up: {count} are set, most of them for {code.co_qualname}, {growth.rate:.1f} more each second",
+            f"Timers pile up, most of them for {code.co_qualname}",
             "Cancel a timer, and stop a periodic callback, when what it is for has ended.",
             place=_set(code),
             evidence=Evidence(
                 stacks={"most of them call": (definition(code),)},
-                counts={"timers": count, f"of {len(looked_at)} for {code.co_qualname}": number},
+                counts={
+                    "timers": count,
+                    MORE: round(growth.rate),
+                    f"of {len(looked_at)} for {code.co_qualname}": number,
+                },
             ),
         )
 
@@ -135,12 +139,12 @@ def _ready(handles: Handles, growth: Growth) -> Finding:
     return Finding(
         "callbacks-pile-up",
         Severity.WARNING,
-        f"Callbacks pile up: {len(waiting)} wait for their turn{what}, {growth.rate:.0f} more each second",
+        f"Callbacks wait for their turn, and ever more of them{what}",
         "More is scheduled than the loop gets done: schedule once for many, or wait for one before the next.",
         place=None if code is None else _set(code),
         evidence=Evidence(
             stacks={} if code is None else {"most of them call": (definition(code),)},
-            counts={"callbacks": len(waiting)},
+            counts={"callbacks": len(waiting), MORE: round(growth.rate)},
         ),
     )
 

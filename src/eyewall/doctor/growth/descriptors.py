@@ -17,7 +17,7 @@ from eyewall.doctor.finding import Evidence, Finding, Severity
 from eyewall.doctor.growth.load import FOLDERS, Descriptors, limit, numbers
 from eyewall.doctor.growth.openings import Openings
 from eyewall.doctor.growth.timers import served_by
-from eyewall.doctor.growth.trend import Growth, Trend
+from eyewall.doctor.growth.trend import MORE, Growth, Trend
 from eyewall.doctor.places import Place
 
 #: How many more there must be within a window.
@@ -110,13 +110,13 @@ class DescriptorLeaks:
             return None
         kind, _ = Counter(each[1] for each in forgotten).most_common(1)[0]
         place = next(iter(lines.most_common(1)), (None, 0))[0]
-        counts = {f"opened at {each}": number for each, number in lines.most_common(3)}
+        counts = {"in use": count, "may be": limit(), MORE: round(growth.rate)}
+        counts |= {f"opened at {each}": number for each, number in lines.most_common(3)}
         counts.update({f"{each} among {len(looked_at)} new ones": number for each, number in kinds.items()})
         return Finding(
             "descriptors-leak",
             Severity.WARNING,
-            f"Descriptors are opened and not closed, most of them {kind}: {count} of {limit()} are in use, "
-            f"{growth.rate:.1f} more each second",
+            f"Descriptors are opened and not closed, most of them {kind}",
             "Close what you open: 'with' for files and sockets, 'finally' where it lives longer.",
             place=place,
             evidence=Evidence(counts=counts),
@@ -154,10 +154,13 @@ class DescriptorLeaks:
         return Finding(
             "descriptors-run-out",
             Severity.ERROR,
-            f"Descriptors run out: {count} of {most} are in use; soon nothing can be opened and nobody accepted",
+            f"Descriptors run out: nearly all {most} are in use; soon nothing can be opened and nobody accepted",
             "Allow more (ulimit -n, LimitNOFILE), limit connections below that, and close what is not needed.",
             place=next(iter(lines.most_common(1)), (None, 0))[0],
-            evidence=Evidence(counts={f"{kind} of {len(opened)}": number for kind, number in kinds.items()}),
+            evidence=Evidence(
+                counts={"in use": count}
+                | {f"{kind} of {len(opened)}": number for kind, number in kinds.items()}
+            ),
         )
 
 

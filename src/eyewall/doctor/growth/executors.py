@@ -17,7 +17,7 @@ from typing import Any
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Evidence, Finding, Severity
 from eyewall.doctor.growth.reaching import code_of, waiting_task
-from eyewall.doctor.growth.trend import Growth, Trend
+from eyewall.doctor.growth.trend import MORE, Growth, Trend
 from eyewall.doctor.places import Place, await_chain, definition, is_own
 from eyewall.guard.inventory import Item, inventory
 
@@ -93,22 +93,20 @@ class ExecutorQueues:
         growth = self._grows(item, now, queued)
         if growth is not None:
             collector.report(
-                _of_guard(item, "executor-queue-grows", _growing(item.name, queued, growth), queued)
+                _of_guard(
+                    item, "executor-queue-grows", f"The queue of the executor {item.name!r} grows", queued
+                )
             )
         if not isinstance(capacity, int) or queued < capacity or not queued:
             self._full_since.pop(id(item), None)
         elif now - self._full_since.setdefault(id(item), now) >= FULL:
-            text = f"The executor {item.name!r} is full and stays so: {queued} jobs are queued, as many as may be"
+            text = f"The executor {item.name!r} is full and stays so"
             collector.report(_of_guard(item, "executor-full", text, queued))
 
 
 def _queues() -> list[Any]:
     known = list(getattr(threads, "_threads_queues", {}).values())
     return list({id(queue): queue for queue in known[: 10 * QUEUES]}.values())[:QUEUES]
-
-
-def _growing(name: str, queued: int, growth: Growth) -> str:
-    return f"The queue of the executor {name!r} grows: {queued} jobs wait in it, {growth.rate:.1f} more each second"
 
 
 def _of_guard(item: Item, rule: str, summary: str, queued: int) -> Finding:
@@ -140,15 +138,14 @@ def _of_threads(queue: Any, growth: Growth) -> Finding:
     defined = None if code is None else definition(code)
     place = next((each for each, _ in lines.most_common() if is_own(each)), None) or defined
     stacks = {} if defined is None else {"most jobs are calls of": (defined,)}
-    what = "" if defined is None else f", most of them calls of {defined.function}"
+    what = "" if defined is None else f", most jobs are calls of {defined.function}"
     return Finding(
         "executor-queue-grows",
         Severity.WARNING,
-        f"The queue of a ThreadPoolExecutor grows: {queue.qsize()} jobs wait in it{what}, "
-        f"{growth.rate:.1f} more each second",
+        f"The queue of a ThreadPoolExecutor grows{what}",
         _ADVICE,
         place=place,
-        evidence=Evidence(stacks=stacks, counts={"queued": queue.qsize()}),
+        evidence=Evidence(stacks=stacks, counts={"queued": queue.qsize(), MORE: round(growth.rate)}),
     )
 
 

@@ -258,7 +258,7 @@ def _finding(owner: type, kind: _Class, chain: Chain) -> Finding:
     return Finding(
         ending.rule,
         Severity.WARNING,
-        f"{count} {ending.noun} ({name}) have ended and are still there: {chain.text} keeps them alive",
+        f"{ending.noun[0].upper()}{ending.noun[1:]} ({name}) have ended and are still there: {chain.text} keeps them",
         _ADVICE[ending.rule],
         place=place or _own_definition(owner),
         subject=Subject(handler=owner.__qualname__),

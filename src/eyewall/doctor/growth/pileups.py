@@ -29,7 +29,7 @@ from eyewall.doctor.growth.load import Descriptors
 from eyewall.doctor.growth.reaching import own_class
 from eyewall.doctor.growth.searches import Searches
 from eyewall.doctor.growth.timers import slumber
-from eyewall.doctor.growth.trend import PER_LOAD, Growth, Trend
+from eyewall.doctor.growth.trend import MORE, PER_LOAD, Growth, Trend
 from eyewall.doctor.places import Place, await_chain, definition, frames_of, is_own
 from eyewall.doctor.subjects import subject_of_task
 from eyewall.doctor.sweep import Sweep
@@ -282,12 +282,12 @@ def _pile(site: _Site, growth: Growth, count: int, task: asyncio.Task[Any]) -> F
     return Finding(
         "tasks-pile-up",
         Severity.WARNING,
-        f"Tasks of {site.code.co_qualname} pile up: {count} do not end, {growth.rate:.1f} more come each second",
+        f"Tasks of {site.code.co_qualname} pile up: ever more come, and they do not end",
         "Bound how many there may be (a semaphore that is acquired before a task is created, a queue with a fixed "
         "number of workers), and give what they wait for a timeout.",
         place=_place(site, task),
         subject=subject_of_task(task),
-        evidence=Evidence(stacks=stacks, counts={"tasks": count}),
+        evidence=Evidence(stacks=stacks, counts={"tasks": count, MORE: round(growth.rate)}),
     )
 
 
@@ -301,9 +301,10 @@ def _stay(site: _Site, growth: Growth, count: int, chain: Chain) -> Finding:
     return Finding(
         "tasks-kept",
         Severity.WARNING,
-        f"Tasks of {site.code.co_qualname} stay after they are done: {chain.text} keeps {count} of them, "
-        f"{growth.rate:.1f} more each second",
+        f"Tasks of {site.code.co_qualname} stay after they are done: {chain.text} keeps ever more of them",
         "Take each out when it is done: task.add_done_callback(the_set.discard).",
         place=_place(site, None) if adding is None else adding,
-        evidence=Evidence(stacks=stacks, counts={"tasks": count, "done": site.done}),
+        evidence=Evidence(
+            stacks=stacks, counts={"tasks": count, "done": site.done, MORE: round(growth.rate)}
+        ),
     )

@@ -15,7 +15,7 @@ from eyewall.doctor.growth.census import Census
 from eyewall.doctor.growth.chains import Chain
 from eyewall.doctor.growth.kept import owners
 from eyewall.doctor.growth.searches import Searches
-from eyewall.doctor.growth.trend import Growth, Trend
+from eyewall.doctor.growth.trend import MORE, Growth, Trend
 
 #: How many more items there must be within a window.
 FLOOR = 50.0
@@ -107,15 +107,14 @@ class QueuesThatGrow:
             place = writing.putting(chain.names, classes, files) or writing.calling(
                 "put|put_nowait", classes, files
             )
-            where = f" {chain.text}"
+            where = f": {chain.text}"
         collector.report(
             Finding(
                 "queue-grows",
                 Severity.WARNING,
-                f"A queue without a bound grows:{where} ({kind.__module__}.{kind.__qualname__}) has {size} items, "
-                f"{growth.rate:.1f} more each second",
+                f"A queue without a bound ({kind.__module__}.{kind.__qualname__}) grows{where}",
                 "Give it a maxsize, so that whoever puts waits for whoever takes; or take faster.",
                 place=place,
-                evidence=Evidence(counts={"items": size}),
+                evidence=Evidence(counts={"items": size, MORE: round(growth.rate)}),
             )
         )

@@ -36,6 +36,8 @@ SAMPLES = 3
 RATIO = 0.1
 #: How much growth one unit of load explains.
 PER_LOAD = 3.0
+#: What the rate is called among the counts of a finding, which has no numbers in its summary: it is told once.
+MORE = "more each second"
 
 
 class Growth(NamedTuple):

@@ -14,7 +14,7 @@ from eyewall.doctor.growth import writing
 from eyewall.doctor.growth.census import Census
 from eyewall.doctor.growth.reaching import own_class, own_code
 from eyewall.doctor.growth.timers import transports_of
-from eyewall.doctor.growth.trend import Growth, Trend
+from eyewall.doctor.growth.trend import MORE, Growth, Trend
 from eyewall.doctor.places import Place
 
 #: Bytes that must wait for a connection to be followed, and how many more there must be within a window.
@@ -115,13 +115,12 @@ def _finding(connection: Any, size: int, growth: Growth) -> Finding:
     return Finding(
         "write-buffer-grows",
         Severity.WARNING,
-        f"{size // 1024} KiB wait to be sent to a client that does not take them, {growth.rate / 1024:.0f} KiB more "
-        "each second: somebody writes and does not wait",
+        "Ever more waits to be sent to a client that does not take it: somebody writes and does not wait",
         "Await what writing returns (write_message, flush, drain), leave out what a slow client need not have, or "
         "close its connection beyond a limit.",
         place=place or (None if owner is None else writing.definition_of(owner)),
         subject=None if owner is None else Subject(handler=owner.__qualname__),
-        evidence=Evidence(counts={"bytes": size}),
+        evidence=Evidence(counts={"bytes": size, MORE: round(growth.rate)}),
     )
 
 
