@@ -21,6 +21,7 @@ from eyewall.doctor.growth.executors import ExecutorQueues
 from eyewall.doctor.growth.queues import QueuesThatGrow
 from eyewall.doctor.growth.searches import Searches
 from eyewall.doctor.growth.writebuffers import WriteBuffers, unsent
+from eyewall.guard.executors.errors import ExecutorFull
 from eyewall.guard.executors.threads import ThreadExecutor
 from eyewall.loop.queues import Queue as TornadoQueue
 
@@ -219,7 +220,14 @@ def test_a_guarded_executor_that_is_full(run: Callable[..., None]) -> None:
         ward = Ward(lambda ward: [ExecutorQueues(ward.time)])
         pool = ThreadExecutor("reports", workers=1, queue=5)
         futures = [pool.submit(gate.wait) for _ in range(6)]
-        [finding] = ward.watch(20.0, lambda: None)
+        # Nobody is turned away: whoever fills it waits.
+        assert ward.watch(20.0, lambda: None) == []
+
+        def refused() -> None:
+            with pytest.raises(ExecutorFull):
+                pool.submit(gate.wait)
+
+        [finding] = ward.watch(20.0, refused)
         assert finding.rule == "executor-full"
         assert "'reports'" in finding.summary
         assert finding.place is not None

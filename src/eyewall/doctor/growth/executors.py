@@ -1,4 +1,4 @@
-"""Executors whose queue grows, or is full and stays so, with the lines that fill it.
+"""Executors whose queue grows, or is full, stays so and refuses jobs, with the lines that fill it.
 
 Executors of the guard know who calls them. Of a plain `ThreadPoolExecutor` the interpreter knows the queue of each of
 its threads; who waits for a job that is in there is found from the job's future.
@@ -46,7 +46,7 @@ class ExecutorQueues:
         self._given = clock
         self._clock: Callable[[], float] = clock or (lambda: 0.0)
         self._trends: dict[int, Trend] = {}
-        self._full_since: dict[int, float] = {}
+        self._full_since: dict[int, tuple[float, int]] = {}
         self._collector: Collector | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop, collector: Collector) -> None:
@@ -97,10 +97,14 @@ class ExecutorQueues:
                     item, "executor-queue-grows", f"The queue of the executor {item.name!r} grows", queued
                 )
             )
+        refused = item.counters().get("refused", 0)
         if not isinstance(capacity, int) or queued < capacity or not queued:
             self._full_since.pop(id(item), None)
-        elif now - self._full_since.setdefault(id(item), now) >= FULL:
-            text = f"The executor {item.name!r} is full and stays so"
+            return
+        # Whoever waits for a place is held back, and that is as it should be.
+        since, refused_before = self._full_since.setdefault(id(item), (now, refused))
+        if now - since >= FULL and refused > refused_before:
+            text = f"The executor {item.name!r} is full, stays so, and refuses jobs"
             collector.report(_of_guard(item, "executor-full", text, queued))
 
 
