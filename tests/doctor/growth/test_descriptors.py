@@ -92,6 +92,20 @@ def test_sockets_that_are_not_closed(run: Callable[..., None]) -> None:
 
 
 @on_linux
+def test_pipes_to_processes(run: Callable[..., None]) -> None:
+    def start() -> None:
+        for end in os.pipe():
+            opened.append(os.fdopen(end, "rb", closefd=True))
+
+    async def main() -> None:
+        ward = Ward()
+        assert ward.watch(30.0, start) == []
+        ward.stop()
+
+    run(main())
+
+
+@on_linux
 def test_connections_that_the_loop_serves(run: Callable[..., None]) -> None:
     async def main() -> None:
         ward = Ward()
