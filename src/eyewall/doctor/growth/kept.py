@@ -39,6 +39,8 @@ RETRY = 15.0
 LONGEST = 600.0
 #: Seconds that a timer may keep something.
 TIMED = 300.0
+#: Seconds that count, of those for which others were held: they may have been garbage for most of them.
+HELD = 60.0
 #: Objects that are followed, of each class.
 MOST = 20_000
 
@@ -207,7 +209,7 @@ def _sort_out(kind: _Class, now: float, patience: float) -> None:
         if entry[0]() is not None:
             left[key] = entry
         elif now - entry[1] >= patience:
-            kind.held = max(kind.held, min(now - entry[1], LONGEST))
+            kind.held = max(kind.held, min(now - entry[1], HELD))
     kind.since = left
 
 
