@@ -231,9 +231,9 @@ class _Tally:
             self.pending += 1
         if number < SAMPLE:
             self.sample.append(weakref.ref(task))
-        elif number % 7 == 0:
+        elif number % 41 == 0:
             # Some of those that are far back in the sweep as well.
-            self.sample[number // 7 % SAMPLE] = weakref.ref(task)
+            self.sample[number // 41 % SAMPLE] = weakref.ref(task)
 
 
 def _delay(tasks: list[asyncio.Task[Any]]) -> float | None:
