@@ -27,6 +27,19 @@ from eyewall.doctor.finding import Finding
 from eyewall.doctor.loops import Loops
 from eyewall.doctor.sweep import Sweep
 
+#: What may be found, by rule.
+RULES = (
+    "loop-blocked",
+    "coroutine-never-awaited",
+    "task-exception-unread",
+    "future-exception-unread",
+    "callback-failed",
+    "cancellation-swallowed",
+    "task-leaked",
+    "connection-leaked",
+    "descriptor-leaked",
+    "doctor-failed",
+)
 #: Seconds between two looks at a loop that runs.
 INTERVAL = 0.5
 #: More tasks than any test has.

@@ -28,7 +28,6 @@ from eyewall.doctor.places import (
 )
 from eyewall.doctor.subjects import subject_of_task
 
-
 #: Where asyncio keeps all tasks: in 3.11, and since 3.12.
 _PLACES = ("_all_tasks", "_scheduled_tasks")
 
