@@ -29,5 +29,5 @@ def test_the_table_of_settings_is_complete() -> None:
     told = {
         name for cells in table_rows(PAGE) for name in re.findall("`(--[a-z-]+|eyewall_[a-z_]+)`", cells[0])
     }
-    assert told == options | set(parser._ininames)
+    assert told == options | set(parser._inidict)
     assert f"blocked; {THRESHOLD:g}" in PAGE.read_text("utf-8")

@@ -49,6 +49,7 @@ class Stalls:
         self._answered = answered
         self._questions: dict[int, _Question] = {}
         self._lock = threading.Lock()
+        self._woke = time.monotonic()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -57,6 +58,7 @@ class Stalls:
         with self._lock:
             self._questions[id(loop)] = _Question(loop, threading.get_ident())
         if self._thread is None:
+            self._woke = time.monotonic()
             self._thread = threading.Thread(target=self._run, name="eyewall-examination", daemon=True)
             self._thread.start()
 
@@ -74,12 +76,11 @@ class Stalls:
             self._thread.join()
 
     def _run(self) -> None:
-        before = time.monotonic()
         while not self._ended.wait(self._pause):
-            now = time.monotonic()
-            late = max(0.0, now - before - self._pause)
-            before = now
             with self._lock:
+                now = time.monotonic()
+                late = self._late(now)
+                self._woke = now
                 for question in self._questions.values():
                     self._ask(question, now, late)
 
@@ -113,10 +114,14 @@ class Stalls:
         finding = question.finding or _finding(Evidence(), None)
         self._tell(_measured(finding, now - question.asked, _cpu_of(question.thread) - question.cpu))
 
+    def _late(self, now: float) -> float:
+        """Returns for how long the thread that asks should have run and did not."""
+        return max(0.0, now - self._woke - self._pause)
+
     def _is_stuck(self, question: _Question, now: float) -> bool:
         assert question.asked is not None
         waited = now - question.asked
-        if waited - question.late >= self._threshold:
+        if waited - question.late - self._late(now) >= self._threshold:
             return True
         return waited >= self._threshold and _cpu_of(question.thread) - question.cpu >= self._threshold
 
