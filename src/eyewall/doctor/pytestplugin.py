@@ -94,10 +94,8 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(request: pytest.FixtureRequest) -> Generator[None, Any, Any]:
     """What a fixture of several tests opens is not this one's."""
-    patient = _patients.get(request._pyfuncitem.nodeid) if request.scope != "function" and _patients else None
-    if patient is None:
-        # Its own name for a test that needs a fixture of a module first.
-        patient = next(iter(_patients.values()), None) if request.scope != "function" else None
+    # One test at a time is examined, and this is for that one.
+    patient = next(iter(_patients.values()), None) if request.scope != "function" else None
     if patient is None:
         return (yield)
     with patient.examination.somebody_elses():
