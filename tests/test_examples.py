@@ -505,6 +505,23 @@ def test_checked() -> None:
         assert json.loads(site.get("/report")[1]) == {"rows": [1, 2, 3]}
 
 
+def test_examined() -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-p", "eyewall.doctor.pytestplugin", "-p", "no:cacheprovider"),
+            *("--rootdir=examples", "-c", "/dev/null", "--eyewall-doctor", "examples/examined.py"),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert "1 failed, 1 passed" in done.stdout, done.stdout
+    assert "[coroutine-never-awaited]" in done.stdout
+    assert 'store("this is lost")' in done.stdout
+
+
 def test_guard_refusing() -> None:
     with served("guard/refusing.py") as site:
         assert site.get("/reports/tea")[1] == b"report of tea\n"

@@ -245,6 +245,8 @@ def options_of_others() -> set[str]:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_options_exist(page: Path) -> None:
     others = {"--help", "--previous", "--strict"}
+    # Those of the plugin of pytest.
+    others |= {"--eyewall-doctor", "--eyewall-doctor-threshold"}
     known = {*options(), *options_of_others()}
     for span in code_spans(page):
         for name in re.findall(r"(?<!\S)--[a-z][a-z-]+", span):

@@ -88,6 +88,11 @@ def is_own(place: Place) -> bool:
     return _rank(place.file) == _OWN
 
 
+def is_installed(place: Place) -> bool:
+    """Whether `place` is in a library that is installed, or in Eyewall; not in the standard library."""
+    return place.file.startswith(_EYEWALL) or _rank(place.file) == _INSTALLED
+
+
 def _rank(file: str) -> int:
     # Eyewall first: it may be installed itself, as packages are that stand in a folder of the standard library.
     if file.startswith(_EYEWALL):

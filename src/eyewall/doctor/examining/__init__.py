@@ -1,0 +1,1 @@
+"""Looking at one test, or any other piece of a program that begins and ends: what it leaves behind."""
