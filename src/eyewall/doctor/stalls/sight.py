@@ -69,7 +69,7 @@ class Sight:
         self._seized = stack.EMPTY
         #: Threads by their identity, with their stacks, that may have kept the interpreter when it was held last: those
         #: that are not known to wait for something.
-        self.others: list[tuple[int, Stack]] = []
+        self.suspects: list[tuple[int, Stack]] = []
 
     def _aim(self, ident: int, thread: int) -> None:
         self._ident, self.thread = ident, thread
@@ -85,6 +85,14 @@ class Sight:
             return False
         self._aim(answer.ident, answer.thread)
         return True
+
+    def stands_still(self) -> bool:
+        """Whether the thread was idle at the last look and has not run since. Raises OSError where it has ended."""
+        return self._idle and time.clock_gettime(self._clock) == self._cpu
+
+    def others(self) -> float:
+        """Returns the CPU time of all other threads, where the thread stands still."""
+        return time.process_time() - self._cpu
 
     def look(self, late: float, held: float) -> Tick:
         """Returns what is seen now. Raises OSError where the thread has ended."""
@@ -186,12 +194,12 @@ class Sight:
         self._subject = subject_of(frames, _task_of(self.loop))
         self._mark = None
         del frames
-        self.others = []
+        self.suspects = []
         for ident, frame in sys._current_frames().items():
             if ident in (self._ident, threading.get_ident()):
                 continue
             if frame.f_globals.get("__name__") not in _WAITING:
-                self.others.append((ident, stack.read(stack_of(frame))))
+                self.suspects.append((ident, stack.read(stack_of(frame))))
 
 
 def _task_of(loop: asyncio.AbstractEventLoop) -> asyncio.Task[object] | None:

@@ -78,8 +78,8 @@ class Teller:
 
     def _of_thread(self, block: Block) -> Finding:
         # Where several may have been it, none is named.
-        others = self._sight.others
-        ident, seen = others[0] if len(others) == 1 else (0, EMPTY)
+        suspects = self._sight.suspects
+        ident, seen = suspects[0] if len(suspects) == 1 else (0, EMPTY)
         name = next((each.name for each in threading.enumerate() if each.ident == ident), "")
         return report.threading(block, seen, name)
 

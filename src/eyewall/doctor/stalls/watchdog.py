@@ -32,6 +32,8 @@ from eyewall.doctor.stalls.turn import LATE, Block, Turn
 PAUSE = 0.05
 #: And at one that does not, by the seconds for which it has not.
 PAUSES = ((2.0, 0.25), (0.5, 0.05), (0.0, 0.02))
+#: Looks at a loop that stands still, of which one looks at the loop all the same: whether it runs, and is closed.
+CHECKS = 10
 #: Seconds without a look, after the next one was due, until the stack is dumped.
 DUMP = 0.2
 #: Seconds that a collection has to say that it has ended.
@@ -57,7 +59,9 @@ class Watchdog:
         self._dumper: Dumper | None = None
         # By the loop's thread; taken by ours.
         self._answers: deque[Answer] = deque()
+        # How often this thread was put to sleep, and how often it has looked since that was asked.
         self._switches = 0
+        self._looks = 0
         self._process = os.getpid()
         # Held as long as it is to run: waiting for it is the pause.
         self._running = threading.Lock()
@@ -102,6 +106,9 @@ class Watchdog:
 
     def _look(self, late: float) -> float | None:
         """Looks once. Returns the seconds until the next look, None where there is nothing left to watch."""
+        self._looks += 1
+        if late < LATE and not self._turn.pinged and not self._answers and self._stands_still():
+            return PAUSE
         held = self._waited_for_interpreter(late)
         if self._garbage.running:
             # It has ended, since this thread runs; let it say so.
@@ -124,6 +131,19 @@ class Watchdog:
             self._ping()
         self._tell(blocks)
         return self._arm()
+
+    def _stands_still(self) -> bool:
+        """Whether the loop is as idle as it was; that is most of what this thread ever sees."""
+        try:
+            still = self._sight.stands_still()
+        except OSError:
+            return False
+        if not still or self._looks % CHECKS == 0:
+            return False
+        self._turn.still(time.monotonic(), self._sight.others())
+        if self._dumper is not None:
+            self._dumper.arm(PAUSE + DUMP)
+        return True
 
     def _arm(self) -> float:
         lag = self._turn.lag
@@ -161,8 +181,10 @@ class Watchdog:
         A thread that does is put to sleep again each time that the switch interval has passed.
         """
         switches = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
-        before, self._switches = self._switches, switches
-        return min(late, max(0, switches - before - 1) * sys.getswitchinterval()) if late >= LATE else 0.0
+        # Each look has waited for its time, besides.
+        waits = switches - self._switches - self._looks
+        self._switches, self._looks = switches, 0
+        return min(late, max(0, waits) * sys.getswitchinterval()) if late >= LATE else 0.0
 
     def _ping(self) -> None:
         try:
