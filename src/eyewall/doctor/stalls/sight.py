@@ -15,7 +15,7 @@ from collections.abc import Hashable
 from types import CodeType, FrameType
 
 from eyewall.doctor.finding import Subject
-from eyewall.doctor.places import stack_of
+from eyewall.doctor.places import is_own, stack_of
 from eyewall.doctor.stalls import dumped, kernel, readyqueue, stack
 from eyewall.doctor.stalls.dumper import Dumper
 from eyewall.doctor.stalls.kinds import Sample, kind_of
@@ -68,7 +68,7 @@ class Sight:
         self._subject: Subject | None = None
         self._seized = stack.EMPTY
         #: Threads by their identity, with their stacks, that may have kept the interpreter when it was held last: those
-        #: that are not known to wait for something.
+        #: that run code of the application, have used that much of a CPU, and are not known to wait for something.
         self.suspects: list[tuple[int, Stack]] = []
 
     def _aim(self, ident: int, thread: int) -> None:
@@ -98,7 +98,7 @@ class Sight:
         """Returns what is seen now. Raises OSError where the thread has ended."""
         if held >= LATE:
             # Before anything that lets others run: they are still where they were while nobody could look.
-            self._seize()
+            self._seize(held)
         cpu = time.clock_gettime(self._clock)
         first = 0
         if cpu != self._cpu or not self._idle:
@@ -188,7 +188,7 @@ class Sight:
             return ""
         return stack.called(frames[-1], text)
 
-    def _seize(self) -> None:
+    def _seize(self, held: float) -> None:
         frames = self._frames()[self._depth :]
         self._seized = stack.read(frames, stack.signal_handlers())
         self._subject = subject_of(frames, _task_of(self.loop))
@@ -198,8 +198,19 @@ class Sight:
         for ident, frame in sys._current_frames().items():
             if ident in (self._ident, threading.get_ident()):
                 continue
-            if frame.f_globals.get("__name__") not in _WAITING:
-                self.suspects.append((ident, stack.read(stack_of(frame))))
+            if frame.f_globals.get("__name__") in _WAITING or _cpu_of(ident) < held / 2:
+                continue
+            seen = stack.read(stack_of(frame))
+            if seen.place is not None and is_own(seen.place):
+                self.suspects.append((ident, seen))
+
+
+def _cpu_of(ident: int) -> float:
+    """Returns all CPU time of a thread that runs."""
+    try:
+        return time.clock_gettime(time.pthread_getcpuclockid(ident))
+    except OSError:
+        return 0.0
 
 
 def _task_of(loop: asyncio.AbstractEventLoop) -> asyncio.Task[object] | None:
