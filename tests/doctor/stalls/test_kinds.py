@@ -26,6 +26,10 @@ def stack(*spots: str, culprit: int = 0, handles: int = 0) -> Stack:
     )
 
 
+examined = Stack(
+    (Spot(Place("/x/site-packages/eyewall/doctor/watch.py", 1, "look"), "eyewall.doctor.watch"),), 0, None
+)
+
 WAITING = [
     ((), SystemCall("clock_nanosleep", None), "it sleeps (time.sleep(2))", "time.sleep(2)"),
     (
@@ -101,7 +105,13 @@ def test_signal_handlers_whatever_they_do() -> None:
 
 @pytest.mark.parametrize("module", ["pdb", "bdb", "pydevd", "debugpy.server", "ipdb"])
 def test_debuggers(module: str) -> None:
-    assert kind_of(stack(f"{module}:interaction"), share=0).kind is Kind.DEBUGGED
+    assert kind_of(stack(f"{module}:interaction"), share=0).kind is Kind.EXCUSED
+
+
+def test_the_doctor_itself() -> None:
+    assert kind_of(examined, share=1, held=True).kind is Kind.EXCUSED
+    # What it calls of the program is the program's.
+    assert kind_of(Stack((*examined.spots, *stack().spots), 1, None), share=1).kind is Kind.COMPUTING
 
 
 def test_what_a_library_evaluates_is_not_shown() -> None:

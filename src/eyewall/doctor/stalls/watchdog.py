@@ -35,7 +35,7 @@ PAUSES = ((2.0, 0.25), (0.5, 0.05), (0.0, 0.02))
 #: Looks at a loop that stands still, of which one looks at the loop all the same: whether it runs, and is closed.
 CHECKS = 10
 #: A thread that waits for the interpreter is put to sleep at least once in so many switch intervals.
-SELDOM = 4
+SELDOM = 8
 #: Seconds without a look, after the next one was due, until the stack is dumped.
 DUMP = 0.2
 #: Seconds that a collection has to say that it has ended.
@@ -112,6 +112,8 @@ class Watchdog:
         self._looks += 1
         if late < LATE and not self._turn.pinged and not self._answers and self._stands_still():
             return PAUSE
+        if late >= LATE:
+            self._sight.seize()
         held = self._waited_for_interpreter(late)
         if self._garbage.running:
             # It has ended, since this thread runs; let it say so.
@@ -193,7 +195,7 @@ class Watchdog:
         if late < LATE:
             return 0.0
         # On a machine that is busy, it comes to sleep less often than that.
-        return max(0.0, ready) if slept >= ready / SELDOM else min(late, slept)
+        return max(slept, ready) if slept >= ready / SELDOM else min(late, slept)
 
     def _ping(self) -> None:
         try:
