@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -138,6 +139,16 @@ def test_a_call_that_keeps_the_interpreter(run: Callable[..., Any]) -> None:
         assert found.rule == "loop-blocked-native"
         assert found.place == line_of(keeps, "usleep")
         assert list(found.evidence.stacks) == ["while it was blocked"]
+
+    run(main())
+
+
+def test_another_thread_that_keeps_the_interpreter(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with Watched() as watched:
+            while not watched.told.is_set():
+                await asyncio.to_thread(re.fullmatch, r"(\w+\s?)*", "a" * 24 + "!")
+            assert "loop-blocked-thread" in [found.rule for found in await watched.findings()]
 
     run(main())
 
