@@ -14,14 +14,10 @@ import tornado.web
 
 class ConvertHandler(tornado.web.RequestHandler):
     def post(self):
-        command = [
-            sys.executable,
-            "-c",
-            "import sys, time; time.sleep(3); sys.stdout.write(sys.stdin.read())",
-        ]
-        done = subprocess.run(
-            command, input=self.request.body, stdout=subprocess.PIPE
-        )  # finding: loop-blocked-waiting
+        program = "import sys, time; time.sleep(3); sys.stdout.write(sys.stdin.read())"
+        command = [sys.executable, "-c", program]
+        sent = self.request.body
+        done = subprocess.run(command, input=sent, stdout=subprocess.PIPE)  # finding: loop-blocked-waiting
         self.write(done.stdout)
 
 

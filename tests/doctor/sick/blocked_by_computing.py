@@ -15,9 +15,8 @@ def count_primes(until):
     found = 0
     number = 2
     while time.monotonic() < until:
-        found += all(
-            number % each for each in range(2, int(number**0.5) + 1)
-        )  # finding: loop-blocked-computing
+        below = range(2, int(number**0.5) + 1)
+        found += all(number % each for each in below)  # finding: loop-blocked-computing
         number += 1
     return found
 

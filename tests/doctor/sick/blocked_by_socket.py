@@ -23,9 +23,8 @@ def slow_service(listening):
 
 class WeatherHandler(tornado.web.RequestHandler):
     async def get(self):
-        with urllib.request.urlopen(
-            self.application.settings["weather"]
-        ) as answer:  # finding: loop-blocked-io
+        url = self.application.settings["weather"]
+        with urllib.request.urlopen(url) as answer:  # finding: loop-blocked-io
             self.write(answer.read())
 
 

@@ -1,6 +1,7 @@
 """A game moves each of its pieces in a callback of its own, and each asks for the next move at once."""
 
 # under: eyewall, tornado
+# also: callbacks-pile-up, tasks-pile-up
 
 import asyncio
 

@@ -1,6 +1,7 @@
 """Thousands of tasks ask again and again whether it is their turn, instead of waiting for it."""
 
 # under: eyewall, tornado
+# also: callbacks-pile-up, tasks-pile-up
 
 import asyncio
 

@@ -78,6 +78,8 @@ class Dumper:
         self._library: ctypes.PyDLL | None = None
         self._timer = ctypes.c_void_p()
         self._setting = _Setting(_time(AGAIN))
+        self._seconds = 0.0
+        self._reference = ctypes.byref(self._setting)
         self._off = _Setting()
 
     def start(self) -> bool:
@@ -94,8 +96,10 @@ class Dumper:
     def arm(self, seconds: float) -> None:
         """Dumps in so many seconds, unless it is armed again, or disarmed, before."""
         if self._library is not None:
-            self._setting.value = _time(seconds)
-            self._library.timer_settime(self._timer, 0, ctypes.byref(self._setting), None)
+            if seconds != self._seconds:
+                self._seconds = seconds
+                self._setting.value = _time(seconds)
+            self._library.timer_settime(self._timer, 0, self._reference, None)
 
     def disarm(self) -> None:
         """Dumps no more until it is armed again."""

@@ -13,7 +13,7 @@ from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 from eyewall.doctor.finding import Subject
-from eyewall.doctor.places import Place
+from eyewall.doctor.places import Place, is_own
 from eyewall.doctor.stalls import kernel
 from eyewall.doctor.stalls.kernel import SystemCall
 from eyewall.doctor.stalls.stack import Spot, Stack
@@ -34,8 +34,8 @@ class Kind(enum.Enum):
     SIGNAL = "loop-blocked-signal"
     STARVED = "loop-starved"
     THREAD = "loop-blocked-thread"
-    #: Somebody debugs the program: no fault at all.
-    DEBUGGED = "debugged"
+    #: Somebody debugs the program, or the doctor itself is at work: no fault of the program.
+    EXCUSED = "excused"
 
 
 class Doing(NamedTuple):
@@ -93,7 +93,10 @@ def kind_of(
     # What a library evaluates within says nothing to somebody who does not know it.
     shown = expression if stack.culprit == len(spots) - 1 else ""
     if any(spot.module.partition(".")[0] in _DEBUGGERS for spot in spots):
-        return Doing(Kind.DEBUGGED, "a debugger has stopped it")
+        return Doing(Kind.EXCUSED, "a debugger has stopped it")
+    doctor = max((index for index, spot in enumerate(spots) if _examines(spot)), default=-1)
+    if doctor >= 0 and not any(is_own(spot.place) for spot in spots[doctor:]):
+        return Doing(Kind.EXCUSED, "the doctor looks at the program")
     handled = next((spot.handles for spot in spots if spot.handles), 0)
     if handled:
         return Doing(Kind.SIGNAL, f"the handler of {_signal(handled)} runs")
@@ -131,6 +134,11 @@ def _waiting(spots: tuple[Spot, ...], call: SystemCall | None, expression: str, 
     if call is not None:
         return Doing(Kind.IO, f"it waits for input or output: {name}{_to(call)}{_in(shown)}")
     return Doing(Kind.WAITING, f"it waits{_in(shown)}")
+
+
+def _examines(spot: Spot) -> bool:
+    # What stands in for the loop's functions is there while the program runs.
+    return spot.module.startswith("eyewall.doctor.") and not spot.module.startswith("eyewall.doctor.stalls.")
 
 
 def _logs(spot: Spot) -> bool:

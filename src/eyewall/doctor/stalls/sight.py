@@ -15,7 +15,7 @@ from collections.abc import Hashable
 from types import CodeType, FrameType
 
 from eyewall.doctor.finding import Subject
-from eyewall.doctor.places import stack_of
+from eyewall.doctor.places import is_own, stack_of
 from eyewall.doctor.stalls import dumped, kernel, readyqueue, stack
 from eyewall.doctor.stalls.dumper import Dumper
 from eyewall.doctor.stalls.kinds import Sample, kind_of
@@ -25,6 +25,8 @@ from eyewall.doctor.subjects import subject_of
 
 #: Seconds of CPU time between two looks with which a thread may still be idle.
 LITTLE = 0.02
+#: The most that lies between two looks at a loop that runs, in seconds, unless the watchdog comes late.
+INTERVAL = 0.3
 #: Modules in which a thread waits that has nothing to do.
 _WAITING = frozenset(("threading", "queue", "selectors", "concurrent.futures.thread", "socketserver"))
 
@@ -63,13 +65,15 @@ class Sight:
         self._depth = 0
         self._base: CodeType | None = None
         self._aim(threading.get_ident(), threading.get_native_id())
+        # What was seen at the last look, and at the one before.
         self._last: Tick | None = None
+        self._before: Tick | None = None
         self._mark: Hashable = None
         self._subject: Subject | None = None
         self._seized = stack.EMPTY
-        #: Threads by their identity, with their stacks, that may have kept the interpreter when it was held last: those
-        #: that are not known to wait for something.
-        self.others: list[tuple[int, Stack]] = []
+        #: Threads that may have kept the interpreter when it was held last, since they run code of the application, and
+        #: are not known to wait for something: their identity, all of their CPU time, their stack.
+        self.suspects: list[tuple[int, float, Stack]] = []
 
     def _aim(self, ident: int, thread: int) -> None:
         self._ident, self.thread = ident, thread
@@ -86,11 +90,16 @@ class Sight:
         self._aim(answer.ident, answer.thread)
         return True
 
+    def stands_still(self) -> bool:
+        """Whether the thread was idle at the last look and has not run since. Raises OSError where it has ended."""
+        return self._idle and time.clock_gettime(self._clock) == self._cpu
+
+    def others(self) -> float:
+        """Returns the CPU time of all other threads, where the thread stands still."""
+        return time.process_time() - self._cpu
+
     def look(self, late: float, held: float) -> Tick:
         """Returns what is seen now. Raises OSError where the thread has ended."""
-        if held >= LATE:
-            # Before anything that lets others run: they are still where they were while nobody could look.
-            self._seize()
         cpu = time.clock_gettime(self._clock)
         first = 0
         if cpu != self._cpu or not self._idle:
@@ -101,7 +110,8 @@ class Sight:
             self._delay = kernel.waited_for_cpu(self.thread) or 0.0
             self._idle = not first and used < LITTLE + held and self._waits(frames)
             del frames
-        return Tick(
+        self._before = self._last
+        self._last = Tick(
             time.monotonic(),
             late,
             held,
@@ -111,6 +121,7 @@ class Sight:
             self._idle,
             self._marked(first),
         )
+        return self._last
 
     def mark(self) -> Hashable:
         """Returns what changes when a callback ends."""
@@ -146,10 +157,13 @@ class Sight:
                 self._mark = tick.mark
                 self._subject = subject_of(frames, _task_of(self.loop))
             del frames
-        last, self._last = self._last, tick
-        passed = 0.001 + tick.late if last is None else max(tick.now - last.now, 0.001)
-        used = 0.0 if last is None else tick.cpu - last.cpu
-        waited = 0.0 if last is None else tick.delay - last.delay
+        last = self._before
+        passed = used = waited = 0.0
+        if last is not None:
+            # Where the thread stood still for long before, only the last of that is seen here.
+            passed = min(tick.now - last.now, INTERVAL + tick.late)
+            used, waited = tick.cpu - last.cpu, tick.delay - last.delay
+        passed = max(passed, 0.001)
         held = tick.held >= LATE
         text, call, after = "", None, held
         if held:
@@ -180,18 +194,31 @@ class Sight:
             return ""
         return stack.called(frames[-1], text)
 
-    def _seize(self) -> None:
+    def seize(self) -> None:
+        """Keeps where all threads stand, of one that comes late, before it does anything that lets others run: they may
+        still be where they were while nobody could look."""
         frames = self._frames()[self._depth :]
         self._seized = stack.read(frames, stack.signal_handlers())
         self._subject = subject_of(frames, _task_of(self.loop))
         self._mark = None
         del frames
-        self.others = []
+        self.suspects = []
         for ident, frame in sys._current_frames().items():
             if ident in (self._ident, threading.get_ident()):
                 continue
-            if frame.f_globals.get("__name__") not in _WAITING:
-                self.others.append((ident, stack.read(stack_of(frame))))
+            if frame.f_globals.get("__name__") in _WAITING:
+                continue
+            seen = stack.read(stack_of(frame))
+            if seen.place is not None and is_own(seen.place):
+                self.suspects.append((ident, _cpu_of(ident), seen))
+
+
+def _cpu_of(ident: int) -> float:
+    """Returns all CPU time of a thread that runs."""
+    try:
+        return time.clock_gettime(time.pthread_getcpuclockid(ident))
+    except OSError:
+        return 0.0
 
 
 def _task_of(loop: asyncio.AbstractEventLoop) -> asyncio.Task[object] | None:

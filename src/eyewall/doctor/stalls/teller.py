@@ -64,7 +64,7 @@ class Teller:
 
     def _find(self, block: Block) -> Finding | None:
         samples = [each for each in self._samples if block.began - _SLACK <= each.at <= block.ended + _SLACK]
-        if any(each.doing.kind is Kind.DEBUGGED for each in samples):
+        if any(each.doing.kind is Kind.EXCUSED for each in samples):
             return None
         best = vote(samples)
         collecting = report.collecting(block, self._garbage.within(block.began, block.ended), best)
@@ -78,8 +78,8 @@ class Teller:
 
     def _of_thread(self, block: Block) -> Finding:
         # Where several may have been it, none is named.
-        others = self._sight.others
-        ident, seen = others[0] if len(others) == 1 else (0, EMPTY)
+        suspects = [each for each in self._sight.suspects if each[1] >= block.wall / 2]
+        ident, _, seen = suspects[0] if len(suspects) == 1 else (0, 0.0, EMPTY)
         name = next((each.name for each in threading.enumerate() if each.ident == ident), "")
         return report.threading(block, seen, name)
 

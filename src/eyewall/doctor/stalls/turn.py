@@ -97,8 +97,10 @@ class _Span:
         # Both may tell of the same time.
         return max(self.lost, delay - self.delay, 0.0)
 
-    def wall(self, now: float, delay: float) -> float:
-        return now - self.began - self.unscheduled(delay)
+    def wall(self, now: float, cpu: float, delay: float) -> float:
+        # Whatever else is uncertain: it took as long as it has used a CPU.
+        passed = now - self.began
+        return max(passed - self.unscheduled(delay), min(cpu - self.cpu, passed), 0.0)
 
 
 class Turn:
@@ -112,6 +114,8 @@ class Turn:
         self._threshold = threshold
         self._starved = starved
         self._last: Tick | None = None
+        # Time, and CPU time of the others, at the last look that saw nothing new since the last tick.
+        self._still: tuple[float, float] | None = None
         self._turn = _Span(0.0, 0.0, 0.0)
         self._callback = self._turn
         self._mark: Hashable = None
@@ -126,8 +130,7 @@ class Turn:
         """Seconds since the present turn began, 0 where none is known to take long."""
         if not self.pinged or self._last is None:
             return 0.0
-        # What was not scheduled may be more than what has passed since the turn began: it counts from the look before.
-        return max(0.0, self._turn.wall(self._last.now, self._last.delay))
+        return self._turn.wall(self._last.now, self._last.cpu, self._last.delay)
 
     @property
     def callbacks(self) -> int:
@@ -138,7 +141,12 @@ class Turn:
         """The loop does not run, as was seen now (None: nothing could be seen): what was seen before does not count."""
         self.pinged = False
         self._last = tick
+        self._still = None
         self._told = None
+
+    def still(self, now: float, others: float) -> None:
+        """Nothing has happened since the last tick: the loop is idle, and its thread has not run at all."""
+        self._still = now, others
 
     def mark(self, mark: Hashable) -> None:
         """The ping was sent: what changes when a callback ends is this now."""
@@ -147,8 +155,11 @@ class Turn:
     def tick(self, tick: Tick) -> list[Block]:
         """Takes what is seen now, and returns what there is to tell; the present block last."""
         last, self._last = self._last, tick
+        still, self._still = self._still, None
         if last is None:
             return []
+        if still is not None:
+            last = last._replace(now=still[0], others=still[1])
         lost, by_loop, by_others = self._late(last, tick)
         found: list[Block] = []
         if not self.pinged:
@@ -185,18 +196,18 @@ class Turn:
         lost = tick.late - held if tick.late - held >= LATE else 0.0
         if held < LATE:
             return lost, 0.0, 0.0
-        if tick.cpu - last.cpu >= held / 2:
-            return lost, held, 0.0
-        if tick.others - last.others >= held / 2:
-            return lost, 0.0, held
+        # On a machine that is busy, whoever keeps it uses a part of a CPU.
+        loop, others = tick.cpu - last.cpu, tick.others - last.others
+        if max(loop, others) >= held / 4:
+            return (lost, held, 0.0) if loop >= others else (lost, 0.0, held)
         # Somebody has slept with it.
         return lost, 0.0 if tick.idle and not self.pinged else held, 0.0
 
     def _begin(self, last: Tick, tick: Tick, lost: float, by_loop: float, by_others: float) -> None:
         used, delayed = tick.cpu - last.cpu, tick.delay - last.delay
-        before = max(0.0, min(tick.now - last.now - lost, max(used + delayed, by_loop, by_others)))
+        before = max(0.0, min(tick.now - last.now, max(used + delayed, by_loop, by_others) + lost))
         self._turn = self._callback = _Span(tick.now - before, tick.cpu - min(used, before), last.delay)
-        self._turn.held, self._turn.held_by_others = by_loop, by_others
+        self._turn.lost, self._turn.held, self._turn.held_by_others = lost, by_loop, by_others
         self.pinged = True
         self._mark = tick.mark
         self._callbacks = 0
@@ -218,17 +229,17 @@ class Turn:
 
     def _judge(self, now: float, cpu: float, delay: float, *, over: bool) -> list[Block]:
         span = self._callback
-        if self._told is not Shape.MANY and span.wall(now, delay) >= self._threshold:
-            shape = Shape.THREAD if span.held_by_others >= span.wall(now, delay) / 2 else Shape.ONE
+        if self._told is not Shape.MANY and span.wall(now, cpu, delay) >= self._threshold:
+            shape = Shape.THREAD if span.held_by_others >= span.wall(now, cpu, delay) / 2 else Shape.ONE
             return [self._block(shape, span, now, cpu, delay, over=over)]
         # One that has run for a while may yet be the culprit.
-        undecided = not over and span.wall(now, delay) >= self._threshold / 2
+        undecided = not over and span.wall(now, cpu, delay) >= self._threshold / 2
         span = self._turn
         if self._told is Shape.MANY or (
             self._told is None
             and not undecided
             and self._callbacks >= MANY
-            and span.wall(now, delay) - self._explained >= self._starved
+            and span.wall(now, cpu, delay) - self._explained >= self._starved
         ):
             return [self._block(Shape.MANY, span, now, cpu, delay, over=over)]
         return []
@@ -240,7 +251,7 @@ class Turn:
             shape,
             span.began,
             now,
-            span.wall(now, delay),
+            span.wall(now, cpu, delay),
             cpu - span.cpu,
             span.unscheduled(delay),
             span.held,

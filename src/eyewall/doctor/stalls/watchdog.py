@@ -21,7 +21,7 @@ import time
 from collections import deque
 
 from eyewall.doctor.collector import Collector, failure
-from eyewall.doctor.stalls import readyqueue
+from eyewall.doctor.stalls import kernel, readyqueue
 from eyewall.doctor.stalls.dumper import Dumper
 from eyewall.doctor.stalls.garbage import Garbage
 from eyewall.doctor.stalls.sight import Answer, Sight
@@ -32,6 +32,10 @@ from eyewall.doctor.stalls.turn import LATE, Block, Turn
 PAUSE = 0.05
 #: And at one that does not, by the seconds for which it has not.
 PAUSES = ((2.0, 0.25), (0.5, 0.05), (0.0, 0.02))
+#: Looks at a loop that stands still, of which one looks at the loop all the same: whether it runs, and is closed.
+CHECKS = 10
+#: A thread that waits for the interpreter is put to sleep at least once in so many switch intervals.
+SELDOM = 8
 #: Seconds without a look, after the next one was due, until the stack is dumped.
 DUMP = 0.2
 #: Seconds that a collection has to say that it has ended.
@@ -57,7 +61,10 @@ class Watchdog:
         self._dumper: Dumper | None = None
         # By the loop's thread; taken by ours.
         self._answers: deque[Answer] = deque()
+        # How often this thread was put to sleep, and how often it has looked since that was asked.
         self._switches = 0
+        self._looks = 0
+        self._delay = 0.0
         self._process = os.getpid()
         # Held as long as it is to run: waiting for it is the pause.
         self._running = threading.Lock()
@@ -102,6 +109,11 @@ class Watchdog:
 
     def _look(self, late: float) -> float | None:
         """Looks once. Returns the seconds until the next look, None where there is nothing left to watch."""
+        self._looks += 1
+        if late < LATE and not self._turn.pinged and not self._answers and self._stands_still():
+            return PAUSE
+        if late >= LATE:
+            self._sight.seize()
         held = self._waited_for_interpreter(late)
         if self._garbage.running:
             # It has ended, since this thread runs; let it say so.
@@ -124,6 +136,19 @@ class Watchdog:
             self._ping()
         self._tell(blocks)
         return self._arm()
+
+    def _stands_still(self) -> bool:
+        """Whether the loop is as idle as it was; that is most of what this thread ever sees."""
+        try:
+            still = self._sight.stands_still()
+        except OSError:
+            return False
+        if not still or self._looks % CHECKS == 0:
+            return False
+        self._turn.still(time.monotonic(), self._sight.others())
+        if self._dumper is not None:
+            self._dumper.arm(PAUSE + DUMP)
+        return True
 
     def _arm(self) -> float:
         lag = self._turn.lag
@@ -161,8 +186,16 @@ class Watchdog:
         A thread that does is put to sleep again each time that the switch interval has passed.
         """
         switches = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
-        before, self._switches = self._switches, switches
-        return min(late, max(0, switches - before - 1) * sys.getswitchinterval()) if late >= LATE else 0.0
+        # Each look has waited for its time, besides.
+        slept = max(0, switches - self._switches - self._looks) * sys.getswitchinterval()
+        self._switches, self._looks = switches, 0
+        delay = kernel.waited_for_cpu(threading.get_native_id()) or 0.0
+        ready = late - (delay - self._delay)
+        self._delay = delay
+        if late < LATE:
+            return 0.0
+        # On a machine that is busy, it comes to sleep less often than that.
+        return max(slept, ready) if slept >= ready / SELDOM else min(late, slept)
 
     def _ping(self) -> None:
         try:
