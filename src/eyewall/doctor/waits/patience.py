@@ -56,6 +56,7 @@ class Record:
         "future_id",
         "judged",
         "orphaned",
+        "queued",
         "since",
         "task",
         "told",
@@ -70,6 +71,8 @@ class Record:
         #: When it is to be judged next whether anybody can end the wait, and whether nobody can.
         self.judged = 0.0
         self.orphaned = False
+        #: Whether it is about to be found out what it waits for.
+        self.queued = False
         #: Whether it was looked for in circles, and told of in one.
         self.told = self.counted = False
 
