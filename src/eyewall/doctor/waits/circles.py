@@ -143,6 +143,7 @@ def facts_of(task: asyncio.Task[Any], chain: Chain | None = None) -> Facts:
         end.every,
         None if resource is None else resource.key,
         None if resource is None else resource.capacity,
+        place=culprit_of([link.frame for link in chain.links if link.frame is not None]),
     )
     if not facts.is_blocked:
         return facts

@@ -98,12 +98,24 @@ def time_limit(links: Sequence[Link], future: object) -> float | None:
 
 
 def _timers(future: object) -> Iterator[Any]:
-    """The timers that hang on the callbacks of a future: those that end it, and are cancelled when it is done."""
-    line: list[object] = [future]
+    """The timers that end a future of Tornado or of ours, which hang on a callback that cancels them.
+
+    Callbacks of others tell of those who wait for it, and of how long they do.
+    """
+    if isinstance(future, asyncio.Task):
+        return
+    line = [
+        each
+        for callback in gc.get_referents(future)
+        for each in _callbacks(callback)
+        if isinstance(each, FunctionType) and each.__module__.partition(".")[0] in ("eyewall", "tornado")
+    ]
     for _ in range(DISTANCE):
-        following: list[object] = []
+        following: list[Any] = []
         for each in line:
-            for inner in gc.get_referents(each):
+            for inner in (
+                gc.get_referents(each) if not isinstance(each, FunctionType) else each.__closure__ or ()
+            ):
                 if _is_timer(inner):
                     yield inner
                 elif isinstance(inner, (FunctionType, CellType, partial, tuple, list)):

@@ -35,7 +35,8 @@ def tree_of(data: Data) -> str:
 
 def _title(data: Data) -> str:
     tasks, threads = len(data["tasks"]), len(data["threads"])
-    return f"Process {data['pid']} at {data['time']}: {_count(tasks, 'task')}, {_count(threads, 'thread')}"
+    title = f"Process {data['pid']} at {data['time']}: {_count(tasks, 'task')}, {_count(threads, 'thread')}"
+    return f"{title}; {_count(data['omitted'], 'more task')} not shown" if data.get("omitted") else title
 
 
 def _count(number: int, what: str) -> str:
