@@ -210,11 +210,13 @@ def _threads(frames: Mapping[int, FrameType]) -> list[dict[str, Any]]:
     for ident, frame in sorted(frames.items(), key=lambda each: (each[0] != main, each[0])):
         thread = known.get(ident)
         stack = stack_of(frame)
+        culprit = culprit_of(stack)
         found.append(
             {
                 "name": f"thread {ident}" if thread is None else thread.name,
                 "ident": ident,
                 "daemon": None if thread is None else thread.daemon,
+                "place": None if culprit is None else _place(culprit),
                 "stack": [_place(each) for each in places_of(stack)],
             }
         )

@@ -28,8 +28,8 @@ def tree_of(data: Data) -> str:
             lines.extend(_branch(each, tasks, shown, ""))
     for each in data["threads"]:
         lines.append(f"thread {each['name']}")
-        if each["stack"]:
-            lines.append(f"  at {_place(each['stack'][-1])}")
+        if each["place"] is not None:
+            lines.append(f"  at {_place(each['place'])}")
     return "\n".join(lines)
 
 
