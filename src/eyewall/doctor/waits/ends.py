@@ -90,11 +90,22 @@ def time_limit(links: Sequence[Link], future: object) -> float | None:
         referents = gc.get_referents(link.subject)
         times.extend(each.when() for each in referents if _is_timer(each))
         for owner in exits_of(referents):
-            when = getattr(owner, "when", None)
-            time = when() if callable(when) else getattr(owner, "deadline", None)
+            time = _when(owner)
             if isinstance(time, (int, float)) and time < float("inf"):
                 times.append(time)
     return min(times, default=None)
+
+
+def _when(owner: Any) -> object:
+    """When a context manager ends what is in it: those of asyncio, AnyIO and async-timeout."""
+    module, name = type(owner).__module__.partition(".")[0], type(owner).__name__
+    if module == "asyncio" and name == "Timeout":
+        return owner.when()
+    return (
+        owner.deadline
+        if module in ("anyio", "async_timeout") and name in ("CancelScope", "Timeout")
+        else None
+    )
 
 
 def _timers(future: object) -> Iterator[Any]:
@@ -313,6 +324,8 @@ _OWNERS = {
 def _details(referents: Iterable[object]) -> str:
     """What is known of a connection or process that is waited for."""
     for each in referents:
+        if type(each).__module__.partition(".")[0] not in ("asyncio", "uvloop"):
+            continue
         transport = getattr(each, "_transport", None)
         if transport is None and isinstance(each, asyncio.BaseTransport):
             transport = each
