@@ -500,6 +500,20 @@ def test_doctor() -> None:
     ]
 
 
+def test_stacks() -> None:
+    done = subprocess.run(
+        [sys.executable, "examples/stacks.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "held by task first, taken at" in done.stdout
+    assert done.stdout.index("task second") < done.stdout.index("    task first")
+
+
 def test_checked() -> None:
     with served("checked.py") as site:
         assert json.loads(site.get("/report")[1]) == {"rows": [1, 2, 3]}

@@ -17,6 +17,7 @@ _COMMANDS = {
     "run": ("eyewall.cli.run", "Serve an application."),
     "demo": ("eyewall.cli.democommand", "Show what Eyewall can do."),
     "doctor": ("eyewall.cli.doctorcommand", "Say what is wrong with a process, and where."),
+    "stacks": ("eyewall.cli.stackscommand", "Show where every task and thread of a process stands."),
     "check": ("eyewall.cli.checkcommand", "Find what is wrong in a program without running it."),
     "tornado": ("eyewall.cli.tornadocommand", "Let `tornado` mean Eyewall in this virtual environment."),
     "version": ("eyewall.cli.group", "Show versions."),

@@ -212,7 +212,7 @@ def test_stacks_and_state(run: Callable[..., Any]) -> None:
             stacks = await asked.ask("stacks")
             [found] = [each for each in stacks["tasks"] if each["name"] == "waits"]
             assert found["place"]["source"].endswith("# here")
-            assert found["waits_for"] == "Future"
+            assert found["waits_for"]["kind"] == "future"
             assert "MainThread" in [each["name"] for each in stacks["threads"]]
             limited = await asked.ask("stacks", limit=1)
             assert len(limited["tasks"]) == 1

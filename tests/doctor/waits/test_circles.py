@@ -494,3 +494,38 @@ def test_parents_wait_for_their_children(run: Callable[..., None]) -> None:
             assert eye.after(60) == []
 
     run(main())
+
+
+def test_nothing_is_asked_of_objects_of_the_program(run: Callable[..., None]) -> None:
+    asked: list[str] = []
+
+    class Curious:
+        def __getattr__(self, name: str) -> Any:
+            asked.append(name)
+            raise AttributeError(name)
+
+        def __eq__(self, other: object) -> bool:
+            asked.append("==")
+            return False
+
+        __hash__ = None  # type: ignore[assignment]
+
+        async def __aenter__(self) -> None:
+            pass
+
+        async def __aexit__(self, *error: object) -> None:
+            pass
+
+    async def works(thing: Curious, lock: asyncio.Lock, queue: asyncio.Queue[Curious]) -> None:
+        async with thing, lock:
+            await queue.put(thing)
+
+    async def main() -> None:
+        with looking() as eye:
+            lock, queue = asyncio.Lock(), asyncio.Queue[Curious](1)
+            queue.put_nowait(Curious())
+            await eye.start(works(Curious(), lock, queue), works(Curious(), lock, queue))
+            assert eye.after(100) == []
+            assert asked == []
+
+    run(main())

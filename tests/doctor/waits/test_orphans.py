@@ -419,6 +419,35 @@ def test_a_wait_with_a_timeout(run: Callable[..., None]) -> None:
     run(main())
 
 
+def test_a_timeout_further_up(run: Callable[..., None]) -> None:
+    async def grouped() -> None:
+        async with asyncio.timeout(3600), asyncio.TaskGroup() as group:
+            group.create_task(named())
+
+    async def gathered() -> None:
+        async with asyncio.timeout(3600):
+            await asyncio.gather(named(), named())
+
+    async def waited_for() -> None:
+        await asyncio.wait_for(named(), 3600)
+
+    async def awaited() -> None:
+        async with asyncio.timeout(3600):
+            await asyncio.create_task(waits_for(asyncio.create_task(named())))
+
+    async def waits_for(task: asyncio.Task[None]) -> None:
+        await task
+
+    async def main() -> None:
+        with looking() as eye:
+            await eye.start(grouped(), gathered(), waited_for(), awaited())
+            assert eye.after(1000, looks=40) == []
+            await eye.start(asyncio.wait_for(asyncio.Event().wait(), 3600))
+            assert eye.after(1000, looks=40) == []
+
+    run(main())
+
+
 def test_jobs_processes_streams_and_servers(run: Callable[..., None]) -> None:
     end = threading.Event()
 

@@ -14,9 +14,9 @@ from typing import Any
 from eyewall._version import VERSION
 from eyewall.doctor.control.commands import Patient
 from eyewall.doctor.control.protocol import ControlError
-from eyewall.doctor.places import Place, await_chain, definition, places_of, stack_of
+from eyewall.doctor.places import Place, definition
 from eyewall.doctor.report import report
-from eyewall.doctor.subjects import subject_of_task
+from eyewall.doctor.waits import detector
 from eyewall.doctor.watch import Watch
 from eyewall.guard.histogram import Histogram
 from eyewall.guard.inventory import inventory
@@ -70,15 +70,8 @@ def state(patient: Patient, limit: int = LIMIT) -> dict[str, Any]:
 
 
 def stacks(patient: Patient, limit: int = LIMIT) -> dict[str, Any]:
-    """Returns what each task waits for and each thread does. `limit`: tasks of each loop."""
-    return {
-        "tasks": [
-            _task(number, task)
-            for number, watch in enumerate(patient.watches())
-            for task in sorted(_tasks(watch), key=lambda task: task.get_name())[:limit]
-        ],
-        "threads": _threads(),
-    }
+    """Returns what each task waits for and each thread does. `limit`: tasks that are told of."""
+    return detector.stacks(limit).as_json()
 
 
 def _loop(watch: Watch) -> dict[str, Any]:
@@ -109,34 +102,6 @@ def _tasks_by_site(watch: Watch) -> list[dict[str, Any]]:
 def _defined(task: asyncio.Task[Any]) -> Place | None:
     code = getattr(task.get_coro(), "cr_code", None) or getattr(task.get_coro(), "gi_code", None)
     return None if code is None else definition(code)
-
-
-def _task(loop: int, task: asyncio.Task[Any]) -> dict[str, Any]:
-    chain = await_chain(task)
-    return {
-        "id": f"{id(task):x}",
-        "name": task.get_name(),
-        "loop": loop,
-        "subject": str(subject_of_task(task)),
-        "defined": _place(_defined(task)),
-        "place": _place(chain.culprit),
-        "chain": [_place(place) for place in chain.places],
-        "waits_for": None if chain.end in (None, task) else type(chain.end).__qualname__,
-        "cancelling": task.cancelling() > 0,
-    }
-
-
-def _threads() -> list[dict[str, Any]]:
-    frames = sys._current_frames()
-    return [
-        {
-            "id": thread.ident,
-            "name": thread.name,
-            "daemon": thread.daemon,
-            "stack": [_place(place) for place in places_of(stack_of(frames.get(thread.ident or 0)))],
-        }
-        for thread in threading.enumerate()
-    ]
 
 
 def _open(patient: Patient, limit: int) -> dict[str, Any]:

@@ -35,6 +35,8 @@ PATIENCE = 1.0
 LONGER = 5.0
 #: Seconds that a look takes, at most, to find what tasks wait for.
 BUDGET = 0.001
+#: Kinds of waits of which one description is shared.
+SHARED = 100
 #: Tasks from which on circles are looked for only every `PAUSE` seconds.
 MANY = 1000
 PAUSE = 5.0
@@ -48,6 +50,7 @@ class Circles:
         self._sweep = sweep
         self._watch = watch
         self._left: list[Record] = []
+        self._shared: dict[Facts, Facts] = {}
         self._changed = False
         self._next = 0.0
         self._blocked: dict[int, Record] = {}
@@ -59,7 +62,9 @@ class Circles:
             self._round = {}
         for record in waiting:
             if record.facts is None:
-                self._left.append(record)
+                if not record.queued:
+                    record.queued = True
+                    self._left.append(record)
             elif record.facts.is_blocked and (task := record.task()) is not None:
                 self._round[id(task)] = record
                 if not record.counted:
@@ -73,7 +78,7 @@ class Circles:
 
     def forget(self) -> None:
         """Keeps nothing."""
-        self._left, self._blocked, self._round = [], {}, {}
+        self._left, self._blocked, self._round, self._shared = [], {}, {}, {}
 
     def _find_out(self) -> None:
         """Finds what tasks wait for, those first that were seen last, and not for long."""
@@ -82,20 +87,28 @@ class Circles:
         end = self._watch() + BUDGET
         while self._left:
             record = self._left.pop()
+            record.queued = False
             task = record.task()
             if task is not None and record.facts is None and not task.done():
                 future = record.future
                 if future is not None and future() is task._fut_waiter:  # type: ignore[attr-defined]
-                    record.facts = facts_of(task)
+                    facts = facts_of(task)
+                    # Most are the same: one of each is enough.
+                    record.facts = facts if facts.is_blocked else self._same(facts)
             if self._watch() >= end:
                 break
+
+    def _same(self, facts: Facts) -> Facts:
+        if len(self._shared) >= SHARED:
+            self._shared.clear()
+        return self._shared.setdefault(facts, facts)
 
     def _judge(self, now: float, collector: Collector) -> bool:
         """Looks for circles. Returns whether there are some of which it is too early to tell."""
         early = False
         if len(self._blocked) > MANY:
             self._next = now + PAUSE
-        needs, holders = _needs(self._blocked)
+        needs, holders = _needs(_linked(self._blocked))
         for circle in circles(needs):
             records = [self._blocked[node] for node in circle]
             tasks = [task for record in records if (task := record.task()) is not None]
@@ -130,6 +143,7 @@ def facts_of(task: asyncio.Task[Any], chain: Chain | None = None) -> Facts:
         end.every,
         None if resource is None else resource.key,
         None if resource is None else resource.capacity,
+        place=culprit_of([link.frame for link in chain.links if link.frame is not None]),
     )
     if not facts.is_blocked:
         return facts
@@ -148,6 +162,18 @@ def all_holdings(chain: Chain) -> list[Hold]:
         if link.frame is not None and link.module.partition(".")[0] not in ("asyncio", "eyewall", "tornado"):
             found.extend(each for each in acquired(link.frame) if each.resource.key not in known)
     return found
+
+
+def _linked(blocked: Mapping[int, Record]) -> dict[int, Record]:
+    """Returns those that somebody may wait for: because they hold something, or are awaited themselves."""
+    awaited = {
+        node for record in blocked.values() if record.facts is not None for node in record.facts.on or ()
+    }
+    return {
+        node: record
+        for node, record in blocked.items()
+        if node in awaited or (record.facts is not None and record.facts.holds)
+    }
 
 
 def _needs(blocked: Mapping[int, Record]) -> tuple[dict[int, Need], dict[int, list[int]]]:

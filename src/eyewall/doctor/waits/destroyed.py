@@ -1,7 +1,7 @@
 """Tasks that were destroyed while they waited: nobody had a reference to them any more, nor to what they waited for.
 
 asyncio tells the loop's exception handler, in the finalizer of the task. By then the coroutine may have been finalized
-itself, and then it is not known where it stood.
+itself; then it is known where it stood where that was found out while it waited.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from eyewall.doctor.finding import Evidence, Finding, Severity
 from eyewall.doctor.places import Place, best_of, culprit_of, definition, place_of
 from eyewall.doctor.subjects import subject_of
+from eyewall.doctor.waits.detector import last_place
 from eyewall.doctor.waits.links import chain_of
 
 #: What asyncio says of it.
@@ -30,6 +31,8 @@ def destroyed(context: Mapping[str, Any]) -> Finding | None:
         return None
     frames: list[FrameType] = [link.frame for link in chain_of(task).links if link.frame is not None]
     waited = tuple(map(place_of, frames))
+    if not waited and (last := last_place(task)) is not None:
+        waited = (last,)
     created = _created(task)
     code = getattr(task.get_coro(), "cr_code", None)
     defined = None if code is None else definition(code)
@@ -45,7 +48,7 @@ def destroyed(context: Mapping[str, Any]) -> Finding | None:
         f"{what} was destroyed while it waited: nothing referred to it any more",
         "Keep a reference to a task until it is done, in a TaskGroup, or in a set that its done-callback discards it "
         "from; asyncio itself has none.",
-        place=culprit_of(frames) or created or defined,
+        place=culprit_of(frames) or next(iter(waited), None) or created or defined,
         subject=subject_of(frames, task),
         evidence=Evidence(stacks=stacks),
     )

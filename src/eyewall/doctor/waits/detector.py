@@ -10,11 +10,12 @@ from functools import partial
 from typing import Any
 
 from eyewall.doctor.collector import Collector
+from eyewall.doctor.places import Place
 from eyewall.doctor.sweep import Sweep
 from eyewall.doctor.waits.circles import Circles
 from eyewall.doctor.waits.orphans import Orphans
 from eyewall.doctor.waits.patience import Patience, Record
-from eyewall.doctor.waits.stacks import Stacks, snapshot
+from eyewall.doctor.waits.stacks import LIMIT, Stacks, snapshot
 from eyewall.doctor.waits.watcher import Watcher, log_stacks
 
 #: The detectors that work, of all loops of this process.
@@ -85,12 +86,20 @@ class Waits:
         self.patience.clear()
 
 
-def stacks() -> Stacks:
+def stacks(limit: int = LIMIT) -> Stacks:
     """Returns every task and thread of this process: where it stands, what it waits for, and who holds that.
 
-    May be called in any thread. Since when a task waits is known where the doctor watches its loop.
+    May be called in any thread. Since when a task waits is known where the doctor watches its loop. `limit`: tasks that
+    are told of; how many there are besides is told, too.
     """
-    return snapshot(_known)
+    return snapshot(_known, limit)
+
+
+def last_place(task: asyncio.Task[Any]) -> Place | None:
+    """Returns where `task`, which is being destroyed, has waited, if that was found out."""
+    return next(
+        (place for each in list(_working) if (place := each.patience.last_place(task)) is not None), None
+    )
 
 
 def _text() -> str:

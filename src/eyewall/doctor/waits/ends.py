@@ -90,20 +90,43 @@ def time_limit(links: Sequence[Link], future: object) -> float | None:
         referents = gc.get_referents(link.subject)
         times.extend(each.when() for each in referents if _is_timer(each))
         for owner in exits_of(referents):
-            when = getattr(owner, "when", None)
-            time = when() if callable(when) else getattr(owner, "deadline", None)
+            time = _when(owner)
             if isinstance(time, (int, float)) and time < float("inf"):
                 times.append(time)
     return min(times, default=None)
 
 
+def _when(owner: Any) -> object:
+    """When a context manager ends what is in it: those of asyncio, AnyIO and async-timeout."""
+    module, name = type(owner).__module__.partition(".")[0], type(owner).__name__
+    if module == "asyncio" and name == "Timeout":
+        return owner.when()
+    return (
+        owner.deadline
+        if module in ("anyio", "async_timeout") and name in ("CancelScope", "Timeout")
+        else None
+    )
+
+
 def _timers(future: object) -> Iterator[Any]:
-    """The timers that hang on the callbacks of a future: those that end it, and are cancelled when it is done."""
-    line: list[object] = [future]
+    """The timers that end a future of Tornado or of ours, which hang on a callback that cancels them.
+
+    Callbacks of others tell of those who wait for it, and of how long they do.
+    """
+    if isinstance(future, asyncio.Task):
+        return
+    line = [
+        each
+        for callback in gc.get_referents(future)
+        for each in _callbacks(callback)
+        if isinstance(each, FunctionType) and each.__module__.partition(".")[0] in ("eyewall", "tornado")
+    ]
     for _ in range(DISTANCE):
-        following: list[object] = []
+        following: list[Any] = []
         for each in line:
-            for inner in gc.get_referents(each):
+            for inner in (
+                gc.get_referents(each) if not isinstance(each, FunctionType) else each.__closure__ or ()
+            ):
                 if _is_timer(inner):
                     yield inner
                 elif isinstance(inner, (FunctionType, CellType, partial, tuple, list)):
@@ -301,6 +324,8 @@ _OWNERS = {
 def _details(referents: Iterable[object]) -> str:
     """What is known of a connection or process that is waited for."""
     for each in referents:
+        if type(each).__module__.partition(".")[0] not in ("asyncio", "uvloop"):
+            continue
         transport = getattr(each, "_transport", None)
         if transport is None and isinstance(each, asyncio.BaseTransport):
             transport = each

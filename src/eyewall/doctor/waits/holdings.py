@@ -14,8 +14,16 @@ from __future__ import annotations
 import gc
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import AsyncExitStack, ExitStack
-from types import AsyncGeneratorType, FrameType, FunctionType, GeneratorType
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, ExitStack
+from types import (
+    AsyncGeneratorType,
+    BuiltinFunctionType,
+    FrameType,
+    FunctionType,
+    GeneratorType,
+    MethodType,
+    MethodWrapperType,
+)
 from typing import NamedTuple
 
 from eyewall.doctor.places import Place, place_of
@@ -70,12 +78,19 @@ def exits_of(referents: Iterable[object]) -> list[object]:
             # Python 3.14 keeps the function and its first argument, not a method.
             owners.append(each)
             function = False
-        elif getattr(each, "__name__", None) in _EXITS:
+        elif _is_exit(each):
             if isinstance(each, FunctionType):
                 function = True
             else:
                 owners.append(getattr(each, "__self__", None))
     return owners
+
+
+def _is_exit(thing: object) -> bool:
+    # Nothing is asked of objects of the program's own, which may do anything to answer.
+    callable_ = isinstance(thing, (FunctionType, MethodType, BuiltinFunctionType, MethodWrapperType))
+    compiled = type(thing).__name__ == "cython_function_or_method"
+    return (callable_ or compiled) and getattr(thing, "__name__", None) in _EXITS
 
 
 def _open(frame: FrameType, owners: list[object], depth: int) -> Iterator[Hold]:
@@ -96,13 +111,20 @@ def _behind(owner: object, place: Place, depth: int) -> Iterator[Hold]:
     elif isinstance(owner, (AsyncExitStack, ExitStack)):
         for inner in _stacked(owner):
             yield from _behind(inner, place, depth)
-    elif isinstance(generator := getattr(owner, "gen", None), (GeneratorType, AsyncGeneratorType)):
-        yield from _within(generator, depth)
+    elif isinstance(owner, (AbstractContextManager, AbstractAsyncContextManager)) and _is_generated(owner):
+        yield from _within(owner.gen, depth)  # type: ignore[union-attr]
     elif type(owner).__name__ in ("Lease", "_Releaser", "_ReleasingContextManager"):
         for each in fields_of(owner):
             resource = resource_of(each)
             if resource is not None:
                 yield Hold(resource, place)
+
+
+def _is_generated(owner: object) -> bool:
+    """Whether it was made of a generator, with `contextmanager` or `asynccontextmanager`."""
+    return type(owner).__module__ == "contextlib" and isinstance(
+        getattr(owner, "gen", None), (GeneratorType, AsyncGeneratorType)
+    )
 
 
 def _within(generator: GeneratorType | AsyncGeneratorType, depth: int) -> Iterator[Hold]:  # type: ignore[type-arg]
@@ -118,7 +140,6 @@ def _stacked(stack: object) -> list[object]:
             return [
                 owner
                 for entry in entries
-                if getattr(entry, "__name__", None) in _EXITS
-                and (owner := getattr(entry, "__self__", None)) is not None
+                if _is_exit(entry) and (owner := getattr(entry, "__self__", None)) is not None
             ]
     return []

@@ -15,16 +15,18 @@ import gc
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from types import FrameType
+from types import BuiltinFunctionType, CellType, FrameType, FunctionType, MethodType
 from typing import Any
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Evidence, Finding, Severity
-from eyewall.doctor.places import culprit_of, place_of
+from eyewall.doctor.places import culprit_of, is_own, place_of
 from eyewall.doctor.subjects import subject_of_task
+from eyewall.doctor.waits.ends import time_limit
 from eyewall.doctor.waits.links import chain_of
 from eyewall.doctor.waits.patience import Facts, Record
 from eyewall.doctor.waits.reach import Reach
+from eyewall.doctor.waits.resources import fields_of
 from eyewall.guard.deadlines import awaiting
 
 #: Seconds that somebody has waited before it is judged, and the longest interval until it is judged again.
@@ -33,6 +35,8 @@ LONGEST = 300.0
 #: Seconds that a look takes, at most.
 BUDGET = 0.0005
 
+#: Tasks that wait for one another that are looked at.
+PARENTS = 100
 #: What only those can end who have it.
 _KINDS = frozenset(("future", "event", "condition", "queue", "barrier", "lock", "semaphore"))
 #: Functions that run a loop until a task is done.
@@ -72,7 +76,7 @@ def is_orphan(task: asyncio.Task[Any]) -> bool:
         return False
     # Nothing here may have the future when references are counted.
     reach = Reach(task)
-    if not reach.only_waiting():
+    if not reach.only_waiting() or is_limited(task):
         return False
     return subject_of_task(task).method is not None or _named(task, reach)
 
@@ -80,7 +84,53 @@ def is_orphan(task: asyncio.Task[Any]) -> bool:
 def _named(task: asyncio.Task[Any], reach: Reach) -> bool:
     links = [link for link in chain_of(task).links if link.frame is not None]
     frames = [link.frame for link in links if link.frame is not None]
-    return bool(links) and reach.is_named(links[awaiting.application_frame(frames)].subject)
+    if not frames:
+        return False
+    index = awaiting.application_frame(frames)
+    # Of a task that only runs `event.wait()`, whoever started it has the name.
+    return is_own(place_of(frames[index])) and reach.is_named(links[index].subject)
+
+
+def is_limited(task: asyncio.Task[Any]) -> bool:
+    """Whether somebody who waits for `task`, or for whom that does, gives up after a time, and cancels it."""
+    seen = {id(task)}
+    line = [task]
+    while line and len(seen) < PARENTS:
+        for parent in _waiters(line.pop()):
+            if id(parent) not in seen:
+                seen.add(id(parent))
+                if time_limit(chain_of(parent).links, None) is not None:
+                    return True
+                line.append(parent)
+    return False
+
+
+def _waiters(task: asyncio.Task[Any]) -> Iterator[asyncio.Task[Any]]:
+    """The tasks that wait for `task`: directly, or over what is gathered, a group, or the future of a `wait_for`."""
+    seen: set[int] = set()
+    line: list[object] = [each for each in gc.get_referents(task) if callable(each) or isinstance(each, list)]
+    for _ in range(6):
+        following: list[object] = []
+        for each in line:
+            if isinstance(each, FunctionType):
+                inside: Iterable[object] = each.__closure__ or ()
+            elif type(each).__name__ == "TaskGroup":
+                inside = [part for part in fields_of(each) if isinstance(part, asyncio.Task)][:1]
+            else:
+                inside = gc.get_referents(each)
+            for inner in inside:
+                if isinstance(inner, asyncio.Task):
+                    if inner is not task and not inner.done():
+                        yield inner
+                elif id(inner) not in seen and _leads_up(inner):
+                    seen.add(id(inner))
+                    following.append(inner)
+        line = following
+
+
+def _leads_up(thing: object) -> bool:
+    kinds = (FunctionType, MethodType, BuiltinFunctionType, CellType, partial, tuple, list)
+    return isinstance(thing, kinds) or asyncio.isfuture(thing) or type(thing).__name__ == "TaskGroup"
 
 
 def is_main(task: asyncio.Task[Any]) -> bool:

@@ -28,7 +28,8 @@ class Held(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """What is known of a wait, see `ends.End`. `on`: identities of tasks; `resource`: of what is to be given back."""
+    """What is known of a wait, see `ends.End`. `on`: identities of tasks; `resource`: of what is to be given back;
+    `place`: where the application waits."""
 
     kind: str
     words: str
@@ -38,6 +39,7 @@ class Facts(NamedTuple):
     resource: int | None = None
     capacity: int | None = None
     holds: tuple[Held, ...] = ()
+    place: Place | None = None
 
     @property
     def is_blocked(self) -> bool:
@@ -56,6 +58,7 @@ class Record:
         "future_id",
         "judged",
         "orphaned",
+        "queued",
         "since",
         "task",
         "told",
@@ -70,6 +73,8 @@ class Record:
         #: When it is to be judged next whether anybody can end the wait, and whether nobody can.
         self.judged = 0.0
         self.orphaned = False
+        #: Whether it is about to be found out what it waits for.
+        self.queued = False
         #: Whether it was looked for in circles, and told of in one.
         self.told = self.counted = False
 
@@ -132,6 +137,14 @@ class Patience:
         """Returns the record of `task`, if it was seen."""
         record = self.records.get(id(task)) or self._next.get(id(task))
         return record if record is not None and record.task() is task else None
+
+    def last_place(self, task: asyncio.Task[Any]) -> Place | None:
+        """Returns where `task`, which is being destroyed, has waited, if that was found out."""
+        record = self.records.get(id(task)) or self._next.get(id(task))
+        # Weak references to it are dead by now.
+        if record is None or record.facts is None or record.task() is not None:
+            return None
+        return record.facts.place
 
     def clear(self) -> None:
         """Forgets everything."""

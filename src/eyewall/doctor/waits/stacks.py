@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any
 
 from eyewall.doctor.finding import Subject
-from eyewall.doctor.places import Place, culprit_of, place_of, places_of, stack_of
+from eyewall.doctor.places import Place, culprit_of, definition, places_of, stack_of
 from eyewall.doctor.subjects import subject_of
 from eyewall.doctor.sweep import references
 from eyewall.doctor.waits.ends import End, end_of
@@ -29,6 +29,9 @@ from eyewall.doctor.waits.stackstext import text_of, tree_of
 
 #: Functions of executors that run a job: by name, the variable that has the job, or what has its future.
 _RUNNERS = {"_WorkItem.run": "self", "ThreadedExecutor._do": "job"}
+
+#: Tasks that are told of, at most.
+LIMIT = 10_000
 
 #: Finds what is known of a task: since when it waits.
 Known = Callable[[asyncio.Task[Any]], Record | None]
@@ -56,11 +59,13 @@ class Stacks:
         return self.text()
 
 
-def snapshot(known: Known | None = None) -> Stacks:
-    """Returns the stacks of this process. `known`: has what the doctor knows of a task."""
+def snapshot(known: Known | None = None, limit: int = LIMIT) -> Stacks:
+    """Returns the stacks of this process. `known`: has what the doctor knows of a task. `limit`: tasks, at most."""
     frames = sys._current_frames()
     runners = tornado_runners()
     tasks = [task for each in references(None) if (task := each()) is not None and not task.done()]
+    omitted = max(0, len(tasks) - limit)
+    del tasks[limit:]
     jobs = _jobs(frames)
     running = _running(frames, tasks)
     told = [_Told(task, runners, running.get(id(task))) for task in tasks]
@@ -72,7 +77,8 @@ def snapshot(known: Known | None = None) -> Stacks:
         "pid": os.getpid(),
         "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "tasks": [each.as_json(holders, jobs, known) for each in sorted(told, key=lambda each: each.order)],
-        "threads": _threads(frames, {id(frame) for stack in running.values() for frame in stack}),
+        "omitted": omitted,
+        "threads": _threads(frames),
     }
     return Stacks(data)
 
@@ -105,12 +111,16 @@ class _Told:
         loop_now = self.task.get_loop().time()
         culprit = culprit_of(self.frames)
         subject = subject_of(self.frames)
+        code = getattr(self.task.get_coro(), "cr_code", None)
         return {
+            "id": f"{id(self.task):x}",
             "name": self.name,
             "coroutine": getattr(
                 self.task.get_coro(), "__qualname__", type(self.task.get_coro()).__qualname__
             ),
+            "defined": None if code is None else _place(definition(code)),
             "state": self._state(),
+            "cancelling": self.task.cancelling() > 0,
             "age": None if record is None else round(loop_now - record.first_seen, 3),
             "waiting": None if record is None or self.running else round(loop_now - record.since, 3),
             "subject": None if subject is None else _subject(subject),
@@ -193,19 +203,21 @@ def _jobs(frames: Mapping[int, FrameType]) -> dict[int, str]:
     return found
 
 
-def _threads(frames: Mapping[int, FrameType], tasks: set[int]) -> list[dict[str, Any]]:
+def _threads(frames: Mapping[int, FrameType]) -> list[dict[str, Any]]:
     known = {each.ident: each for each in threading.enumerate()}
     main = threading.main_thread().ident
     found = []
     for ident, frame in sorted(frames.items(), key=lambda each: (each[0] != main, each[0])):
         thread = known.get(ident)
         stack = stack_of(frame)
+        culprit = culprit_of(stack)
         found.append(
             {
                 "name": f"thread {ident}" if thread is None else thread.name,
                 "ident": ident,
                 "daemon": None if thread is None else thread.daemon,
-                "stack": [_place(place_of(each)) for each in stack if id(each) not in tasks],
+                "place": None if culprit is None else _place(culprit),
+                "stack": [_place(each) for each in places_of(stack)],
             }
         )
     return found

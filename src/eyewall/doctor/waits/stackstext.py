@@ -28,14 +28,15 @@ def tree_of(data: Data) -> str:
             lines.extend(_branch(each, tasks, shown, ""))
     for each in data["threads"]:
         lines.append(f"thread {each['name']}")
-        if each["stack"]:
-            lines.append(f"  at {_place(each['stack'][-1])}")
+        if each["place"] is not None:
+            lines.append(f"  at {_place(each['place'])}")
     return "\n".join(lines)
 
 
 def _title(data: Data) -> str:
     tasks, threads = len(data["tasks"]), len(data["threads"])
-    return f"Process {data['pid']} at {data['time']}: {_count(tasks, 'task')}, {_count(threads, 'thread')}"
+    title = f"Process {data['pid']} at {data['time']}: {_count(tasks, 'task')}, {_count(threads, 'thread')}"
+    return f"{title}; {_count(data['omitted'], 'more task')} not shown" if data.get("omitted") else title
 
 
 def _count(number: int, what: str) -> str:
