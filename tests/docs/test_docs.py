@@ -252,21 +252,6 @@ def options() -> dict[str, click.Option]:
     }
 
 
-<<<<<<< HEAD
-def options_of_others() -> set[str]:
-    """The options of all commands but `eyewall run`."""
-    found: set[str] = set()
-    left: list[click.Command] = [main]
-    while left:
-        command = left.pop()
-        if isinstance(command, click.Group):
-            context = click.Context(command)
-            names = (name for name in command.list_commands(context) if name != "run")
-            left += [each for name in names if (each := command.get_command(context, name)) is not None]
-        for option in command.params:
-            if isinstance(option, click.Option):
-                found.update((*option.opts, *option.secondary_opts))
-=======
 def all_options(command: click.Command, context: click.Context) -> set[str]:
     """Of `command` and of all commands within it."""
     found = {
@@ -280,24 +265,15 @@ def all_options(command: click.Command, context: click.Context) -> set[str]:
             inner = command.get_command(context, name)
             assert inner is not None
             found |= all_options(inner, context)
->>>>>>> 7385ef5 (Document the doctor's options and commands, and measure what it costs)
     return found
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_options_exist(page: Path) -> None:
-<<<<<<< HEAD
-    others = {"--help", "--previous", "--strict"}
-    known = {*options(), *options_of_others()}
-    for span in code_spans(page):
-        for name in re.findall(r"(?<!\S)--[a-z][a-z-]+", span):
-            assert name in known or name in others, name
-=======
     known = all_options(main, click.Context(main)) | {"--help", "--previous", "--strict"}
     for span in code_spans(page):
         for name in re.findall(r"(?<!\S)--[a-z][a-z-]+", span):
             assert name in known, name
->>>>>>> 7385ef5 (Document the doctor's options and commands, and measure what it costs)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
