@@ -1,10 +1,10 @@
 """What the doctor costs a healthy program, with everything on that is on by default.
 
-    python -m bench.doctor.overhead [--build PATH] [--rounds N] [--seconds N] [--websockets N]
+    python -m bench.doctor.overhead [--build PATH] [--rounds N] [--seconds N] [--websockets N] [--null]
 
 Two processes of the same server, one with the doctor and one without, take turns under the same load: requests for
 plain text, and after that idle WebSockets. CPU is the kernel's account of all threads and children. What is printed
-last are the ratios that the issue limits.
+last are the ratios that may not be exceeded; `--null` says how much of them is noise.
 """
 
 import argparse
@@ -81,6 +81,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--seconds", type=int, default=3, help="of each round")
     parser.add_argument("--websockets", type=int, default=10_000)
+    parser.add_argument(
+        "--null", action="store_true", help="leave the doctor off in both: what is printed is noise"
+    )
     options = parser.parse_args(arguments)
     build = (options.build or peers.default_build()).absolute()
     count = most_connections(options.websockets)
@@ -90,7 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"{peers.compiled_modules(build)} compiled modules in {build}")
     try:
         with lock.exclusive(), ExitStack() as stack:
-            servers = {name: _start(stack, build, core, name == "on") for name in NAMES}
+            servers = {name: _start(stack, build, core, name == "on" and not options.null) for name in NAMES}
             memory = {name: settled_memory(server.pid) / 2**20 for name, server in servers.items()}
             found = requests(servers, options.rounds, options.seconds)
             after = {name: settled_memory(server.pid) / 2**20 for name, server in servers.items()}
