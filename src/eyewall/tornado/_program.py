@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from types import CodeType, ModuleType
 from typing import Any
 
-from eyewall.doctor.options import OptionError
+from eyewall.doctor import options
 from eyewall.tornado import _alias
 
 NAME = "python -m eyewall.tornado"
@@ -50,9 +50,9 @@ def main() -> None:
         _alias.install()
         inherit()
         code, module = found(arguments)
-        if wanted(False):
+        if options.wanted(False):
             _watch()
-    except (ProgramError, _alias.AliasError, OptionError) as error:
+    except (ProgramError, _alias.AliasError, options.OptionError) as error:
         sys.exit(f"{sys.executable}: {error}")
     execute(code, module)
 
