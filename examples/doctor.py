@@ -5,6 +5,8 @@ import logging
 
 from eyewall import doctor
 
+doctor.enable()
+
 background: set[asyncio.Task[int]] = set()
 
 
@@ -17,7 +19,6 @@ async def count(text: str) -> int:
 
 
 async def main() -> None:
-    doctor.enable()
     store("this is lost")  # type: ignore[unused-coroutine]  # the fault: nobody awaits it
     background.add(asyncio.create_task(count("many")))
     while len(doctor.findings()) < 2:  # noqa: ASYNC110 - for a moment, in a program that then ends

@@ -186,6 +186,26 @@ def test_options_are_handed_on(tmp_path: Path) -> None:
     assert "log_level" in wrong.stderr
 
 
+def test_the_environment_counts_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write(tmp_path, SICK)
+    monkeypatch.setenv("EYEWALL_DOCTOR", "0")
+    assert doctor("run", "--status", file).returncode == 12
+
+
+@pytest.mark.parametrize(("value", "told"), [("1", True), ("0", False), ("", False)])
+def test_a_program_under_the_alias(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, told: bool
+) -> None:
+    monkeypatch.setenv("EYEWALL_DOCTOR", value)
+    done = subprocess.run(
+        [sys.executable, "-m", "eyewall.tornado", str(write(tmp_path, SICK))],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ("program.py:7 in main" in done.stderr) is told
+
+
 def test_the_alias(tmp_path: Path) -> None:
     program = "import tornado; print(tornado.__name__)"
     assert doctor("run", "--alias", "-c", program).stdout == "eyewall.tornado\n"

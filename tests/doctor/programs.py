@@ -13,12 +13,14 @@ It drives itself, and ends by itself or when the finding is there.
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,12 +51,14 @@ class Program:
 
     @property
     def culprits(self) -> set[tuple[str, int]]:
-        """Rules and lines that are right."""
-        lines = self.path.read_text().splitlines()
+        """Rules and lines that are right: that of the mark, and those before it of the same statement."""
+        text = self.path.read_text()
+        spans = list(_statements(ast.parse(text)))
         return {
-            (match[1], number)
-            for number, line in enumerate(lines, 1)
+            (match[1], right)
+            for number, line in enumerate(text.splitlines(), 1)
             if (match := _CULPRIT.search(line)) is not None
+            for right in range(max((first for first, last in spans if first <= number <= last)), number + 1)
         }
 
     @property
@@ -123,6 +127,15 @@ def _headers(path: Path) -> dict[str, list[str]]:
     }
 
 
+def _statements(tree: ast.Module) -> Iterator[tuple[int, int]]:
+    """The first and last line of each statement; of one that others belong to, those before these."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.stmt | ast.ExceptHandler):
+            body = getattr(node, "body", None)
+            last = body[0].lineno - 1 if body else node.end_lineno or node.lineno
+            yield node.lineno, max(last, node.lineno)
+
+
 def paths(folder: Path) -> list[Path]:
     """All programs in `folder`."""
     return [each for each in sorted(folder.glob("*.py")) if not each.name.startswith(("test_", "_"))]
@@ -130,7 +143,9 @@ def paths(folder: Path) -> list[Path]:
 
 def programs(path: Path) -> list[Program]:
     """A program in all ways that it is to be run."""
-    return [Program(path, under, loop) for under in _headers(path)["under"] for loop in LOOPS[under]]
+    under = _headers(path).get("under")
+    assert under, f"{path} does not say what it is to be run under"
+    return [Program(path, each, loop) for each in under for loop in LOOPS[each]]
 
 
 def outcomes(path: Path) -> list[tuple[Program, Outcome]]:

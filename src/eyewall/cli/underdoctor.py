@@ -18,6 +18,7 @@ from typing import Any
 
 from eyewall.doctor import enabling
 from eyewall.doctor.finding import Finding
+from eyewall.doctor.options import VARIABLE
 from eyewall.doctor.report import status_of, write_report
 from eyewall.tornado import _alias, _program
 
@@ -72,6 +73,8 @@ class _Run:
         """Turns the doctor on."""
         # First registered, last called: what the program does at its end is seen.
         atexit.register(self._ended)
+        # Whoever runs it in this way wants it, whatever the environment says.
+        os.environ[VARIABLE] = "1"
         enabling.enable(**(self._wishes.options or {}))
         if self._wishes.exit_on:
             enabling.add_sink(self._found)

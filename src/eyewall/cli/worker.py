@@ -317,7 +317,8 @@ def _leave() -> None:
     names = [
         thread.name
         for thread in threading.enumerate()
-        if thread is not threading.current_thread() and thread is not threading.main_thread()
+        # The interpreter does not wait for daemons.
+        if not thread.daemon and thread is not threading.main_thread()
     ]
     what = f"threads {', '.join(names)}" if names else "tasks"
     jobs = [f"{job} in the executor {each.name!r}" for each in executors() for job in each.running()]

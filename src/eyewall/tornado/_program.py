@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from types import CodeType, ModuleType
 from typing import Any
 
+from eyewall.doctor import options
 from eyewall.tornado import _alias
 
 NAME = "python -m eyewall.tornado"
@@ -25,7 +26,8 @@ Usage: {NAME} SCRIPT [ARGS...]
 Runs a Tornado program on Eyewall: in it, and in the processes it starts, `tornado` means `eyewall.tornado`.
 SCRIPT is a file, or a folder or zip file with a `__main__.py`.
 
-EYEWALL_LOOP=asyncio in the environment asks for asyncio's own event loop instead of uvloop's.
+EYEWALL_LOOP=asyncio in the environment asks for asyncio's own event loop instead of uvloop's,
+EYEWALL_DOCTOR=1 for the doctor, which says what goes wrong.
 """
 
 
@@ -48,9 +50,18 @@ def main() -> None:
         _alias.install()
         inherit()
         code, module = found(arguments)
-    except (ProgramError, _alias.AliasError) as error:
+        if options.wanted(False):
+            _watch()
+    except (ProgramError, _alias.AliasError, options.OptionError) as error:
         sys.exit(f"{sys.executable}: {error}")
     execute(code, module)
+
+
+def _watch() -> None:
+    # Most programs that run in this way do without.
+    from eyewall.doctor.enabling import enable
+
+    enable()
 
 
 def found(arguments: list[str]) -> tuple[CodeType, ModuleType]:

@@ -208,6 +208,8 @@ def test_stacks_and_state(run: Callable[..., Any]) -> None:
 
     async def main() -> None:
         task = asyncio.create_task(wait_for_ever(), name="waits")
+        # It gets to where it waits.
+        await turns()
         async with Asked() as asked:
             stacks = await asked.ask("stacks")
             [found] = [each for each in stacks["tasks"] if each["name"] == "waits"]
