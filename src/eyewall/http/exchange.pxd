@@ -42,6 +42,7 @@ cdef class Exchange:
     cdef public object body_limit
     cdef public Gate gate
     cdef public Gate route_gate
+    cdef public list more_gates
     cdef public bint kept
     cdef public double entered
     cdef readonly double began
@@ -67,4 +68,6 @@ cdef class Exchange:
     cpdef break_off(self)
     cpdef die(self)
     @cython.locals(gate=Gate)
+    cpdef bint holds(self, Gate gate) except -1
+    cpdef place(self, Gate gate)
     cpdef give_back(self)

@@ -28,6 +28,7 @@ from eyewall.web.cookies import CookiesMixin
 from eyewall.web.dispatch import keep_time
 from eyewall.web.errors import Finish, HTTPError
 from eyewall.web.localization import LocaleMixin
+from eyewall.web.ratelimiting import fit_for_route
 from eyewall.web.rendering import RenderingMixin
 from eyewall.web.reply import Reply
 from eyewall.web.timing import limits_of
@@ -91,6 +92,7 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        fit_for_route(vars(cls).get("request_limit"), cls.__name__)
         cls._time_limits = limits_of(cls)
         if cls._time_limits is not None and any(cls._time_limits.values()):
             keep_time()

@@ -19,17 +19,16 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from eyewall.guard.limits.requestlimit import RequestLimit
 from eyewall.web.matchers import AnyMatches, Matcher, PathMatches, unquoted
-from eyewall.web.ratelimiting import limit_of
+from eyewall.web.ratelimiting import limit_of, request_limit_of
 from eyewall.web.segments import Segments, segments_of
 
 #: Candidates that are kept merged, for all chains and literals together; beyond it each request merges its
 #: own.
 KEPT_CANDIDATES = 1 << 18
 
-#: Returns what a rule leads to for a request that its matcher has accepted with these parameters.
-Resolve = Callable[["IndexedRule", dict[str, Any], str, Any], "Match | None"]
+#: Returns what a route leads to for a request that its matcher has accepted with these parameters.
+Resolve = Callable[["Route", dict[str, Any], str, Any], "Match | None"]
 
 #: Of a route whose groups have no names; shared, and changed by nobody.
 _NO_NAMES: dict[str, str | None] = {}
@@ -103,9 +102,12 @@ class Route:
         #: What to call it: its pattern as it was written, where it has one.
         self.label = _label(rule.matcher)
         #: The `guard.requestlimit.RequestLimit` of the rule, else of its handler class; None for none.
-        self.limit: Any = _request_limit(rule, "limit") or _request_limit(rule.target, "request_limit")
+        self.limit: Any = request_limit_of(rule, "limit")
         #: The same with `guard.ratelimit.RateLimit`.
-        self.rate_limit: Any = limit_of(rule) or limit_of(rule.target)
+        self.rate_limit: Any = limit_of(rule)
+        if isinstance(rule.target, type):
+            self.limit = self.limit or request_limit_of(rule.target, "request_limit")
+            self.rate_limit = self.rate_limit or limit_of(rule.target)
         # A subclass may decide otherwise: only the matchers' own methods are known.
         matcher = rule.matcher
         method = type(matcher).match
@@ -172,7 +174,7 @@ class RouteIndex:
     def find(self, path: str, request: Any, resolve: Resolve) -> Match | None:
         """Returns what the first route leads to that matches and takes the request, None if there is none.
 
-        `resolve(rule, params, path, request)` decides for routes that are not final, and for those whose
+        `resolve(route, params, path, request)` decides for routes that are not final, and for those whose
         matcher is the application's own.
         """
         candidates = self.candidates(path)
@@ -195,7 +197,7 @@ class RouteIndex:
                 return Match(ready.target, ready.target_kwargs, groups, _NO_NAMES, None, route)
             params = route.params(path, request)
             if params is not None:
-                match = resolve(route.rule, params, path, request)
+                match = resolve(route, params, path, request)
                 if match is not None:
                     return match
         return None
@@ -256,12 +258,6 @@ class RouteIndex:
             return False
         self._room -= size
         return True
-
-
-def _request_limit(thing: Any, name: str) -> RequestLimit | None:
-    """Returns an attribute that is a limit; a program may mean something else by the name."""
-    limit = getattr(thing, name, None)
-    return limit if isinstance(limit, RequestLimit) else None
 
 
 def _label(matcher: Matcher) -> str:
