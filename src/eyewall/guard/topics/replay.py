@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from typing import NamedTuple
 
 from eyewall.guard.profile import KIB
@@ -35,18 +36,45 @@ class Replayed(NamedTuple):
     gap: bool
 
 
+class Kept:
+    """What all the logs of a hub keep together: `bytes`; and how many messages were `forgotten` for its sake."""
+
+    __slots__ = ("bytes", "forgotten")
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self.forgotten = 0
+
+
+def cut(logs: Collection[ReplayLog], most: int) -> int:
+    """Has logs forget their oldest messages until they keep `most` bytes together; returns how many were forgotten.
+
+    Those that keep the most lose them: all are cut to one size, so that a busy topic costs a quiet one nothing.
+    """
+    sizes = sorted(log.bytes for log in logs)
+    left, level = most, sizes[-1] if sizes else 0
+    for at, size in enumerate(sizes):
+        share = left // (len(sizes) - at)
+        if size > share:
+            level = share
+            break
+        left -= size
+    return sum(log.cut(level) for log in logs)
+
+
 class ReplayLog:
     """Messages with ascending ids. `complete` is where it begins: whoever has seen that misses nothing that is
     not here.
 
     Messages may be lost on their way here, between two that came. `lose` notes such a hole: a replay that reaches
-    across it has a gap.
+    across it has a gap. `kept` is what it counts for, with others.
     """
 
-    __slots__ = ("_messages", "bytes", "complete", "last", "limits")
+    __slots__ = ("_kept", "_messages", "bytes", "complete", "last", "limits")
 
-    def __init__(self, limits: Replay, complete: MessageId) -> None:
+    def __init__(self, limits: Replay, complete: MessageId, kept: Kept | None = None) -> None:
         self.limits = limits
+        self._kept = Kept() if kept is None else kept
         self.complete = complete
         #: The id of the last message, or where the log began.
         self.last = complete
@@ -67,6 +95,7 @@ class ReplayLog:
         assert message.id is not None
         self._messages.append(message)
         self.bytes += message.size
+        self._kept.bytes += message.size
         self.last = message.id
         self.trim(now)
 
@@ -78,10 +107,22 @@ class ReplayLog:
         while messages and (
             len(messages) > limits.messages or self.bytes > limits.bytes or messages[0].at < oldest
         ):
-            gone = messages.popleft()
-            self.bytes -= gone.size
-            assert gone.id is not None
-            self.complete = max(self.complete, gone.id)
+            self._drop()
+
+    def cut(self, most: int) -> int:
+        """Drops the oldest messages until `most` bytes are left; returns how many it dropped."""
+        dropped = 0
+        while self._messages and self.bytes > most:
+            self._drop()
+            dropped += 1
+        return dropped
+
+    def _drop(self) -> None:
+        gone = self._messages.popleft()
+        self.bytes -= gone.size
+        self._kept.bytes -= gone.size
+        assert gone.id is not None
+        self.complete = max(self.complete, gone.id)
 
     def lose(self, position: MessageId) -> None:
         """Notes that messages after `position` may have been lost."""
