@@ -498,7 +498,8 @@ def test_a_port_that_is_taken_and_by_whom(folder: Path) -> None:
 
 
 SHEDDING = """
-from eyewall.guard import RequestLimit, inventory
+from eyewall.guard import RequestLimit
+from eyewall.guard.inventory import inventory
 from eyewall.web.application import Application
 from eyewall.web.handler import RequestHandler
 
