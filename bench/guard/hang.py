@@ -4,9 +4,9 @@
 
 An application with three routes: one that needs nothing, one that asks a dependency that works, one that asks a
 dependency that is made to hang. 500 clients ask for the last one, again up to two seconds after each answer, while
-others ask for the first two. It runs twice: with a `HostGuard` on its HTTP client, and without. Measured are the latencies of the
-others before and meanwhile, the answers that the 500 get, the application's memory, and how long it takes until the
-route works again once the dependency does.
+others ask for the first two. It runs twice: with a `HostGuard` on its HTTP client, and without. Measured are the
+latencies of the others before and meanwhile, the answers that the 500 get, the application's memory, and how long it
+takes until the route works again once the dependency does.
 """
 
 from __future__ import annotations
