@@ -77,10 +77,11 @@ peers:
 	  apt-get -qq update && apt-get -qq install -y --no-install-recommends wrk nginx-light >/dev/null; } || \
 	  { echo "Benchmarks need the packages wrk and nginx-light: install them, or run make as root."; exit 1; }
 
-lint: $(VENV)/.test ## ruff and mypy
+lint: $(VENV)/.test ## ruff, mypy, and eyewall check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/eyewall check --no-types src examples
 
 docs: $(VENV)/.test ## check the documentation: links, examples, tables of defaults
 	$(PYTEST) -o pythonpath= tests/docs tests/test_examples.py

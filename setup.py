@@ -68,6 +68,8 @@ def extensions():
                 "initializedcheck": checked,
                 "cdivision": True,
                 "binding": True,
+                # What copies and pickles is a seventh of the code; modules whose classes programs copy ask for it.
+                "auto_pickle": False,
             },
         )
     except CompileError as error:

@@ -500,6 +500,11 @@ def test_doctor() -> None:
     ]
 
 
+def test_checked() -> None:
+    with served("checked.py") as site:
+        assert json.loads(site.get("/report")[1]) == {"rows": [1, 2, 3]}
+
+
 def test_guard_refusing() -> None:
     with served("guard/refusing.py") as site:
         assert site.get("/reports/tea")[1] == b"report of tea\n"

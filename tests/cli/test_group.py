@@ -44,6 +44,8 @@ OPTIONS = [
     "--log-level",
     "--access-log",
     "--no-access-log",
+    "--doctor",
+    "--no-doctor",
     "--request-ids",
     "--no-request-ids",
     "--health",

@@ -10,11 +10,13 @@ import textwrap
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from eyewall import doctor
 from eyewall.doctor import enabling
+from tests.conftest import loop_factory
 
 from .patient import turns
 
@@ -83,7 +85,7 @@ def test_loops_of_several_threads(run: Callable[..., None]) -> None:
         thread.join()
         assert sys.get_coroutine_origin_tracking_depth() == 0
         doctor.enable()
-        assert len(enabling._watches) == 1
+        assert [watch.loop for watch in enabling.watches()] == [asyncio.get_running_loop()]
         depths.append(sys.get_coroutine_origin_tracking_depth())
         doctor.disable()
         depths.append(sys.get_coroutine_origin_tracking_depth())
@@ -92,10 +94,135 @@ def test_loops_of_several_threads(run: Callable[..., None]) -> None:
     assert depths == [1, 0]
 
 
-def test_without_a_running_loop() -> None:
-    with pytest.raises(RuntimeError, match="running loop"):
-        doctor.enable()
+def test_loops_that_begin_to_run_later(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        assert doctor.enabled()
+        asyncio.get_running_loop().call_soon(breaks)
+        await turns()
+
+    doctor.enable()
+    assert doctor.enabled()
+    run(main())
+    thread = threading.Thread(target=run, args=(main(),))
+    thread.start()
+    thread.join()
+    [finding] = doctor.findings()
+    assert (finding.rule, finding.count) == ("callback-failed", 2)
+    assert len(enabling._watches) == 2
+    doctor.disable()
     assert not doctor.enabled()
+    run(main_of_another())
+
+
+async def main_of_another() -> None:
+    assert not doctor.enabled()
+    assert sys.get_coroutine_origin_tracking_depth() == 0
+
+
+def test_a_loop_that_runs_again_and_again(event_loop_kind: str) -> None:
+    doctor.enable()
+    loop = loop_factory(event_loop_kind)()
+    for _ in range(3):
+        loop.run_until_complete(turns())
+        [watch] = enabling.watches()
+        assert watch.loop is loop
+    loop.close()
+    assert enabling.watches() == []
+
+
+def test_what_is_done_to_loops_is_undone() -> None:
+    kinds = [asyncio.BaseEventLoop, *([uvloop.Loop] if (uvloop := sys.modules.get("uvloop")) else [])]
+    before = [(kind.run_forever, "run_forever" in vars(kind)) for kind in kinds]
+    doctor.enable()
+    assert [kind.run_forever for kind in kinds] != [each for each, _ in before]
+    doctor.disable()
+    assert [(kind.run_forever, "run_forever" in vars(kind)) for kind in kinds] == before
+
+
+def test_somebody_else_stands_over_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[object] = []
+    doctor.enable()
+    ours = asyncio.BaseEventLoop.run_forever
+
+    def theirs(loop: asyncio.BaseEventLoop) -> None:
+        calls.append(loop)
+        ours(loop)
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "run_forever", theirs)
+    doctor.disable()
+    loop = loop_factory("asyncio")()
+    loop.run_until_complete(turns())
+    loop.close()
+    assert calls == [loop]
+    assert enabling.watches() == []
+    monkeypatch.undo()
+    # As if they had put back what they had found.
+    asyncio.BaseEventLoop.run_forever = ours.__wrapped__  # type: ignore[attr-defined,method-assign]
+
+
+def test_options(run: Callable[..., None], caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        asyncio.get_running_loop().call_soon(breaks)
+        unawaited = turns()
+        del unawaited
+        await turns()
+
+    doctor.enable(log_level="never", ignore=["coroutine-never-awaited"])
+    doctor.enable()
+    with pytest.raises(RuntimeError, match="disable"):
+        doctor.enable(log_level="info")
+    with pytest.warns(RuntimeWarning, match="never awaited"):
+        run(main())
+    assert [each.rule for each in doctor.findings()] == ["callback-failed"]
+    assert not [each for each in caplog.records if each.name == "tornado.application"]
+
+
+def test_detectors_that_are_not_wanted(run: Callable[..., None]) -> None:
+    doctor.enable(without=["Unawaited"])
+    assert sys.get_coroutine_origin_tracking_depth() == 0
+
+    async def main() -> None:
+        assert sys.get_coroutine_origin_tracking_depth() == 0
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"interval": 0}, "interval"),
+        ({"log_level": "loud"}, "log_level"),
+        ({"ignore": "callback-failed"}, "ignore"),
+        ({"again": 10.0, "longest": 5.0}, "longest"),
+        ({"keep": 0}, "keep"),
+    ],
+)
+def test_options_that_make_no_sense(options: dict[str, Any], error: str) -> None:
+    with pytest.raises(doctor.OptionError, match=error):
+        doctor.enable(**options)
+    with pytest.raises(TypeError, match="interval"):
+        doctor.enable(intervall=1.0)
+    assert not doctor.enabled()
+
+
+def test_the_environment_keeps_it_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EYEWALL_DOCTOR", "0")
+    doctor.enable()
+    assert not doctor.enabled()
+    monkeypatch.setenv("EYEWALL_DOCTOR", "perhaps")
+    with pytest.raises(doctor.OptionError, match="EYEWALL_DOCTOR"):
+        doctor.enable()
+
+
+def test_what_fails_here_is_a_finding(run: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(watch: object) -> None:
+        raise OSError("no room")
+
+    monkeypatch.setattr(enabling.Watch, "start", fails)
+    doctor.enable()
+    run(turns())
+    [finding] = doctor.findings()
+    assert finding.rule == "doctor-failed"
 
 
 @pytest.mark.parametrize("end", ["pass", "sys.stderr.close()"])

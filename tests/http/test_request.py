@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import pickle
 import warnings
 from collections.abc import Callable
@@ -286,3 +287,21 @@ async def test_reading_is_lazy() -> None:
     with pytest.raises((TypeError, AttributeError, pickle.PicklingError)):
         pickle.dumps(request)
     await asyncio.sleep(0)
+
+
+@bench_test
+async def test_a_copy_of_a_request() -> None:
+    for request in (request_of(get("/a?b=c", "X-One: 1")), constructed("GET", "/a?b=c")):
+        again = copy.copy(request)
+        again.method = "PUT"
+        assert (request.method, again.method) == ("GET", "PUT")
+        assert again.headers == request.headers
+        assert again.path == "/a"
+        assert again.connection is request.connection
+    await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])
+def test_a_duplicate_of_a_request_that_nobody_has_sent(duplicate: Callable[[Any], Any]) -> None:
+    again = duplicate(constructed("GET", "/a?b=c", body=b"content"))
+    assert (again.method, again.path, again.query, again.body) == ("GET", "/a", "b=c", b"content")

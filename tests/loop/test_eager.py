@@ -417,6 +417,17 @@ def test_names_are_numbered(run):
     run(main())
 
 
+@pytest.mark.parametrize("own_context", [False, True])
+def test_a_name_that_is_given(run, own_context):
+    async def main():
+        context = contextvars.copy_context() if own_context else None
+        task = start_task(asyncio.sleep(0), asyncio.get_running_loop(), context, "/report")
+        assert task.get_name() == "/report"
+        await task
+
+    run(main())
+
+
 def test_threads(new_loop):
     """Two loops that start tasks at the same time do not take each other's steps."""
     failures = []

@@ -53,6 +53,16 @@ def got(run, members, **settings):
 # -- what a handler may use ---------------------------------------------------------------------------------
 
 
+def test_the_task_has_the_name_of_the_path(run):
+    async def get(self):
+        await asyncio.sleep(0)
+        self.write(asyncio.current_task().get_name())
+
+    members = {"get": get}
+    response = converse(run, app_of(members), lambda client: client.ask("GET", "/?a=b"))
+    assert response.body == b"/"
+
+
 @pytest.mark.parametrize("suspending", [False, True])
 def test_current_task(run, suspending):
     async def get(self):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import socket
 import sys
 import tempfile
@@ -30,7 +31,15 @@ _DEFAULT_HOST = "127.0.0.1"
 @click.option(
     "--redis", metavar="URL", default=None, help="A Redis through which several demos share their chat."
 )
-def demo(host: str, port: int | None, opened: bool, redis: str | None) -> None:
+@click.option(
+    "--doctor/--no-doctor",
+    "watched",
+    default=True,
+    show_default=True,
+    envvar="EYEWALL_DOCTOR",
+    help="Look for what goes wrong, and say where.",
+)
+def demo(host: str, port: int | None, opened: bool, redis: str | None, watched: bool) -> None:
     """Show what Eyewall can do.
 
     Serves a chat over WebSockets, live charts over server-sent events, uploads, a JSON interface over SQLite
@@ -40,11 +49,16 @@ def demo(host: str, port: int | None, opened: bool, redis: str | None) -> None:
     from eyewall.base.log import enable_pretty_logging
     from eyewall.cli.demo.server import DEFAULT_PORT, bind, serve
     from eyewall.cli.occupant import occupant_of
+    from eyewall.doctor.enabling import enable
+    from eyewall.doctor.options import VARIABLE
     from eyewall.loop import run
 
     if redis is not None:
         _check_redis(redis)
     enable_pretty_logging()
+    if watched:
+        os.environ[VARIABLE] = "1"
+        enable()
     try:
         sockets = bind(host, port)
     except OSError as error:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import platform
+from typing import Any
 
 import click
 
 from eyewall._version import TORNADO_API_VERSION, VERSION
+from eyewall.cli.continuation import Continuation
 
 #: Name, module, and the first line of the help, which a listing needs without loading the module.
 _COMMANDS = {
     "run": ("eyewall.cli.run", "Serve an application."),
     "demo": ("eyewall.cli.democommand", "Show what Eyewall can do."),
+    "doctor": ("eyewall.cli.doctorcommand", "Say what is wrong with a process, and where."),
+    "check": ("eyewall.cli.checkcommand", "Find what is wrong in a program without running it."),
     "tornado": ("eyewall.cli.tornadocommand", "Let `tornado` mean Eyewall in this virtual environment."),
     "version": ("eyewall.cli.group", "Show versions."),
 }
@@ -21,6 +25,13 @@ _COMMANDS = {
 
 class _Commands(click.Group):
     """A group that imports the module of a command when that is needed."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().main(*args, **kwargs)
+        except Continuation as later:
+            action = later.action
+        return action()
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)

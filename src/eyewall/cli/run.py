@@ -142,6 +142,9 @@ _PATH = click.Path()
 @_option("--log-level", type=click.Choice(LOG_LEVELS), default="info", show_default=True)
 @_option("--access-log/--no-access-log", default=True, show_default=True, help="A log line for each request.")
 @_option(
+    "--doctor/--no-doctor", default=True, show_default=True, help="Look for what goes wrong, and say where."
+)
+@_option(
     "--request-ids/--no-request-ids",
     default=True,
     show_default=True,
@@ -253,9 +256,12 @@ def serve(settings: Settings) -> int:
     from eyewall.cli.logs import set_up_logging
     from eyewall.cli.supervisor import Supervisor
     from eyewall.cli.worker import Worker
+    from eyewall.doctor.options import VARIABLE
     from eyewall.guard.checks.systemd import Notifier
 
     set_up_logging(settings)
+    # An application that turns the doctor on itself asks for this.
+    os.environ[VARIABLE] = "1" if settings.doctor else "0"
     notifier = Notifier.from_environment()
     try:
         addresses = Addresses.open(settings, settings.profile_for(None).listen_backlog)

@@ -84,6 +84,7 @@ class Settings:
     log_format: str = "text"
     log_level: str = "info"
     access_log: bool = True
+    doctor: bool = True
     request_ids: bool = True
 
     #: Path below which health endpoints are; None for none.

@@ -34,6 +34,7 @@ from eyewall.cli.settings import Settings
 from eyewall.cli.shedding import shedding
 from eyewall.cli.target import TargetError, load
 from eyewall.cli.wellbeing import Wellbeing
+from eyewall.doctor.enabling import enable
 from eyewall.guard.checks.systemd import Notifier
 from eyewall.guard.executors import registry
 from eyewall.guard.executors.lifetime import executors
@@ -101,6 +102,8 @@ class Worker:
             # What the application makes while it is imported takes these limits by default.
             override(**self._settings.limits)
             registry.override(self._settings.executors)
+            if self._settings.doctor:
+                enable()
             if self._settings.profile is not None:
                 activate(self._settings.profile_for(None))
             with asyncio.Runner(loop_factory=new_event_loop) as runner:

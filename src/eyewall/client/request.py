@@ -59,48 +59,6 @@ class HTTPRequest:
 
     _DEFAULTS: ClassVar[Mapping[str, Any]] = DEFAULTS
 
-    url: str
-    method: str
-    #: Seconds since the epoch.
-    start_time: float
-
-    connect_timeout: float | None
-    request_timeout: float | None
-    #: Redirects are followed, this many of them.
-    follow_redirects: bool | None
-    max_redirects: int | None
-    #: Content-Encodings are asked for and undone.
-    decompress_response: bool | None
-    #: The content is announced, and sent when the server agrees.
-    expect_100_continue: bool
-    allow_nonstandard_methods: bool | None
-
-    #: What proves who asks: to the server ("basic" or "digest"), and to a proxy.
-    auth_username: str | None
-    auth_password: str | None
-    auth_mode: str | None
-    proxy_host: str | None
-    proxy_port: int | None
-    proxy_username: str | None
-    proxy_password: str | None
-    proxy_auth_mode: str | None
-    user_agent: str | None
-
-    #: The way to the server: a local interface or address, IPv6 or not, and TLS; files are paths of PEM files.
-    network_interface: str | None
-    allow_ipv6: bool | None
-    validate_cert: bool | None
-    ca_certs: str | None
-    client_key: str | None
-    client_cert: str | None
-    ssl_options: dict[str, Any] | ssl.SSLContext | None
-
-    #: What is called with pieces of the content, lines of the head, the handle of libcurl; and what writes a body.
-    streaming_callback: Callable[[bytes], Any] | None
-    header_callback: Callable[[str], None] | None
-    prepare_curl_callback: Callable[[Any], None] | None
-    body_producer: Callable[[Callable[[bytes], Any]], Any] | None
-
     #: Circuit breakers, bulkheads and retries, by host: an option of `fetch` and `stream`, and not of a request's
     #: constructor, whose arguments are Tornado's.
     guard: Guard | None = None
@@ -141,16 +99,47 @@ class HTTPRequest:
         decompress_response: bool | None = None,
         ssl_options: dict[str, Any] | ssl.SSLContext | None = None,
     ) -> None:
-        stated = locals()
-        vars(self).update({name: stated[name] for name in HTTPRequest.__annotations__ if name in stated})
+        self.url = url
+        self.method = method
         self.headers = headers
         if if_modified_since is not None:
             self.headers["If-Modified-Since"] = format_timestamp(if_modified_since)
         self.body = body
-        if decompress_response is None:
-            # Its older name.
-            self.decompress_response = use_gzip
+        #: Seconds since the epoch.
         self.start_time = time.time()
+        self.connect_timeout = connect_timeout
+        self.request_timeout = request_timeout
+        #: Redirects are followed, this many of them.
+        self.follow_redirects = follow_redirects
+        self.max_redirects = max_redirects
+        #: Content-Encodings are asked for and undone; `use_gzip` is the older name.
+        self.decompress_response = use_gzip if decompress_response is None else decompress_response
+        #: The content is announced, and sent when the server agrees.
+        self.expect_100_continue = expect_100_continue
+        self.allow_nonstandard_methods = allow_nonstandard_methods
+        #: What proves who asks: to the server ("basic" or "digest"), and to a proxy.
+        self.auth_username = auth_username
+        self.auth_password = auth_password
+        self.auth_mode = auth_mode
+        self.proxy_host = proxy_host
+        self.proxy_port = proxy_port
+        self.proxy_username = proxy_username
+        self.proxy_password = proxy_password
+        self.proxy_auth_mode = proxy_auth_mode
+        self.user_agent = user_agent
+        #: The way to the server: a local interface or address, IPv6 or not, and TLS; files are paths of PEM files.
+        self.network_interface = network_interface
+        self.allow_ipv6 = allow_ipv6
+        self.validate_cert = validate_cert
+        self.ca_certs = ca_certs
+        self.client_key = client_key
+        self.client_cert = client_cert
+        self.ssl_options = ssl_options
+        #: What is called with pieces of the content, lines of the head, the handle of libcurl; and what writes a body.
+        self.streaming_callback = streaming_callback
+        self.header_callback = header_callback
+        self.prepare_curl_callback = prepare_curl_callback
+        self.body_producer = body_producer
 
     @property
     def headers(self) -> HTTPHeaders:

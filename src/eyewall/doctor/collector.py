@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import replace
 from threading import Lock
 
@@ -60,8 +60,8 @@ class _Record:
 class Collector:
     """Takes findings from detectors and hands them to sinks, none of them a flood.
 
-    `clock` returns seconds and never goes back; `wall` returns seconds since the epoch, for people. `dropped` counts
-    the findings that had no room.
+    `clock` returns seconds and never goes back; `wall` returns seconds since the epoch, for people. `ignore`: rules
+    that are not taken. `dropped` counts the findings that had no room.
     """
 
     def __init__(
@@ -75,6 +75,7 @@ class Collector:
         inbox: int = INBOX,
         burst: int = BURST,
         window: float = WINDOW,
+        ignore: Collection[str] = (),
     ) -> None:
         if not 0.0 < interval <= longest or window <= 0.0 or min(keys, inbox, burst) < 1:
             raise ValueError(
@@ -91,6 +92,7 @@ class Collector:
         self._room = inbox
         self._burst = burst
         self._window = window
+        self._ignore = frozenset(ignore)
         self._inbox: deque[tuple[Finding, float]] = deque()
         self._lock = Lock()
         # In the order in which they were seen last.
@@ -112,6 +114,8 @@ class Collector:
 
     def post(self, finding: Finding) -> None:
         """Takes a finding, which the next `flush` looks at. May be called from anywhere, also from a finalizer."""
+        if finding.rule in self._ignore:
+            return
         if len(self._inbox) >= self._room:
             self.dropped += 1
         else:
@@ -139,6 +143,16 @@ class Collector:
         self.flush()
         merged = [record.merged() for record in list(self._records.values())]
         return sorted(merged, key=lambda each: (-each.severity, -each.last_seen))
+
+    def renew(self) -> None:
+        """Forgets all findings, and who may be at work here: in a child, that is a thread of its parent."""
+        self._lock = Lock()
+        self._inbox.clear()
+        self._records.clear()
+        self._untold.clear()
+        self.dropped = self._dropped_before = 0
+        self._told = 0
+        self._window_ends = 0.0
 
     def _take(self) -> None:
         now = self._clock()
@@ -198,9 +212,6 @@ class Collector:
                 sink(finding)
             except Exception as error:  # noqa: BLE001 - whatever it raises, the program and other sinks go on
                 self._remove(sink)
-                app_log.error(
-                    "%r, which findings were handed to, failed and was removed", sink, exc_info=True
-                )
                 self.post(failure(f"The receiver {sink!r} of findings", error))
 
 
@@ -232,9 +243,11 @@ def failure(who: str, error: BaseException) -> Finding:
     )
 
 
-def log_sink(finding: Finding) -> None:
-    """Logs a finding to `tornado.application`, as one record of several lines."""
-    app_log.log(_LEVELS[finding.severity], "%s", finding.text())
+def log_sink(finding: Finding, least: int = logging.NOTSET) -> None:
+    """Logs a finding to `tornado.application`, as one record of several lines, if its level is `least` or above."""
+    level = _LEVELS[finding.severity]
+    if level >= least:
+        app_log.log(level, "%s", finding.text())
 
 
 #: Levels of `logging`, by severity.

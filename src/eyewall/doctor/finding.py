@@ -82,9 +82,12 @@ class Finding:
 
     @property
     def key(self) -> Hashable:
-        """What two findings have in common that are the same fault, seen twice: the rule and the culprit."""
+        """What two findings have in common that are the same fault, seen twice: the rule and the culprit's line.
+
+        Not its function, of which the interpreter knows the full name only while it runs.
+        """
         if self.place is not None:
-            return self.rule, self.place
+            return self.rule, self.place.file, self.place.line
         return self.rule, self.summary
 
     def text(self) -> str:

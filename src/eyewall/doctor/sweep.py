@@ -42,7 +42,7 @@ class Sweep:
         """Takes the next slice."""
         self.first = not self._left
         if self.first:
-            self._left = _references(self._loop)
+            self._left = references(self._loop)
         part, self._left = self._left[-self._size :], self._left[: -self._size]
         self.last = not self._left
         loop = self._loop
@@ -57,7 +57,8 @@ class Sweep:
         self.tasks, self._left, self._loop = [], [], None
 
 
-def _references(loop: asyncio.AbstractEventLoop | None) -> list[weakref.ref[asyncio.Task[Any]]]:
+def references(loop: asyncio.AbstractEventLoop | None) -> list[weakref.ref[asyncio.Task[Any]]]:
+    """Returns references to all tasks that are not collected; to those of `loop` at least, where not of all loops."""
     for place in _PLACES:
         known = getattr(asyncio.tasks, place, None)
         if isinstance(known, weakref.WeakSet):

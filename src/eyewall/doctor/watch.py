@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import threading
+import time
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.detector import Detector, Kept
@@ -12,16 +15,20 @@ from eyewall.doctor.dropped.lostexceptions import LostExceptions
 from eyewall.doctor.dropped.lostjobs import LostJobs
 from eyewall.doctor.dropped.unawaited import Unawaited
 from eyewall.doctor.dropped.unreferenced import Unreferenced
+from eyewall.doctor.growth.detectors import growing
+from eyewall.doctor.options import Options
+from eyewall.doctor.stalls.detector import Stalls
 from eyewall.doctor.sweep import Sweep
+from eyewall.doctor.waits.detector import Waits
 
-#: Seconds between two looks.
-INTERVAL = 0.5
+DEFAULTS = Options()
 
 
 class Watch:
     """Watches `loop` with `detectors`, by default all there are, and reports to `collector`.
 
-    `start` and `stop` are to be called in the thread of the loop.
+    All methods are to be called in the thread of the loop, `start` and `stop` whether it runs or not. `interval`:
+    seconds between two looks, those of `options` by default.
     """
 
     def __init__(
@@ -30,23 +37,32 @@ class Watch:
         collector: Collector,
         detectors: list[Detector] | None = None,
         *,
-        interval: float = INTERVAL,
+        interval: float | None = None,
+        options: Options = DEFAULTS,
     ) -> None:
         self.loop = loop
         self.collector = collector
-        self._interval = interval
+        #: Whose loop it is: what a detector has changed may belong to this thread.
+        self.thread = threading.current_thread()
+        self._interval = options.interval if interval is None else interval
         self._sweep = Sweep()
-        self._detectors = [
-            Kept(each, collector)
-            for each in (self._sweep, *(_detectors(self._sweep) if detectors is None else detectors))
-        ]
+        if detectors is None:
+            detectors = [
+                each
+                for each in _detectors(self._sweep, options)
+                if type(each).__name__ not in options.without
+            ]
+        self._detectors = [Kept(each, collector) for each in (self._sweep, *detectors)]
         self._timer: asyncio.TimerHandle | None = None
+        # By the clock of all threads, when the next look is due; and how late the last one was.
+        self._due = math.inf
+        self._late = 0.0
 
     def start(self) -> None:
         """Starts the detectors."""
         for each in self._detectors:
             each.start(self.loop)
-        self._timer = self.loop.call_later(self._interval, self._tick)
+        self._set_timer()
 
     def look(self) -> None:
         """Lets every detector look, and tells what is due."""
@@ -54,6 +70,23 @@ class Watch:
             each.look()
         self._sweep.forget()
         self.collector.flush()
+
+    def lag(self) -> float:
+        """Returns how many seconds late the loop is: at the last look, or by now if that is more. From any thread."""
+        return max(self._late, time.monotonic() - self._due, 0.0)
+
+    def pause(self) -> None:
+        """The loop runs no more, for now: what takes long is not in its way."""
+        self._due = math.inf
+        for each in self._detectors:
+            each.pause()
+        self.collector.flush()
+
+    def resume(self) -> None:
+        """The loop is about to run again."""
+        self._due = time.monotonic() + self._interval
+        for each in self._detectors:
+            each.resume()
 
     def stop(self) -> None:
         """Stops the detectors, in reverse, and takes back what they have changed."""
@@ -64,13 +97,26 @@ class Watch:
             each.stop()
         self.collector.flush()
 
+    def forked(self) -> None:
+        """This is a child of the process whose loop it was: gives up what is the parent's, and touches nothing of it.
+
+        The loop does not run here, but an object that stands for it may be in use by code that the child inherits.
+        """
+        for each in self._detectors:
+            each.forked()
+
     def _tick(self) -> None:
-        self._timer = self.loop.call_later(self._interval, self._tick)
+        self._late = max(0.0, time.monotonic() - self._due)
+        self._set_timer()
         self.look()
 
+    def _set_timer(self) -> None:
+        self._due = time.monotonic() + self._interval
+        self._timer = self.loop.call_later(self._interval, self._tick)
 
-def _detectors(sweep: Sweep) -> list[Detector]:
-    lost = LostExceptions(sweep)
+
+def _detectors(sweep: Sweep, options: Options) -> list[Detector]:
+    lost = LostExceptions(sweep, options.held)
     return [
         Unawaited(),
         lost,
@@ -78,4 +124,7 @@ def _detectors(sweep: Sweep) -> list[Detector]:
         CallbackErrors(lost),
         Cancellations(sweep),
         Unreferenced(sweep),
+        Stalls(),
+        Waits(sweep),
+        *growing(sweep),
     ]

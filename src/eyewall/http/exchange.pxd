@@ -1,6 +1,5 @@
 import cython
 
-from eyewall.guard.limits.inflight cimport Gate
 from eyewall.http.h1.head cimport Head
 from eyewall.net.transport cimport FlowControl
 
@@ -40,8 +39,8 @@ cdef class Exchange:
     cdef public bint sent_continue
     cdef public str request_id
     cdef public object body_limit
-    cdef public Gate gate
-    cdef public Gate route_gate
+    cdef public object gate
+    cdef public object route_gate
     cdef public list more_gates
     cdef public bint kept
     cdef public double entered
@@ -67,7 +66,6 @@ cdef class Exchange:
     cpdef upgrade(self, protocol, bytes block)
     cpdef break_off(self)
     cpdef die(self)
-    @cython.locals(gate=Gate)
-    cpdef bint holds(self, Gate gate) except -1
-    cpdef place(self, Gate gate)
+    cpdef holds(self, gate)
+    cpdef place(self, gate)
     cpdef give_back(self)

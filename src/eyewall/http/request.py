@@ -17,9 +17,7 @@ from eyewall.base.query import parse_arguments
 from eyewall.guard.profile import active
 from eyewall.http.cookies import request_cookies
 from eyewall.http.errors import HTTPInputError, quoted
-from eyewall.http.forms import HTTPFile, parse_body_arguments
 from eyewall.http.headers import HTTPHeaders
-from eyewall.http.proxy import forwarded
 from eyewall.http.requestcore import RequestCore
 from eyewall.http.startline import RequestStartLine
 from eyewall.http.url import split_host_and_port
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from http.cookies import SimpleCookie
 
     from eyewall.http.exchange import Exchange
+    from eyewall.http.forms import HTTPFile
     from eyewall.http.h1.head import Head
 
 _VERSIONS = ("HTTP/1.0", "HTTP/1.1")
@@ -163,6 +162,9 @@ class HTTPServerRequest(RequestCore):
         trust = carrier.server.trust
         if trust is None:
             return carrier.remote_ip, carrier.protocol
+        # Only servers behind a proxy need it.
+        from eyewall.http.proxy import forwarded
+
         return forwarded(self.headers, carrier.remote_ip, carrier.protocol, trust)
 
     @lazy_attribute
@@ -238,6 +240,9 @@ class HTTPServerRequest(RequestCore):
         files: dict[str, list[HTTPFile]] = {}
         kind = self.find_header(b"content-type") if self.body else None
         if kind:
+            # Only who asks for a form's fields needs what takes it apart.
+            from eyewall.http.forms import parse_body_arguments
+
             parse_body_arguments(kind, self.body, arguments, files, self.headers)
         return arguments, files
 

@@ -1,3 +1,4 @@
+# cython: auto_pickle=True
 """What every request has, whether anybody asks or not.
 
 A compiled class, the base of the ordinary `HTTPServerRequest`: the server sets these attributes for each request,

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from eyewall.base.configurable import Configurable
@@ -20,12 +20,11 @@ from eyewall.guard import registry
 from eyewall.guard.executors import default as default
 from eyewall.guard.lifecycle.drain import process_drain
 from eyewall.guard.limits.admission import ConnectionLimit, network_of
-from eyewall.guard.limits.requestlimit import RequestLimit
+from eyewall.guard.limits.stated import as_request_limit
 from eyewall.guard.profile import TORNADO, Profile, active
 from eyewall.guard.throttle import LogThrottle
 from eyewall.guard.wheel import DeadlineWheel
 from eyewall.http.connection import ServerConnection, error_response
-from eyewall.http.decompression import DecompressingApp
 from eyewall.http.delegates import (
     CallbackApp,
     CallbackDelegate,
@@ -36,18 +35,17 @@ from eyewall.http.delegates import (
 )
 from eyewall.http.draining import ServerDrain
 from eyewall.http.h1params import HTTP1ConnectionParameters
-from eyewall.http.limiting import LimitedApp
-from eyewall.http.pieces import SlicingApp
-from eyewall.http.proxy import Trust
 from eyewall.loop.policy import current_loop
 from eyewall.net.address import DEFAULT_BACKLOG
 from eyewall.net.listener import Listener
 from eyewall.net.tcpserver import TCPServer
 
 if TYPE_CHECKING:
+    from eyewall.guard.limits.requestlimit import RequestLimit
     from eyewall.http.errors import RemoteProtocolError
     from eyewall.http.exchange import Exchange
     from eyewall.http.interfaces import App
+    from eyewall.http.proxy import Trust
     from eyewall.http.request import HTTPServerRequest
     from eyewall.net.acceptor import Acceptor
     from eyewall.net.iostream import IOStream
@@ -116,7 +114,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         self.request_callback = request_callback
         self.xheaders = xheaders
         self.trusted_downstream = trusted_downstream
-        self.trust = Trust(downstream=tuple(trusted_downstream or ())) if xheaders else None
+        self.trust = _trust(trusted_downstream or ()) if xheaders else None
         self.protocol = protocol or ("https" if self._tls is not None else "http")
         self.conn_params = HTTP1ConnectionParameters(
             no_keep_alive=no_keep_alive,
@@ -172,14 +170,21 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         #: What bounds the requests in flight; None where the profile does not.
         self.request_limit: RequestLimit | None = None
         if self._slices:
+            # As all that few servers have, it is loaded by those that do.
+            from eyewall.http.pieces import SlicingApp
+
             self.app = SlicingApp(self.app, self._slices)
         if self.conn_params.decompress:
+            from eyewall.http.decompression import DecompressingApp
+
             self.app = DecompressingApp(self.app, self.profile)
         self._unlimited = self.app
-        own = getattr(self.request_callback, "request_limit", None)
-        if isinstance(own, RequestLimit):
+        own = as_request_limit(getattr(self.request_callback, "request_limit", None))
+        if own is not None:
             self.limit_requests(own)
         elif profile.requests:
+            from eyewall.guard.limits.requestlimit import RequestLimit
+
             self.limit_requests(
                 RequestLimit(
                     "requests",
@@ -209,6 +214,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         default those at which orchestrators ask how a server is. Those of an app that names some (`exempt`) are, too.
         It takes the place of a limit that there was, also of one of the profile or the application.
         """
+        from eyewall.http.limiting import LimitedApp
+
         self.request_limit = limit
         served = self._unlimited
         self.app = LimitedApp(served, limit, (*exempt, *getattr(served, "exempt", ())))
@@ -450,6 +457,13 @@ def _described(thing: Any) -> str:
         if describe is not None:
             return str(describe())
     return ""
+
+
+def _trust(downstream: Iterable[str]) -> Trust:
+    # Only servers behind a proxy need it.
+    from eyewall.http.proxy import Trust
+
+    return Trust(downstream=tuple(downstream))
 
 
 def app_of(served: Any, profile: Profile) -> App:

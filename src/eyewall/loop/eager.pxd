@@ -15,14 +15,14 @@ cdef class Starter:
     cdef object __weakref__
 
     @cython.locals(namespace=dict)
-    cpdef object start(self, object coro, object loop, object context)
+    cpdef object start(self, object coro, object loop, object context, object name)
 
     @cython.locals(caught=list)
     cdef tuple _hand_on(self, object loop, object task)
 
 
 @cython.locals(starter=Starter)
-cpdef object start_task(object coro, object loop, object context=*)
+cpdef object start_task(object coro, object loop, object context=*, object name=*)
 cdef object _trim(object task)
 cdef object _restore(dict namespace, object before)
 cdef object _run(object step, object context, object loop)

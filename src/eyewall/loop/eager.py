@@ -36,11 +36,15 @@ _enter_task: Callable[[AbstractEventLoop, Task[Any]], None] = tasks._enter_task
 
 
 def start_task(
-    coro: Coroutine[Any, Any, T], loop: AbstractEventLoop, context: Context | None = None
+    coro: Coroutine[Any, Any, T],
+    loop: AbstractEventLoop,
+    context: Context | None = None,
+    name: str | None = None,
 ) -> Task[T]:
     """Starts `coro` as a task of `loop` and runs its first step before returning.
 
-    `context` is the task's context, by default a copy of the current one. The returned task may be done
+    `context` is the task's context, by default a copy of the current one. `name` is the task's name, by default one
+    that asyncio makes, which costs more than the rest of the constructor does. The returned task may be done
     already, with a result, an exception or a cancellation, which is the caller's to look at.
 
     The task is scheduled like any other where it cannot run at once: when `loop` is not running, when it has
@@ -52,11 +56,11 @@ def start_task(
     # Not get_running_loop, which costs a system call on 3.11. In a thread that is not the loop's, neither
     # this nor create_task may be called.
     if not loop.is_running() or loop.get_task_factory() is not None:
-        return loop.create_task(coro, context=context)
+        return loop.create_task(coro, context=context, name=name)
     if _NATIVE:
         if context is not None and _is_entered(context):
-            return loop.create_task(coro, context=context)
-        task = Task(coro, loop=loop, context=context, eager_start=True)  # type: ignore[call-arg]
+            return loop.create_task(coro, context=context, name=name)
+        task = Task(coro, loop=loop, context=context, name=name, eager_start=True)  # type: ignore[call-arg]
         if task._source_traceback:  # type: ignore[attr-defined]
             _trim(task)
         return task
@@ -68,8 +72,8 @@ def start_task(
             loop._eyewall_starter = starter  # type: ignore[attr-defined]
         except AttributeError:
             # A loop that takes no attributes cannot be made to hand over the step.
-            return loop.create_task(coro, context=context)
-    return starter.start(coro, loop, context)  # type: ignore[no-any-return]
+            return loop.create_task(coro, context=context, name=name)
+    return starter.start(coro, loop, context, name)  # type: ignore[no-any-return]
 
 
 class Starter:
@@ -100,15 +104,18 @@ class Starter:
         loop: Any = _get_running_loop()
         return type(loop).call_soon(loop, callback, *args, context=context)  # type: ignore[no-any-return]
 
-    def start(self, coro: Any, loop: Any, context: Context | None) -> Any:
+    def start(self, coro: Any, loop: Any, context: Context | None, name: str | None) -> Any:
         """Constructs the task and runs its step. `loop` is the running one and has no task factory."""
         namespace = self._namespace
         # Somebody's own replacement of the method, or the hook of a start that this one interrupts.
         before = namespace.get("call_soon")
         namespace["call_soon"] = self._hook
         try:
-            # Without the argument where there is nothing to say: it costs a tenth of the whole.
-            task = Task(coro, loop=loop) if context is None else Task(coro, loop=loop, context=context)
+            # Without the arguments where there is nothing to say: each costs a tenth of the whole.
+            if context is None and name is None:
+                task = Task(coro, loop=loop)
+            else:
+                task = Task(coro, loop=loop, context=context, name=name)
         except BaseException:
             _restore(namespace, before)
             self._hand_on(loop, None)

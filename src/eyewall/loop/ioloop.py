@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import functools
 import os
 import time
@@ -17,7 +16,7 @@ from collections.abc import Callable
 from concurrent import futures
 from contextlib import suppress
 from types import FrameType
-from typing import Any, ClassVar, Protocol, SupportsFloat, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, SupportsFloat, TypeVar, overload
 
 from eyewall.base import probe
 from eyewall.base.configurable import Configurable
@@ -26,6 +25,9 @@ from eyewall.base.objects import import_object
 from eyewall.loop.concurrent import Future, is_future
 from eyewall.loop.policy import current_loop, set_current_loop
 from eyewall.loop.yielded import BadYieldError, convert_yielded
+
+if TYPE_CHECKING:
+    import datetime
 
 T = TypeVar("T")
 
@@ -260,8 +262,12 @@ class IOLoop(Configurable):
 
         Returns a handle for `remove_timeout`. Raises TypeError for another kind of deadline.
         """
-        if isinstance(deadline, datetime.timedelta):
-            return self.call_later(deadline.total_seconds(), callback, *args, **kwargs)
+        if not isinstance(deadline, (float, int)):
+            # Most programs never load it.
+            import datetime
+
+            if isinstance(deadline, datetime.timedelta):
+                return self.call_later(deadline.total_seconds(), callback, *args, **kwargs)
         return self.call_at(_number(deadline), callback, *args, **kwargs)
 
     def call_later(self, delay: float, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> object:

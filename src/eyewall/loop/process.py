@@ -229,7 +229,7 @@ class Subprocess:
 
     def _ended(self) -> None:
         # Popen has noticed by now, or does so here; one that was told by somebody else says 0.
-        self.returncode = self.proc.wait()
+        self.returncode = self.proc.wait()  # eyewall: ignore[EW203] - it has ended
         callback, self._exit_callback = self._exit_callback, None
         if callback is not None:
             callback(self.returncode)

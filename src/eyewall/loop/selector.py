@@ -143,7 +143,7 @@ class SelectorThread:
         try:
             yield
         finally:
-            self.close()
+            self.close()  # eyewall: ignore[EW207] - it was woken, and has nothing left to do
 
     def _hand_over(self) -> None:
         """Gives the turn to the selector's thread."""

@@ -195,7 +195,7 @@ class Listener(Acceptor):
         del self._lingering[sock]
         try:
             for _ in range(_DISCARD_READS):
-                if not sock.recv(_DISCARD_BYTES):
+                if not sock.recv(_DISCARD_BYTES):  # eyewall: ignore[EW206] - it does not block
                     break
         except OSError:  # nothing to read, or reset: both mean that it can be closed
             pass

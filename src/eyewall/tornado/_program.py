@@ -47,14 +47,26 @@ def main() -> None:
     try:
         _alias.install()
         inherit()
-        if option == "-m":
-            code, module = _module(arguments[1], arguments[2:])
-        elif option == "-c":
-            code, module = _command(arguments[1], arguments[2:])
-        else:
-            code, module = _script(arguments[0], arguments[1:])
+        code, module = found(arguments)
     except (ProgramError, _alias.AliasError) as error:
         sys.exit(f"{sys.executable}: {error}")
+    execute(code, module)
+
+
+def found(arguments: list[str]) -> tuple[CodeType, ModuleType]:
+    """Returns the program that `arguments` name, as the interpreter's own do, and the module that it is to be.
+
+    `sys.argv` and the beginning of `sys.path` are then as it expects them. Raises ProgramError where there is none.
+    """
+    if arguments[0] == "-m":
+        return _module(arguments[1], arguments[2:])
+    if arguments[0] == "-c":
+        return _command(arguments[1], arguments[2:])
+    return _script(arguments[0], arguments[1:])
+
+
+def execute(code: CodeType, module: ModuleType) -> None:
+    """Runs the program."""
     sys.modules["__main__"] = module
     exec(code, module.__dict__)  # noqa: S102 - the program that was asked for
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from eyewall.guard.deadlines.awaiting import suspension
 from eyewall.guard.deadlines.deadline import Deadline
 from eyewall.guard.lifecycle.drain import TASKS, Drain, process_drain
 from eyewall.web.dispatch import Dispatch, dispatches
@@ -40,6 +39,9 @@ class HandlerTasks:
 
 
 def _described(task: asyncio.Task[None], dispatch: Dispatch) -> str:
+    # For a process that ends, and is not ready to.
+    from eyewall.guard.deadlines.awaiting import suspension
+
     _, _, what = dispatch.describe().partition(": ")
     return f"handler: {what}, at {suspension(task).place}"
 

@@ -13,34 +13,35 @@ import socket
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from eyewall.base.lazy import lazy_attribute
 from eyewall.guard.lifecycle.hooks import Lifecycle
-from eyewall.guard.limits.ratelimit import RateLimit
-from eyewall.guard.limits.requestlimit import RequestLimit
+from eyewall.guard.limits.stated import as_rate_limit, as_request_limit
 from eyewall.guard.profile import Profile, active
 from eyewall.http.delegates import DelegateApp
 from eyewall.http.exchange import Exchange
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.request import HTTPServerRequest
-from eyewall.http.requestids import IdentifyingApp
 from eyewall.http.server import HTTPServer
 from eyewall.http.startline import RequestStartLine, ResponseStartLine, responses
 from eyewall.net.address import DEFAULT_BACKLOG
 from eyewall.web.afterwork import handler_tasks as handler_tasks  # takes part in every drain
-from eyewall.web.bounds import Bounds, LimitedDispatch
+from eyewall.web.bounds import Bounds
 from eyewall.web.dispatch import Dispatch, keep_time
 from eyewall.web.entry import Entry
 from eyewall.web.handlers import ErrorHandler
 from eyewall.web.matchers import AnyMatches, DefaultHostMatches, HostMatches, unquoted
 from eyewall.web.requestlog import RequestLog
 from eyewall.web.routing import ApplicationRouter, ReversibleRouter, Rule, RuleLike
-from eyewall.web.timing import Timing
-from eyewall.web.transforms import GZipContentEncoding, OutputTransform
 from eyewall.web.uimodules import load_ui
 
 if TYPE_CHECKING:
+    from eyewall.guard.limits.ratelimit import RateLimit
+    from eyewall.guard.limits.requestlimit import RequestLimit
     from eyewall.http.interfaces import App
     from eyewall.web.handler import RequestHandler
     from eyewall.web.routeindex import Match
+    from eyewall.web.timing import Timing
+    from eyewall.web.transforms import OutputTransform
 
 
 class Application(RequestLog, ReversibleRouter):
@@ -63,19 +64,21 @@ class Application(RequestLog, ReversibleRouter):
         super().__init__(settings)
         self.default_host = default_host
         self.profile: Profile = settings.get("profile") or active()
-        self.timing = Timing(settings, self.profile.stated_timeout)
-        if self.timing.active:
+        # Most applications set no times.
+        if ("request_timeout" in settings or settings.get("trust_request_timeout")) and self.timing.active:
             keep_time()
-        bound = settings.get("request_limit")
         #: The setting `request_limit`: bounds the requests in flight of each server of this application.
-        self.request_limit: RequestLimit | None = bound if isinstance(bound, RequestLimit) else None
-        limit = settings.get("rate_limit")
+        self.request_limit: RequestLimit | None = as_request_limit(settings.get("request_limit"))
+        rate_limit = as_rate_limit(settings.get("rate_limit"))
         #: The setting `rate_limit`, which holds for requests of all routes, and for those without one.
-        self.rate_limits: tuple[RateLimit, ...] = (limit,) if isinstance(limit, RateLimit) else ()
+        self.rate_limits: tuple[RateLimit, ...] = () if rate_limit is None else (rate_limit,)
         #: Hooks for the start and the end of the process: `eyewall run` runs them, other programs enter it.
         self.lifecycle = Lifecycle()
         self.transforms: list[type[OutputTransform]] = list(transforms) if transforms is not None else []
         if transforms is None and (settings.get("compress_response") or settings.get("gzip")):
+            # As all that few applications want, it is loaded by those that do.
+            from eyewall.web.transforms import GZipContentEncoding
+
             self.transforms.append(GZipContentEncoding)
         self.ui_modules: dict[str, Any] = {}
         self.ui_methods: dict[str, Any] = {}
@@ -93,6 +96,13 @@ class Application(RequestLog, ReversibleRouter):
             from eyewall.loop import autoreload
 
             autoreload.start()
+
+    @lazy_attribute
+    def timing(self) -> Timing:
+        """The times of requests, where settings or handlers state some."""
+        from eyewall.web.timing import Timing
+
+        return Timing(self.settings, self.profile.stated_timeout)
 
     def _static_rules(self, settings: dict[str, Any]) -> list[RuleLike]:
         """The routes of the setting `static_path`."""
@@ -155,6 +165,8 @@ class Application(RequestLog, ReversibleRouter):
                 self._own_delegate if own else None,
             )
         if self.settings.get("request_ids"):
+            from eyewall.http.requestids import IdentifyingApp
+
             app = IdentifyingApp(app, self.profile.request_id_bytes)
         health = self.settings.get("health")
         if health:
@@ -190,10 +202,14 @@ class Application(RequestLog, ReversibleRouter):
         """Returns who serves a request within the limits of the application, the routes that led here, and the
         class."""
         bounds = Bounds.taken(request, target_class)
-        kind = LimitedDispatch if bounds.requests else Dispatch
-        dispatch = kind(self, request, target_class, target_kwargs, path_args, path_kwargs)
-        if isinstance(dispatch, LimitedDispatch):
-            dispatch.limits = bounds.requests
+        if bounds.requests:
+            from eyewall.web.limiteddelegates import LimitedDispatch
+
+            limited = LimitedDispatch(self, request, target_class, target_kwargs, path_args, path_kwargs)
+            limited.limits = bounds.requests
+            dispatch: Dispatch = limited
+        else:
+            dispatch = Dispatch(self, request, target_class, target_kwargs, path_args, path_kwargs)
         dispatch.route = bounds.route
         dispatch.rate_limits = (
             *self.rate_limits,

@@ -7,12 +7,11 @@ library's `http.cookies` quotes them, which is what the parser of the request si
 
 from __future__ import annotations
 
-import datetime
 import re
 import time
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from eyewall.base.escape import to_unicode
 from eyewall.http.dates import format_timestamp
@@ -26,9 +25,11 @@ from eyewall.web.signing import (
 )
 
 if TYPE_CHECKING:
+    import datetime
+
     from eyewall.http.request import HTTPServerRequest
 
-Expires = float | tuple[int, ...] | time.struct_time | datetime.datetime
+Expires: TypeAlias = "float | tuple[int, ...] | time.struct_time | datetime.datetime"
 
 _DAY = 86400.0
 #: A cookie is removed by one that expired this long ago, in case the client's clock is slow.

@@ -3,16 +3,15 @@ import cython
 from eyewall.guard.deadlines.deadline cimport Deadline
 from eyewall.http.exchange cimport Exchange
 from eyewall.http.requestcore cimport RequestCore
+from eyewall.loop.eager cimport start_task
 from eyewall.web.reply cimport Reply
-from eyewall.web.timing cimport Timing
 
-cdef object _get_loop, copy_context, start_task, complete, complete_prepare, complete_rates, stream, unquoted, check_rates, registry
+cdef object _get_loop, copy_context, complete, complete_prepare, complete_rates, stream, unquoted, registry
 cdef object app_log, HTTPError, RemoteProtocolError, StreamClosedError, asyncio, _request_begin
 cdef dict _VERBS
 cdef object _plain_decoding
 cdef dict _running
-cdef object _deadlines, release, tell_late, tell_abandoned, watch
-cdef bint _timed
+cdef object _deadlines, _overtime, _check_rates
 cdef object _SAFE
 
 cdef class Dispatch:
@@ -47,6 +46,7 @@ cdef class Dispatch:
     @cython.locals(pieces=list)
     cpdef end(self)
     cpdef closed(self)
+    @cython.locals(exchange=Exchange)
     cdef _start(self, rest)
     cpdef over(self)
     @cython.locals(handler=Reply)
@@ -56,8 +56,10 @@ cdef class Dispatch:
     @cython.locals(handler=Reply)
     cpdef _run(self)
     @cython.locals(handler=Reply)
+    cpdef completed(self)
+    cpdef check_rates(self)
+    @cython.locals(handler=Reply)
     cpdef check(self)
-    @cython.locals(timing=Timing)
     cdef _begin_time(self)
     @cython.locals(deadline=Deadline)
     cdef _check_time(self)

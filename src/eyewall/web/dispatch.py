@@ -27,14 +27,10 @@ from eyewall.web.arguments import ArgumentsMixin
 from eyewall.web.errors import HTTPError
 from eyewall.web.execution import complete, complete_prepare, complete_rates, stream
 from eyewall.web.matchers import unquoted
-from eyewall.web.overtime import release, tell_abandoned, tell_late, watch
 
 if TYPE_CHECKING:
     from eyewall.guard.deadlines.alarms import Alarm
     from eyewall.guard.errors import DeadlineExceeded
-from eyewall.web.ratelimiting import check_rates
-
-if TYPE_CHECKING:
     from eyewall.guard.limits.ratelimit import RateLimit
     from eyewall.http.request import HTTPServerRequest
 
@@ -53,14 +49,25 @@ _VERBS = {
 #: Tasks of requests that are being served: a loop refers to its tasks weakly.
 _running: dict[asyncio.Task[None], Dispatch] = {}
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
-#: Some application or handler has set a deadline: where none does, no request pays for it.
-_timed = False
+#: `web.overtime`, once some application or handler has set a deadline: where none does, no request pays for it.
+_overtime: Any = None
+#: `web.ratelimiting.check_rates`, once a request has come to which a rate limit applies.
+_check_rates: Any = None
 
 
 def keep_time() -> None:
     """Has every request looked at from now on for the deadline that it may have."""
-    global _timed
-    _timed = True
+    global _overtime
+    from eyewall.web import overtime
+
+    _overtime = overtime
+
+
+def _load_rates() -> None:
+    global _check_rates
+    from eyewall.web.ratelimiting import check_rates
+
+    _check_rates = check_rates
 
 
 def running() -> list[asyncio.Task[None]]:
@@ -258,13 +265,20 @@ class Dispatch:
     # -- the request ------------------------------------------------------------------------------------
 
     def _start(self, rest: Any) -> None:
-        loop = _get_loop()
-        task = start_task(rest, loop, self.context)
+        exchange = self.exchange
+        if exchange is not None:
+            # What stands ready: asking asyncio for the loop costs a system call on 3.11, and its name for a task more
+            # than the rest of the constructor. The path says more, anyhow.
+            loop = exchange.carrier.loop
+            task = start_task(rest, loop, self.context, exchange.head.path)
+        else:
+            loop = _get_loop()
+            task = start_task(rest, loop, self.context)
         if not task.done():
             self.task = task
             _running[task] = self
             if self.deadline is not None:
-                watch(self, loop)
+                _overtime.watch(self, loop)
         elif self.deadline is not None:
             self._check_time()
 
@@ -309,7 +323,7 @@ class Dispatch:
             self.task = None
             _running.pop(task, None)
             if self.deadline is not None:
-                release(self)
+                _overtime.release(self)
                 self._check_time()
             exchange = self.exchange
             if exchange is not None and exchange.kept:
@@ -363,7 +377,7 @@ class Dispatch:
         handler = self.handler
         try:
             if self.rate_limits is not None:
-                waiting = check_rates(handler, self.rate_limits)
+                waiting = self.check_rates()
                 if waiting is not None:
                     return complete_rates(self, waiting)
             self.check()
@@ -381,13 +395,28 @@ class Dispatch:
             self.fail(error)
         return None
 
+    def completed(self) -> None:
+        """The verb is through, and has waited: the response is finished, unless the handler does that itself."""
+        if self.overdue is not None:
+            _overtime.returned(self)
+        handler = self.handler
+        if handler._auto_finish and not handler._finished:
+            handler.finish()
+
+    def check_rates(self) -> Awaitable[None] | None:
+        """Takes what the request costs of its rate limits; see `web.ratelimiting`."""
+        if _check_rates is None:
+            _load_rates()
+        waiting: Awaitable[None] | None = _check_rates(self.handler, self.rate_limits)
+        return waiting
+
     def check(self) -> None:
         """Refuses what no handler should see."""
         method = self.request.method
         handler = self.handler
         if method not in handler.SUPPORTED_METHODS:
             raise HTTPError(405)
-        if _timed:
+        if _overtime is not None:
             self._begin_time()
         if self.path_args is not None:
             handler.path_args = [self._decoded(value, None) for value in self.path_args]
@@ -415,7 +444,7 @@ class Dispatch:
         """Says so where nothing has interrupted a handler that was late."""
         deadline = self.deadline
         if deadline is not None and deadline.clock() > deadline.at:
-            tell_late(self)
+            _overtime.tell_late(self)
 
     def call_verb(self) -> Any:
         """Calls the handler's method for the request's."""
@@ -445,7 +474,7 @@ class Dispatch:
         """Gives the handler what it raised."""
         handler = self.handler
         if self.abandoned:
-            tell_abandoned(self, error)
+            _overtime.tell_abandoned(self, error)
             return
         try:
             if isinstance(error, StreamClosedError) and self.left:

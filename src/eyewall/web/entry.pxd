@@ -2,7 +2,6 @@ import cython
 
 from eyewall.http.exchange cimport Exchange
 from eyewall.http.h1.head cimport Head
-from eyewall.http.limiting cimport wait_or_refuse
 from eyewall.http.requestcore cimport RequestCore
 from eyewall.web.dispatch cimport Dispatch
 from eyewall.web.routeindex cimport Match, Route, RouteIndex

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from eyewall.http.delegates import DelegateApp
 from eyewall.http.exchange import Exchange
-from eyewall.http.limiting import wait_or_refuse
 from eyewall.http.request import HTTPServerRequest
 from eyewall.http.requestcore import RequestCore
 from eyewall.web.dispatch import Dispatch
@@ -82,7 +81,10 @@ class Entry:
             limit = match.route.limit
             if limit is not None:
                 if not limit.gate.enter():
-                    return wait_or_refuse(limit, exchange, partial(self._serve, request, match), True)
+                    held: Sink = match.route.turn_away(
+                        limit, exchange, partial(self._serve, request, match), True
+                    )
+                    return held
                 exchange.route_gate = limit.gate
         return self._serve(request, match, exchange)
 

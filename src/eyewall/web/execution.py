@@ -7,39 +7,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from eyewall.base.loggers import app_log
 from eyewall.net.errors import StreamClosedError
-from eyewall.web.overtime import Timed, outcome, returned, watch
-from eyewall.web.ratelimiting import check_rates
 
+if TYPE_CHECKING:
+    from eyewall.web.overtime import Timed
 
-class Run(Timed, Protocol):
-    """What `web.dispatch.Dispatch` offers to the coroutines below."""
+    class Run(Timed, Protocol):
+        """What `web.dispatch.Dispatch` offers to the coroutines below."""
 
-    rate_limits: Any
-    ready: asyncio.Future[None] | None
-    body_done: asyncio.Future[None] | None
+        rate_limits: Any
+        ready: asyncio.Future[None] | None
+        body_done: asyncio.Future[None] | None
 
-    def check(self) -> None: ...
-    def call_verb(self) -> Any: ...
-    def over(self) -> None: ...
+        def check_rates(self) -> Awaitable[None] | None: ...
+        def check(self) -> None: ...
+        def call_verb(self) -> Any: ...
+        def completed(self) -> None: ...
+        def over(self) -> None: ...
 
 
 async def complete(run: Run, result: Awaitable[Any]) -> None:
     """Waits for what a verb returned, and finishes."""
     try:
         await result
-        if run.overdue is not None:
-            returned(run)
-        handler = run.handler
-        if handler._auto_finish and not handler._finished:
-            handler.finish()
+        run.completed()
     except asyncio.CancelledError as error:
         _cancelled(run, error)
     except Exception as error:  # noqa: BLE001 - whatever a handler raises becomes its response
-        run.fail(outcome(run, error))
+        run.fail(_outcome(run, error))
     finally:
         run.over()
 
@@ -56,7 +54,7 @@ async def complete_rates(run: Run, waiting: Awaitable[None]) -> None:
     except asyncio.CancelledError as error:
         _cancelled(run, error)
     except Exception as error:  # noqa: BLE001 - as above
-        run.fail(outcome(run, error))
+        run.fail(_outcome(run, error))
     finally:
         run.over()
 
@@ -69,7 +67,7 @@ async def complete_prepare(run: Run, result: Awaitable[Any]) -> None:
     except asyncio.CancelledError as error:
         _cancelled(run, error)
     except Exception as error:  # noqa: BLE001 - as above
-        run.fail(outcome(run, error))
+        run.fail(_outcome(run, error))
     finally:
         run.over()
 
@@ -79,7 +77,7 @@ async def stream(run: Run) -> None:
     ready, body_done = run.ready, run.body_done
     try:
         if run.rate_limits is not None:
-            waiting = check_rates(run.handler, run.rate_limits)
+            waiting = run.check_rates()
             if waiting is not None:
                 await waiting
         _check(run)
@@ -101,7 +99,7 @@ async def stream(run: Run) -> None:
     except asyncio.CancelledError as error:
         _cancelled(run, error)
     except Exception as error:  # noqa: BLE001 - as above
-        run.fail(outcome(run, error))
+        run.fail(_outcome(run, error))
     finally:
         if ready is not None and not ready.done():
             ready.set_result(None)
@@ -112,6 +110,8 @@ def _check(run: Run) -> None:
     """Checks the request, and has its deadline watched where the task has waited before it had one."""
     run.check()
     if run.deadline is not None and run.task is not None and run.alarm is None:
+        from eyewall.web.overtime import watch
+
         watch(run, asyncio.get_running_loop())
 
 
@@ -119,16 +119,24 @@ async def _verb(run: Run) -> None:
     handler = run.handler
     if run.overdue is not None:
         # What came before the verb has swallowed the cancellation.
+        from eyewall.web.overtime import returned
+
         returned(run)
     if handler._finished:
         return
     result = run.call_verb()
     if result is not None:
         await result
-    if run.overdue is not None:
-        returned(run)
-    if handler._auto_finish and not handler._finished:
-        handler.finish()
+    run.completed()
+
+
+def _outcome(run: Run, error: BaseException) -> BaseException:
+    """Returns what answers a request that raised `error`."""
+    if run.overdue is None:
+        return error
+    from eyewall.web.overtime import outcome
+
+    return outcome(run, error)
 
 
 def _cancelled(run: Run, error: asyncio.CancelledError) -> None:
@@ -141,7 +149,7 @@ def _cancelled(run: Run, error: asyncio.CancelledError) -> None:
     try:
         if not handler._finished:
             if run.overdue is not None:
-                run.fail(outcome(run, error))
+                run.fail(_outcome(run, error))
             elif handler._headers_written:
                 handler._give_up()
             else:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from eyewall.base.escape import utf8, xhtml_escape
 from eyewall.base.loggers import app_log, gen_log
 from eyewall.guard.errors import DeadlineExceeded, Overloaded
-from eyewall.guard.lifecycle.tasks import AtEnd, OwnedTasks
+from eyewall.guard.limits.stated import fit_for_route
 from eyewall.guard.profile import active
 from eyewall.guard.throttle import LogThrottle
 from eyewall.http.errors import HTTPInputError, RemoteProtocolError
@@ -28,10 +28,9 @@ from eyewall.web.cookies import CookiesMixin
 from eyewall.web.dispatch import keep_time
 from eyewall.web.errors import Finish, HTTPError
 from eyewall.web.localization import LocaleMixin
-from eyewall.web.ratelimiting import fit_for_route
 from eyewall.web.rendering import RenderingMixin
 from eyewall.web.reply import Reply
-from eyewall.web.timing import limits_of
+from eyewall.web.timelimits import limits_of
 from eyewall.web.xsrf import XsrfMixin
 
 T = TypeVar("T")
@@ -45,6 +44,7 @@ _refusals = LogThrottle(gen_log)
 ExcInfo = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
 if TYPE_CHECKING:
+    from eyewall.guard.lifecycle.tasks import AtEnd
     from eyewall.guard.limits.ratelimit import RateLimit
     from eyewall.guard.limits.requestlimit import RequestLimit
     from eyewall.http.request import HTTPServerRequest
@@ -87,7 +87,7 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
     #: What a request of this class is called where somebody waits for its end.
     _kind: ClassVar[str] = "request"
 
-    #: What this class and its verbs state, by method; see `web.timing`.
+    #: What this class and its verbs state, by method; see `web.timelimits`.
     _time_limits: ClassVar[dict[str, float] | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -175,6 +175,9 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
         """
         tasks = self._tasks
         if tasks is None:
+            # Most programs spawn none.
+            from eyewall.guard.lifecycle.tasks import OwnedTasks
+
             tasks = self._tasks = OwnedTasks(f"{self._request_summary()} in {type(self).__qualname__}")
         return tasks.spawn(coroutine, at_end=at_end, name=name)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from eyewall.http.negotiation import parse_qualities
-from eyewall.web import locale as locales
 
 if TYPE_CHECKING:
     from eyewall.http.request import HTTPServerRequest
+    from eyewall.web import locale as locales
 
 
 class _Host(Protocol):
@@ -52,6 +52,9 @@ class LocaleMixin:
         Languages count in the order of their qualities; those with quality 0, or one that cannot be read,
         don't.
         """
+        # Only who asks for a locale pays for what there is to say in it.
+        from eyewall.web import locale as locales
+
         header = self.request.headers.get("Accept-Language")
         if not header:
             return locales.get(default)

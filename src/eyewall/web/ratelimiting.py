@@ -1,4 +1,4 @@
-"""Limits on handlers: which a route and a class have; and rates, of these and of an application or a verb."""
+"""Rate limits on handlers: of an application, a route, a class, a verb."""
 
 from __future__ import annotations
 
@@ -7,33 +7,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 from eyewall.guard.limits.ratelimit import Decision, RateLimit
-from eyewall.guard.limits.requestlimit import RequestLimit
 from eyewall.http.names import lookup
 
 M = TypeVar("M", bound=Callable[..., Any])
-
-
-def limit_of(thing: Any) -> RateLimit | None:
-    """Returns the attribute `rate_limit` of a rule or a handler class; None where a program means something else by
-    that name."""
-    limit = getattr(thing, "rate_limit", None)
-    return limit if isinstance(limit, RateLimit) else None
-
-
-def request_limit_of(thing: Any, name: str) -> RequestLimit | None:
-    """Returns the attribute `name` of a rule or a handler class, with the same reservation, where it is a limit of
-    requests in flight."""
-    limit = getattr(thing, name, None)
-    return limit if isinstance(limit, RequestLimit) else None
-
-
-def fit_for_route(limit: object, where: str) -> None:
-    """Raises TypeError where `limit` is one for a whole server, which measures what nobody measures `where` it is."""
-    if isinstance(limit, RequestLimit) and limit.gate.measuring:
-        raise TypeError(
-            f"{where}: {type(limit).__name__} adapts to all that a server does, and is for the setting "
-            "request_limit or HTTPServer.limit_requests; give a route or a class a RequestLimit"
-        )
 
 
 def check_rates(handler: Any, limits: Iterable[RateLimit]) -> Awaitable[None] | None:

@@ -1,3 +1,4 @@
+# cython: auto_pickle=True
 """The response half of a handler: status, fields, what was written, and how it is sent.
 
 Its attributes are a compiled class's, because every request reads and writes most of them; `RequestHandler` derives
@@ -8,9 +9,7 @@ defaults, or an `HTTPHeaders` once somebody needs one; see `web.response`.
 from __future__ import annotations
 
 import asyncio
-import datetime
-import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from eyewall.base.clock import format_timestamp
 from eyewall.base.jsonencoder import json_encode
@@ -25,6 +24,8 @@ from eyewall.loop.done import done_future
 from eyewall.web.response import Encoded, default_headers, encode_fields, encode_headers
 
 if TYPE_CHECKING:
+    import datetime
+
     from eyewall.guard.lifecycle.tasks import OwnedTasks
     from eyewall.http.request import HTTPServerRequest
     from eyewall.web.transforms import OutputTransform
@@ -32,13 +33,15 @@ if TYPE_CHECKING:
 try:
     from _sha1 import sha1 as _small_sha1  # type: ignore[import-not-found]
 except ImportError:  # an interpreter built without it
+    import hashlib
+
     _small_sha1 = hashlib.sha1
 _spellings = spellings
 
-HeaderValue = bytes | str | int | datetime.datetime
+HeaderValue: TypeAlias = "bytes | str | int | datetime.datetime"
 
-_sha1 = hashlib.sha1
-_spellings = spellings
+#: `hashlib.sha1`, once there was a body that is not small: loading OpenSSL's digests takes half a MiB.
+_sha1: Any = None
 #: Up to this size the plain implementation beats the set-up of OpenSSL's.
 _SMALL = 512
 #: Entity tags by small bodies, and their header lines.
@@ -201,9 +204,12 @@ class Reply:
             text = value.decode("latin1")
         elif isinstance(value, int):
             return str(value)
-        elif isinstance(value, datetime.datetime):
-            return format_timestamp(value)
         else:
+            # Most programs never load it.
+            import datetime
+
+            if isinstance(value, datetime.datetime):
+                return format_timestamp(value)
             raise TypeError(f"Unsupported header value {value!r}")
         if _has_control(text):
             raise ValueError(f"Unsafe header value {text!r}")
@@ -423,6 +429,8 @@ class Reply:
             if len(body) <= _SMALL:
                 etag = _etags.get(body)
                 return etag if etag is not None else _remember_etag(body)
+        if _sha1 is None:
+            _load_sha1()
         digest = _sha1(usedforsecurity=False)
         for part in buffer:
             digest.update(part)
@@ -453,6 +461,13 @@ class Reply:
             return core.find_header(name)
         # A stand-in for a request, as tests make them.
         return self.request.headers.get(name.decode("ascii"))
+
+
+def _load_sha1() -> None:
+    global _sha1
+    from hashlib import sha1
+
+    _sha1 = sha1
 
 
 def _remember_etag(body: bytes) -> str:

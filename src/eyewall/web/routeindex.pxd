@@ -27,6 +27,7 @@ cdef class Route:
     cdef readonly Match ready
     cdef readonly str label
     cdef readonly object limit
+    cdef readonly object turn_away
     cdef readonly object rate_limit
 
     cpdef tuple groups(self, str path)

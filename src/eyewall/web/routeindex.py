@@ -19,8 +19,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
+from eyewall.guard.limits.stated import as_rate_limit, as_request_limit
 from eyewall.web.matchers import AnyMatches, Matcher, PathMatches, unquoted
-from eyewall.web.ratelimiting import limit_of, request_limit_of
 from eyewall.web.segments import Segments, segments_of
 
 #: Candidates that are kept merged, for all chains and literals together; beyond it each request merges its
@@ -102,12 +102,11 @@ class Route:
         #: What to call it: its pattern as it was written, where it has one.
         self.label = _label(rule.matcher)
         #: The `guard.requestlimit.RequestLimit` of the rule, else of its handler class; None for none.
-        self.limit: Any = request_limit_of(rule, "limit")
+        self.limit: Any = _own_limit(rule)
+        #: What has a request wait that finds no place there, or refuses it: `http.limiting.wait_or_refuse`.
+        self.turn_away: Any = None if self.limit is None else _turning_away()
         #: The same with `guard.ratelimit.RateLimit`.
-        self.rate_limit: Any = limit_of(rule)
-        if isinstance(rule.target, type):
-            self.limit = self.limit or request_limit_of(rule.target, "request_limit")
-            self.rate_limit = self.rate_limit or limit_of(rule.target)
+        self.rate_limit: Any = _own_rate_limit(rule)
         # A subclass may decide otherwise: only the matchers' own methods are known.
         matcher = rule.matcher
         method = type(matcher).match
@@ -258,6 +257,27 @@ class RouteIndex:
             return False
         self._room -= size
         return True
+
+
+def _own_limit(rule: Any) -> Any:
+    limit = as_request_limit(getattr(rule, "limit", None))
+    if limit is None and isinstance(rule.target, type):
+        limit = as_request_limit(getattr(rule.target, "request_limit", None))
+    return limit
+
+
+def _own_rate_limit(rule: Any) -> Any:
+    limit = as_rate_limit(getattr(rule, "rate_limit", None))
+    if limit is None and isinstance(rule.target, type):
+        limit = as_rate_limit(getattr(rule.target, "rate_limit", None))
+    return limit
+
+
+def _turning_away() -> Any:
+    # Most routes have no limit.
+    from eyewall.http.limiting import wait_or_refuse
+
+    return wait_or_refuse
 
 
 def _label(matcher: Matcher) -> str:

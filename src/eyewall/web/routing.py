@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from eyewall.base.loggers import app_log, gen_log
 from eyewall.base.objects import import_object
+from eyewall.guard.limits.stated import fit_for_route
 from eyewall.guard.profile import active
 from eyewall.http.delegates import HTTPMessageDelegate, HTTPServerConnectionDelegate
 from eyewall.http.exchange import Exchange
@@ -23,7 +24,6 @@ from eyewall.http.request import HTTPServerRequest
 from eyewall.http.startline import RequestStartLine, ResponseStartLine
 from eyewall.web.bounds import Bounds
 from eyewall.web.matchers import AnyMatches, DefaultHostMatches, HostMatches, Matcher, PathMatches
-from eyewall.web.ratelimiting import fit_for_route
 from eyewall.web.routeindex import Match, Route, RouteIndex
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ compressed pages (BREACH). `t` is when the token was made, in seconds since the 
 
 from __future__ import annotations
 
-import hmac
 import os
 import time
 from binascii import Error as HexError
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from eyewall.base.escape import utf8, xhtml_escape
 from eyewall.web.errors import HTTPError
 from eyewall.web.origin import OriginMixin
+from eyewall.web.signing import are_equal
 
 if TYPE_CHECKING:
     from eyewall.http.request import HTTPServerRequest
@@ -164,7 +164,7 @@ class XsrfMixin(OriginMixin):
         if claimed is None:
             raise HTTPError(403, "'_xsrf' argument has invalid format")
         expected = self._xsrf_from_cookie()
-        if expected is None or not hmac.compare_digest(claimed.secret, expected.secret):
+        if expected is None or not are_equal(claimed.secret, expected.secret):
             raise HTTPError(403, "XSRF cookie does not match POST argument")
 
     def _xsrf_from_cookie(self: _Host) -> XsrfToken | None:

@@ -1,5 +1,5 @@
 """Exceptions that no code of the program has seen: in callbacks, timers, done-callbacks, protocols, and in tasks and
-futures that were destroyed unread.
+futures that were destroyed unread; and tasks that were destroyed while they waited, of which asyncio tells there, too.
 
 asyncio hands all of them to the loop's exception handler; Eyewall's `IOLoop` and `PeriodicCallback` log theirs and
 fire a probe slot. Those of Tornado only log, so that their records are looked at on their way.
@@ -23,6 +23,7 @@ from eyewall.doctor.dropped.scheduling import Scheduling
 from eyewall.doctor.finding import Evidence, Finding, Severity
 from eyewall.doctor.places import Place, definition, traceback_of
 from eyewall.doctor.subjects import current_task, subject_of
+from eyewall.doctor.waits.destroyed import destroyed
 
 Context = dict[str, Any]
 
@@ -124,8 +125,7 @@ class CallbackErrors:
     def _judge(self, context: Mapping[str, Any]) -> Finding | None:
         error = context.get("exception")
         if not isinstance(error, BaseException):
-            # Messages of other kinds are not about exceptions ("Task was destroyed but it is pending").
-            return None
+            return destroyed(context)
         future = context.get("task") or context.get("future")
         if isinstance(future, asyncio.Future):
             return None if self._seen.knows(future) else lost(future, error)

@@ -45,7 +45,7 @@ def _nesting(code: CodeType) -> dict[int, int]:
     instructions = list(dis.get_instructions(code))
     following = {each.offset: later.offset for each, later in pairwise(instructions)}
     by_offset = {each.offset: each for each in instructions}
-    handlers = list(_handlers(code))
+    handlers = list(handlers_of(code))
     found: dict[int, int] = {}
     left: list[tuple[int, int]] = [(0, 0)]
     while left:
@@ -67,7 +67,7 @@ def _nesting(code: CodeType) -> dict[int, int]:
     return found
 
 
-def _handlers(code: CodeType) -> Iterator[tuple[int, int, int]]:
+def handlers_of(code: CodeType) -> Iterator[tuple[int, int, int]]:
     """Returns the entries of the table of handlers: start, end, and target, in bytes of the code.
 
     The format is that of CPython's InternalDocs/exception_handling.md: four numbers an entry, each in groups of six

@@ -83,6 +83,9 @@ class Unawaited:
             return False
         try:
             collector.post(_finding(coro))
+        except RecursionError:
+            # Dropped at the very end of the stack: there is no room to look, or to call anything.
+            collector.dropped += 1
         except Exception as error:  # noqa: BLE001 - what is raised here would be lost, and the warning with it
             self._collector = None
             collector.post(failure(f"The detector of {self.name}", error))

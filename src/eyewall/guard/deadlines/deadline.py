@@ -15,6 +15,8 @@ from contextvars import ContextVar
 
 #: What timers of loops may be early, in seconds: uvloop counts milliseconds.
 EARLY = 0.002
+#: Of a function that `timeouts.timeout` has decorated, the attribute with its seconds.
+MARK = "_eyewall_timeout"
 
 
 class Deadline:

@@ -27,14 +27,12 @@ from eyewall.base.loggers import app_log
 from eyewall.guard.deadlines.alarms import Alarm, Alarms
 from eyewall.guard.deadlines.awaiting import suspension
 from eyewall.guard.deadlines.counts import deadline_counts
-from eyewall.guard.deadlines.deadline import Deadline, _current, clock_of
+from eyewall.guard.deadlines.deadline import MARK, Deadline, _current, clock_of
 from eyewall.guard.errors import DeadlineExceeded
 from eyewall.guard.throttle import LogThrottle
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: Of a function that `timeout` has decorated, the attribute with its seconds.
-MARK = "_eyewall_timeout"
 _throttle = LogThrottle(app_log)
 
 

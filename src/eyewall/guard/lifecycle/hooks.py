@@ -30,18 +30,19 @@ import asyncio
 import inspect
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from graphlib import CycleError, TopologicalSorter
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from eyewall.base.errors import EyewallError
 from eyewall.base.loggers import app_log
 from eyewall.guard.deadlines.deadline import Deadline, unbounded
-from eyewall.guard.deadlines.timeouts import timeout as time_limit
 from eyewall.guard.errors import DeadlineExceeded
 from eyewall.guard.histogram import Histogram
 from eyewall.guard.inventory import Item, Value
 from eyewall.guard.lifecycle.drain import GRACE, HOOKS, Drain, process_drain
+
+if TYPE_CHECKING:
+    from eyewall.guard.deadlines.timeouts import timeout as time_limit
 
 H = TypeVar("H", bound=Callable[[], Any])
 
@@ -109,7 +110,7 @@ class Lifecycle(Item):
         `part`: the part's name, by default the function's; `after`: parts that start before; `timeout` in seconds.
         Raises LifecycleError where the part has such a hook already, ValueError for a timeout that is none.
         """
-        time_limit(timeout)
+        _time_limit(timeout)
 
         def add(hook: H) -> H:
             found = self._part(part, hook, after)
@@ -127,7 +128,7 @@ class Lifecycle(Item):
 
         `after`: parts that start before this one, and so shut down after it. Otherwise as `on_startup`.
         """
-        time_limit(timeout)
+        _time_limit(timeout)
 
         def add(hook: H) -> H:
             found = self._part(part, hook, after)
@@ -152,6 +153,10 @@ class Lifecycle(Item):
 
         Raises LifecycleError for a cycle, and for a name that no part has.
         """
+        if not self._parts:
+            return []
+        from graphlib import CycleError, TopologicalSorter
+
         graph = TopologicalSorter({part.name: part.after for part in self._parts.values()})
         for part in self._parts.values():
             for name in part.after:
@@ -279,13 +284,20 @@ class Lifecycle(Item):
         return [f"hook: {part.name}{', which runs' if part.stopping else ''}" for part in parts]
 
 
+def _time_limit(seconds: float) -> time_limit:
+    # Most applications have no hooks.
+    from eyewall.guard.deadlines.timeouts import timeout as time_limit
+
+    return time_limit(seconds)
+
+
 async def _run(hook: Callable[[], Any], seconds: float, what: str) -> None:
     """Calls a hook, and waits for what it returns. Raises what it raises, and DeadlineExceeded."""
     with unbounded():
         began = time.monotonic()
         result = hook()
         if inspect.isawaitable(result):
-            async with time_limit(max(0.0, seconds - (time.monotonic() - began))) as limit:
+            async with _time_limit(max(0.0, seconds - (time.monotonic() - began))) as limit:
                 await result
             if limit.expired:
                 raise DeadlineExceeded(f"the timeout of {seconds:g} s", what)

@@ -16,7 +16,6 @@ from typing import Any, Literal, TypeVar
 
 from eyewall.base import probe
 from eyewall.base.loggers import app_log
-from eyewall.guard.deadlines.awaiting import suspension
 from eyewall.guard.deadlines.deadline import Deadline, unbounded
 from eyewall.guard.inventory import Item, Value
 from eyewall.guard.lifecycle.drain import TASKS, Drain, process_drain
@@ -96,6 +95,9 @@ class TaskRegister(Item):
 
     def pending(self) -> list[str]:
         """See `guard.drain.Participant`."""
+        # For a process that ends, and is not ready to.
+        from eyewall.guard.deadlines.awaiting import suspension
+
         now = time.monotonic()
         return [
             f"task: {_named(task)} of {owner}, {now - began:.1f} s, at {suspension(task).place or 'its beginning'}"

@@ -1,0 +1,1 @@
+"""How what was found is told: to people, to programs, to code hosts."""

@@ -1,0 +1,1 @@
+"""The rules of `eyewall check`, one kind of fault each."""

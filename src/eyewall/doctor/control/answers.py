@@ -1,0 +1,193 @@
+"""What a process says of itself when it is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import sys
+import threading
+import time
+from collections import Counter
+from typing import Any
+
+from eyewall._version import VERSION
+from eyewall.doctor.control.commands import Patient
+from eyewall.doctor.control.protocol import ControlError
+from eyewall.doctor.places import Place, await_chain, definition, places_of, stack_of
+from eyewall.doctor.report import report
+from eyewall.doctor.subjects import subject_of_task
+from eyewall.doctor.watch import Watch
+from eyewall.guard.histogram import Histogram
+from eyewall.guard.inventory import inventory
+from eyewall.guard.registry import REGISTRIES
+
+#: Tasks that `stacks` tells of, and entries of each registry that `state` does; how many there are is told besides.
+LIMIT = 1000
+#: Seconds that a loop has to tell what is open.
+WAIT = 1.0
+
+
+def process(patient: Patient) -> dict[str, Any]:
+    """Returns what process this is, and which loops are watched."""
+    return {
+        "pid": os.getpid(),
+        "program": list(sys.argv),
+        "executable": sys.executable,
+        "python": platform.python_version(),
+        "eyewall": VERSION,
+        "watched": round(time.monotonic() - patient.since, 3),
+        "loops": [_loop(watch) for watch in patient.watches()],
+    }
+
+
+def findings(patient: Patient) -> dict[str, Any]:
+    """Returns the report: what was found, the worst first."""
+    return report(patient.collector.findings())
+
+
+def state(patient: Patient, limit: int = LIMIT) -> dict[str, Any]:
+    """Returns what holds now: memory and threads, loops and their tasks by what they run, what is open, and all of the
+    guard. `limit`: entries of each registry."""
+    return {
+        "process": process(patient),
+        "memory": _memory(),
+        "files": _files(),
+        "threads": threading.active_count(),
+        "tasks": [each for watch in patient.watches() for each in _tasks_by_site(watch)],
+        "open": _open(patient, limit),
+        "guard": [
+            {
+                "kind": item.kind,
+                "name": item.name,
+                "state": dict(item.state()),
+                "counters": dict(item.counters()),
+                "histograms": {name: _histogram(each) for name, each in item.histograms().items()},
+            }
+            for item in inventory.items()
+        ],
+    }
+
+
+def stacks(patient: Patient, limit: int = LIMIT) -> dict[str, Any]:
+    """Returns what each task waits for and each thread does. `limit`: tasks of each loop."""
+    return {
+        "tasks": [
+            _task(number, task)
+            for number, watch in enumerate(patient.watches())
+            for task in sorted(_tasks(watch), key=lambda task: task.get_name())[:limit]
+        ],
+        "threads": _threads(),
+    }
+
+
+def _loop(watch: Watch) -> dict[str, Any]:
+    loop = watch.loop
+    return {
+        "kind": f"{type(loop).__module__}.{type(loop).__qualname__}",
+        "thread": watch.thread.name,
+        "running": loop.is_running(),
+        "lag": round(watch.lag(), 4),
+        "tasks": len(_tasks(watch)),
+    }
+
+
+def _tasks(watch: Watch) -> list[asyncio.Task[Any]]:
+    try:
+        return list(asyncio.all_tasks(watch.loop))
+    except RuntimeError:
+        # They come and go faster than asyncio can list them.
+        raise ControlError("busy", "the tasks of this loop change too fast to be listed; ask again") from None
+
+
+def _tasks_by_site(watch: Watch) -> list[dict[str, Any]]:
+    """Returns what the tasks of a loop run, the most frequent first."""
+    count: Counter[Place | None] = Counter(map(_defined, _tasks(watch)))
+    return [{"place": _place(place), "count": number} for place, number in count.most_common()]
+
+
+def _defined(task: asyncio.Task[Any]) -> Place | None:
+    code = getattr(task.get_coro(), "cr_code", None) or getattr(task.get_coro(), "gi_code", None)
+    return None if code is None else definition(code)
+
+
+def _task(loop: int, task: asyncio.Task[Any]) -> dict[str, Any]:
+    chain = await_chain(task)
+    return {
+        "id": f"{id(task):x}",
+        "name": task.get_name(),
+        "loop": loop,
+        "subject": str(subject_of_task(task)),
+        "defined": _place(_defined(task)),
+        "place": _place(chain.culprit),
+        "chain": [_place(place) for place in chain.places],
+        "waits_for": None if chain.end in (None, task) else type(chain.end).__qualname__,
+        "cancelling": task.cancelling() > 0,
+    }
+
+
+def _threads() -> list[dict[str, Any]]:
+    frames = sys._current_frames()
+    return [
+        {
+            "id": thread.ident,
+            "name": thread.name,
+            "daemon": thread.daemon,
+            "stack": [_place(place) for place in places_of(stack_of(frames.get(thread.ident or 0)))],
+        }
+        for thread in threading.enumerate()
+    ]
+
+
+def _open(patient: Patient, limit: int) -> dict[str, Any]:
+    watches = [watch for watch in patient.watches() if watch.loop.is_running()]
+
+    def entries() -> dict[str, list[dict[str, Any]]]:
+        return {
+            registry.name: [
+                {"id": f"{id(each.subject):x}", **each.as_dict()} for each in registry.entries()[:limit]
+            ]
+            for registry in REGISTRIES
+        }
+
+    found: dict[str, Any] = {"counts": {registry.name: len(registry) for registry in REGISTRIES}}
+    if watches:
+        try:
+            found["entries"] = patient.in_loop(watches[0].loop, entries, WAIT)
+        except ControlError as error:
+            # How many there are is known all the same.
+            found["missing"] = str(error)
+    return found
+
+
+def _histogram(histogram: Histogram) -> dict[str, Any]:
+    return {
+        "count": histogram.count,
+        "mean": round(histogram.mean, 6),
+        "median": round(histogram.quantile(0.5), 6),
+        "p99": round(histogram.quantile(0.99), 6),
+        "largest": round(histogram.largest, 6),
+    }
+
+
+def _memory() -> int | None:
+    """Returns the resident set in bytes; None where that can't be known."""
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return None
+
+
+def _files() -> int | None:
+    """Returns how many files are open; None where that can't be known."""
+    try:
+        return len(os.listdir("/proc/self/fd"))
+    except OSError:
+        return None
+
+
+def _place(place: Place | None) -> dict[str, Any] | None:
+    if place is None:
+        return None
+    return {"file": place.file, "line": place.line, "function": place.function, "source": place.source}

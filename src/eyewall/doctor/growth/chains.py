@@ -1,0 +1,190 @@
+"""What keeps an object alive: the chain of references from a module, a class or a coroutine down to it.
+
+    module `app`  <-  class ChatHandler  <-  its dict  <-  the set `clients`  <-  the object
+
+The collector can say who refers to an object, and for that it goes over all objects that it knows: a sixth of a second
+where there are a million, and nothing else of the program runs meanwhile. So a search goes one level up with each pass,
+breadth first, for all objects of the level at once; whoever orders the passes decides how often that may be. Objects
+that are found are held until the search is over.
+
+A reference is strong or it does not count: the collector knows of no weak ones. What is referred to by nothing but a
+circle has no root, and is garbage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+from collections.abc import Iterator
+from threading import Thread
+from types import AsyncGeneratorType, CoroutineType, FrameType, FunctionType, GeneratorType, ModuleType
+from typing import Any, NamedTuple
+
+from eyewall.doctor.growth import naming
+
+#: Levels that are gone up, at most.
+DEPTH = 20
+#: Objects of a level that are gone on with, at most.
+WIDTH = 60
+#: Levels that are gone on for after something was found that runs, to find a module or class that holds it, too.
+FURTHER = 3
+
+#: Modules of ours whose objects hold others only to watch them.
+_OWN = ("eyewall.doctor.",)
+_SUSPENDED = (CoroutineType, GeneratorType, AsyncGeneratorType)
+
+
+class Chain(NamedTuple):
+    """How something is kept alive.
+
+    `text`: the references, from the root on ("app.ChatHandler.clients (set)"). `name`: the last name in it ("clients"),
+    empty where there is none. `lasting`: whether the root is a module or a class, not something that runs. `direct`:
+    whether what runs has the object itself as a variable. `timed`: whether a timer that will come holds it as well.
+    `path`: the objects, from the root to the object itself.
+    """
+
+    text: str
+    name: str
+    lasting: bool
+    direct: bool
+    timed: bool
+    path: tuple[object, ...]
+
+
+class _Node:
+    """An object on the way up, and the one below it that it refers to."""
+
+    __slots__ = ("below", "thing")
+
+    def __init__(self, thing: object, below: _Node | None) -> None:
+        self.thing = thing
+        self.below = below
+
+
+class Search:
+    """Looks for what keeps `target` alive. `step` goes up one level; `chain` is what was found, None for nothing."""
+
+    def __init__(self, target: object, *, depth: int = DEPTH, width: int = WIDTH) -> None:
+        self.chain: Chain | None = None
+        self._depth = depth
+        self._width = width
+        self._seen: dict[int, _Node] = {}
+        self._level = [_Node(target, None)]
+        self._seen[id(target)] = self._level[0]
+        self._running: _Node | None = None
+        self._further = FURTHER
+        self._timed = False
+        self._modules: dict[int, ModuleType] = {}
+
+    def step(self) -> bool:
+        """Goes up one level: one pass over all objects. Returns whether the search is over."""
+        self._modules = {id(vars(module)): module for module in _modules()}
+        level, self._level = self._level, []
+        targets = {id(node.thing): node for node in level}
+        ours = self._ours(level, targets)
+        found = gc.get_referrers(*[node.thing for node in level])
+        root = None
+        for referrer in found:
+            if id(referrer) in self._seen or id(referrer) in ours or referrer is found:
+                continue
+            below = _referred(referrer, targets)
+            if below is None:
+                continue
+            node = _Node(referrer, below)
+            if self._is_lasting(referrer):
+                root = node
+                break
+            self._seen[id(referrer)] = node
+            if isinstance(referrer, _SUSPENDED) or _runs(referrer):
+                self._timed = self._timed or _is_timer(referrer)
+                self._running = self._running or node
+            elif _leads_on(referrer) and len(self._level) < self._width:
+                self._level.append(node)
+        del found
+        return self._finish(root) if root is not None else self._is_over()
+
+    def _is_over(self) -> bool:
+        self._depth -= 1
+        if self._running is not None:
+            self._further -= 1
+        if self._level and self._depth > 0 and self._further > 0:
+            return False
+        return self._finish(self._running)
+
+    def _finish(self, root: _Node | None) -> bool:
+        if root is not None:
+            self.chain = self._chain(root)
+        self._level = []
+        self._seen.clear()
+        self._running = None
+        return True
+
+    def _chain(self, root: _Node) -> Chain:
+        path: list[object] = []
+        node: _Node | None = root
+        while node is not None:
+            path.append(node.thing)
+            node = node.below
+        module = self._modules.get(id(root.thing))
+        text, name = naming.chain_text(path, module)
+        lasting = self._is_lasting(root.thing)
+        return Chain(text, name, lasting, len(path) == 2, self._timed, tuple(path))
+
+    def _is_lasting(self, thing: object) -> bool:
+        return id(thing) in self._modules or isinstance(thing, (type, ModuleType))
+
+    def _ours(self, level: list[_Node], targets: dict[int, _Node]) -> set[int]:
+        """Returns, by identity, what refers to the objects only because they are looked for."""
+        ours = {id(level), id(targets), id(self._seen), id(self.__dict__), id(self)}
+        ours.update(id(node) for node in self._seen.values())
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            ours.add(id(frame))
+            frame = frame.f_back
+        return ours
+
+
+def _modules() -> Iterator[ModuleType]:
+    for module in list(sys.modules.values()):
+        if isinstance(module, ModuleType):
+            yield module
+
+
+def _referred(referrer: object, targets: dict[int, _Node]) -> _Node | None:
+    """Returns which of the objects `referrer` refers to."""
+    for each in gc.get_referents(referrer):
+        node = targets.get(id(each))
+        if node is not None:
+            return node
+    return None
+
+
+def _runs(thing: object) -> bool:
+    """Whether `thing` is a root that will be gone some time."""
+    if isinstance(thing, (Thread, asyncio.Handle, asyncio.AbstractEventLoop)):
+        return True
+    if isinstance(thing, asyncio.Task):
+        return not thing.done()
+    # Handles of uvloop are of kinds of their own.
+    return type(thing).__module__ == "uvloop.loop" and type(thing).__name__ in ("Handle", "TimerHandle")
+
+
+def _is_timer(thing: object) -> bool:
+    return type(thing).__name__ == "TimerHandle" and not thing.cancelled()  # type: ignore[attr-defined]
+
+
+def _leads_on(thing: object) -> bool:
+    if isinstance(thing, FrameType):
+        return False
+    if isinstance(thing, FunctionType):
+        return True
+    return not str(type(thing).__module__).startswith(_OWN)
+
+
+def chain_of(target: Any, passes: int = DEPTH) -> Chain | None:
+    """Returns what keeps `target` alive, after at most so many passes at once; for programs that can wait."""
+    search = Search(target, depth=passes)
+    while not search.step():
+        pass
+    return search.chain

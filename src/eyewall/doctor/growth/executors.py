@@ -1,0 +1,169 @@
+"""Executors whose queue grows, or is full and stays so, with the lines that fill it.
+
+Executors of the guard know who calls them. Of a plain `ThreadPoolExecutor` the interpreter knows the queue of each of
+its threads; who waits for a job that is in there is found from the job's future.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import thread as threads
+from types import CodeType
+from typing import Any
+
+from eyewall.doctor.collector import Collector
+from eyewall.doctor.finding import Evidence, Finding, Severity
+from eyewall.doctor.growth.reaching import code_of, waiting_task
+from eyewall.doctor.growth.trend import Growth, Trend
+from eyewall.doctor.places import Place, await_chain, definition, is_own
+from eyewall.guard.inventory import Item, inventory
+
+#: How many more jobs must be queued within a window.
+FLOOR = 30.0
+#: Seconds for which a bounded queue must have been full.
+FULL = 8.0
+#: Jobs that are looked at to find who submits them.
+JOBS = 20
+#: Queues that are followed.
+QUEUES = 200
+
+_ADVICE = (
+    "More is submitted than is done. Bound what is submitted (a semaphore, a limit of requests in flight), shorten the "
+    "jobs, or give them an executor of their own with more workers: eyewall.guard.ThreadExecutor refuses what is too "
+    "much."
+)
+
+
+class ExecutorQueues:
+    """The detector of executors with too much to do. `clock` returns seconds and never goes back."""
+
+    name = "queues of executors"
+
+    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+        self._given = clock
+        self._clock: Callable[[], float] = clock or (lambda: 0.0)
+        self._trends: dict[int, Trend] = {}
+        self._full_since: dict[int, float] = {}
+        self._collector: Collector | None = None
+
+    def start(self, loop: asyncio.AbstractEventLoop, collector: Collector) -> None:
+        """Begins to look."""
+        self._collector = collector
+        self._clock = self._given or loop.time
+
+    def look(self) -> None:
+        """Looks at how many jobs are queued, everywhere."""
+        collector = self._collector
+        if collector is None:
+            return
+        now = self._clock()
+        present: set[int] = set()
+        for queue in _queues():
+            present.add(id(queue))
+            growth = self._grows(queue, now, queue.qsize())
+            if growth is not None:
+                collector.report(_of_threads(queue, growth))
+        for item in inventory.items("executor"):
+            present.add(id(item))
+            self._look_at(item, now, collector)
+        for table in (self._trends, self._full_since):
+            for key in [key for key in table if key not in present]:
+                del table[key]
+
+    def stop(self) -> None:
+        """Ends looking."""
+        self._collector = None
+        self._trends.clear()
+        self._full_since.clear()
+
+    def _grows(self, queue: object, now: float, jobs: int) -> Growth | None:
+        trend = self._trends.get(id(queue))
+        if trend is None:
+            trend = self._trends[id(queue)] = Trend(FLOOR, per_load=0.0)
+        return trend.add(now, jobs)
+
+    def _look_at(self, item: Item, now: float, collector: Collector) -> None:
+        state = item.state()
+        queued, capacity = state.get("queued"), state.get("queue")
+        if not isinstance(queued, int):
+            return
+        growth = self._grows(item, now, queued)
+        if growth is not None:
+            collector.report(
+                _of_guard(item, "executor-queue-grows", _growing(item.name, queued, growth), queued)
+            )
+        if not isinstance(capacity, int) or queued < capacity or not queued:
+            self._full_since.pop(id(item), None)
+        elif now - self._full_since.setdefault(id(item), now) >= FULL:
+            text = f"The executor {item.name!r} is full and stays so: {queued} jobs are queued, as many as may be"
+            collector.report(_of_guard(item, "executor-full", text, queued))
+
+
+def _queues() -> list[Any]:
+    known = list(getattr(threads, "_threads_queues", {}).values())
+    return list({id(queue): queue for queue in known[: 10 * QUEUES]}.values())[:QUEUES]
+
+
+def _growing(name: str, queued: int, growth: Growth) -> str:
+    return f"The queue of the executor {name!r} grows: {queued} jobs wait in it, {growth.rate:.1f} more each second"
+
+
+def _of_guard(item: Item, rule: str, summary: str, queued: int) -> Finding:
+    callers: Counter[str] = getattr(item, "callers", Counter)()
+    lines = dict(callers.most_common(3))
+    place = _parsed(next(iter(lines), ""))
+    counts = {"queued": queued, **{f"submitted at {line}": count for line, count in lines.items()}}
+    return Finding(rule, Severity.WARNING, summary, _ADVICE, place=place, evidence=Evidence(counts=counts))
+
+
+def _parsed(text: str) -> Place | None:
+    file, _, line = text.rpartition(":")
+    return Place(file, int(line), "") if file and line.isdecimal() else None
+
+
+def _of_threads(queue: Any, growth: Growth) -> Finding:
+    items = jobs_in(queue)
+    lines: Counter[Place] = Counter()
+    functions: Counter[CodeType] = Counter()
+    for item in items[:: max(1, len(items) // JOBS)]:
+        task = waiting_task(getattr(item, "future", None))
+        culprit = None if task is None else await_chain(task).culprit
+        if culprit is not None:
+            lines[culprit] += 1
+        code = _job(item)
+        if code is not None:
+            functions[code] += 1
+    code = next(iter(functions.most_common(1)), (None, 0))[0]
+    defined = None if code is None else definition(code)
+    place = next((each for each, _ in lines.most_common() if is_own(each)), None) or defined
+    stacks = {} if defined is None else {"most jobs are calls of": (defined,)}
+    what = "" if defined is None else f", most of them calls of {defined.function}"
+    return Finding(
+        "executor-queue-grows",
+        Severity.WARNING,
+        f"The queue of a ThreadPoolExecutor grows: {queue.qsize()} jobs wait in it{what}, "
+        f"{growth.rate:.1f} more each second",
+        _ADVICE,
+        place=place,
+        evidence=Evidence(stacks=stacks, counts={"queued": queue.qsize()}),
+    )
+
+
+def jobs_in(queue: object) -> list[Any]:
+    """Returns the jobs in the queue of a `ThreadPoolExecutor`, which does not let anybody look into it."""
+    found = gc.get_referents(queue)
+    inner = [each for each in found if isinstance(each, list)]
+    return list(inner[0]) if inner else [each for each in found if hasattr(each, "future")]
+
+
+def _job(item: Any) -> CodeType | None:
+    # `asyncio.to_thread` has a context run it.
+    function = getattr(item, "fn", None)
+    code = code_of(function)
+    if code is not None:
+        return code
+    arguments = (*getattr(function, "args", ()), *getattr(item, "args", ()))
+    return next((found for each in arguments if (found := code_of(each)) is not None), None)

@@ -1,0 +1,298 @@
+"""Tasks that pile up, by the line that creates them.
+
+A healthy program has more tasks when it has more to do, and fewer afterwards. Those that pile up have three marks:
+their number grows without an end (`trend`), connections do not explain that (`load`), and those of some seconds ago are
+still there. A sample of each line's tasks is kept for the last one, by weak references.
+
+Tasks that wait in `asyncio.sleep` will end by themselves: an entry of a cache that expires. As many as come within that
+time are no pile.
+
+Tasks that are done, and that something still refers to, are counted as well: a list that they are only added to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections import deque
+from collections.abc import Callable
+from types import CodeType
+from typing import Any
+
+from eyewall.doctor.collector import Collector
+from eyewall.doctor.finding import Evidence, Finding, Severity
+from eyewall.doctor.growth import writing
+from eyewall.doctor.growth.chains import Chain
+from eyewall.doctor.growth.kept import owners
+from eyewall.doctor.growth.load import Descriptors
+from eyewall.doctor.growth.reaching import own_class
+from eyewall.doctor.growth.searches import Searches
+from eyewall.doctor.growth.timers import slumber
+from eyewall.doctor.growth.trend import Growth, Trend
+from eyewall.doctor.places import Place, await_chain, definition, frames_of, is_own
+from eyewall.doctor.subjects import subject_of_task
+from eyewall.doctor.sweep import Sweep
+
+#: How many more there must be within a window.
+FLOOR = 20.0
+#: Lines that are followed, and the tasks that one must have for that.
+SITES = 500
+LEAST = 10
+#: Tasks in a sample, seconds until the next one is taken, and the part of a sample that must still be there.
+SAMPLE = 24
+SAMPLED = 5.0
+STAYING = 0.6
+#: Tasks that sleep are a pile when there are more than come within so many times their delay, or so many of them.
+DELAYS = 1.5
+SLEEPERS = 10_000
+#: Seconds until it is asked again what keeps those that are done.
+RETRY = 60.0
+
+_Reference = weakref.ref[asyncio.Task[Any]]
+
+
+class _Site:
+    """The tasks that one line creates."""
+
+    __slots__ = (
+        "begun",
+        "code",
+        "done",
+        "origin",
+        "pending",
+        "present",
+        "sample",
+        "samples",
+        "staying",
+        "total",
+    )
+
+    def __init__(self, code: CodeType, origin: tuple[str, int, str] | None) -> None:
+        # Kept, so that nothing else gets its identity.
+        self.code = code
+        self.origin = origin
+        self.pending = Trend(FLOOR)
+        self.total = Trend(FLOOR)
+        self.present = 0
+        self.done = 0
+        self.sample: list[_Reference] = []
+        self.samples: deque[tuple[float, list[_Reference]]] = deque(maxlen=3)
+        # Since when it grows, while it does.
+        self.begun: float | None = None
+
+    def resample(self, now: float) -> None:
+        if not self.samples or now - self.samples[-1][0] >= SAMPLED:
+            self.samples.append((now, self.sample))
+        self.sample = []
+
+    def oldest(self, *, done: bool) -> list[asyncio.Task[Any]] | None:
+        """Returns those of the oldest sample that are still there, where they are enough."""
+        if len(self.samples) < 2:
+            return None
+        _, sample = self.samples[0]
+        alive = [task for each in sample if (task := each()) is not None and (done or not task.done())]
+        return alive if alive and len(alive) >= STAYING * len(sample) else None
+
+
+_Key = tuple[int, str, int]
+
+
+class PileUps:
+    """The detector of tasks that pile up. `sweep` has the tasks, `clock` returns seconds and never goes back."""
+
+    name = "tasks that pile up"
+
+    def __init__(
+        self,
+        sweep: Sweep,
+        searches: Searches,
+        load: Callable[[], float] | None = None,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        self._sweep = sweep
+        self._searches = searches
+        self._descriptors = Descriptors()
+        self._load = load or self._descriptors.count
+        self._given = clock
+        self._clock: Callable[[], float] = clock or (lambda: 0.0)
+        self._sites: dict[_Key, _Site] = {}
+        # Of the round that is going on.
+        self._round: dict[_Key, _Tally] = {}
+        # When a line's tasks may be searched for again.
+        self._search_at: dict[_Key, float] = {}
+        self._collector: Collector | None = None
+
+    def start(self, loop: asyncio.AbstractEventLoop, collector: Collector) -> None:
+        """Begins to count."""
+        self._collector = collector
+        self._clock = self._given or loop.time
+        self._descriptors.start()
+
+    def look(self) -> None:
+        """Counts a slice of the tasks; after the last one, looks at how the numbers have changed."""
+        if self._sweep.first:
+            self._round = {}
+        tallies = self._round
+        for task in self._sweep.tasks:
+            coro: Any = task.get_coro()
+            code = getattr(coro, "cr_code", None) or getattr(coro, "gi_code", None)
+            if code is None:
+                continue
+            origins = getattr(coro, "cr_origin", None)
+            origin = origins[0] if origins else None
+            key = (id(code), origin[0], origin[1]) if origin else (id(code), "", 0)
+            tally = tallies.get(key)
+            if tally is None:
+                tally = tallies[key] = _Tally(code, origin)
+            tally.add(task)
+        if self._sweep.last:
+            self._judge(self._clock())
+
+    def stop(self) -> None:
+        """Ends counting."""
+        self._collector = None
+        self._sites, self._round = {}, {}
+        self._descriptors.stop()
+
+    def _judge(self, now: float) -> None:
+        load = float(self._load())
+        tallies, self._round = self._round, {}
+        for key in [key for key in self._sites if key not in tallies]:
+            # Gone altogether: what comes later is something new.
+            del self._sites[key]
+            self._search_at.pop(key, None)
+        for key, tally in tallies.items():
+            site = self._sites.get(key)
+            if site is None:
+                if tally.total < LEAST or len(self._sites) >= SITES:
+                    continue
+                site = self._sites[key] = _Site(tally.code, tally.origin)
+            site.sample = tally.sample
+            site.resample(now)
+            site.done = tally.total - tally.pending
+            pending = site.pending.add(now, tally.pending, load)
+            total = site.total.add(now, tally.total, load)
+            if pending is not None:
+                self._piled(site, pending, tally.pending, now)
+            elif total is not None and site.done:
+                self._kept(key, site, total, tally)
+
+    def _piled(self, site: _Site, growth: Growth, count: int, now: float) -> None:
+        tasks = site.oldest(done=False)
+        collector = self._collector
+        if tasks is None or collector is None:
+            site.begun = None
+            return
+        if site.begun is None:
+            site.begun = now - growth.seconds
+        delay = _delay(tasks)
+        if delay is not None and count < SLEEPERS and now - site.begun < DELAYS * delay:
+            return
+        collector.report(_pile(site, growth, count, tasks[0]))
+
+    def _kept(self, key: _Key, site: _Site, growth: Growth, tally: _Tally) -> None:
+        tasks = site.oldest(done=True)
+        done = next((task for task in tasks or () if task.done()), None)
+        now = self._clock()
+        if done is None or now < self._search_at.get(key, now):
+            return
+        total = tally.total
+
+        def answered(chain: Chain | None) -> None:
+            # None: garbage that the collector has not come to.
+            if self._collector is not None and chain is not None and (chain.lasting or not chain.direct):
+                self._collector.report(_stay(site, growth, total, chain))
+
+        if self._searches.order(done, answered):
+            self._search_at[key] = now + RETRY
+
+
+class _Tally:
+    """The tasks of one line, as counted in one round."""
+
+    __slots__ = ("code", "origin", "pending", "sample", "total")
+
+    def __init__(self, code: CodeType, origin: tuple[str, int, str] | None) -> None:
+        self.code = code
+        self.origin = origin
+        self.total = self.pending = 0
+        self.sample: list[_Reference] = []
+
+    def add(self, task: asyncio.Task[Any]) -> None:
+        number = self.total
+        self.total += 1
+        if not task.done():
+            self.pending += 1
+        if number < SAMPLE:
+            self.sample.append(weakref.ref(task))
+        elif number % 7 == 0:
+            # Some of those that are far back in the sweep as well.
+            self.sample[number // 7 % SAMPLE] = weakref.ref(task)
+
+
+def _delay(tasks: list[asyncio.Task[Any]]) -> float | None:
+    """Returns for how long tasks sleep, the longest, where most of them do; else None."""
+    delays = []
+    for task in tasks:
+        frames, _ = frames_of(task)
+        if slumber(frames) is not None:
+            delays.append(float(frames[-1].f_locals.get("delay") or 0.0))
+    return max(delays) if delays and len(delays) >= len(tasks) / 2 else None
+
+
+def _created(site: _Site) -> Place | None:
+    return None if site.origin is None else Place(*site.origin)
+
+
+def _place(site: _Site, task: asyncio.Task[Any] | None) -> Place | None:
+    """Returns the line that creates them; where that is a library's, their function; where that is one, too (it runs
+    handlers), where one of them stands."""
+    defined = definition(site.code)
+    created = _created(site)
+    for place in (created, defined):
+        if place is not None and is_own(place):
+            return place
+    if task is None:
+        return created or defined
+    standing = await_chain(task).culprit
+    if standing is None or not is_own(standing):
+        # A library's altogether. What it is for may be the application's.
+        owner = own_class(task)
+        standing = (None if owner is None else writing.definition_of(owner)) or standing
+    return standing or created or defined
+
+
+def _pile(site: _Site, growth: Growth, count: int, task: asyncio.Task[Any]) -> Finding:
+    chain = await_chain(task)
+    stacks = {"one of them waits in": chain.places, "their function": (definition(site.code),)}
+    created = _created(site)
+    if created is not None:
+        stacks["created in"] = (created,)
+    return Finding(
+        "tasks-pile-up",
+        Severity.WARNING,
+        f"Tasks of {site.code.co_qualname} pile up: {count} do not end, {growth.rate:.1f} more come each second",
+        "Bound how many there may be (a semaphore that is acquired before a task is created, a queue with a fixed "
+        "number of workers), and give what they wait for a timeout.",
+        place=_place(site, task),
+        subject=subject_of_task(task),
+        evidence=Evidence(stacks=stacks, counts={"tasks": count}),
+    )
+
+
+def _stay(site: _Site, growth: Growth, count: int, chain: Chain) -> Finding:
+    classes, files = owners(chain)
+    adding = writing.adding(chain.name, classes, files) if chain.name else None
+    stacks = {"their function": (definition(site.code),)}
+    created = _created(site)
+    if created is not None:
+        stacks["created in"] = (created,)
+    return Finding(
+        "tasks-kept",
+        Severity.WARNING,
+        f"Tasks of {site.code.co_qualname} stay after they are done: {chain.text} keeps {count} of them, "
+        f"{growth.rate:.1f} more each second",
+        "Take each out when it is done: task.add_done_callback(the_set.discard).",
+        place=_place(site, None) if adding is None else adding,
+        evidence=Evidence(stacks=stacks, counts={"tasks": count, "done": site.done}),
+    )

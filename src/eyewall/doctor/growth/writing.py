@@ -1,0 +1,162 @@
+"""Which line puts something where it stays: looked up in the source, since by the time somebody asks it is long over.
+
+A container has a name (`clients`), and whoever fills it writes `clients.add(…)` or `clients[…] = …`: in the class whose
+objects are kept, or else in the file of that class, or of what owns the container.
+"""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from eyewall.doctor.places import Place, is_own
+
+#: Lines of a file that are looked through.
+LINES = 20_000
+
+_ADDING = "add|append|appendleft|insert|extend|update|setdefault|put|put_nowait|push|register|submit"
+
+
+def adding(name: str, classes: Iterable[type], files: Iterable[str] = ()) -> Place | None:
+    """Returns the line that adds to a container called `name`: in one of the classes, else in their files or in
+    `files`. None where there is none."""
+    pattern = re.compile(rf"\b{re.escape(name)}\b(?:\[[^\]]*\])?(?:\.(?:{_ADDING})\(|\[[^\]]+\]\s*=(?!=))")
+    return _first(pattern, classes, files)
+
+
+def putting(name: str, classes: Iterable[type], files: Iterable[str] = ()) -> Place | None:
+    """Returns the line that puts something into a queue called `name`: as `adding`."""
+    pattern = re.compile(rf"\b{re.escape(name)}\b(?:\[[^\]]*\])?\.(?:put|put_nowait)\(")
+    return _first(pattern, classes, files)
+
+
+def calling(
+    names: str, classes: Iterable[type], files: Iterable[str] = (), *, awaited: bool = True
+) -> Place | None:
+    """Returns the first line that calls a method with one of `names` (a regular expression): as `adding`.
+
+    `awaited`: also one that awaits it.
+    """
+    before = "" if awaited else r"^(?!.*\bawait\b)"
+    return _first(re.compile(rf"{before}.*\.(?:{names})\("), classes, files)
+
+
+def definition_of(owner: type) -> Place | None:
+    """Returns where a class is defined; None where it has no source."""
+    file = _file(owner)
+    if file is None:
+        return None
+    for number, line in _lines(file):
+        if re.match(rf"\s*class\s+{re.escape(owner.__name__)}\b", line):
+            return Place(file, number, owner.__qualname__)
+    return None
+
+
+def file_of(thing: object) -> str | None:
+    """Returns the file that defines `thing`, a module or class, or the class of an object."""
+    if isinstance(thing, ModuleType):
+        file: object = getattr(thing, "__file__", None)
+        return file if isinstance(file, str) else None
+    return _file(thing if isinstance(thing, type) else type(thing))
+
+
+def _first(pattern: re.Pattern[str], classes: Iterable[type], files: Iterable[str]) -> Place | None:
+    seen: list[str] = []
+    for owner in [base for each in classes for base in each.__mro__]:
+        file = _file(owner)
+        if file is None or not is_own(Place(file, 1, "")):
+            continue
+        seen.append(file)
+        place = _within(owner, file, pattern)
+        if place is not None:
+            return place
+    for file in [*seen, *files]:
+        if is_own(Place(file, 1, "")):
+            for number, line in _lines(file):
+                if pattern.search(line):
+                    return Place(file, number, _function(file, number))
+    return None
+
+
+def _within(owner: type, file: str, pattern: re.Pattern[str]) -> Place | None:
+    found = [
+        place for code in _codes(owner) if code.co_filename == file for place in _in_block(code, pattern)
+    ]
+    return min(found, key=lambda place: place.line, default=None)
+
+
+def _in_block(code: CodeType, pattern: re.Pattern[str]) -> list[Place]:
+    first = code.co_firstlineno
+    try:
+        block = inspect.getblock(linecache.getlines(code.co_filename)[first - 1 :])
+    except (SyntaxError, IndentationError):
+        return []
+    return [
+        Place(code.co_filename, first + offset, code.co_qualname)
+        for offset, line in enumerate(block)
+        if pattern.search(line)
+    ]
+
+
+def _codes(owner: type) -> Iterator[CodeType]:
+    for member in list(vars(owner).values()):
+        function: Any = getattr(member, "__func__", None) or getattr(member, "fget", None) or member
+        function = inspect.unwrap(function) if isinstance(function, FunctionType) else None
+        if isinstance(function, FunctionType):
+            yield function.__code__
+
+
+def _file(owner: type) -> str | None:
+    module = sys.modules.get(owner.__module__)
+    file = getattr(module, "__file__", None)
+    if file is None:
+        return None
+    for code in _codes(owner):
+        if code.co_filename == file:
+            return code.co_filename
+    return str(file) if str(file).endswith(".py") else None
+
+
+def _lines(file: str) -> Iterator[tuple[int, str]]:
+    yield from enumerate(linecache.getlines(file)[:LINES], 1)
+
+
+def _function(file: str, number: int) -> str:
+    """Returns the name of the function around a line, as far as its indentation shows it."""
+    lines = linecache.getlines(file)
+    names: list[str] = []
+    indent = len(lines[number - 1]) - len(lines[number - 1].lstrip())
+    for line in reversed(lines[: number - 1]):
+        stripped = line.lstrip()
+        here = len(line) - len(stripped)
+        if not stripped or here >= indent:
+            continue
+        indent = here
+        found = re.match(r"(?:async\s+)?def\s+(\w+)|class\s+(\w+)", stripped)
+        if found:
+            if names and found.group(1):
+                names.append("<locals>")
+            names.append(found.group(1) or found.group(2))
+        if here == 0:
+            break
+    return ".".join(reversed(names)) or "<module>"
+
+
+def matching(pattern: str, file: str) -> Place | None:
+    """Returns the first line of `file` that matches a regular expression."""
+    compiled = re.compile(pattern)
+    for number, line in _lines(file):
+        if compiled.search(line):
+            return Place(file, number, _function(file, number))
+    return None
+
+
+def within(code: CodeType, pattern: str) -> Place | None:
+    """Returns the first line of a function that matches a regular expression."""
+    compiled = re.compile(pattern)
+    return min(_in_block(code, compiled), key=lambda place: place.line, default=None)

@@ -1,0 +1,174 @@
+"""A stack while no thread can run Python, because one call of C holds the interpreter all the time.
+
+    watchdog, while it can run:   arm()  sets a timer of the kernel, again and again, before it expires
+    the watchdog can't run:       the timer expires; the kernel sends a signal to the loop's thread
+    the loop's thread:            faulthandler's handler, which needs no interpreter, writes the stack to a pipe
+    watchdog, when it runs again: read() parses what is in the pipe
+
+So nothing is sent while Python runs at all, and nothing is paid but a system call of two microseconds each time. The
+signal is SIGURG: nobody uses it, and a process that has no handler for it ignores it, so that one that comes late, or
+to a program that was executed since, does nothing. The handler is installed with SA_RESTART. The pipe does not block:
+what has no room is lost. `faulthandler.dump_traceback_later` is left alone: there is one of it, and that is the
+program's.
+
+There is one of these in a process. Where the signal is taken, or the kernel has no such timers, `Dumper.start` says
+False, and stacks are known from right after the call, not from within.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import os
+import re
+import signal
+from threading import Lock
+
+from eyewall.doctor.places import Place
+
+#: The signal, and the seconds after which it is sent again.
+SIGNAL = signal.SIGURG
+AGAIN = 1.0
+#: Bytes of dumps that are read.
+SIZE = 65536
+
+_CLOCK_MONOTONIC = 1
+_SIGEV_THREAD_ID = 4
+_HEAD = "Stack (most recent call first):"
+_FRAME = re.compile(r'  File "(.*)", line (\d+) in (.*)')
+
+_only = Lock()
+
+
+class _Value(ctypes.Union):
+    _fields_ = (("number", ctypes.c_int), ("pointer", ctypes.c_void_p))
+
+
+class _Event(ctypes.Structure):
+    # struct sigevent has 64 bytes, whatever is in the union at its end.
+    _fields_ = (
+        ("value", _Value),
+        ("signal", ctypes.c_int),
+        ("notify", ctypes.c_int),
+        ("thread", ctypes.c_int),
+        ("padding", ctypes.c_char * 44),
+    )
+
+
+class _Time(ctypes.Structure):
+    _fields_ = (("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long))
+
+
+class _Setting(ctypes.Structure):
+    _fields_ = (("interval", _Time), ("value", _Time))
+
+
+def _time(seconds: float) -> _Time:
+    return _Time(int(seconds), int(seconds % 1 * 1e9))
+
+
+class Dumper:
+    """Dumps the stack of `thread`, an id of the kernel, where it is not armed again in time."""
+
+    def __init__(self, thread: int, number: int = SIGNAL) -> None:
+        self._thread = thread
+        self._signal = number
+        self._process = os.getpid()
+        self._pipe: tuple[int, int] | None = None
+        self._library: ctypes.PyDLL | None = None
+        self._timer = ctypes.c_void_p()
+        self._setting = _Setting(_time(AGAIN))
+        self._off = _Setting()
+
+    def start(self) -> bool:
+        """Returns whether it works here. To be called in any thread."""
+        if not hasattr(faulthandler, "register") or not _only.acquire(blocking=False):
+            return False
+        if self._is_taken() or not self._make_timer():
+            _only.release()
+            return False
+        self._pipe = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        faulthandler.register(self._signal, file=self._pipe[1], all_threads=False)
+        return True
+
+    def arm(self, seconds: float) -> None:
+        """Dumps in so many seconds, unless it is armed again, or disarmed, before."""
+        if self._library is not None:
+            self._setting.value = _time(seconds)
+            self._library.timer_settime(self._timer, 0, ctypes.byref(self._setting), None)
+
+    def disarm(self) -> None:
+        """Dumps no more until it is armed again."""
+        if self._library is not None:
+            self._library.timer_settime(self._timer, 0, ctypes.byref(self._off), None)
+
+    def read(self) -> list[tuple[Place, ...]]:
+        """Returns the stacks that were dumped since, places from the outermost to the innermost."""
+        if self._pipe is None:
+            return []
+        try:
+            data = os.read(self._pipe[0], SIZE)
+        except BlockingIOError:
+            return []
+        return parse(data.decode("ascii", "replace"))
+
+    def was_replaced(self) -> bool:
+        """Whether the program has installed a handler of its own for the signal."""
+        return signal.getsignal(self._signal) != signal.SIG_DFL
+
+    def stop(self) -> None:
+        """Deletes the timer and takes back the handler. In a process that was forked since, nothing is there."""
+        if self._pipe is None or os.getpid() != self._process:
+            return
+        library, self._library = self._library, None
+        if library is not None:
+            library.timer_delete(self._timer)
+        if not self.was_replaced():
+            faulthandler.unregister(self._signal)
+        pipe, self._pipe = self._pipe, None
+        for end in pipe:
+            os.close(end)
+        _only.release()
+
+    def _is_taken(self) -> bool:
+        # `getsignal` knows of handlers in Python, the kernel of all.
+        if self.was_replaced():
+            return True
+        try:
+            with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+                caught = next((line for line in file if line.startswith("SigCgt:")), "SigCgt: 0")
+        except OSError:
+            return True
+        return bool(int(caught.split()[1], 16) >> (self._signal - 1) & 1)
+
+    def _make_timer(self) -> bool:
+        # Not through a library object that lets go of the interpreter: each call is shorter than that.
+        library = ctypes.PyDLL(None)
+        if not hasattr(library, "timer_create"):
+            return False
+        library.timer_settime.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+        library.timer_delete.argtypes = (ctypes.c_void_p,)
+        event = _Event(signal=self._signal, notify=_SIGEV_THREAD_ID, thread=self._thread)
+        if library.timer_create(_CLOCK_MONOTONIC, ctypes.byref(event), ctypes.byref(self._timer)) != 0:
+            return False
+        self._library = library
+        return True
+
+
+def parse(text: str) -> list[tuple[Place, ...]]:
+    """Returns the complete stacks in what faulthandler wrote; the last one may be torn, and is left out then."""
+    stacks: list[tuple[Place, ...]] = []
+    for part in text[: text.rfind("\n") + 1].split(_HEAD)[1:]:
+        places = [
+            Place(_plain(match[1]), int(match[2]), _plain(match[3]))
+            for line in part.splitlines()
+            if (match := _FRAME.fullmatch(line)) is not None
+        ]
+        if places:
+            stacks.append(tuple(reversed(places)))
+    return stacks
+
+
+def _plain(text: str) -> str:
+    """Returns a string as it was: what is not ASCII is dumped as escapes."""
+    return text.encode("ascii", "replace").decode("unicode_escape", "replace") if "\\" in text else text

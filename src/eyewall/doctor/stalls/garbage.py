@@ -1,0 +1,87 @@
+"""Garbage collections: when they began, how long they took, and where the program stood.
+
+Every thread stands still while one runs, also the watchdog's; so this is called by the collector itself. There are many
+short ones: of these, nothing is kept.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from eyewall.doctor.places import stack_of
+from eyewall.doctor.stalls import stack
+from eyewall.doctor.stalls.stack import EMPTY, Stack
+
+#: Seconds from which on a collection is kept.
+LONG = 0.05
+#: Collections that are kept.
+ROOM = 50
+
+
+class Collection(NamedTuple):
+    """One collection: `began` and `ended` by `time.monotonic`, its generation, what it has freed, and where."""
+
+    began: float
+    ended: float
+    generation: int
+    freed: int
+    stack: Stack
+    #: Whether the program has asked for it.
+    explicit: bool
+
+
+class Garbage:
+    """Notes long collections. `running`: whether one is under way, or has not yet told that it has ended."""
+
+    def __init__(self) -> None:
+        self._began = 0.0
+        self.running = False
+        self._found: deque[Collection] = deque(maxlen=ROOM)
+
+    def start(self) -> None:
+        """Begins to note."""
+        gc.callbacks.append(self._called)
+
+    def stop(self) -> None:
+        """Ends that."""
+        if self._called in gc.callbacks:
+            gc.callbacks.remove(self._called)
+
+    def within(self, begin: float, end: float) -> list[Collection]:
+        """Returns the collections that overlap with the time from `begin` to `end`, by `time.monotonic`."""
+        found = [each for each in tuple(self._found) if each.began < end and each.ended > begin]
+        if self.running and end - self._began >= LONG:
+            # It runs finalizers, in which others get their turn.
+            found.append(Collection(self._began, end, 0, 0, EMPTY, False))
+        return found
+
+    def _called(self, phase: str, info: Mapping[str, Any]) -> None:
+        if phase == "start":
+            self._began = time.monotonic()
+            self.running = True
+            return
+        ended = time.monotonic()
+        self.running = False
+        if ended - self._began >= LONG:
+            # None when the interpreter ends: nobody has called.
+            frames = stack_of(sys._getframe().f_back)
+            self._found.append(
+                Collection(
+                    self._began,
+                    ended,
+                    info["generation"],
+                    info["collected"],
+                    stack.read(frames),
+                    bool(frames) and "collect" in frames[-1].f_code.co_names,
+                )
+            )
+
+
+def longest(collections: list[Collection]) -> Collection:
+    """Returns the one that took longest."""
+    return max(collections, key=lambda each: each.ended - each.began)

@@ -1,0 +1,109 @@
+"""From blocks to findings: what the samples of a block say, told once, and again while it lasts and when it is over."""
+
+from __future__ import annotations
+
+import threading
+
+from eyewall.doctor.finding import Finding
+from eyewall.doctor.places import Place
+from eyewall.doctor.stalls import readyqueue, report
+from eyewall.doctor.stalls.garbage import Garbage
+from eyewall.doctor.stalls.kinds import Kind, Sample, vote
+from eyewall.doctor.stalls.sight import Sight
+from eyewall.doctor.stalls.stack import EMPTY
+from eyewall.doctor.stalls.turn import Block, Shape
+
+#: Samples that are kept of one turn, and culprits that are remembered.
+SAMPLES = 300
+CULPRITS = 200
+#: Seconds after which a block that lasts is told of again; doubled each time.
+UPDATE = 1.0
+#: Callbacks of which it was seen who put them in that stand for all.
+ENOUGH = 20
+#: What a moment that two clocks show may differ by, in seconds.
+_SLACK = 0.001
+
+
+class Teller:
+    """Makes findings of what `sight` has seen of the present turn."""
+
+    def __init__(self, sight: Sight, garbage: Garbage, fillers: readyqueue.Fillers) -> None:
+        self._sight = sight
+        self._garbage = garbage
+        self._fillers = fillers
+        self._samples: list[Sample] = []
+        self._told: Finding | None = None
+        self._update = 0.0
+        self._culprits: dict[tuple[str, str, str], Place] = {}
+
+    def add(self, sample: Sample) -> None:
+        """Keeps a sample of the present turn."""
+        if len(self._samples) >= SAMPLES:
+            # Every other one stands for two.
+            self._samples = [kept._replace(weight=2 * kept.weight) for kept in self._samples[::2]]
+        self._samples.append(sample)
+
+    def forget(self) -> None:
+        """The turn is over."""
+        self._samples.clear()
+        self._told = None
+
+    def tell(self, block: Block) -> Finding | None:
+        """Returns the finding that `block` is, None where there is nothing (new) to say."""
+        if block.first:
+            self._told = self._find(block)
+            self._update = 2 * max(UPDATE, block.wall) if self._told else 0.0
+            return self._told
+        if self._told is None or (not block.over and block.wall < self._update):
+            return None
+        self._update = 2 * block.wall
+        found = report.updated(self._told, block)
+        if block.over:
+            self._told = None
+        return found
+
+    def _find(self, block: Block) -> Finding | None:
+        samples = [each for each in self._samples if block.began - _SLACK <= each.at <= block.ended + _SLACK]
+        if any(each.doing.kind is Kind.DEBUGGED for each in samples):
+            return None
+        best = vote(samples)
+        collecting = report.collecting(block, self._garbage.within(block.began, block.ended), best)
+        if collecting is not None:
+            return self._settled(collecting)
+        if block.shape is Shape.MANY:
+            return self._starving(block, samples)
+        if block.shape is Shape.THREAD:
+            return self._of_thread(block)
+        return None if best is None else self._settled(report.sampled(block, best))
+
+    def _of_thread(self, block: Block) -> Finding:
+        # Where several may have been it, none is named.
+        others = self._sight.others
+        ident, seen = others[0] if len(others) == 1 else (0, EMPTY)
+        name = next((each.name for each in threading.enumerate() if each.ident == ident), "")
+        return report.threading(block, seen, name)
+
+    def _starving(self, block: Block, samples: list[Sample]) -> Finding:
+        waiting = readyqueue.waiting_in(self._sight.queue)
+        # In one call of C: the loop's thread goes on to count.
+        fillers = self._fillers.found.copy()
+        if sum(fillers.values()) < ENOUGH:
+            fillers = waiting
+        place = readyqueue.most_frequent(fillers, [each.stack for each in samples])
+        shown = next((each.stack.places for each in samples if each.stack.spots), ())
+        return report.starving(block, place, fillers, sum(waiting.values()), shown)
+
+    def _settled(self, found: Finding) -> Finding:
+        """Names the line that was named before, where another one of the same function would be a new fault."""
+        place = found.place
+        if place is None:
+            return found
+        where = "" if found.rule == Kind.GARBAGE.value else place.function
+        key = (found.rule, place.file, where)
+        known = self._culprits.get(key)
+        if known is None:
+            if len(self._culprits) < CULPRITS:
+                self._culprits[key] = place
+        elif found.rule == Kind.COMPUTING.value or not where:
+            return report.placed(found, known)
+        return found

@@ -1,0 +1,250 @@
+"""When a loop is blocked: what the watchdog concludes from what it sees. An engine: ticks in, blocks out.
+
+The watchdog looks at the loop's thread every few hundredths of a second. Where the thread seems busy, it puts a ping at
+the end of the loop's queue. A ping is answered at the end of the present turn; as long as it is not, time passes in
+callbacks of one turn.
+
+    idle --- seems busy ---> pinged --- answered ---> idle
+                               |  the first in the queue changes: a callback has ended
+                               |  none has ended for `threshold`:          one callback blocks the loop
+                               |  many have ended, no answer for `starved`: they do so together
+
+What is not the program's fault does not count. A watchdog that comes late either waited for the interpreter, which its
+own thread can tell from how often it was put to sleep (`Tick.held`); or the process was not scheduled at all: it was
+stopped, or its machine was. And what the loop's thread waited for a CPU (`Tick.delay`) is the fault of its neighbours.
+
+Where the watchdog waited for the interpreter, somebody has held it all the time, within one call of C: the thread that
+has used the CPU meanwhile. There need not have been a ping then: such a block is over before the first tick sees it.
+
+A block begins between two ticks. Its beginning is taken to be as early as the CPU time of the thread proves, so that
+durations are short by no more than the time between two ticks.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Hashable
+from typing import NamedTuple
+
+#: Seconds that one callback may take.
+THRESHOLD = 0.25
+#: Seconds that one turn of the loop may take, where no callback takes long.
+STARVED = 0.5
+#: Seconds by which a watchdog comes late without a reason worth asking for.
+LATE = 0.1
+#: Callbacks that are seen to end in a turn of many.
+MANY = 3
+
+
+class Shape(enum.Enum):
+    """What took the time: one callback, many of them, or another thread, which held the interpreter."""
+
+    ONE = enum.auto()
+    MANY = enum.auto()
+    THREAD = enum.auto()
+
+
+class Tick(NamedTuple):
+    """What the watchdog sees. All times are seconds; those of CPUs count from any moment on.
+
+    `late`: after it wanted to look. `held`: the part of that in which it waited for the interpreter. `cpu`, `others`:
+    CPU time of the loop's thread, and of all other threads. `delay`: time in which the loop's thread waited for a CPU.
+    `idle`: whether that thread waits in its selector. `mark`: what changes when a callback has ended.
+    """
+
+    now: float
+    late: float = 0.0
+    held: float = 0.0
+    cpu: float = 0.0
+    others: float = 0.0
+    delay: float = 0.0
+    idle: bool = True
+    mark: Hashable = None
+
+
+class Block(NamedTuple):
+    """The loop is blocked, or was where it is `over`.
+
+    `wall`: without `unscheduled`, which are the seconds in which the process, or the thread, did not get a CPU. `held`:
+    those in which the loop's thread kept the interpreter. `callbacks`: how many were seen to end. `first`: whether
+    nothing was told of this block before.
+    """
+
+    shape: Shape
+    began: float
+    ended: float
+    wall: float
+    cpu: float
+    unscheduled: float
+    held: float
+    callbacks: int
+    over: bool
+    first: bool
+
+
+class _Span:
+    """Time from a moment on, in which a callback, or the whole turn, runs."""
+
+    __slots__ = ("began", "cpu", "delay", "held", "held_by_others", "lost")
+
+    def __init__(self, began: float, cpu: float, delay: float) -> None:
+        self.began = began
+        self.cpu = cpu
+        self.delay = delay
+        self.lost = self.held = self.held_by_others = 0.0
+
+    def unscheduled(self, delay: float) -> float:
+        # Both may tell of the same time.
+        return max(self.lost, delay - self.delay, 0.0)
+
+    def wall(self, now: float, delay: float) -> float:
+        return now - self.began - self.unscheduled(delay)
+
+
+class Turn:
+    """The present turn of one loop.
+
+    `pinged`: whether a ping is to be sent, or was and is not answered. `threshold`, `starved`: seconds, see above.
+    """
+
+    def __init__(self, threshold: float = THRESHOLD, starved: float = STARVED) -> None:
+        self.pinged = False
+        self._threshold = threshold
+        self._starved = starved
+        self._last: Tick | None = None
+        self._turn = _Span(0.0, 0.0, 0.0)
+        self._callback = self._turn
+        self._mark: Hashable = None
+        self._callbacks = 0
+        # Seconds of the turn in callbacks that were told of.
+        self._explained = 0.0
+        # Which of them was told of: the present callback, or the turn.
+        self._told: Shape | None = None
+
+    @property
+    def lag(self) -> float:
+        """Seconds since the present turn began, 0 where none is known to take long."""
+        if not self.pinged or self._last is None:
+            return 0.0
+        # What was not scheduled may be more than what has passed since the turn began: it counts from the look before.
+        return max(0.0, self._turn.wall(self._last.now, self._last.delay))
+
+    @property
+    def callbacks(self) -> int:
+        """How many callbacks were seen to end in this turn."""
+        return self._callbacks
+
+    def rest(self, tick: Tick | None) -> None:
+        """The loop does not run, as was seen now (None: nothing could be seen): what was seen before does not count."""
+        self.pinged = False
+        self._last = tick
+        self._told = None
+
+    def mark(self, mark: Hashable) -> None:
+        """The ping was sent: what changes when a callback ends is this now."""
+        self._mark = mark
+
+    def tick(self, tick: Tick) -> list[Block]:
+        """Takes what is seen now, and returns what there is to tell; the present block last."""
+        last, self._last = self._last, tick
+        if last is None:
+            return []
+        lost, by_loop, by_others = self._late(last, tick)
+        found: list[Block] = []
+        if not self.pinged:
+            if tick.idle and by_loop < self._threshold and by_others < self._threshold:
+                return []
+            self._begin(last, tick, lost, by_loop, by_others)
+        else:
+            for span in {self._turn, self._callback}:
+                span.lost += lost
+                span.held += by_loop
+                span.held_by_others += by_others
+            if tick.mark != self._mark:
+                self._mark = tick.mark
+                self._callbacks += 1
+                found.extend(self._callback_ended(last.now, last.cpu, last.delay, by_loop, tick))
+        found.extend(self._judge(tick.now, tick.cpu, tick.delay, over=False))
+        return found
+
+    def answered(self, at: float, cpu: float) -> list[Block]:
+        """The ping was answered at this time, by the loop's thread with this CPU time."""
+        if not self.pinged or self._last is None:
+            return []
+        delay = self._last.delay
+        found = self._judge(at, cpu, delay, over=True)
+        self.pinged = False
+        self._told = None
+        return found
+
+    def _late(self, last: Tick, tick: Tick) -> tuple[float, float, float]:
+        """Returns for how long the process was not scheduled, and the interpreter held, by the loop or by others."""
+        if tick.late < LATE:
+            return 0.0, 0.0, 0.0
+        held = min(tick.held, tick.late)
+        lost = tick.late - held if tick.late - held >= LATE else 0.0
+        if held < LATE:
+            return lost, 0.0, 0.0
+        if tick.cpu - last.cpu >= held / 2:
+            return lost, held, 0.0
+        if tick.others - last.others >= held / 2:
+            return lost, 0.0, held
+        # Somebody has slept with it.
+        return lost, 0.0 if tick.idle and not self.pinged else held, 0.0
+
+    def _begin(self, last: Tick, tick: Tick, lost: float, by_loop: float, by_others: float) -> None:
+        used, delayed = tick.cpu - last.cpu, tick.delay - last.delay
+        before = max(0.0, min(tick.now - last.now - lost, max(used + delayed, by_loop, by_others)))
+        self._turn = self._callback = _Span(tick.now - before, tick.cpu - min(used, before), last.delay)
+        self._turn.held, self._turn.held_by_others = by_loop, by_others
+        self.pinged = True
+        self._mark = tick.mark
+        self._callbacks = 0
+        self._explained = 0.0
+        self._told = None
+
+    def _callback_ended(self, at: float, cpu: float, delay: float, by_loop: float, tick: Tick) -> list[Block]:
+        found: list[Block] = []
+        if by_loop >= self._threshold:
+            # In one call, which ended just now, and the callback with it.
+            found = self._judge(tick.now, tick.cpu, tick.delay, over=True)
+        elif self._told is Shape.ONE or self._told is Shape.THREAD:
+            found = [self._block(self._told, self._callback, at, cpu, delay, over=True)]
+        if found:
+            self._told = None
+            self._explained += found[-1].wall
+        self._callback = _Span(tick.now, tick.cpu, tick.delay)
+        return found
+
+    def _judge(self, now: float, cpu: float, delay: float, *, over: bool) -> list[Block]:
+        span = self._callback
+        if self._told is not Shape.MANY and span.wall(now, delay) >= self._threshold:
+            shape = Shape.THREAD if span.held_by_others >= span.wall(now, delay) / 2 else Shape.ONE
+            return [self._block(shape, span, now, cpu, delay, over=over)]
+        # One that has run for a while may yet be the culprit.
+        undecided = not over and span.wall(now, delay) >= self._threshold / 2
+        span = self._turn
+        if self._told is Shape.MANY or (
+            self._told is None
+            and not undecided
+            and self._callbacks >= MANY
+            and span.wall(now, delay) - self._explained >= self._starved
+        ):
+            return [self._block(Shape.MANY, span, now, cpu, delay, over=over)]
+        return []
+
+    def _block(self, shape: Shape, span: _Span, now: float, cpu: float, delay: float, *, over: bool) -> Block:
+        first = self._told is None
+        self._told = shape
+        return Block(
+            shape,
+            span.began,
+            now,
+            span.wall(now, delay),
+            cpu - span.cpu,
+            span.unscheduled(delay),
+            span.held,
+            self._callbacks,
+            over,
+            first,
+        )

@@ -1,0 +1,193 @@
+"""The watchdog: a thread that looks at the thread of a loop.
+
+    every 50 ms       has the loop's thread used its CPU? No: it still waits as it did at the last look. (10 µs)
+                      Yes: where is it? In the selector: idle. Elsewhere: a ping is put into the loop's queue.
+    no answer, 20 ms  its stack, its system call, the head of its queue: again and again, less often as time goes by
+    `Turn` says       blocked, starved, over; `Teller` says by what
+
+A finding is reported in this thread, while the loop is blocked. Where the log is what is blocked, so is this thread, on
+its lock; when the block ended is known from the loop's thread, and told later. While the loop does not run, nothing is
+looked at. A stack that this thread can't look at, because it can't run, the dumper has (see there).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import sys
+import threading
+import time
+from collections import deque
+
+from eyewall.doctor.collector import Collector, failure
+from eyewall.doctor.stalls import readyqueue
+from eyewall.doctor.stalls.dumper import Dumper
+from eyewall.doctor.stalls.garbage import Garbage
+from eyewall.doctor.stalls.sight import Answer, Sight
+from eyewall.doctor.stalls.teller import Teller
+from eyewall.doctor.stalls.turn import LATE, Block, Turn
+
+#: Seconds between two looks at a loop that answers.
+PAUSE = 0.05
+#: And at one that does not, by the seconds for which it has not.
+PAUSES = ((2.0, 0.25), (0.5, 0.05), (0.0, 0.02))
+#: Seconds without a look, after the next one was due, until the stack is dumped.
+DUMP = 0.2
+#: Seconds that a collection has to say that it has ended.
+GRACE = 0.005
+#: Seconds without an answer, and callbacks seen to end, after which it is noted who fills the queue.
+FILLING = 0.15
+CALLBACKS = 2
+
+
+class Watchdog:
+    """Watches `loop`, which runs in this thread, and reports to `collector`. The times are in seconds, see `Turn`."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, collector: Collector, threshold: float, starved: float
+    ) -> None:
+        self._loop = loop
+        self._collector = collector
+        self._turn = Turn(threshold, starved)
+        self._sight = Sight(loop)
+        self._garbage = Garbage()
+        self._fillers = readyqueue.Fillers(loop)
+        self._teller = Teller(self._sight, self._garbage, self._fillers)
+        self._dumper: Dumper | None = None
+        # By the loop's thread; taken by ours.
+        self._answers: deque[Answer] = deque()
+        self._switches = 0
+        self._process = os.getpid()
+        # Held as long as it is to run: waiting for it is the pause.
+        self._running = threading.Lock()
+
+    def start(self) -> None:
+        """Starts the thread. To be called in that of the loop."""
+        self._aim()
+        self._garbage.start()
+        self._rest()
+        self._arm()
+        self._running.acquire()
+        threading.Thread(target=self._run, name="eyewall-watchdog", daemon=True).start()
+        self._loop.call_soon(self._answered)
+
+    def stop(self) -> None:
+        """Lets the thread end. In a process that was forked since, there is none."""
+        self._garbage.stop()
+        if os.getpid() == self._process and self._running.locked():
+            self._running.release()
+
+    def _aim(self) -> None:
+        if self._dumper is not None:
+            self._dumper.stop()
+        dumper = Dumper(self._sight.thread)
+        self._dumper = dumper if dumper.start() else None
+
+    def _run(self) -> None:
+        due = time.monotonic() + PAUSE
+        try:
+            while not self._running.acquire(timeout=max(0.0, due - time.monotonic())):
+                pause = self._look(time.monotonic() - due)
+                if pause is None:
+                    break
+                due = time.monotonic() + pause
+        except Exception as error:  # noqa: BLE001 - it must neither harm the program nor end without a word
+            self._collector.report(failure("The watchdog of the loop", error))
+        finally:
+            self._fillers.disarm()
+            self._garbage.stop()
+            if self._dumper is not None:
+                self._dumper.stop()
+
+    def _look(self, late: float) -> float | None:
+        """Looks once. Returns the seconds until the next look, None where there is nothing left to watch."""
+        held = self._waited_for_interpreter(late)
+        if self._garbage.running:
+            # It has ended, since this thread runs; let it say so.
+            time.sleep(GRACE)
+        if not self._loop.is_running():
+            self._rest()
+            return None if self._loop.is_closed() else PAUSE
+        while self._answers:
+            self._take(self._answers.popleft())
+        try:
+            tick = self._sight.look(late, held)
+        except OSError:
+            self._rest()
+            return PAUSE
+        pinged = self._turn.pinged
+        if pinged or late >= LATE:
+            self._teller.add(self._sight.sample(tick, self._dumper))
+        blocks = self._turn.tick(tick)
+        if self._turn.pinged and not pinged:
+            self._ping()
+        self._tell(blocks)
+        return self._arm()
+
+    def _arm(self) -> float:
+        lag = self._turn.lag
+        if lag >= FILLING and self._turn.callbacks >= CALLBACKS:
+            self._fillers.arm()
+        pause = PAUSE
+        if self._turn.pinged:
+            pause = next(pause for since, pause in PAUSES if lag >= since)
+        if self._dumper is not None:
+            if self._dumper.was_replaced():
+                self._dumper.stop()
+                self._dumper = None
+            else:
+                self._dumper.arm(pause + DUMP)
+        return pause
+
+    def _rest(self) -> None:
+        # Until it runs, a look is where the first turn begins.
+        try:
+            self._turn.rest(self._sight.look(0.0, 0.0))
+        except OSError:
+            # The thread has ended; whoever runs the loop next answers.
+            self._turn.rest(None)
+        self._forget()
+        if self._dumper is not None:
+            self._dumper.disarm()
+
+    def _forget(self) -> None:
+        self._teller.forget()
+        self._fillers.disarm()
+
+    def _waited_for_interpreter(self, late: float) -> float:
+        """Returns for how long, of the seconds by which this thread comes late, it waited for the interpreter.
+
+        A thread that does is put to sleep again each time that the switch interval has passed.
+        """
+        switches = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+        before, self._switches = self._switches, switches
+        return min(late, max(0, switches - before - 1) * sys.getswitchinterval()) if late >= LATE else 0.0
+
+    def _ping(self) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._answered)
+        except RuntimeError:
+            # It was closed meanwhile.
+            self._turn.rest(None)
+        else:
+            self._turn.mark(self._sight.mark())
+
+    def _answered(self) -> None:
+        # In the loop's thread.
+        self._answers.append(Answer())
+
+    def _take(self, answer: Answer) -> None:
+        self._tell(self._turn.answered(answer.at, answer.cpu))
+        self._forget()
+        if self._sight.learn(answer):
+            self._aim()
+
+    def _tell(self, blocks: list[Block]) -> None:
+        for block in blocks:
+            found = self._teller.tell(block)
+            if found is not None:
+                if self._dumper is not None:
+                    # Whoever takes the finding may keep this thread.
+                    self._dumper.disarm()
+                self._collector.report(found)

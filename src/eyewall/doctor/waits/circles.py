@@ -1,0 +1,247 @@
+"""Tasks that wait for each other: in a circle of awaits, or of locks.
+
+What each waiting task waits for is looked at once, when it has waited for the same future in two rounds. Of those that
+wait for other tasks, or for something that is taken and given back, it is noted what they hold. A lock's holder is
+among them, or else it goes on and will give the lock back. Who waits with a timeout is none of them: that is one way
+to get out of a circle.
+
+A lock that was taken with `await lock.acquire()` is held by the only one whose code says so (`acquired`).
+
+Of a semaphore all holders have to be known, who are as many as it has places. Where nobody knows how many it has,
+it has to be out of the question that somebody else gives a place back: no frame of another task may mention that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from eyewall.doctor.collector import Collector
+from eyewall.doctor.finding import Evidence, Finding, Severity
+from eyewall.doctor.places import Place, culprit_of, place_of
+from eyewall.doctor.subjects import subject_of
+from eyewall.doctor.sweep import Sweep
+from eyewall.doctor.waits.acquired import acquired
+from eyewall.doctor.waits.ends import end_of
+from eyewall.doctor.waits.graph import Need, circles
+from eyewall.doctor.waits.holdings import Hold, holdings
+from eyewall.doctor.waits.links import Chain, chain_of
+from eyewall.doctor.waits.patience import Facts, Held, Patience, Record, tasks_of
+
+#: Seconds that all in a circle have waited for the same.
+PATIENCE = 1.0
+#: The same for circles with a semaphore whose places nobody knows.
+LONGER = 5.0
+#: Seconds that a look takes, at most, to find what tasks wait for.
+BUDGET = 0.001
+#: Tasks from which on circles are looked for only every `PAUSE` seconds.
+MANY = 1000
+PAUSE = 5.0
+
+
+class Circles:
+    """Finds circles among the tasks of a loop. `patience` knows how long each has waited, `watch` measures a look."""
+
+    def __init__(self, patience: Patience, sweep: Sweep, watch: Callable[[], float]) -> None:
+        self._patience = patience
+        self._sweep = sweep
+        self._watch = watch
+        self._left: list[Record] = []
+        self._changed = False
+        self._next = 0.0
+        self._blocked: dict[int, Record] = {}
+        self._round: dict[int, Record] = {}
+
+    def look(self, waiting: Iterable[Record], now: float, collector: Collector) -> None:
+        """Looks at those of a slice who wait for the same as before, and at the end of a round for circles."""
+        if self._sweep.first:
+            self._round = {}
+        for record in waiting:
+            if record.facts is None:
+                self._left.append(record)
+            elif record.facts.is_blocked and (task := record.task()) is not None:
+                self._round[id(task)] = record
+                if not record.counted:
+                    record.counted = self._changed = True
+        self._find_out()
+        if self._sweep.last:
+            self._blocked = self._round
+            # Who goes on, or leaves, closes no circle.
+            if self._changed and now >= self._next:
+                self._changed = self._judge(now, collector)
+
+    def forget(self) -> None:
+        """Keeps nothing."""
+        self._left, self._blocked, self._round = [], {}, {}
+
+    def _find_out(self) -> None:
+        """Finds what tasks wait for, those first that were seen last, and not for long."""
+        if not self._left:
+            return
+        end = self._watch() + BUDGET
+        while self._left:
+            record = self._left.pop()
+            task = record.task()
+            if task is not None and record.facts is None and not task.done():
+                future = record.future
+                if future is not None and future() is task._fut_waiter:  # type: ignore[attr-defined]
+                    record.facts = facts_of(task)
+            if self._watch() >= end:
+                break
+
+    def _judge(self, now: float, collector: Collector) -> bool:
+        """Looks for circles. Returns whether there are some of which it is too early to tell."""
+        early = False
+        if len(self._blocked) > MANY:
+            self._next = now + PAUSE
+        needs, holders = _needs(self._blocked)
+        for circle in circles(needs):
+            records = [self._blocked[node] for node in circle]
+            tasks = [task for record in records if (task := record.task()) is not None]
+            if len(tasks) < len(circle) or all(record.told for record in records):
+                continue
+            unsure = any(_is_unsure(record) for record in records)
+            if any(now - record.since < (LONGER if unsure else PATIENCE) for record in records):
+                early = True
+                continue
+            if not all(map(_still, records, tasks)):
+                continue
+            if unsure and _others_release(self._patience, circle):
+                early = True
+                continue
+            for record in records:
+                record.told = True
+            collector.report(_finding(tasks, records, holders))
+        return early
+
+
+def facts_of(task: asyncio.Task[Any], chain: Chain | None = None) -> Facts:
+    """Returns what is known of the wait of `task`, which is not running."""
+    chain = chain_of(task) if chain is None else chain
+    end = end_of(chain)
+    on = None if end.on is None else tasks_of(end.on)
+    resource = end.resource
+    facts = Facts(
+        end.kind,
+        end.words,
+        end.until is not None,
+        on,
+        end.every,
+        None if resource is None else resource.key,
+        None if resource is None else resource.capacity,
+    )
+    if not facts.is_blocked:
+        return facts
+    held = tuple(
+        Held(each.resource.key, str(each.resource), each.resource.capacity, each.place)
+        for each in all_holdings(chain)
+    )
+    return facts._replace(holds=held)
+
+
+def all_holdings(chain: Chain) -> list[Hold]:
+    """Returns what the links of a chain hold: what is certain, and what they seem to have taken otherwise."""
+    found = holdings(chain.links)
+    known = {each.resource.key for each in found}
+    for link in chain.links:
+        if link.frame is not None and link.module.partition(".")[0] not in ("asyncio", "eyewall", "tornado"):
+            found.extend(each for each in acquired(link.frame) if each.resource.key not in known)
+    return found
+
+
+def _needs(blocked: Mapping[int, Record]) -> tuple[dict[int, Need], dict[int, list[int]]]:
+    """Returns what each waits for, by identities, and of each resource who is known to hold it."""
+    holders: dict[int, list[int]] = {}
+    for node, record in blocked.items():
+        for held in record.facts.holds if record.facts is not None else ():
+            holders.setdefault(held.resource, []).append(node)
+    needs: dict[int, Need] = {}
+    for node, record in blocked.items():
+        facts = record.facts
+        if facts is None:
+            continue
+        if facts.resource is None:
+            needs[node] = Need(facts.on or frozenset(), facts.every)
+        else:
+            known = holders.get(facts.resource, [])
+            # More than there can be: one of them only seems to hold it.
+            if known and (len(known) == facts.capacity or facts.capacity is None):
+                needs[node] = Need(frozenset(known))
+    return needs, holders
+
+
+def _is_unsure(record: Record) -> bool:
+    facts = record.facts
+    return facts is not None and facts.resource is not None and facts.capacity is None
+
+
+def _still(record: Record, task: asyncio.Task[Any]) -> bool:
+    waiter: Any = task._fut_waiter  # type: ignore[attr-defined]
+    if waiter is None or waiter.done():
+        return False
+    return record.future is not None and record.future() is waiter
+
+
+def _others_release(patience: Patience, circle: list[int]) -> bool:
+    """Whether a task that is not in the circle may give something back by itself."""
+    for key, record in patience.records.items():
+        task = record.task()
+        if key in circle or task is None or task.done():
+            continue
+        for link in chain_of(task).links:
+            if link.frame is not None and "release" in link.frame.f_code.co_names:
+                return True
+    return False
+
+
+def _finding(
+    tasks: list[asyncio.Task[Any]], records: list[Record], holders: Mapping[int, list[int]]
+) -> Finding:
+    names = {id(task): task.get_name() for task in tasks}
+    stacks: dict[str, tuple[Place, ...]] = {}
+    places: list[tuple[Place, asyncio.Task[Any]]] = []
+    locks = False
+    for task, record in zip(tasks, records, strict=True):
+        facts = record.facts
+        assert facts is not None
+        frames = [link.frame for link in chain_of(task).links if link.frame is not None]
+        place = culprit_of(frames)
+        if place is not None:
+            places.append((place, task))
+        whose = ""
+        if facts.resource is not None:
+            locks = True
+            others = [names.get(each, "another task") for each in holders.get(facts.resource, ())]
+            whose = f", held by {', '.join(others)}"
+        stacks[f"{task.get_name()} waits for {facts.words}{whose}"] = tuple(map(place_of, frames))
+        for held in facts.holds:
+            if any(other.facts is not None and other.facts.resource == held.resource for other in records):
+                stacks[f"{task.get_name()} holds {held.words}, taken at"] = (held.place,)
+    place, first = min(places, key=lambda each: each[0], default=(None, tasks[0]))
+    frames = [link.frame for link in chain_of(first).links if link.frame is not None]
+    if locks:
+        rule, advice = "lock-deadlock", _ADVICE
+        what = "a lock that it holds itself" if len(tasks) == 1 else "locks that they hold"
+    else:
+        rule, advice = (
+            "await-cycle",
+            "Let one of them not await the other: pass results through a future or a queue.",
+        )
+        what = "its own end" if len(tasks) == 1 else "each other's end"
+    who = "A task waits" if len(tasks) == 1 else f"{len(tasks)} tasks wait in a circle"
+    return Finding(
+        rule,
+        Severity.ERROR,
+        f"{who} for {what}: {'it' if len(tasks) == 1 else 'none of them'} will never go on",
+        advice,
+        place=place,
+        subject=subject_of(frames, first),
+        evidence=Evidence(stacks=stacks, counts={"tasks": len(tasks)}),
+    )
+
+
+_ADVICE = (
+    "Take locks in the same order everywhere, take no lock while another one is held, or give the wait a timeout. "
+    "Locks of asyncio and Tornado can't be taken twice by one task."
+)

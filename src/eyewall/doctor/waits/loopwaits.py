@@ -1,0 +1,252 @@
+"""A loop whose thread waits for something that only the loop can do.
+
+    def on_message(self, message):                  # in the loop's thread
+        future = asyncio.run_coroutine_threadsafe(self.store(message), loop)
+        future.result()                             # which waits for the loop, which waits here
+
+The thread stands in a function of the standard library that waits: for a `concurrent.futures` future, an event, or
+another thread. What it waits for is the loop's to do where it hangs on a handle or a task of the loop, or on a thread
+that waits for such a thing in turn. And a thread may wait for a lock of `threading` that a suspended coroutine holds,
+which can't give it back before the loop goes on.
+
+All of this is read from frames of threads that wait, by another thread: the loop's own can't look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dis
+import gc
+import threading
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent import futures
+from functools import partial
+from types import BuiltinFunctionType, CellType, FrameType, FunctionType, MethodType
+from typing import Any, NamedTuple
+
+from eyewall.doctor.finding import Evidence, Finding, Severity
+from eyewall.doctor.places import Place, culprit_of, place_of, places_of, stack_of
+from eyewall.doctor.subjects import subject_of
+from eyewall.doctor.sweep import references
+from eyewall.doctor.waits.holdings import exits_of
+from eyewall.doctor.waits.links import chain_of
+from eyewall.doctor.waits.withblocks import with_lines
+
+#: Functions that wait, by module and name: what they wait for is their `self`.
+_WAITING = frozenset(
+    (
+        ("concurrent.futures._base", "Future.result"),
+        ("concurrent.futures._base", "Future.exception"),
+        ("threading", "Event.wait"),
+        ("threading", "Thread.join"),
+    )
+)
+#: Functions in which an executor runs a job, by name, and the variable that has the job.
+_RUNNING = {"_WorkItem.run": "self", "ThreadedExecutor._do": "job"}
+_LOCKS = (type(threading.Lock()), type(threading.RLock()))
+#: Threads that wait for each other, and objects between a loop and what it completes, that are followed.
+DEPTH = 5
+BUDGET = 20_000
+
+
+class _Wait(NamedTuple):
+    """What a thread waits for, and the words for it."""
+
+    subject: Any
+    words: str
+
+
+def loop_waits_for_itself(
+    frames: Mapping[int, FrameType], loop: asyncio.AbstractEventLoop, thread: int | None = None
+) -> Finding | None:
+    """Returns the finding that `loop` waits for what only it can do; None where it does not, or that is not certain.
+
+    `frames`: what `sys._current_frames()` returns; `thread`: the identity of the thread that runs the loop, which
+    asyncio's own loops know. To be called in another thread.
+    """
+    thread = getattr(loop, "_thread_id", None) if thread is None else thread
+    frame = None if thread is None else frames.get(thread)
+    if frame is None:
+        return None
+    stack = stack_of(frame)
+    wait = _waits_for(stack)
+    if wait is None:
+        return _held_lock(stack, loop)
+    others: dict[str, tuple[Place, ...]] = {}
+    for _ in range(DEPTH):
+        if _is_for(loop, wait.subject):
+            return _finding(stack, wait.words, others)
+        other = _thread_of(wait.subject, frames)
+        if other is None or other == thread:
+            return None
+        behind = stack_of(frames[other])
+        others[f"thread {_name(other)}, which waits for the loop"] = places_of(behind)
+        wait_there = _waits_for(behind)
+        if wait_there is None:
+            return None
+        wait = wait._replace(subject=wait_there.subject)
+    return None
+
+
+def _waits_for(stack: Sequence[FrameType]) -> _Wait | None:
+    for frame in reversed(stack):
+        module = frame.f_globals.get("__name__")
+        if (module, frame.f_code.co_qualname) in _WAITING:
+            subject = frame.f_locals.get("self")
+            if isinstance(subject, threading.Thread):
+                return _Wait(subject, f"the end of thread {subject.name}")
+            return _Wait(subject, "an event" if isinstance(subject, threading.Event) else "a future")
+        if module not in ("threading", "concurrent.futures._base"):
+            break
+    return None
+
+
+def _is_for(loop: asyncio.AbstractEventLoop, thing: object) -> bool:
+    """Whether `thing` hangs on something that only the loop can do."""
+    if isinstance(thing, futures.Future):
+        if thing.done():
+            return False
+        # `run_coroutine_threadsafe` ties it to a task, as soon as the loop has come to that.
+        for callback in getattr(thing, "_done_callbacks", ()):
+            for cell in getattr(callback, "__closure__", None) or ():
+                source = _content(cell)
+                if asyncio.isfuture(source) and source.get_loop() is loop:
+                    return True
+    elif isinstance(thing, threading.Event):
+        if thing.is_set():
+            return False
+    else:
+        return False
+    return _leads_to(loop, thing)
+
+
+_HANDLES = ("Handle", "TimerHandle")
+_FOLLOWED = (FunctionType, MethodType, BuiltinFunctionType, CellType, partial, deque, list, tuple)
+
+
+def _leads_to(loop: asyncio.AbstractEventLoop, thing: object) -> bool:
+    """Whether what the loop is to call next has `thing`."""
+    line: list[tuple[object, int]] = [(each, 0) for each in _queues(loop)]
+    seen: set[int] = set()
+    while line and len(seen) < BUDGET:
+        each, distance = line.pop()
+        for inner in _parts(each):
+            if inner is thing:
+                return True
+            known = isinstance(inner, _FOLLOWED) or type(inner).__name__ in _HANDLES
+            if known and distance < 6 and id(inner) not in seen:
+                seen.add(id(inner))
+                line.append((inner, distance + 1))
+    return False
+
+
+def _queues(loop: asyncio.AbstractEventLoop) -> list[object]:
+    """The queue of what is ready; uvloop shows it to the collector only."""
+    fields = gc.get_referents(loop)
+    inside = [part for each in fields if type(each) is dict for part in each.values()]
+    return [each for each in (*fields, *inside) if isinstance(each, deque)]
+
+
+def _parts(each: object) -> Iterable[object]:
+    if isinstance(each, FunctionType):
+        return each.__closure__ or ()
+    return gc.get_referents(each)
+
+
+def _content(cell: CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None
+
+
+def _thread_of(thing: object, frames: Mapping[int, FrameType]) -> int | None:
+    """The thread that has to go on before `thing` comes to pass."""
+    if isinstance(thing, threading.Thread):
+        return thing.ident if thing.ident in frames else None
+    if not isinstance(thing, futures.Future):
+        return None
+    for ident, frame in frames.items():
+        for each in stack_of(frame):
+            variable = _RUNNING.get(each.f_code.co_qualname)
+            if variable is not None and getattr(each.f_locals.get(variable), "future", None) is thing:
+                return ident
+    return None
+
+
+def _held_lock(stack: Sequence[FrameType], loop: asyncio.AbstractEventLoop) -> Finding | None:
+    """Whether the innermost frame waits for a lock of `threading` that a suspended coroutine of the loop holds."""
+    frame = stack[-1]
+    wanted = {id(each) for each in _locks_of(frame) if _is_locked(each)} if _takes(frame) else set()
+    if not wanted:
+        return None
+    for reference in references(loop):
+        task = reference()
+        if task is None or task.done() or task.get_loop() is not loop:
+            continue
+        for link in chain_of(task).links:
+            if link.frame is None or link.frame in stack:
+                continue
+            for owner in exits_of(gc.get_referents(link.subject)):
+                if isinstance(owner, _LOCKS) and id(owner) in wanted:
+                    lines = with_lines(link.frame) or ()
+                    place = place_of(link.frame)
+                    taken = place._replace(line=lines[-1]) if lines else place
+                    held = {f"task {task.get_name()} holds it, taken at": (taken,)}
+                    return _finding(stack, f"a lock of threading that task {task.get_name()} holds", held)
+    return None
+
+
+def _is_locked(lock: Any) -> bool:
+    # One that can be taken again by its thread does not say before Python 3.14.
+    locked = getattr(lock, "locked", None)
+    return locked is None or bool(locked())
+
+
+def _takes(frame: FrameType) -> bool:
+    """Whether `frame` stands at a `with` statement that is being entered, or calls `acquire`."""
+    called = ""
+    for each in dis.get_instructions(frame.f_code):
+        if each.offset > frame.f_lasti:
+            break
+        if each.opname in ("LOAD_METHOD", "LOAD_ATTR"):
+            called = str(each.argval)
+        elif each.opname in ("BEFORE_WITH", "LOAD_SPECIAL"):
+            # From 3.14 on, what is loaded is called by the next instruction.
+            called = "acquire"
+        if each.offset == frame.f_lasti:
+            return called == "acquire" and each.opname.startswith(("BEFORE_WITH", "CALL", "PRECALL"))
+    return False
+
+
+def _locks_of(frame: FrameType) -> list[Any]:
+    """The locks that the line may be about at which `frame` stands."""
+    names = frame.f_code.co_names
+    values = [*frame.f_locals.values(), *(frame.f_globals[name] for name in names if name in frame.f_globals)]
+    found: list[Any] = []
+    for each in values:
+        if isinstance(each, _LOCKS):
+            found.append(each)
+        elif hasattr(each, "__dict__") and not isinstance(each, type):
+            found.extend(
+                value for name, value in vars(each).items() if name in names and isinstance(value, _LOCKS)
+            )
+    return found
+
+
+def _name(ident: int) -> str:
+    return next((each.name for each in threading.enumerate() if each.ident == ident), str(ident))
+
+
+def _finding(stack: Sequence[FrameType], words: str, others: Mapping[str, tuple[Place, ...]]) -> Finding:
+    return Finding(
+        "loop-waits-for-itself",
+        Severity.ERROR,
+        f"The loop's thread waits for {words}, which only the loop itself can bring about: nothing will go on",
+        "Await it instead: asyncio.wrap_future(future), loop.run_in_executor, or a lock of asyncio; never wait in the "
+        "loop's thread for what the loop has to do.",
+        place=culprit_of(stack),
+        subject=subject_of(stack),
+        evidence=Evidence(stacks={"the loop waits in": places_of(stack), **others}),
+    )

@@ -1,0 +1,151 @@
+"""Whether anybody but the one who waits can still complete a future.
+
+Who completes a future has to have it. An object that somebody else has, in whatever variable, container, C structure or
+other thread, has a reference that the waiting task cannot account for. So the objects that the task leads to are gone
+through from the task, its coroutines and the future (never backwards, which would take a look at every object there
+is), and the references found are counted:
+
+    task ─► coroutine ─► local variable `event` ─► its waiters ─► future
+                    every one of these has as many references as were found: only this task has them
+
+Beginning with the future, each object has to have no more references than were found; those who have it have to be the
+waiting task itself, or to be of the same kind in turn. What was not gone through, because it is too far or too large,
+shows as a reference that was not found: then somebody may complete the future. A mistake is on that side only. A weak
+reference counts as somebody, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+import weakref
+from collections import deque
+from types import (
+    AsyncGeneratorType,
+    CodeType,
+    CoroutineType,
+    FrameType,
+    FunctionType,
+    GeneratorType,
+    ModuleType,
+)
+from typing import Any
+
+from eyewall.doctor.waits.links import chain_of
+from eyewall.guard.deadlines.awaiting import WRAPPERS
+
+#: Objects that are gone through, and how many one may refer to, at most.
+BUDGET = 300
+WIDEST = 500
+
+_COROUTINES = (CoroutineType, GeneratorType, AsyncGeneratorType)
+_CONTAINERS = (list, tuple, dict, set, frozenset, deque)
+_OPAQUE = (type, ModuleType, CodeType, FrameType, str, bytes, int, float, asyncio.AbstractEventLoop)
+#: From Python 3.14 on, a frame may lend itself what it has in a variable: that is one reference, seen twice.
+_LENDS = sys.version_info >= (3, 14)
+
+
+class Reach:
+    """What a waiting task leads to, up to `BUDGET` objects, with the references among them.
+
+    It must not be kept: it refers to everything that it has gone through.
+    """
+
+    def __init__(self, task: asyncio.Task[Any]) -> None:
+        self.objects: list[object] = []
+        self.future: int | None = None
+        #: Those that wait, and so do not complete anything.
+        self.waiting: set[int] = set()
+        #: Of each object those that refer to it, as often as they do.
+        self.holders: dict[int, list[int]] = {}
+        #: After `only_waiting`: the future, and what leads to it.
+        self.owned: set[int] = set()
+        self._indices: dict[int, int] = {}
+        self._line: deque[int] = deque()
+        self._begin(task)
+        self._go_through()
+
+    def _begin(self, task: asyncio.Task[Any]) -> None:
+        links, end = chain_of(task)
+        self.waiting.add(self._enter(task))
+        self.waiting.update(self._enter(link.subject) for link in links)
+        if end is not None:
+            self.future = self._enter(end)
+
+    def _enter(self, each: object) -> int:
+        index = self._indices.get(id(each))
+        if index is None:
+            index = self._indices[id(each)] = len(self.objects)
+            self.objects.append(each)
+            self._line.append(index)
+            if type(each).__name__ in WRAPPERS:
+                self.waiting.add(index)
+        return index
+
+    def _go_through(self) -> None:
+        line, holders = self._line, self.holders
+        for _ in range(BUDGET):
+            if not line:
+                break
+            index = line.popleft()
+            for inner in _references(self.objects[index]):
+                holders.setdefault(self._enter(inner), []).append(index)
+
+    def only_waiting(self) -> bool:
+        """Whether nobody but the task has the future, or what leads to it."""
+        if self.future is None:
+            return False
+        left = [self.future]
+        seen = {self.future}
+        while left:
+            index = left.pop()
+            found = self.holders.get(index, ())
+            if _count(self.objects, index) > len(found) or _is_weakly_held(self.objects, index):
+                return False
+            for holder in found:
+                if holder not in seen and holder not in self.waiting:
+                    seen.add(holder)
+                    left.append(holder)
+        self.owned = seen
+        return True
+
+    def is_named(self, link: object) -> bool:
+        """After `only_waiting`: whether the coroutine `link` itself has the future, or what leads to it, in a variable
+        and did not only pass it on."""
+        holder = self._indices.get(id(link))
+        return any(holder in self.holders.get(index, ()) for index in self.owned)
+
+
+def _references(each: object) -> list[object]:
+    if isinstance(each, FunctionType):
+        # Its module's names lead everywhere.
+        return [
+            part for part in (each.__closure__, each.__defaults__, each.__kwdefaults__) if part is not None
+        ]
+    if isinstance(each, _OPAQUE) or (isinstance(each, _CONTAINERS) and len(each) > WIDEST):
+        return []
+    found = gc.get_referents(each)
+    if _LENDS and isinstance(each, _COROUTINES):
+        return list({id(inner): inner for inner in found}.values())
+    return found
+
+
+def _count(objects: list[object], index: int) -> int:
+    """Returns how many references there are to an object, besides those of the list, and of this call."""
+    return sys.getrefcount(objects[index]) - _OWN
+
+
+def _is_weakly_held(objects: list[object], index: int) -> bool:
+    own = sum(type(each) is Weak for each in weakref.getweakrefs(objects[index]))
+    return weakref.getweakrefcount(objects[index]) > own
+
+
+class Weak(weakref.ref[Any]):
+    """The weak references of the doctor, which give nobody a way to complete anything."""
+
+    __slots__ = ()
+
+
+_OWN = 0
+_OWN = _count([object()], 0)

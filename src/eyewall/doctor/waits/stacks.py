@@ -1,0 +1,220 @@
+"""Every task and thread of the process at this moment: where it stands, what it waits for, and who holds that.
+
+A snapshot takes the chain of each task apart and keeps nothing but text and numbers, so that it can be sent elsewhere,
+and keeps nothing alive. It is made in one go, in whatever thread asks for it, while no other Python code runs: some
+ten microseconds a task, and one look at all objects where Tornado's own generator-based coroutines are in use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from types import FrameType
+from typing import Any
+
+from eyewall.doctor.finding import Subject
+from eyewall.doctor.places import Place, culprit_of, place_of, places_of, stack_of
+from eyewall.doctor.subjects import subject_of
+from eyewall.doctor.sweep import references
+from eyewall.doctor.waits.ends import End, end_of
+from eyewall.doctor.waits.holdings import Hold, holdings
+from eyewall.doctor.waits.links import Chain, chain_of
+from eyewall.doctor.waits.patience import Record
+from eyewall.doctor.waits.stackstext import text_of, tree_of
+
+#: Functions of executors that run a job: by name, the variable that has the job, or what has its future.
+_RUNNERS = {"_WorkItem.run": "self", "ThreadedExecutor._do": "job"}
+
+#: Finds what is known of a task: since when it waits.
+Known = Callable[[asyncio.Task[Any]], Record | None]
+
+
+class Stacks:
+    """Tasks and threads as they were at one moment: as text, as a tree of who waits for whom, and as JSON."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self._data = data
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns what `json.dumps` takes. Times are RFC 3339 in UTC, durations seconds."""
+        return self._data
+
+    def text(self) -> str:
+        """Returns every task and thread with its chain of awaits, without an end of line at the end."""
+        return text_of(self._data)
+
+    def tree(self) -> str:
+        """Returns each task below the one that waits for it."""
+        return tree_of(self._data)
+
+    def __str__(self) -> str:
+        return self.text()
+
+
+def snapshot(known: Known | None = None) -> Stacks:
+    """Returns the stacks of this process. `known`: has what the doctor knows of a task."""
+    frames = sys._current_frames()
+    runners = tornado_runners()
+    tasks = [task for each in references(None) if (task := each()) is not None and not task.done()]
+    jobs = _jobs(frames)
+    running = _running(frames, tasks)
+    told = [_Told(task, runners, running.get(id(task))) for task in tasks]
+    holders: dict[int, list[tuple[str, Hold]]] = {}
+    for each in told:
+        for hold in each.holds:
+            holders.setdefault(hold.resource.key, []).append((each.name, hold))
+    data = {
+        "pid": os.getpid(),
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "tasks": [each.as_json(holders, jobs, known) for each in sorted(told, key=lambda each: each.order)],
+        "threads": _threads(frames, {id(frame) for stack in running.values() for frame in stack}),
+    }
+    return Stacks(data)
+
+
+class _Told:
+    """One task, while its snapshot is made."""
+
+    def __init__(
+        self, task: asyncio.Task[Any], runners: Mapping[int, Any], stack: list[FrameType] | None
+    ) -> None:
+        self.task = task
+        self.name = task.get_name()
+        self.chain: Chain = chain_of(task, runners)
+        self.running = stack is not None
+        self.frames = stack or [link.frame for link in self.chain.links if link.frame is not None]
+        self.end: End | None = None if self.running else end_of(self.chain)
+        self.holds = holdings(self.chain.links)
+
+    @property
+    def order(self) -> tuple[str, int, str]:
+        """By name, and by number where the names end in one."""
+        head, _, number = self.name.rpartition("-")
+        return (head, int(number), "") if number.isdecimal() else (self.name, 0, "")
+
+    def as_json(
+        self, holders: Mapping[int, list[tuple[str, Hold]]], jobs: Mapping[int, str], known: Known | None
+    ) -> dict[str, Any]:
+        """Returns it as what `json.dumps` takes."""
+        record = None if known is None else known(self.task)
+        loop_now = self.task.get_loop().time()
+        culprit = culprit_of(self.frames)
+        subject = subject_of(self.frames)
+        return {
+            "name": self.name,
+            "coroutine": getattr(
+                self.task.get_coro(), "__qualname__", type(self.task.get_coro()).__qualname__
+            ),
+            "state": self._state(),
+            "age": None if record is None else round(loop_now - record.first_seen, 3),
+            "waiting": None if record is None or self.running else round(loop_now - record.since, 3),
+            "subject": None if subject is None else _subject(subject),
+            "place": None if culprit is None else _place(culprit),
+            "chain": [_place(place) for place in places_of(self.frames)],
+            "waits_for": None
+            if self.end is None
+            else self._waits_for(self.end, holders, jobs, record is not None and record.orphaned, loop_now),
+            "holds": [{"what": str(each.resource), **_place(each.place)} for each in self.holds],
+        }
+
+    def _state(self) -> str:
+        if self.running:
+            return "running"
+        return "ready" if self.end is not None and self.end.kind == "turn" else "waiting"
+
+    def _waits_for(
+        self,
+        end: End,
+        holders: Mapping[int, list[tuple[str, Hold]]],
+        jobs: Mapping[int, str],
+        orphaned: bool,
+        now: float,
+    ) -> dict[str, Any]:
+        words = f"{end.words} that nobody else refers to" if orphaned else end.words
+        if end.job is not None and id(end.job) in jobs:
+            words += f" {jobs[id(end.job)]}"
+        held_by = [] if end.resource is None else holders.get(end.resource.key, [])
+        return {
+            "kind": end.kind,
+            "words": words,
+            "seconds_left": None if end.until is None else round(end.until - now, 3),
+            "tasks": [each.get_name() for each in end.on or () if isinstance(each, asyncio.Task)],
+            "held_by": None
+            if end.resource is None
+            else [{"task": name, **_place(hold.place)} for name, hold in held_by],
+        }
+
+
+def tornado_runners() -> dict[int, Any]:
+    """Returns the runners of Tornado's own generator-based coroutines, by the identities of their futures."""
+    if getattr(sys.modules.get("tornado.gen"), "__name__", None) != "tornado.gen":
+        return {}
+    found: dict[int, Any] = {}
+    for each in gc.get_objects():
+        if type(each).__name__ == "Runner" and type(each).__module__ == "tornado.gen":
+            future = getattr(each, "result_future", None)
+            if future is not None:
+                found[id(future)] = each
+    return found
+
+
+def _running(
+    frames: Mapping[int, FrameType], tasks: Sequence[asyncio.Task[Any]]
+) -> dict[int, list[FrameType]]:
+    """Returns the stacks of tasks that run now, by their identities."""
+    loops = {id(loop): loop for loop in (task.get_loop() for task in tasks)}
+    current = [task for loop in loops.values() if (task := asyncio.current_task(loop)) is not None]
+    stacks = [stack_of(frame) for frame in frames.values()] if current else []
+    found: dict[int, list[FrameType]] = {}
+    for task in current:
+        first = getattr(task.get_coro(), "cr_frame", None)
+        for stack in stacks:
+            if first is not None and first in stack:
+                found[id(task)] = stack[stack.index(first) :]
+    return found
+
+
+def _jobs(frames: Mapping[int, FrameType]) -> dict[int, str]:
+    """Returns where the jobs of executors run, by the identities of their futures."""
+    names = {each.ident: each.name for each in threading.enumerate()}
+    found: dict[int, str] = {}
+    for ident, frame in frames.items():
+        stack = stack_of(frame)
+        for each in stack:
+            variable = _RUNNERS.get(each.f_code.co_qualname)
+            future = None if variable is None else getattr(each.f_locals.get(variable), "future", None)
+            if future is not None:
+                found[id(future)] = f"in thread {names.get(ident, ident)} at {culprit_of(stack)}"
+    return found
+
+
+def _threads(frames: Mapping[int, FrameType], tasks: set[int]) -> list[dict[str, Any]]:
+    known = {each.ident: each for each in threading.enumerate()}
+    main = threading.main_thread().ident
+    found = []
+    for ident, frame in sorted(frames.items(), key=lambda each: (each[0] != main, each[0])):
+        thread = known.get(ident)
+        stack = stack_of(frame)
+        found.append(
+            {
+                "name": f"thread {ident}" if thread is None else thread.name,
+                "ident": ident,
+                "daemon": None if thread is None else thread.daemon,
+                "stack": [_place(place_of(each)) for each in stack if id(each) not in tasks],
+            }
+        )
+    return found
+
+
+def _subject(subject: Subject) -> dict[str, str]:
+    names = ("id", "method", "path", "handler")
+    return {name: value for name in names if (value := getattr(subject, name)) is not None}
+
+
+def _place(place: Place) -> dict[str, Any]:
+    return {"file": place.file, "line": place.line, "function": place.function, "source": place.source}

@@ -1,0 +1,241 @@
+"""The chain of references that keeps an object alive, by name."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+from collections import deque
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any
+
+import pytest
+
+from eyewall.doctor.growth.chains import Chain, Search, chain_of
+
+HERE = __name__
+
+
+class Thing:
+    """What is kept."""
+
+
+class Slotted:
+    """Keeps in a slot."""
+
+    __slots__ = ("empty", "kept")
+
+
+class Registry:
+    """Keeps in attributes."""
+
+    clients: set[Thing] = set()
+    rooms: dict[str, dict[int, Thing]] = {}
+
+    def __init__(self) -> None:
+        self.members: list[Any] = []
+
+    def notify(self) -> None:
+        pass
+
+
+module_set: set[Thing] = set()
+module_dict: dict[Any, Any] = {}
+module_list: list[Any] = []
+module_deque: deque[Any] = deque()
+registry = Registry()
+slotted = Slotted()
+callbacks: list[Callable[[], object]] = []
+
+
+@lru_cache
+def cached(number: int) -> Thing:
+    return Thing()
+
+
+@pytest.fixture(autouse=True)
+def _empty() -> Any:
+    yield
+    for each in (
+        module_set,
+        module_dict,
+        module_list,
+        module_deque,
+        callbacks,
+        Registry.clients,
+        Registry.rooms,
+    ):
+        each.clear()
+    registry.members.clear()
+    cached.cache_clear()
+
+
+def text_of(thing: object) -> str:
+    chain = chain_of(thing)
+    assert chain is not None
+    assert chain.lasting
+    return chain.text
+
+
+def test_a_set_of_a_module() -> None:
+    thing = Thing()
+    module_set.add(thing)
+    assert text_of(thing) == f"{HERE}.module_set (set)"
+
+
+def test_an_attribute_of_a_class() -> None:
+    thing, other = Thing(), Thing()
+    Registry.clients.add(thing)
+    Registry.rooms["lobby"] = {7: other}
+    assert text_of(thing) == f"{HERE}.Registry.clients (set)"
+    assert text_of(other) == f"{HERE}.Registry.rooms['lobby'][7] (dict)"
+    chain = chain_of(thing)
+    assert chain is not None
+    assert chain.name == "clients"
+    assert chain.path[-2] is Registry.clients
+
+
+def test_an_attribute_of_an_instance() -> None:
+    thing = Thing()
+    registry.members.extend([Thing(), Thing(), thing])
+    assert text_of(thing) == f"{HERE}.registry.members[2] (list)"
+    # Where its attributes are not a dict until somebody asks for that.
+    vars(registry)
+    assert text_of(thing) == f"{HERE}.registry.members[2] (list)"
+
+
+def test_a_slot() -> None:
+    slotted.kept = Thing()
+    assert text_of(slotted.kept) == f"{HERE}.slotted.kept"
+    del slotted.kept
+
+
+def test_a_deque_and_keys() -> None:
+    thing, key, sub = Thing(), Thing(), Thing()
+    module_deque.extend([0, thing])
+    module_dict[key] = 1
+    module_dict["user"] = [sub]
+    assert text_of(thing) == f"{HERE}.module_deque[1] (deque)"
+    assert text_of(key) == f"{HERE}.module_dict (a key) (dict)"
+    assert text_of(sub) == f"{HERE}.module_dict['user'][0] (list)"
+
+
+def test_a_variable_of_a_closure() -> None:
+    def subscribe(owner: Thing) -> Callable[[], object]:
+        return lambda: owner
+
+    thing = Thing()
+    callbacks.append(subscribe(thing))
+    name = "test_a_variable_of_a_closure.<locals>.subscribe.<locals>.<lambda>"
+    assert text_of(thing) == f"{HERE}.callbacks[0] (variable owner of {name})"
+
+
+def test_a_bound_method_and_a_partial() -> None:
+    one, other = Registry(), Thing()
+    callbacks.append(one.notify)
+    callbacks.append(partial(print, other))
+    assert text_of(one) == f"{HERE}.callbacks[0] (method Registry.notify)"
+    assert text_of(other).startswith(f"{HERE}.callbacks[1] (partial)")
+
+
+def test_a_cache() -> None:
+    thing = cached(1)
+    assert text_of(thing).startswith(f"{HERE}.cached (cache)")
+
+
+def test_a_variable_of_a_coroutine(run: Callable[..., None]) -> None:
+    reference: list[weakref.ref[Thing]] = []
+
+    async def keeps(gate: asyncio.Event) -> None:
+        clients = {Thing()}
+        reference.extend(map(weakref.ref, clients))
+        await gate.wait()
+
+    async def main() -> None:
+        gate = asyncio.Event()
+        task = asyncio.create_task(keeps(gate))
+        await asyncio.sleep(0)
+        chain = chain_of(reference[0]())
+        assert chain is not None
+        assert not chain.lasting
+        assert not chain.direct
+        assert chain.text == f"{keeps.__qualname__}().clients (set)"
+        gate.set()
+        await task
+        del chain
+        assert reference[0]() is None
+
+    run(main())
+
+
+def test_what_runs_on_behalf_of_it(run: Callable[..., None]) -> None:
+    class Handler:
+        async def get(self, gate: asyncio.Event) -> None:
+            await gate.wait()
+
+    async def main() -> None:
+        gate = asyncio.Event()
+        reference = weakref.ref(handler := Handler())
+        task = asyncio.create_task(handler.get(gate))
+        del handler
+        await asyncio.sleep(0)
+        chain = chain_of(reference())
+        assert chain is not None
+        assert chain.direct
+        assert not chain.lasting
+        gate.set()
+        await task
+
+    run(main())
+
+
+def test_a_timer(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        one = Registry()
+        handle = asyncio.get_running_loop().call_later(1000, one.notify)
+        module_list.append(one)
+        reference = weakref.ref(one)
+        del one
+        search = Search(reference())
+        chain: Chain | None = None
+        while not search.step():
+            pass
+        chain = search.chain
+        assert chain is not None
+        assert chain.text.startswith(f"{HERE}.module_list")
+        module_list.clear()
+        chain = chain_of(reference())
+        # uvloop's handles can't be asked for by the collector, they are found from the loop.
+        assert chain is None or chain.timed
+        handle.cancel()
+
+    run(main())
+
+
+def test_garbage_and_weak_references() -> None:
+    a, b = Thing(), Thing()
+    a.other, b.other = b, a  # type: ignore[attr-defined]
+    weak = weakref.WeakSet([a])
+    module_list.append(weak)
+    module_dict["weak"] = weakref.ref(a)
+    gc.disable()
+    try:
+        reference = weakref.ref(a)
+        del a, b
+        thing = reference()
+        assert thing is not None
+        assert chain_of(thing) is None
+    finally:
+        gc.enable()
+
+
+def test_a_search_goes_up_one_level_at_a_time_and_ends() -> None:
+    thing = Thing()
+    module_list.append([[[thing]]])
+    search = Search(thing)
+    assert [search.step() for _ in range(4)] == [False, False, False, False]
+    assert search.step()
+    assert search.chain is not None
+    assert search.chain.text == f"{HERE}.module_list[0][0][0][0] (list)"
+    assert chain_of(thing, passes=2) is None

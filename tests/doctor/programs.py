@@ -1,0 +1,140 @@
+"""Whole programs under the doctor, each in a process of its own: sick ones, of which it must find the fault, and
+healthy ones, of which it must find nothing.
+
+A program's first docstring says its fault. Comments in it say the rest:
+
+    # under: eyewall, tornado     how it is run: with `tornado` meaning Eyewall, with the Tornado that is installed;
+                                  or `asyncio`, for a program that knows neither
+    # also: rule, rule            what else the doctor may find there, which is true as well
+    ...  # finding: rule          the culprit; where several lines have one, each of them is right
+
+It drives itself, and ends by itself or when the finding is there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+#: Seconds after which a program will not get there any more, on a machine that does much else.
+PATIENCE = 100.0
+#: Which loops a program is run on, by how it is run. The loop makes no difference to what Tornado does.
+LOOPS = {"eyewall": ("uvloop", "asyncio"), "tornado": ("asyncio",), "asyncio": ("asyncio", "uvloop")}
+
+_HEADER = re.compile(r"^# (under|also): (.+)$", re.MULTILINE)
+_CULPRIT = re.compile(r"# finding: ([a-z-]+)")
+_ON_UVLOOP = "import runpy, sys, uvloop; uvloop.install(); runpy.run_path(sys.argv[1], run_name='__main__')"
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program, and how it is to be run."""
+
+    path: Path
+    under: str
+    loop: str
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.path.stem} under {self.under} with {self.loop}"
+
+    @property
+    def culprits(self) -> set[tuple[str, int]]:
+        """Rules and lines that are right."""
+        lines = self.path.read_text().splitlines()
+        return {
+            (match[1], number)
+            for number, line in enumerate(lines, 1)
+            if (match := _CULPRIT.search(line)) is not None
+        }
+
+    @property
+    def also(self) -> set[str]:
+        """Rules that may be found as well."""
+        return set(_headers(self.path).get("also", ()))
+
+    def arguments(self, report: Path) -> list[str]:
+        """The command that runs it."""
+        arguments = [sys.executable, "-m", "eyewall", "doctor", "run", "--report", str(report)]
+        for rule in sorted({rule for rule, _ in self.culprits}):
+            arguments += ["--exit-on", rule]
+        if self.under == "eyewall":
+            arguments.append("--alias")
+        elif self.loop == "uvloop":
+            return [*arguments, "-c", _ON_UVLOOP, str(self.path)]
+        return [*arguments, str(self.path)]
+
+    def run(self) -> Outcome:
+        """Runs it to its end, or to its finding."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("EYEWALL_")}
+        environment["EYEWALL_LOOP"] = self.loop
+        environment["PYTHONUNBUFFERED"] = "1"
+        with tempfile.TemporaryDirectory(prefix="eyewall-doctor-") as folder:
+            report = Path(folder, "report.json")
+            with Path(folder, "output").open("w+b") as output:
+                process = subprocess.Popen(
+                    self.arguments(report),
+                    cwd=folder,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+                try:
+                    status: int | None = process.wait(PATIENCE)
+                except subprocess.TimeoutExpired:
+                    status = None
+                finally:
+                    # With all that it has started.
+                    try:
+                        os.killpg(process.pid, 9)
+                    except ProcessLookupError:
+                        pass
+                    process.wait()
+                output.seek(0)
+                text = output.read().decode(errors="replace")
+            found = json.loads(report.read_text())["findings"] if report.exists() else None
+        return Outcome(status, found, text)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a program ended (None: not by itself), what was found (None: no report), and all it has printed."""
+
+    status: int | None
+    findings: list[dict[str, Any]] | None
+    output: str
+
+
+def _headers(path: Path) -> dict[str, list[str]]:
+    return {
+        match[1]: [each.strip() for each in match[2].split(",")]
+        for match in _HEADER.finditer(path.read_text())
+    }
+
+
+def paths(folder: Path) -> list[Path]:
+    """All programs in `folder`."""
+    return [each for each in sorted(folder.glob("*.py")) if not each.name.startswith(("test_", "_"))]
+
+
+def programs(path: Path) -> list[Program]:
+    """A program in all ways that it is to be run."""
+    return [Program(path, under, loop) for under in _headers(path)["under"] for loop in LOOPS[under]]
+
+
+def outcomes(path: Path) -> list[tuple[Program, Outcome]]:
+    """Runs a program in all ways that it is to be run, at once; most of the time they wait."""
+    ways = programs(path)
+    with ThreadPoolExecutor(len(ways)) as executor:
+        return list(zip(ways, executor.map(Program.run, ways), strict=True))

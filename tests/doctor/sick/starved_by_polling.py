@@ -1,0 +1,28 @@
+"""Thousands of tasks ask again and again whether it is their turn, instead of waiting for it."""
+
+# under: eyewall, tornado
+
+import asyncio
+
+import tornado.web
+
+ready = set()
+
+
+async def wait_for(name):
+    while name not in ready:
+        sum(range(10_000))
+        await asyncio.sleep(0)  # finding: loop-starved
+
+
+async def main():
+    tornado.web.Application()
+    tasks = [asyncio.create_task(wait_for(each)) for each in range(5_000)]
+    await asyncio.sleep(4)
+    ready.update(range(5_000))
+    await asyncio.gather(*tasks)
+    await asyncio.sleep(2)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

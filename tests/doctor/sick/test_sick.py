@@ -1,0 +1,54 @@
+"""Of each sick program, the doctor finds the fault and names the line."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from eyewall.doctor.finding import Severity
+from eyewall.doctor.report import STATUS
+
+from ..programs import Outcome, Program, outcomes, paths
+
+PATHS = paths(Path(__file__).parent)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("path", PATHS, ids=lambda each: each.stem)
+def test_the_fault_is_found(path: Path) -> None:
+    wrong = [
+        f"{program.name}: {fault}\n{outcome.output}"
+        for program, outcome in outcomes(path)
+        if (fault := _wrong(program, outcome)) is not None
+    ]
+    assert not wrong, "\n\n".join(wrong)
+
+
+def _wrong(program: Program, outcome: Outcome) -> str | None:
+    """What should be otherwise; None if nothing should."""
+    if outcome.status is None or outcome.findings is None:
+        return f"it ended with {outcome.status}, and found {outcome.findings}"
+    expected = {(rule, str(program.path), line) for rule, line in program.culprits}
+    severities = []
+    others = []
+    for each in outcome.findings:
+        place = each["place"] or {"file": None, "line": None}
+        told = (each["rule"], place["file"], place["line"])
+        if told in expected:
+            severities.append(Severity[each["severity"].upper()])
+        elif each["rule"] not in program.also:
+            others.append(told)
+    if not severities or others:
+        return f"expected one of {sorted(expected)}, found {len(severities)} of these and {others}"
+    # It has ended at the first that was asked for.
+    if outcome.status not in {STATUS[each] for each in severities}:
+        return f"it ended with {outcome.status}"
+    return None
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda each: each.stem)
+def test_a_program_says_its_fault(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text()))
+    assert Program(path, "", "").culprits, "no line is marked as the culprit"
