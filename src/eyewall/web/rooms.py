@@ -106,6 +106,7 @@ class SocketSeat(Seat):
             return True
         if connection is handler.ws_connection:
             broadcast((connection,), _prepared(message))
+            message.weigh()
         else:
             try:
                 handler.write_message(message.data, isinstance(message.data, bytes))
@@ -149,8 +150,10 @@ class Sockets(Group):
                 swift.append(connection)
             else:
                 others.append(seat)
-        sent, _, ended = broadcast(swift, _prepared(message)) if swift else (0, 0, 0)
-        dropped = 0
+        sent = dropped = ended = 0
+        if swift:
+            sent, _, ended = broadcast(swift, _prepared(message))
+            message.weigh()
         for seat in others:
             dropped += seat.offer(message)
             if seat.buffer.overflowed:

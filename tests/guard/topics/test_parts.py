@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from eyewall.guard.topics import wire
 from eyewall.guard.topics.buffers import Buffer, Slow
-from eyewall.guard.topics.messages import Message, MessageId
+from eyewall.guard.topics.messages import OVERHEAD, Message, MessageId
 from eyewall.guard.topics.presence import Member, Presence
 from eyewall.guard.topics.replay import Kept, Replay, ReplayLog, cut
 
@@ -21,7 +21,7 @@ def texts(buffer: Buffer) -> list[str]:
 
 
 def test_a_message_that_no_buffer_holds_is_dropped() -> None:
-    buffer = Buffer(Slow(bytes=300))
+    buffer = Buffer(Slow(bytes=OVERHEAD + 100))
     assert buffer.push(Message("t", "x")) == 0
     assert buffer.push(Message("t", "x" * 200)) == 2
     assert (len(buffer), buffer.bytes) == (0, 0)
@@ -136,9 +136,9 @@ def test_members_of_others_are_refused(data: bytes) -> None:
         wire.members_from_json(data)
 
 
-@given(st.lists(st.lists(st.integers(0, 300), max_size=8), max_size=6), st.integers(0, 6000))
+@given(st.lists(st.lists(st.integers(0, 300), max_size=8), max_size=6), st.integers(0, 30 * OVERHEAD))
 def test_logs_are_cut_to_one_size(sizes: list[list[int]], most: int) -> None:
-    kept = Kept()
+    kept = Kept(most, lambda: None)
     logs = [ReplayLog(Replay(), MessageId(0, 0), kept) for _ in sizes]
     place = 0
     for log, lengths in zip(logs, sizes, strict=True):

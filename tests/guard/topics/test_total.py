@@ -19,6 +19,13 @@ from tests.waiting import until
 NAMES = st.sampled_from("abcd")
 
 
+class Copy:
+    """Something that is made of a message, and may grow."""
+
+    def __init__(self, nbytes: int) -> None:
+        self.nbytes = nbytes
+
+
 class TotalMachine(RuleBasedStateMachine):
     """Topics that are published to, come back to, and forgotten, against what was said in each."""
 
@@ -64,6 +71,14 @@ class TotalMachine(RuleBasedStateMachine):
     def pass_time(self, seconds: float) -> None:
         self.now += seconds
 
+    @rule(name=NAMES, length=st.integers(0, 3 * OVERHEAD), grows=st.booleans())
+    def make_copies(self, name: str, length: int, grows: bool) -> None:
+        for message in self.hub.recent(name, 3):
+            copy = message.form("copy", lambda _: Copy(length))
+            if grows:
+                copy.nbytes += length
+                message.weigh()
+
     @rule(name=NAMES, data=st.data())
     def come_back(self, name: str, data: st.DataObject) -> None:
         place, counts = data.draw(st.sampled_from(self.places))
@@ -85,6 +100,8 @@ class TotalMachine(RuleBasedStateMachine):
             return
         state = self.hub.state()
         assert state["kept_bytes"] == sum(topic.log.bytes for topic in self.hub) <= self.most
+        for topic in self.hub:
+            assert topic.log.bytes == sum(message.weight for message in topic.log.recent(100, -1000.0))
         forgotten = self.hub.counters()["forgotten"]
         assert forgotten >= self.forgotten
         self.forgotten = forgotten

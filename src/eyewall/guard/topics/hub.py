@@ -82,11 +82,12 @@ class Membership:
 class Hub(Item):
     """Topics by name. `backplane` takes messages to other processes; without one they stay in this.
 
-    `replay` is what each topic keeps for those who come back, `kept_bytes` the most that all of them keep together:
-    beyond it, the topics that keep the most forget the oldest of theirs. `topics` is the most topics at once
-    (TopicsFull beyond it), `members` the most members of each (RoomFull), `message_bytes` the longest message,
-    `about_bytes` the most that members say about themselves, as JSON (LimitExceeded). `on_presence` is called with a
-    topic and a `Change`, in each process, when somebody came, went, or says something else; it may `announce` that.
+    `replay` is what each topic keeps for those who come back, `kept_bytes` the most that all of them keep together, in
+    memory, with the frames and events that were made of it: beyond it, the topics that keep the most forget the oldest
+    of theirs. `topics` is the most topics at once (TopicsFull beyond it), `members` the most members of each
+    (RoomFull), `message_bytes` the longest message, `about_bytes` the most that members say about themselves, as JSON
+    (LimitExceeded). `on_presence` is called with a topic and a `Change`, in each process, when somebody came, went, or
+    says something else; it may `announce` that.
 
     `clock` is in seconds and never goes back, `wall` in seconds since the epoch. Not for several threads at once.
     """
@@ -120,7 +121,7 @@ class Hub(Item):
         self.backplane: Backplane = MemoryBackplane(wall=wall) if backplane is None else backplane
         self._clock = clock
         self._wall = wall
-        self._kept = Kept()
+        self._kept = Kept(kept_bytes, self._make_room)
         self._topics: dict[str, Topic] = {}
         # In the order in which they became idle.
         self._idle: dict[str, None] = {}
@@ -465,10 +466,7 @@ class Hub(Item):
         topic = self._topic_for(message)
         if topic is None:
             return 0
-        reached = topic.receive(message)
-        if self._kept.bytes > self.kept_bytes:
-            self._make_room()
-        return reached
+        return topic.receive(message)
 
     def recall(self, message: Message, age: float) -> None:
         """Keeps a message, published `age` seconds ago, for those who come back."""
@@ -478,8 +476,6 @@ class Hub(Item):
         topic = self._topic_for(message)
         if topic is not None and message.kept:
             topic.log.append(message, self._clock())
-            if self._kept.bytes > self.kept_bytes:
-                self._make_room()
 
     def _make_room(self) -> None:
         """Has topics forget what is too much for all of them together."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from eyewall.guard.profile import KIB
@@ -11,7 +11,10 @@ from eyewall.guard.topics.messages import Message, MessageId
 
 
 class Replay(NamedTuple):
-    """How much of a topic is kept: so many messages, so many bytes, for so many seconds, whichever is less."""
+    """How much of a topic is kept: so many messages, so many bytes, for so many seconds, whichever is less.
+
+    Bytes are those that messages take in memory, with the frames and events that were made of them.
+    """
 
     messages: int = 100
     bytes: int = 256 * KIB
@@ -37,13 +40,24 @@ class Replayed(NamedTuple):
 
 
 class Kept:
-    """What all the logs of a hub keep together: `bytes`; and how many messages were `forgotten` for its sake."""
+    """What all the logs of a hub keep together: `bytes`; and how many messages were `forgotten` for its sake.
 
-    __slots__ = ("bytes", "forgotten")
+    `full` is called when that is more than `most`, and has logs forget some.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_full", "_most", "bytes", "forgotten")
+
+    def __init__(self, most: int, full: Callable[[], object]) -> None:
         self.bytes = 0
         self.forgotten = 0
+        self._most = most
+        self._full = full
+
+    def add(self, size: int) -> None:
+        """A log keeps so many bytes more."""
+        self.bytes += size
+        if self.bytes > self._most:
+            self._full()
 
 
 def cut(logs: Collection[ReplayLog], most: int) -> int:
@@ -74,7 +88,7 @@ class ReplayLog:
 
     def __init__(self, limits: Replay, complete: MessageId, kept: Kept | None = None) -> None:
         self.limits = limits
-        self._kept = Kept() if kept is None else kept
+        self._kept = kept
         self.complete = complete
         #: The id of the last message, or where the log began.
         self.last = complete
@@ -94,10 +108,19 @@ class ReplayLog:
         """Adds a message, which has an id and `at`, and drops what is too much or too old at `now`."""
         assert message.id is not None
         self._messages.append(message)
-        self.bytes += message.size
-        self._kept.bytes += message.size
+        message.keeper = self
+        self.bytes += message.weight
         self.last = message.id
+        if self._kept is not None:
+            self._kept.add(message.weight)
         self.trim(now)
+
+    def grew(self, size: int) -> None:
+        """A message that is kept takes so many bytes more: a frame or an event was made of it."""
+        self.bytes += size
+        if self._kept is not None:
+            self._kept.add(size)
+        self.cut(self.limits.bytes)
 
     def trim(self, now: float) -> None:
         """Drops what is too much, or too old at `now`."""
@@ -119,8 +142,10 @@ class ReplayLog:
 
     def _drop(self) -> None:
         gone = self._messages.popleft()
-        self.bytes -= gone.size
-        self._kept.bytes -= gone.size
+        gone.keeper = None
+        self.bytes -= gone.weight
+        if self._kept is not None:
+            self._kept.bytes -= gone.weight
         assert gone.id is not None
         self.complete = max(self.complete, gone.id)
 
