@@ -203,6 +203,7 @@ class Application(RequestLog, ReversibleRouter):
         class."""
         bounds = Bounds.taken(request, target_class)
         if bounds.requests:
+            # Most programs have no such limit on such a way.
             from eyewall.web.limiteddelegates import LimitedDispatch
 
             limited = LimitedDispatch(self, request, target_class, target_kwargs, path_args, path_kwargs)

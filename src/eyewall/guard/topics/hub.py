@@ -464,9 +464,7 @@ class Hub(Item):
         message.at = self._clock()
         self._position = max(self._position, message.id)
         topic = self._topic_for(message)
-        if topic is None:
-            return 0
-        return topic.receive(message)
+        return 0 if topic is None else topic.receive(message)
 
     def recall(self, message: Message, age: float) -> None:
         """Keeps a message, published `age` seconds ago, for those who come back."""
