@@ -3,10 +3,10 @@
     python -m bench.guard.hang [--build PATH] [--clients N] [--seconds N]
 
 An application with three routes: one that needs nothing, one that asks a dependency that works, one that asks a
-dependency that is made to hang. 500 clients ask for the last one, again a second after each answer, while others ask
-for the first two. It runs twice: with a `HostGuard` on its HTTP client, and without. Measured are the latencies of the
-others before and meanwhile, the answers that the 500 get, the application's memory, and how long it takes until the
-route works again once the dependency does.
+dependency that is made to hang. 500 clients ask for the last one, again up to two seconds after each answer, while
+others ask for the first two. It runs twice: with a `HostGuard` on its HTTP client, and without. Measured are the
+latencies of the others before and meanwhile, the answers that the 500 get, the application's memory, and how long it
+takes until the route works again once the dependency does.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -169,10 +170,11 @@ async def insist(port: int, answers: Counter[int], times: list[float]) -> None:
     link = Link(port, "/hanging")
     try:
         while True:
+            # Not all at the same moment, in which they would measure each other: they are in the process that measures.
+            await asyncio.sleep(random.uniform(0.0, 2.0))
             began = time.perf_counter()
             answers[await link.ask()] += 1
             times.append(time.perf_counter() - began)
-            await asyncio.sleep(1.0)
     finally:
         link.close()
 

@@ -92,6 +92,7 @@ def test_nothing_else_comes_of_a_limit(text: str) -> None:
         ({"health": "/a?b"}, "--health"),
         ({"health_host": "0.0.0.0"}, "--health-host"),
         ({"health_token": "x"}, "--health-token"),
+        ({"health_exclude": True}, "--health-exclude"),
         ({"health": "/", "health_token": ""}, "--health-token"),
         ({"health": "/", "health_token": "a\nb"}, "--health-token"),
     ],

@@ -497,6 +497,32 @@ def test_a_port_that_is_taken_and_by_whom(folder: Path) -> None:
         assert get(port)[0] == 200
 
 
+SHEDDING = """
+from eyewall.guard import RequestLimit
+from eyewall.guard.inventory import inventory
+from eyewall.web.application import Application
+from eyewall.web.handler import RequestHandler
+
+class State(RequestHandler):
+    def get(self):
+        self.write({limit.name: dict(limit.state()) for limit in inventory.items("requests") if limit.gate.busy})
+
+app = Application([("/", State)], request_limit=RequestLimit("own", 7))
+"""
+
+
+def test_shedding_adapts_where_the_command_line_asks_for_it(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(SHEDDING)
+    with Program(tmp_path, "app.py", *FREE) as program:
+        assert list(json.loads(get(program.port())[2])) == ["own"]
+    options = ("--shed", "initial=30,target_lag=0.5", "--limit", "requests=40", "--limit", "request_queue=9")
+    with Program(tmp_path, "app.py", *FREE, *options) as program:
+        state = json.loads(get(program.port())[2])
+        assert list(state) == ["adaptive"]
+        assert (state["adaptive"]["most"], state["adaptive"]["queue"]) == (30, 9)
+        assert "share" in state["adaptive"]
+
+
 EXECUTORS = """
 import json, os, threading
 from eyewall.guard.executors import configure, executor

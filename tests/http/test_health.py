@@ -53,10 +53,33 @@ def test_a_stranger_gets_a_word(run: Run) -> None:
                 assert ask(endpoints, query, Probe.LIVE) == Answer(200, b"ok\n")
             answer = ask(endpoints, "format=json")
             assert (answer.status, json.loads(answer.body)) == (503, {"status": "fail"})
-            # Not even that something is degraded.
+            # Nor has anybody else what is not ready look as if it were.
             answer = ask(endpoints, "exclude=database", accept="application/json")
-            assert (answer.status, json.loads(answer.body)) == (200, {"status": "pass"})
+            assert (answer.status, json.loads(answer.body)) == (503, {"status": "fail"})
             assert answer.content_type == "application/json"
+
+    run(main())
+
+
+def test_who_may_leave_checks_out(run: Run) -> None:
+    async def main() -> None:
+        async with await registry() as health:
+            near = {"peer": "127.0.0.1", "host": "localhost"}
+            for options, fields, status in [
+                ({}, {}, 503),
+                ({}, near, 503),
+                ({"loopback": True}, near, 200),
+                ({"loopback": True}, {**near, "forwarded": True}, 503),
+                ({"token": "sesame"}, near, 503),
+                ({"token": "sesame"}, INSIDER, 200),
+                ({"exclude": True}, {}, 200),
+            ]:
+                endpoints = HealthEndpoints(health, **options)
+                assert ask(endpoints, "exclude=database", **fields).status == status, (options, fields)
+                assert ask(endpoints, "", **fields).status == 503
+            # Whoever may do that learns no more by it; not even that something is degraded.
+            answer = ask(HealthEndpoints(health, exclude=True), "exclude=database&verbose&format=json")
+            assert json.loads(answer.body) == {"status": "pass"}
 
     run(main())
 

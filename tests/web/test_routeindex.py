@@ -97,8 +97,8 @@ def test_a_changed_matcher_is_asked():
     )
     asked = []
 
-    def resolve(rule, params, path, request):
-        asked.append((rule.target, params, path))
+    def resolve(route, params, path, request):
+        asked.append((route.rule.target, params, path))
         return "answer"
 
     assert index.find("/elsewhere", fake_request(uri="/elsewhere"), resolve) == "answer"
@@ -111,8 +111,8 @@ def test_targets_that_are_not_final_may_pass():
     index = RouteIndex([Route(0, rules[0], False), Route(1, rules[1], False), Route(2, rules[2], True)])
     seen = []
 
-    def resolve(rule, params, path, request):
-        seen.append((rule.target, params))
+    def resolve(route, params, path, request):
+        seen.append((route.rule.target, params))
 
     assert index.find("/a", fake_request(uri="/a"), resolve).target == 2
     assert seen == [(0, {}), (1, {"path_args": [b"a"], "path_kwargs": {}})]
@@ -178,9 +178,10 @@ def test_the_same_as_trying_each(table, tried):
         expected = linear[: finals[0] + 1] if finals else linear
         seen = []
 
-        def resolve(rule, params, path, request, seen=seen):
-            seen.append((rule.target, params))
-            return rule.target if table[rule.target][1] else None
+        def resolve(route, params, path, request, seen=seen):
+            target = route.rule.target
+            seen.append((target, params))
+            return target if table[target][1] else None
 
         match = index.find(path, request, resolve)
         if not finals:

@@ -23,6 +23,7 @@ from eyewall.cli.settings import (
     Settings,
     parse_limits,
 )
+from eyewall.cli.shedding import parse_shedding
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -166,6 +167,11 @@ _PATH = click.Path()
 )
 @_option("--health-token", default=None, help="Who sends it sees details. Better set in the environment.")
 @_option(
+    "--health-exclude/--no-health-exclude",
+    default=False,
+    help="Let everybody leave checks out (?exclude=NAME), and not only who sees details.",
+)
+@_option(
     "--xheaders/--no-xheaders", default=False, help="Believe X-Real-Ip, X-Forwarded-For, X-Scheme of a proxy."
 )
 @_option("--forwarded/--no-forwarded", default=False, help="Believe Forwarded (RFC 7239) of a proxy.")
@@ -183,6 +189,12 @@ _PATH = click.Path()
 )
 @_option(
     "--limit", "limits", multiple=True, metavar="NAME=VALUE", help="One limit of the profile; several times."
+)
+@_option(
+    "--shed",
+    metavar="auto|NAME=VALUE,...",
+    default=None,
+    help="Refuse what is too much, as measured: least, most, initial, tolerance, target_lag.",
 )
 @_option(
     "--executor",
@@ -206,6 +218,7 @@ def run(
     loop: str | None,
     limits: tuple[str, ...],
     executors: tuple[str, ...],
+    shed: str | None,
     drain_timeout: float | None,
     reload_suffixes: tuple[str, ...],
     **options: Any,
@@ -224,6 +237,7 @@ def run(
             drain_timeout=drain_timeout,
             limits=parse_limits(limits),
             executors=parse_executors(executors),
+            shed=None if shed is None else parse_shedding(shed),
             **options,
         )
     except SettingError as error:

@@ -93,6 +93,8 @@ class Settings:
     health_port: int | None = None
     health_host: str | None = None
     health_token: str | None = None
+    #: Whoever asks may have checks left out.
+    health_exclude: bool = False
 
     xheaders: bool = False
     forwarded: bool = False
@@ -102,6 +104,8 @@ class Settings:
     #: None: what the application says, or else the native one.
     profile: str | None = None
     limits: dict[str, Limit] = dataclasses.field(default_factory=dict)
+    #: What `cli.shedding` makes an `AdaptiveLimit` of; None for none.
+    shed: dict[str, float] | None = None
     #: By name, what `eyewall.guard.executors.registry.override` takes.
     executors: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     keep_alive: bool = True
@@ -135,6 +139,8 @@ class Settings:
             raise SettingError("--health", f"is a path like /health, of printable ASCII, not {self.health!r}")
         if self.health_host is not None and self.health_port is None:
             raise SettingError("--health-host", "needs --health-port as well")
+        if self.health_exclude and not self.health_wanted:
+            raise SettingError("--health-exclude", "needs --health or --health-port as well")
         if self.health_token is not None:
             if not self.health_wanted:
                 raise SettingError("--health-token", "needs --health or --health-port as well")

@@ -72,7 +72,10 @@ class Wellbeing:
         if self._sockets:
             # Nobody passes requests on to an address of its own: who is at this machine may see everything.
             endpoints = HealthEndpoints(
-                prefix=self._settings.health or "/", token=self._settings.health_token, loopback=True
+                prefix=self._settings.health or "/",
+                token=self._settings.health_token,
+                loopback=True,
+                exclude=self._settings.health_exclude,
             )
             self._server = HTTPServer(HealthApp(None, endpoints))
             # Probes are answered to the end: that nobody is to send requests is what they are told.
@@ -90,7 +93,11 @@ class Wellbeing:
         """Returns what serves requests: `app`, behind the endpoints where these are to be on its addresses."""
         if self._settings.health is None or self._sockets:
             return app
-        endpoints = HealthEndpoints(prefix=self._settings.health, token=self._settings.health_token)
+        endpoints = HealthEndpoints(
+            prefix=self._settings.health,
+            token=self._settings.health_token,
+            exclude=self._settings.health_exclude,
+        )
         return HealthApp(app, endpoints)
 
     def serving(self, urls: Sequence[str]) -> None:

@@ -31,6 +31,7 @@ from eyewall.cli.exits import ExitCode, StartError
 from eyewall.cli.interface import adapted, factory_of, is_factory
 from eyewall.cli.lifespan import ASGITasks, LifespanEnd
 from eyewall.cli.settings import Settings
+from eyewall.cli.shedding import shedding
 from eyewall.cli.target import TargetError, load
 from eyewall.cli.wellbeing import Wellbeing
 from eyewall.doctor.enabling import enable
@@ -178,6 +179,8 @@ class Worker:
             protocol=settings.protocol,
             decompress_request=settings.decompress_request,
         )
+        if settings.shed is not None:
+            server.limit_requests(shedding(settings.shed, profile))
         if settings.xheaders or settings.forwarded:
             server.xheaders = True
             server.trust = Trust(downstream=settings.trusted_proxies, standard=settings.forwarded)

@@ -41,6 +41,7 @@ cdef class Exchange:
     cdef public object body_limit
     cdef public object gate
     cdef public object route_gate
+    cdef public list more_gates
     cdef public bint kept
     cdef public double entered
     cdef readonly double began
@@ -65,4 +66,6 @@ cdef class Exchange:
     cpdef upgrade(self, protocol, bytes block)
     cpdef break_off(self)
     cpdef die(self)
+    cpdef holds(self, gate)
+    cpdef place(self, gate)
     cpdef give_back(self)

@@ -118,7 +118,8 @@ class Exchange:
     come whole. `close_after`: the connection ends with this response. `request_id`: what the response names as its
     X-Request-ID, unless the application does so itself; None for nothing. `body_limit`: what the application has
     set as the most content, in bytes; None for nothing. `gate`, `route_gate`: where it has places among what is in
-    flight, of the server and of its route; they are given back when the response is out. `kept`: the client has left,
+    flight, of the server and of its route (and `more_gates` where there are several); they are given back when the
+    response is out. `kept`: the client has left,
     but whoever serves the request has not done with it, and calls `give_back` himself. `began`: when its head had come,
     in the time of the wheel; `offset`: how many bytes the connection had written by then. `entered`: when it got its
     place in `gate`, in the time of the loop, where somebody measures that; else 0.
@@ -139,6 +140,7 @@ class Exchange:
         "gate",
         "head",
         "kept",
+        "more_gates",
         "offset",
         "request_id",
         "route_gate",
@@ -157,6 +159,7 @@ class Exchange:
         self.body_limit: int | None = None
         self.gate: Gate | None = None
         self.route_gate: Gate | None = None
+        self.more_gates: list[Gate] | None = None
         self.kept = False
         self.entered = 0.0
         self.began: float = carrier.wheel.now
@@ -488,6 +491,20 @@ class Exchange:
             if callback is not None:
                 callback()
 
+    def holds(self, gate: Gate) -> bool:
+        """Tells whether the request has a place at `gate`."""
+        more = self.more_gates
+        return gate is self.route_gate or gate is self.gate or (more is not None and gate in more)
+
+    def place(self, gate: Gate) -> None:
+        """The request has got a place at `gate`, of a route."""
+        if self.route_gate is None:
+            self.route_gate = gate
+        elif self.more_gates is None:
+            self.more_gates = [gate]
+        else:
+            self.more_gates.append(gate)
+
     def give_back(self) -> None:
         """Gives back the places that the request has; once, however often it is called."""
         gate = self.gate
@@ -500,3 +517,6 @@ class Exchange:
         if gate is not None:
             self.route_gate = None
             gate.leave()
+            more, self.more_gates = self.more_gates, None
+            for further in more or ():
+                further.leave()

@@ -83,8 +83,10 @@ class HealthEndpoints:
 
     `token`: who sends it as `Authorization: Bearer` sees details. `loopback`: so does who comes from this machine, by
     its address and by the name it asks for, and not through a proxy that says so. A proxy on this machine that says
-    nothing makes everybody come from here: believe it only on an address that no proxy passes on. `access_log`: log
-    requests as others are. Raises ValueError for a prefix that can't be one of a path, and for an empty token.
+    nothing makes everybody come from here: believe it only on an address that no proxy passes on. `exclude`: anybody
+    may have checks left out (`?exclude=NAME`), and not only who sees details; for orchestrators that send no token, on
+    an address that strangers do not reach. `access_log`: log requests as others are. Raises ValueError for a prefix
+    that can't be one of a path, and for an empty token.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class HealthEndpoints:
         prefix: str = "/",
         token: str | None = None,
         loopback: bool = False,
+        exclude: bool = False,
         access_log: bool = False,
     ) -> None:
         if not is_prefix(prefix):
@@ -107,6 +110,7 @@ class HealthEndpoints:
         self.access_log = access_log
         self._token = None if token is None else token.encode()
         self._loopback = loopback
+        self._exclude = exclude
         #: From each path to what it asks.
         self.paths = {f"{self.prefix}/{name}": probe for name, probe in ENDPOINTS.items()}
 
@@ -119,6 +123,9 @@ class HealthEndpoints:
         except TooManyFields:
             return Answer(400, b"too many fields in the query\n")
         exclude = [value.decode("utf-8", "replace") for name, value in fields if name == "exclude"]
+        if exclude and not self._exclude and not self._concerns(question):
+            # Else a stranger could have what is not ready look as if it were.
+            exclude = []
         if self.health.kept:
             return self._told(question, fields, self.health.now(question.probe, exclude))
         return self._asked(question, fields, exclude)

@@ -3,7 +3,7 @@ import cython
 from eyewall.guard.limits.inflight cimport Gate
 from eyewall.http.exchange cimport Exchange
 
-cdef object RequestLimit, Future, ensure_future, copy_context
+cdef object RequestLimit, Future, ensure_future, copy_context, partial
 cdef object _REFUSED
 
 cdef class LimitedApp:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from asyncio import Future, ensure_future
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from eyewall.guard.limits.inflight import Gate
@@ -94,6 +95,20 @@ def wait_or_refuse(limit: RequestLimit, exchange: Exchange, begin: Begin, routed
     return _REFUSED
 
 
+def within(limits: tuple[RequestLimit, ...], exchange: Exchange, begin: Begin) -> Sink:
+    """Begins a request when it has a place at each of `limits`, of routes, in their order; returns who takes the rest.
+
+    One that has a place at a limit already takes no other.
+    """
+    for at, limit in enumerate(limits):
+        if exchange.over or exchange.holds(limit.gate):
+            continue
+        if not limit.gate.enter():
+            return wait_or_refuse(limit, exchange, partial(within, limits[at + 1 :], begin=begin), True)
+        exchange.place(limit.gate)
+    return begin(exchange)
+
+
 def refuse(limit: RequestLimit, exchange: Exchange) -> None:
     """Answers 503."""
     exchange.respond(503, "Service Unavailable", limit.refuse(exchange), b"", 0)
@@ -157,7 +172,7 @@ class HeldSink:
         self._placed = True
         exchange = self._exchange
         if self._routed:
-            exchange.route_gate = self._limit.gate
+            exchange.place(self._limit.gate)
         else:
             exchange.gate = self._limit.gate
         loop = exchange.carrier.loop

@@ -45,6 +45,9 @@ class HTTPServerRequest(RequestCore):
     `cookies`, `trailers` (fields that came behind a chunked body), `connection`, `server_connection`.
     """
 
+    #: What bounds it, where routers ask for delegates: see `web.bounds`.
+    _bounds: Any = None
+
     def __init__(
         self,
         method: str | None = None,

@@ -25,6 +25,7 @@ from eyewall.http.server import HTTPServer
 from eyewall.http.startline import RequestStartLine, ResponseStartLine, responses
 from eyewall.net.address import DEFAULT_BACKLOG
 from eyewall.web.afterwork import handler_tasks as handler_tasks  # takes part in every drain
+from eyewall.web.bounds import Bounds
 from eyewall.web.dispatch import Dispatch, keep_time
 from eyewall.web.entry import Entry
 from eyewall.web.handlers import ErrorHandler
@@ -179,16 +180,42 @@ class Application(RequestLog, ReversibleRouter):
         """Asks a subclass for the delegate of a request."""
         args = [unquoted(value) for value in match.raw_args]
         kwargs = {name: unquoted(value) for name, value in match.raw_kwargs.items()}
+        if match.route is not None:
+            Bounds.noted(request, match.route)
         return self.get_handler_delegate(request, match.target, match.target_kwargs, args, kwargs)
 
     def _unmatched(self, request: HTTPServerRequest) -> Dispatch:
         """Returns who answers a request that no route matches."""
         handler = self.settings.get("default_handler_class")
         if handler is not None:
-            dispatch = Dispatch(self, request, handler, self.settings.get("default_handler_args"), None, None)
+            return self._bounded(request, handler, self.settings.get("default_handler_args"), None, None)
+        return self._bounded(request, ErrorHandler, {"status_code": 404}, None, None)
+
+    def _bounded(
+        self,
+        request: HTTPServerRequest,
+        target_class: Any,
+        target_kwargs: dict[str, Any] | None,
+        path_args: list[Any] | None,
+        path_kwargs: dict[str, Any] | None,
+    ) -> Dispatch:
+        """Returns who serves a request within the limits of the application, the routes that led here, and the
+        class."""
+        bounds = Bounds.taken(request, target_class)
+        if bounds.requests:
+            # Most programs have no such limit on such a way.
+            from eyewall.web.limiteddelegates import LimitedDispatch
+
+            limited = LimitedDispatch(self, request, target_class, target_kwargs, path_args, path_kwargs)
+            limited.limits = bounds.requests
+            dispatch: Dispatch = limited
         else:
-            dispatch = Dispatch(self, request, ErrorHandler, {"status_code": 404}, None, None)
-        dispatch.rate_limits = self.rate_limits or None
+            dispatch = Dispatch(self, request, target_class, target_kwargs, path_args, path_kwargs)
+        dispatch.route = bounds.route
+        dispatch.rate_limits = (
+            *self.rate_limits,
+            *[rate for rate in bounds.rates if rate not in self.rate_limits],
+        ) or None
         return dispatch
 
     def refuse(self, request: HTTPServerRequest, status: int) -> None:
@@ -237,11 +264,7 @@ class Application(RequestLog, ReversibleRouter):
 
         `path_args` and `path_kwargs`: what the route matched, percent-decoded, as bytes.
         """
-        dispatch = Dispatch(self, request, target_class, target_kwargs, path_args, path_kwargs)
-        # That of a route is not known here; that of its class is.
-        own = as_rate_limit(getattr(target_class, "rate_limit", None))
-        dispatch.rate_limits = (self.rate_limits if own is None else (*self.rate_limits, own)) or None
-        return dispatch
+        return self._bounded(request, target_class, target_kwargs, path_args, path_kwargs)
 
     def add_handlers(self, host_pattern: str, host_handlers: list[RuleLike]) -> None:
         """Adds routes for the hosts that `host_pattern` matches; they come before those of the constructor."""

@@ -112,10 +112,13 @@ class Entry:
                         dispatch.rate_limits = (*self._rate_limits, route.rate_limit)
                     elif self._rate_limits:
                         dispatch.rate_limits = self._rate_limits
-            elif isinstance(delegate, Dispatch):
+            elif type(delegate) is Dispatch:
                 dispatch = delegate
             else:
                 return DelegateApp.sink(delegate, exchange)
+        if type(dispatch) is not Dispatch:
+            # It has to take places first.
+            return DelegateApp.sink(dispatch, exchange)  # type: ignore[arg-type]  # one in all but its base
         dispatch.exchange = exchange
         dispatch.begin()
         return dispatch

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from eyewall.base.escape import utf8, xhtml_escape
 from eyewall.base.loggers import app_log, gen_log
 from eyewall.guard.errors import DeadlineExceeded, Overloaded
+from eyewall.guard.limits.stated import fit_for_route
 from eyewall.guard.profile import active
 from eyewall.guard.throttle import LogThrottle
 from eyewall.http.errors import HTTPInputError, RemoteProtocolError
@@ -91,6 +92,7 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        fit_for_route(vars(cls).get("request_limit"), cls.__name__)
         cls._time_limits = limits_of(cls)
         if cls._time_limits is not None and any(cls._time_limits.values()):
             keep_time()

@@ -71,10 +71,13 @@ def health_routes(
     prefix: str = "/",
     token: str | None = None,
     loopback: bool = False,
+    exclude: bool = False,
     access_log: bool = False,
 ) -> list[URLSpec]:
     """Returns routes for the endpoints; the arguments are those of `HealthEndpoints`."""
-    endpoints = HealthEndpoints(health, prefix=prefix, token=token, loopback=loopback, access_log=access_log)
+    endpoints = HealthEndpoints(
+        health, prefix=prefix, token=token, loopback=loopback, exclude=exclude, access_log=access_log
+    )
     return [
         URLSpec(re.escape(path), HealthHandler, {"endpoints": endpoints, "probe": probe})
         for path, probe in endpoints.paths.items()

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from eyewall.base.loggers import app_log
 from eyewall.guard.deadlines.alarms import Alarm, Alarms
 from eyewall.guard.deadlines.awaiting import suspension
+from eyewall.guard.deadlines.counts import deadline_counts
 from eyewall.guard.deadlines.deadline import Deadline
 from eyewall.guard.deadlines.timeouts import report_swallowed
 from eyewall.guard.errors import DeadlineExceeded
@@ -85,6 +86,7 @@ def _expire(run: Timed) -> None:
         return
     place, waited_for = suspension(task)
     run.overdue = DeadlineExceeded(deadline.whose, waited_for, place)
+    deadline_counts.expired(run.overdue)
     task.cancel()
     profile = getattr(run.application, "profile", None) or active()
     at = deadline.clock() + profile.cancel_grace

@@ -18,14 +18,15 @@ alive. Who is slow has a bounded buffer, with a policy for what is too much (`SL
 from __future__ import annotations
 
 import asyncio
+import functools
 import weakref
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from eyewall.guard.topics.buffers import SLOW, Slow
 from eyewall.guard.topics.hub import Hub, Membership
-from eyewall.guard.topics.messages import Data, Message, Published
-from eyewall.guard.topics.presence import About, Member
+from eyewall.guard.topics.messages import Message
+from eyewall.guard.topics.presence import About
 from eyewall.guard.topics.seat import Group, Seat, Tally
 from eyewall.net.errors import StreamClosedError
 from eyewall.web.errors import MissingSettingError
@@ -36,12 +37,28 @@ from eyewall.websocket.broadcasting import PreparedMessage, broadcast
 from eyewall.websocket.connection import WebSocketConnection
 from eyewall.websocket.errors import WebSocketClosedError
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 
 def _hub_of(handler: RequestHandler) -> Hub:
     hub = handler.settings.get("hub")
     if not isinstance(hub, Hub):
         raise MissingSettingError("hub", "taking part in topics")
     return hub
+
+
+def _of_hub(method: Callable[Concatenate[Hub, P], R]) -> Callable[Concatenate[RoomHandler, P], R]:
+    """Returns a method of a handler that does what `method` does with its hub."""
+    name = method.__name__
+
+    @functools.wraps(method)
+    def of_hub(self: RoomHandler, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        # By its name: the hub may be of a class that overrides it.
+        result: R = getattr(self.hub, name)(*args, **kwargs)
+        return result
+
+    return of_hub
 
 
 # -- WebSockets -----------------------------------------------------------------------------------------
@@ -89,6 +106,7 @@ class SocketSeat(Seat):
             return True
         if connection is handler.ws_connection:
             broadcast((connection,), _prepared(message))
+            message.weigh()
         else:
             try:
                 handler.write_message(message.data, isinstance(message.data, bytes))
@@ -132,8 +150,10 @@ class Sockets(Group):
                 swift.append(connection)
             else:
                 others.append(seat)
-        sent, _, ended = broadcast(swift, _prepared(message)) if swift else (0, 0, 0)
-        dropped = 0
+        sent = dropped = ended = 0
+        if swift:
+            sent, _, ended = broadcast(swift, _prepared(message))
+            message.weigh()
         for seat in others:
             dropped += seat.offer(message)
             if seat.buffer.overflowed:
@@ -201,22 +221,10 @@ class RoomHandler(WebSocketHandler):
                 self.hub.unseat(seat, name)
                 membership.leave()
 
-    def publish(
-        self,
-        room: str,
-        data: Data,
-        *,
-        event: str | None = None,
-        key: str | None = None,
-        but: str | None = None,
-        keep: bool = True,
-    ) -> asyncio.Future[Published]:
-        """Sends a message to everybody in a room, or subscribed to the topic: see `Hub.publish`."""
-        return self.hub.publish(room, data, event=event, key=key, but=but, keep=keep)
-
-    def members(self, room: str) -> list[Member]:
-        """Returns who is in a room, in all processes."""
-        return self.hub.members(room)
+    #: Sends a message to everybody in a room, or subscribed to the topic.
+    publish = _of_hub(Hub.publish)
+    #: Returns who is in a room, in all processes.
+    members = _of_hub(Hub.members)
 
     def on_connection_close(self) -> None:
         """The connection is lost."""

@@ -27,8 +27,8 @@ from eyewall.web.segments import Segments, segments_of
 #: own.
 KEPT_CANDIDATES = 1 << 18
 
-#: Returns what a rule leads to for a request that its matcher has accepted with these parameters.
-Resolve = Callable[["IndexedRule", dict[str, Any], str, Any], "Match | None"]
+#: Returns what a route leads to for a request that its matcher has accepted with these parameters.
+Resolve = Callable[["Route", dict[str, Any], str, Any], "Match | None"]
 
 #: Of a route whose groups have no names; shared, and changed by nobody.
 _NO_NAMES: dict[str, str | None] = {}
@@ -173,7 +173,7 @@ class RouteIndex:
     def find(self, path: str, request: Any, resolve: Resolve) -> Match | None:
         """Returns what the first route leads to that matches and takes the request, None if there is none.
 
-        `resolve(rule, params, path, request)` decides for routes that are not final, and for those whose
+        `resolve(route, params, path, request)` decides for routes that are not final, and for those whose
         matcher is the application's own.
         """
         candidates = self.candidates(path)
@@ -196,7 +196,7 @@ class RouteIndex:
                 return Match(ready.target, ready.target_kwargs, groups, _NO_NAMES, None, route)
             params = route.params(path, request)
             if params is not None:
-                match = resolve(route.rule, params, path, request)
+                match = resolve(route, params, path, request)
                 if match is not None:
                     return match
         return None
@@ -260,15 +260,17 @@ class RouteIndex:
 
 
 def _own_limit(rule: Any) -> Any:
-    return as_request_limit(getattr(rule, "limit", None)) or as_request_limit(
-        getattr(rule.target, "request_limit", None)
-    )
+    limit = as_request_limit(getattr(rule, "limit", None))
+    if limit is None and isinstance(rule.target, type):
+        limit = as_request_limit(getattr(rule.target, "request_limit", None))
+    return limit
 
 
 def _own_rate_limit(rule: Any) -> Any:
-    return as_rate_limit(getattr(rule, "rate_limit", None)) or as_rate_limit(
-        getattr(rule.target, "rate_limit", None)
-    )
+    limit = as_rate_limit(getattr(rule, "rate_limit", None))
+    if limit is None and isinstance(rule.target, type):
+        limit = as_rate_limit(getattr(rule.target, "rate_limit", None))
+    return limit
 
 
 def _turning_away() -> Any:

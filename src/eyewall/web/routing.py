@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from eyewall.base.loggers import app_log, gen_log
 from eyewall.base.objects import import_object
+from eyewall.guard.limits.stated import fit_for_route
 from eyewall.guard.profile import active
 from eyewall.http.delegates import HTTPMessageDelegate, HTTPServerConnectionDelegate
 from eyewall.http.exchange import Exchange
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.request import HTTPServerRequest
 from eyewall.http.startline import RequestStartLine, ResponseStartLine
+from eyewall.web.bounds import Bounds
 from eyewall.web.matchers import AnyMatches, DefaultHostMatches, HostMatches, Matcher, PathMatches
-from eyewall.web.routeindex import IndexedRule, Match, Route, RouteIndex
+from eyewall.web.routeindex import Match, Route, RouteIndex
 
 if TYPE_CHECKING:
     from eyewall.guard.limits.ratelimit import RateLimit
@@ -115,6 +117,11 @@ class _RoutedMessage(HTTPMessageDelegate):
         """What the one who takes it has: see `http.sink`."""
         return getattr(self._taker, "ready", None)
 
+    @property
+    def within(self) -> HTTPMessageDelegate | None:
+        """Who takes it: see `http.tracking`."""
+        return self._taker
+
     def data_received(self, chunk: bytes) -> Any:
         return None if self._taker is None else self._taker.data_received(chunk)
 
@@ -182,10 +189,19 @@ class Rule:
         self.rate_limit: RateLimit | None = None
 
     def limited(self, requests: RequestLimit | None = None, *, rate: RateLimit | None = None) -> Self:
-        """Bounds the requests in flight on this route, and how often they may come, where its target is a handler.
+        """Bounds the requests in flight on this route, and how often they may come. Returns the rule.
 
-        Returns the rule. Not arguments of the constructor, whose signature is Tornado's.
+        Where the target is a router or a list of rules, it holds for all that they lead to, besides what bounds that.
+        Rates are a handler's business: they hold for requests that reach one. Raises TypeError for a limit that adapts,
+        which is for a server, and for a rate where the target is no handler and leads to none.
+
+        Not arguments of the constructor, whose signature is Tornado's.
         """
+        fit_for_route(requests, "a route")
+        target = self.target
+        leads_on = isinstance(target, (type, list, tuple, Router))
+        if rate is not None and not leads_on and (callable(target) or hasattr(target, "start_request")):
+            raise TypeError(f"a rate is for routes that lead to handlers, not to {target!r}")
         self.limit = requests
         self.rate_limit = rate
         return self
@@ -260,14 +276,26 @@ class RuleRouter(Router):
         path = request.path
         for route in self._routes().candidates(path):
             params = route.params(path, request)
-            if params is None:
-                continue
-            if route.rule.target_kwargs:
-                params["target_kwargs"] = route.rule.target_kwargs
-            delegate = self.get_target_delegate(route.rule.target, request, **params)
-            if delegate is not None:
-                return delegate
+            if params is not None:
+                delegate = self._led(route, params, request)
+                if delegate is not None:
+                    return delegate
         return None
+
+    def _led(
+        self, route: Route, params: dict[str, Any], request: HTTPServerRequest
+    ) -> HTTPMessageDelegate | None:
+        """Returns who takes `request` where `route` leads, within its limits; None for the next route."""
+        rule = route.rule
+        if rule.target_kwargs:
+            params["target_kwargs"] = rule.target_kwargs
+        before = getattr(request, "_bounds", None)
+        bounds = Bounds.noted(request, route)
+        delegate = self.get_target_delegate(rule.target, request, **params)
+        if delegate is None:
+            request._bounds = before
+            return None
+        return bounds.around(delegate, request)
 
     def get_target_delegate(
         self, target: Any, request: HTTPServerRequest, **target_params: Any
@@ -366,14 +394,18 @@ class ApplicationRouter(ReversibleRuleRouter):
         )
 
     def _resolve(
-        self, rule: IndexedRule, params: dict[str, Any], path: str, request: HTTPServerRequest
+        self, route: Route, params: dict[str, Any], path: str, request: HTTPServerRequest
     ) -> Match | None:
-        target = rule.target
-        if isinstance(target, ApplicationRouter) and target._decides_itself() and not params:
+        target = route.rule.target
+        if (
+            isinstance(target, ApplicationRouter)
+            and target._decides_itself()
+            and not params
+            and route.limit is None
+            and route.rate_limit is None
+        ):
             return target.match(path, request)
-        if rule.target_kwargs:
-            params["target_kwargs"] = rule.target_kwargs
-        delegate = self.get_target_delegate(target, request, **params)
+        delegate = self._led(route, params, request)
         return None if delegate is None else Match(None, {}, (), {}, delegate)
 
 

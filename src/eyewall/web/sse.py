@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Iterable
+from sys import getsizeof
 from typing import Any
 
 from eyewall.base.escape import json_encode
@@ -75,6 +76,11 @@ class Event:
             lines.extend([f"data: {line}" for line in _LINE_END.split(_text(data))])
         lines.append("\n")
         self.encoded = "\n".join(lines).encode("utf-8")
+
+    @property
+    def nbytes(self) -> int:
+        """What it takes in memory, in bytes."""
+        return getsizeof(self) + getsizeof(self.encoded)
 
 
 def _field(name: str, value: str) -> str:

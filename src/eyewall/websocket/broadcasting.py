@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from sys import getsizeof
 from typing import NamedTuple, Protocol
 
 from eyewall.websocket import opcodes
@@ -43,13 +44,20 @@ class PreparedMessage:
     `message` and `binary` as in `write_message`: bytes that are to be text must be UTF-8 (ValueError).
     """
 
-    __slots__ = ("_frames", "binary", "payload")
+    __slots__ = ("_frames", "_given", "binary", "payload")
 
     def __init__(self, message: str | bytes | bytearray | memoryview, binary: bool = False) -> None:
         self.binary = binary
         self.payload = text_or_bytes(message, binary)
+        self._given = self.payload is message
         # By what a codec does: window bits, level and memory level; None without compression.
         self._frames: dict[tuple[int, int, int] | None, bytes] = {}
+
+    @property
+    def nbytes(self) -> int:
+        """What it takes in memory by now, in bytes, without a payload that is the message itself as it was given."""
+        size = getsizeof(self) + getsizeof(self._frames) + sum(map(getsizeof, self._frames.values()))
+        return size if self._given else size + getsizeof(self.payload)
 
     def frame_for(self, codec: DeflateCodec | None) -> bytes:
         """Returns the frame for a server's connection with this compression."""

@@ -8,6 +8,7 @@ import pickle
 import signal
 import time
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -177,3 +178,19 @@ def test_the_loss_of_a_worker_can_be_told_by_another_process() -> None:
     lost = WorkerLost("gone", function="f", pid=7, exit_code=-9)
     copy = pickle.loads(pickle.dumps(lost))
     assert (str(copy), copy.function, copy.pid, copy.exit_code) == ("gone", "f", 7, -9)
+
+
+def test_a_seat_whose_thread_cannot_be_started_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    made = ProcessExecutor("cpu", workers=2)
+    with monkeypatch.context() as patched:
+        patched.setattr(Thread, "start", refuse)
+        for _ in range(3):
+            with pytest.raises(RuntimeError, match="can't start"):
+                made.submit(jobs.pid).result(0)
+        assert made._seats == []
+    assert made.submit(jobs.pid).result(PATIENCE) != os.getpid()
+    assert len(made._seats) == 1
+    made.close_within(PATIENCE)

@@ -1,83 +1,86 @@
-"""Ids: their order, and what clients may send for them."""
+"""What messages take in memory, by themselves and with what is made of them."""
 
 from __future__ import annotations
 
+from sys import getsizeof
+
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from eyewall.base.errors import LimitExceeded
-from eyewall.guard.topics.messages import Message, MessageId, encoded
-
-NUMBERS = st.integers(0, 2**60)
-PLAIN = st.tuples(NUMBERS, NUMBERS).map(lambda pair: MessageId(*pair))
-ORIGINS = st.from_regex("[0-9a-f]{12}", fullmatch=True)
-LOCAL = st.tuples(NUMBERS, NUMBERS, st.integers(1, 10**17), ORIGINS).map(lambda parts: MessageId(*parts))
-IDS = PLAIN | LOCAL | PLAIN.map(MessageId.gap)
+from eyewall.guard.topics.messages import OVERHEAD, Message, MessageId
+from eyewall.guard.topics.replay import Kept, Replay, ReplayLog
 
 
-@given(IDS)
-def test_an_id_comes_back_as_it_went(id: MessageId) -> None:
-    assert MessageId.parse(str(id)) == id
+class Copy:
+    """Something that is made of a message, and may grow."""
+
+    def __init__(self, nbytes: int) -> None:
+        self.nbytes = nbytes
 
 
-@given(IDS, NUMBERS)
-def test_what_is_local_stands_between_two_shared_messages(id: MessageId, more: int) -> None:
-    assert id.shared() <= id <= id.gap()
-    assert id.gap() < MessageId(id.ms, id.seq + 1 + more)
-    assert id.gap() < MessageId(id.ms + 1 + more, 0)
+def message(number: int = 1, data: str | bytes = "x") -> Message:
+    return Message("t", data, id=MessageId(1, number))
 
 
-@given(st.text())
-def test_anything_a_client_sends_is_an_id_or_none(text: str) -> None:
-    id = MessageId.parse(text)
-    assert id is None or MessageId.parse(str(id)) == id
+def log_of(limits: Replay, kept: Kept | None = None) -> ReplayLog:
+    return ReplayLog(limits, MessageId(0, 0), kept)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "1",
-        "1-",
-        "-1-2",
-        "1-2.",
-        "1-2.3",
-        "1-2.3@",
-        "1-2.3@XY",
-        "1-2++",
-        " 1-2",
-        "1-2\n",
-        "٣-1",
-        "9" * 20 + "-1",
-    ],
-)
-def test_what_is_no_id(text: str) -> None:
-    assert MessageId.parse(text) is None
+@pytest.mark.parametrize(("data", "width"), [("a", 1), (b"\xff", 1), ("é", 1), ("漢", 2), ("😀", 4)])
+def test_a_message_counts_bytes_and_not_characters(data: str | bytes, width: int) -> None:
+    assert message(data=data * 1000).size == pytest.approx(width * 1000 + OVERHEAD, abs=100)
 
 
-def test_a_form_is_made_once() -> None:
-    made: list[str] = []
-    message = Message("t", "x")
-
-    def make(message: Message) -> str:
-        made.append(str(message.data))
-        return "frame"
-
-    assert [message.form("a", make), message.form("a", make), message.form("b", make)] == ["frame"] * 3
-    assert made == ["x", "x"]
+def test_one_wide_character_makes_all_of_them_wide() -> None:
+    data = "a" * 1000 + "😀"
+    assert message(data=data).size == getsizeof(data) + OVERHEAD >= 4000
 
 
-def test_what_can_be_published() -> None:
-    assert encoded("é", 2) == "é"
-    assert encoded(b"\xff", 1) == b"\xff"
-    assert encoded(bytearray(b"x"), 1) == b"x"
-    assert encoded({"a": [1, None]}, 100) == '{"a": [1, null]}'
-    for data in ("éé", b"\xff" * 4, {"a": 1}):
-        with pytest.raises(LimitExceeded) as error:
-            encoded(data, 3)
-        assert (error.value.limit, error.value.status) == ("message_bytes", 413)
-    with pytest.raises(TypeError):
-        encoded({1, 2}, 100)
-    with pytest.raises(UnicodeEncodeError):
-        encoded("\ud800", 100)
+def test_a_log_counts_what_is_made_of_its_messages() -> None:
+    kept = Kept(10**6, lambda: None)
+    log = log_of(Replay(), kept)
+    first, second = message(1), message(2)
+    first.form("early", lambda _: Copy(500))
+    for each in (first, second):
+        log.append(each, 0.0)
+    assert log.bytes == kept.bytes == first.weight + second.weight
+    assert first.weight >= first.size + 500
+    before = log.bytes
+    copy = second.form("late", lambda _: Copy(700))
+    assert log.bytes == kept.bytes >= before + 700
+    before = log.bytes
+    copy.nbytes += 300
+    second.weigh()
+    second.weigh()
+    assert log.bytes == kept.bytes == before + 300
+    # For one subscriber, it is what it was.
+    assert second.size == OVERHEAD + 1
+    log.cut(0)
+    assert (log.bytes, kept.bytes) == (0, 0)
+    # One that is not kept any more concerns nobody.
+    second.form("later", lambda _: Copy(900))
+    assert (log.bytes, kept.bytes) == (0, 0)
+
+
+def test_a_log_forgets_what_outgrows_it() -> None:
+    log = log_of(Replay(bytes=3 * OVERHEAD))
+    messages = [message(number) for number in (1, 2)]
+    for each in messages:
+        log.append(each, 0.0)
+    messages[1].form("copy", lambda _: Copy(OVERHEAD))
+    assert log.recent(9, 0.0) == messages[1:]
+    assert log.complete == messages[0].id
+    assert log.bytes == messages[1].weight <= 3 * OVERHEAD
+    messages[1].form("another", lambda _: Copy(2 * OVERHEAD))
+    assert log.recent(9, 0.0) == []
+    assert log.complete == messages[1].id
+    assert log.bytes == 0
+
+
+def test_who_keeps_several_logs_is_told_when_they_grow_too_much() -> None:
+    told: list[int] = []
+    kept = Kept(3 * OVERHEAD, lambda: told.append(kept.bytes))
+    log = log_of(Replay(), kept)
+    log.append(message(), 0.0)
+    assert told == []
+    log.recent(1, 0.0)[0].form("copy", lambda _: Copy(4 * OVERHEAD))
+    assert told == [log.bytes]

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from eyewall.guard.topics import wire
 from eyewall.guard.topics.buffers import Buffer, Slow
-from eyewall.guard.topics.messages import Message
+from eyewall.guard.topics.messages import OVERHEAD, Message, MessageId
 from eyewall.guard.topics.presence import Member, Presence
-from eyewall.guard.topics.replay import Replay
+from eyewall.guard.topics.replay import Kept, Replay, ReplayLog, cut
 
 
 def texts(buffer: Buffer) -> list[str]:
@@ -21,7 +21,7 @@ def texts(buffer: Buffer) -> list[str]:
 
 
 def test_a_message_that_no_buffer_holds_is_dropped() -> None:
-    buffer = Buffer(Slow(bytes=300))
+    buffer = Buffer(Slow(bytes=OVERHEAD + 100))
     assert buffer.push(Message("t", "x")) == 0
     assert buffer.push(Message("t", "x" * 200)) == 2
     assert (len(buffer), buffer.bytes) == (0, 0)
@@ -134,3 +134,31 @@ def test_entries_of_others_are_refused(head: bytes) -> None:
 def test_members_of_others_are_refused(data: bytes) -> None:
     with pytest.raises(ValueError):
         wire.members_from_json(data)
+
+
+@given(st.lists(st.lists(st.integers(0, 300), max_size=8), max_size=6), st.integers(0, 30 * OVERHEAD))
+def test_logs_are_cut_to_one_size(sizes: list[list[int]], most: int) -> None:
+    kept = Kept(most, lambda: None)
+    logs = [ReplayLog(Replay(), MessageId(0, 0), kept) for _ in sizes]
+    place = 0
+    for log, lengths in zip(logs, sizes, strict=True):
+        for length in lengths:
+            place += 1
+            log.append(Message("t", "x" * length, id=MessageId(1, place), at=0.0), 0.0)
+    before = [[message.id for message in log.recent(100, 0.0)] for log in logs]
+    had = [log.bytes for log in logs]
+    dropped = cut(logs, most)
+    after = [[message.id for message in log.recent(100, 0.0)] for log in logs]
+    assert kept.bytes == sum(log.bytes for log in logs) <= max(most, 0)
+    assert dropped == sum(map(len, before)) - sum(map(len, after))
+    for old, new, log in zip(before, after, logs, strict=True):
+        # The oldest went, and the log says so.
+        assert old[len(old) - len(new) :] == new
+        if len(new) < len(old):
+            assert log.complete == old[len(old) - len(new) - 1]
+    if sum(had) <= most:
+        assert dropped == 0
+    # Who lost nothing had no more than anybody who did.
+    lost = [size for size, old, new in zip(had, before, after, strict=True) if len(new) < len(old)]
+    spared = [size for size, old, new in zip(had, before, after, strict=True) if len(new) == len(old)]
+    assert max(spared, default=0) <= min(lost, default=max(spared, default=0))

@@ -171,6 +171,7 @@ class Health(Item):
         self._steps: dict[str, bool] = {}
         self._weights: dict[tuple[str, str | None], Criticality] = {}
         self._begun = self._started = False
+        self._reports = self._bad_reports = 0
         self._heartbeat: Heartbeat | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._news: asyncio.Event | None = None
@@ -308,7 +309,13 @@ class Health(Item):
 
         Lines whose names are in `exclude` do not count. Raises ValueError for a probe that is none.
         """
-        probe = Probe(probe)
+        report = self._known(Probe(probe), exclude)
+        self._reports += 1
+        if not report.ok:
+            self._bad_reports += 1
+        return report
+
+    def _known(self, probe: Probe, exclude: Collection[str] = ()) -> Report:
         if probe is Probe.LIVE:
             lines = self._live()
         elif probe is Probe.STARTUP:
@@ -515,12 +522,16 @@ class Health(Item):
     def state(self) -> Mapping[str, Value]:
         """How the process is, as far as is known."""
         return {
-            "live": self.now(Probe.LIVE).status.word,
-            "ready": self.now(Probe.READY).status.word,
+            "live": self._known(Probe.LIVE).status.word,
+            "ready": self._known(Probe.READY).status.word,
             "started": self.started,
             "draining": self.draining,
             "checks": len(self._checks),
         }
+
+    def counters(self) -> Mapping[str, int]:
+        """How often somebody has asked for a report, and how often the answer was no."""
+        return {"reports": self._reports, "failed": self._bad_reports}
 
 
 #: The one of this process.

@@ -26,6 +26,7 @@ from eyewall.base import probe
 from eyewall.base.loggers import app_log
 from eyewall.guard.deadlines.alarms import Alarm, Alarms
 from eyewall.guard.deadlines.awaiting import suspension
+from eyewall.guard.deadlines.counts import deadline_counts
 from eyewall.guard.deadlines.deadline import MARK, Deadline, _current, clock_of
 from eyewall.guard.errors import DeadlineExceeded
 from eyewall.guard.throttle import LogThrottle
@@ -84,6 +85,7 @@ class timeout:
         # Before the cancellation changes what it waits for.
         place, waited_for = suspension(task)
         self._error = DeadlineExceeded(deadline.whose, waited_for, place)
+        deadline_counts.expired(self._error)
         task.cancel()
 
     async def __aexit__(
@@ -191,5 +193,6 @@ def report_swallowed(task: asyncio.Task[Any], name: str, whose: str, place: str,
         f"; now it is at {now}" if now else "",
         key=place,
     )
+    deadline_counts.swallowed(place)
     if probe.cancellation_swallowed.fire is not None:
         probe.cancellation_swallowed.fire(task, place)

@@ -175,6 +175,10 @@ class ProcessExecutor(ThreadedExecutor[ProcessSeat]):
         self._seats.append(seat)
         return seat
 
+    def _discard_seat(self, seat: ProcessSeat) -> None:
+        self._seats.remove(seat)
+        super()._discard_seat(seat)
+
     def _perform(self, job: Job, seat: ProcessSeat) -> Any:
         deadline = job.deadline
         left, whose = (None, "") if deadline is None else (deadline.remaining(), deadline.whose)

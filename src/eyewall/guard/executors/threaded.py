@@ -46,6 +46,10 @@ class ThreadedExecutor(BoundedExecutor, Generic[S]):
         """Returns what a new thread gets for itself. Called in the thread that submits: it must not block."""
         raise NotImplementedError(f"{type(self).__name__} has no seats")
 
+    def _discard_seat(self, seat: S) -> None:
+        """A seat's thread could not be started."""
+        seat.close()
+
     def _perform(self, job: Job, seat: S) -> Any:
         """Does the job, and returns or raises what its function does."""
         raise NotImplementedError(f"{type(self).__name__} runs nothing")
@@ -63,12 +67,17 @@ class ThreadedExecutor(BoundedExecutor, Generic[S]):
             self._handoff.put(work)
             return
         try:
-            Thread(
-                target=_serve,
-                args=(self._handoff, [work], self._make_seat()),
-                name=f"eyewall-{self.name}_{number}",
-                daemon=True,
-            ).start()
+            seat = self._make_seat()
+            try:
+                Thread(
+                    target=_serve,
+                    args=(self._handoff, [work], seat),
+                    name=f"eyewall-{self.name}_{number}",
+                    daemon=True,
+                ).start()
+            except BaseException:
+                self._discard_seat(seat)
+                raise
         except BaseException:
             with self._lock:
                 self._started -= 1

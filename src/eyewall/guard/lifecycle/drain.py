@@ -24,12 +24,14 @@ from __future__ import annotations
 import asyncio
 import time
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from eyewall.base import probe
 from eyewall.base.loggers import app_log, gen_log
 from eyewall.guard.deadlines.deadline import Deadline
+from eyewall.guard.histogram import Histogram
+from eyewall.guard.inventory import Item, Value
 
 LISTENERS = 10
 SERVERS = 20
@@ -135,15 +137,21 @@ class DrainReport:
         return lines
 
 
-class Drain:
+class Drain(Item):
     """Brings participants to an end. `clock` returns seconds and never goes back."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    kind = "drain"
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, name: str = "process") -> None:
         #: The process is about to end.
         self.draining = False
         self._clock = clock
         self._members: dict[int, weakref.ref[Participant]] = {}
         self._running: asyncio.Future[DrainReport] | None = None
+        #: The phase that is being drained; 0 before and after.
+        self._phase = 0
+        self._report: DrainReport | None = None
+        super().__init__(name)
 
     def join(self, participant: Participant) -> None:
         """Has `participant` take part. It is held weakly: who does not exist any more has nothing to finish."""
@@ -178,7 +186,7 @@ class Drain:
             return await asyncio.shield(self._running)
         self._running = asyncio.get_running_loop().create_future()
         self.draining = True
-        report = DrainReport(timeout)
+        report = self._report = DrainReport(timeout)
         began = self._clock()
         deadline = Deadline(began + timeout, self._clock, f"the drain's deadline of {timeout:g} s")
         try:
@@ -188,6 +196,7 @@ class Drain:
             done: list[Participant] = []
             # Asked anew each time: what is being finished may make something that has to be finished.
             while phase := self._next(done):
+                self._phase = phase[0].phase
                 for participant in phase:
                     step = steps.get(id(participant))
                     if step is None:
@@ -198,7 +207,33 @@ class Drain:
             return report
         finally:
             report.seconds = self._clock() - began
+            self._phase = 0
+            self.tell(
+                "drained",
+                seconds=report.seconds,
+                found=len(report.found),
+                left=len(report.left),
+                clean=report.clean,
+            )
             self._running.set_result(report)
+
+    def state(self) -> Mapping[str, Value]:
+        """Returns whether it drains, the phase that it is in (0: none), and how many take part."""
+        return {"draining": self.draining, "phase": self._phase, "participants": len(self._members)}
+
+    def counters(self) -> Mapping[str, int]:
+        """Returns what there was to finish, what was broken off, and what went wrong, since draining began."""
+        report = self._report
+        if report is None:
+            return {"found": 0, "left": 0, "errors": 0}
+        return {"found": len(report.found), "left": len(report.left), "errors": len(report.errors)}
+
+    def histograms(self) -> Mapping[str, Histogram]:
+        """Returns how long participants took that have been drained."""
+        steps = Histogram()
+        for step in self._report.steps if self._report is not None else ():
+            steps.observe(step.seconds)
+        return {"steps": steps}
 
     def _next(self, done: list[Participant]) -> list[Participant]:
         """Returns those of the lowest phase that have not been drained."""

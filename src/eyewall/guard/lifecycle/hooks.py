@@ -29,7 +29,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -37,6 +37,8 @@ from eyewall.base.errors import EyewallError
 from eyewall.base.loggers import app_log
 from eyewall.guard.deadlines.deadline import Deadline, unbounded
 from eyewall.guard.errors import DeadlineExceeded
+from eyewall.guard.histogram import Histogram
+from eyewall.guard.inventory import Item, Value
 from eyewall.guard.lifecycle.drain import GRACE, HOOKS, Drain, process_drain
 
 if TYPE_CHECKING:
@@ -81,19 +83,22 @@ class _Part:
         self.stopping = False
 
 
-class Lifecycle:
+class Lifecycle(Item):
     """The hooks of one application. `name` is what the drain's report calls it.
 
     `drain` is what it takes part in while it is started, by default that of the process.
     """
 
+    kind = "lifecycle"
     phase = HOOKS
 
     def __init__(self, name: str = "application", *, drain: Drain = process_drain) -> None:
-        self.name = name
         self._drain = drain
         self._parts: dict[str, _Part] = {}
         self._changing = asyncio.Lock()
+        self._failed = 0
+        self._times = {"startup": Histogram(), "shutdown": Histogram()}
+        super().__init__(name)
 
     # -- hooks ------------------------------------------------------------------------------------------
 
@@ -185,7 +190,7 @@ class Lifecycle:
                     continue
                 try:
                     if part.startup is not None:
-                        await _run(part.startup, part.startup_timeout, f"the startup hook {name!r}")
+                        await self._run("startup", part.startup, part.startup_timeout, name)
                 except BaseException as error:
                     await self._shut_down(None)
                     if not isinstance(error, Exception):
@@ -211,7 +216,7 @@ class Lifecycle:
             part.stopping = True
             try:
                 if hook is not None:
-                    await _run(hook, limit, f"the shutdown hook {part.name!r}")
+                    await self._run("shutdown", hook, limit, part.name)
             except (Exception, asyncio.CancelledError) as error:
                 if _is_told_to_stop(error):
                     raise
@@ -221,6 +226,40 @@ class Lifecycle:
                 part.started = part.stopping = False
         self._drain.leave(self)
         return failed
+
+    async def _run(self, kind: str, hook: Callable[[], Any], seconds: float, part: str) -> None:
+        """Runs a hook of a part. Raises as `_run`."""
+        began = time.monotonic()
+        try:
+            await _run(hook, seconds, f"the {kind} hook {part!r}")
+        except BaseException as error:
+            self._failed += 1
+            self.tell("hook_failed", hook=kind, part=part, error=_said(error))
+            raise
+        self._times[kind].observe(time.monotonic() - began)
+
+    def state(self) -> Mapping[str, Value]:
+        """Returns how many parts there are, how many have started, and which one shuts down."""
+        parts = list(self._parts.values())
+        stopping = next((part.name for part in parts if part.stopping), None)
+        return {
+            "parts": len(parts),
+            "started": sum(part.started for part in parts),
+            "changing": self._changing.locked(),
+            "stopping": stopping,
+        }
+
+    def counters(self) -> Mapping[str, int]:
+        """Returns how many hooks came to their end, and how many failed."""
+        return {
+            "startups": self._times["startup"].count,
+            "shutdowns": self._times["shutdown"].count,
+            "failed": self._failed,
+        }
+
+    def histograms(self) -> Mapping[str, Histogram]:
+        """Returns how long hooks took."""
+        return dict(self._times)
 
     async def __aenter__(self) -> Self:
         await self.startup()

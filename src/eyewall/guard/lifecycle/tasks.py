@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from eyewall.base import probe
 from eyewall.base.loggers import app_log
 from eyewall.guard.deadlines.deadline import Deadline, unbounded
+from eyewall.guard.inventory import Item, Value
 from eyewall.guard.lifecycle.drain import TASKS, Drain, process_drain
 
 T = TypeVar("T")
@@ -28,20 +29,23 @@ AtEnd = Literal["cancel", "await"]
 _LAST = 1.0
 
 
-class TaskRegister:
+class TaskRegister(Item):
     """All tasks of all owners in this process, which the drain waits for. It keeps them alive: a loop does not."""
 
-    name = "tasks"
+    kind = "tasks"
     phase = TASKS
 
     def __init__(self, drain: Drain = process_drain) -> None:
+        self._spawned = self._failed = 0
         self._tasks: dict[asyncio.Task[Any], tuple[str, float]] = {}
         #: Those that are cancelled when their owner ends.
         self._brief: set[asyncio.Task[Any]] = set()
+        super().__init__("tasks")
         drain.join(self)
 
     def add(self, task: asyncio.Task[Any], owner: str, at_end: AtEnd = "await") -> None:
         """Takes a task on, until it ends. With "cancel" the drain does not wait for it: its owner's end is near."""
+        self._spawned += 1
         self._tasks[task] = (owner, time.monotonic())
         if at_end == "cancel":
             self._brief.add(task)
@@ -53,12 +57,22 @@ class TaskRegister:
         error = None if task.cancelled() else task.exception()
         if error is None:
             return
+        self._failed += 1
+        self.tell("failed", task=task.get_name(), owner=owner, error=repr(error))
         app_log.error("Uncaught exception in the task %s of %s", _named(task), owner, exc_info=error)
         if probe.task_error.fire is not None:
             probe.task_error.fire(task, error)
 
     def __len__(self) -> int:
         return len(self._tasks)
+
+    def state(self) -> Mapping[str, Value]:
+        """Returns how many run, and how many of them end with their owners."""
+        return {"tasks": len(self._tasks), "brief": len(self._brief)}
+
+    def counters(self) -> Mapping[str, int]:
+        """Returns how many there have been, and how many have raised."""
+        return {"spawned": self._spawned, "failed": self._failed}
 
     async def drain(self, deadline: Deadline) -> Sequence[str]:
         """See `guard.drain.Participant`."""

@@ -28,3 +28,14 @@ def as_rate_limit(value: object) -> RateLimit | None:
     from eyewall.guard.limits.ratelimit import RateLimit
 
     return value if isinstance(value, RateLimit) else None
+
+
+def fit_for_route(value: object, where: str) -> None:
+    """Raises TypeError where `value` is a limit for a whole server, which measures what nobody measures `where` it
+    is."""
+    limit = as_request_limit(value)
+    if limit is not None and limit.gate.measuring:
+        raise TypeError(
+            f"{where}: {type(limit).__name__} adapts to all that a server does, and is for the setting "
+            "request_limit or HTTPServer.limit_requests; give a route or a class a RequestLimit"
+        )

@@ -34,7 +34,7 @@ from eyewall.guard.topics.memory import MemoryBackplane
 from eyewall.guard.topics.messages import FIRST, LAST, Data, Message, MessageId, Published, encoded
 from eyewall.guard.topics.presence import About, Change, Member
 from eyewall.guard.topics.reading import Subscription
-from eyewall.guard.topics.replay import REPLAY, Replay
+from eyewall.guard.topics.replay import REPLAY, Kept, Replay, cut
 from eyewall.guard.topics.seat import Group, Seat
 from eyewall.guard.topics.topic import Topic, gap_message
 
@@ -82,10 +82,12 @@ class Membership:
 class Hub(Item):
     """Topics by name. `backplane` takes messages to other processes; without one they stay in this.
 
-    `replay` is what each topic keeps for those who come back. `topics` is the most topics at once (TopicsFull beyond
-    it), `members` the most members of each (RoomFull), `message_bytes` the longest message, `about_bytes` the most that
-    members say about themselves, as JSON (LimitExceeded). `on_presence` is called with a topic and a `Change`, in
-    each process, when somebody came, went, or says something else; it may `announce` that.
+    `replay` is what each topic keeps for those who come back, `kept_bytes` the most that all of them keep together, in
+    memory, with the frames and events that were made of it: beyond it, the topics that keep the most forget the oldest
+    of theirs. `topics` is the most topics at once (TopicsFull beyond it), `members` the most members of each
+    (RoomFull), `message_bytes` the longest message, `about_bytes` the most that members say about themselves, as JSON
+    (LimitExceeded). `on_presence` is called with a topic and a `Change`, in each process, when somebody came, went, or
+    says something else; it may `announce` that.
 
     `clock` is in seconds and never goes back, `wall` in seconds since the epoch. Not for several threads at once.
     """
@@ -98,6 +100,7 @@ class Hub(Item):
         *,
         backplane: Backplane | None = None,
         replay: Replay = REPLAY,
+        kept_bytes: int = 64 * MIB,
         topics: int = 10_000,
         members: int = 10_000,
         message_bytes: int = MIB,
@@ -106,7 +109,10 @@ class Hub(Item):
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
+        if kept_bytes < 0:
+            raise ValueError(f"a limit must not be negative: kept_bytes={kept_bytes!r}")
         self.replay = replay.checked()
+        self.kept_bytes = kept_bytes
         self.most_topics = topics
         self.most_members = members
         self.message_bytes = message_bytes
@@ -115,6 +121,7 @@ class Hub(Item):
         self.backplane: Backplane = MemoryBackplane(wall=wall) if backplane is None else backplane
         self._clock = clock
         self._wall = wall
+        self._kept = Kept(kept_bytes, self._make_room)
         self._topics: dict[str, Topic] = {}
         # In the order in which they became idle.
         self._idle: dict[str, None] = {}
@@ -168,7 +175,7 @@ class Hub(Item):
             raise TopicsFull(
                 "topics", f"there are {self.most_topics} topics, all of them in use", retry_after=1.0
             )
-        topic = self._topics[name] = Topic(name, self.replay, self._floor, self.message_bytes)
+        topic = self._topics[name] = Topic(name, self.replay, self._floor, self.message_bytes, self._kept)
         self._idle[name] = None
         return topic
 
@@ -205,6 +212,7 @@ class Hub(Item):
         self._idle.pop(topic.name, None)
         # What it had is not known any more; nor, for one that is made now, what others of the same name had.
         self._floor = max(self._floor, topic.log.last, topic.log.complete)
+        topic.log.cut(0)
 
     def _used(self, topic: Topic) -> None:
         self._idle.pop(topic.name, None)
@@ -467,6 +475,18 @@ class Hub(Item):
         if topic is not None and message.kept:
             topic.log.append(message, self._clock())
 
+    def _make_room(self) -> None:
+        """Has topics forget what is too much for all of them together."""
+        now = self._clock()
+        logs = [topic.log for topic in self._topics.values()]
+        for log in logs:
+            log.trim(now)
+        if self._kept.bytes > self.kept_bytes:
+            # More than that, so that not every message that comes goes through all topics.
+            forgotten = cut(logs, self.kept_bytes - self.kept_bytes // 8)
+            self._kept.forgotten += forgotten
+            self.tell("replay_full", forgotten=forgotten, kept_bytes=self._kept.bytes)
+
     def lost(self) -> None:
         """Messages after the last one may have been lost: those who can be told are."""
         self._floor = max(self._floor, self._position.gap())
@@ -521,9 +541,14 @@ class Hub(Item):
             "members": sum(len(topic.presence) for topic in topics),
             "here": len(self._mine),
             "kept": sum(len(topic.log) for topic in topics),
-            "kept_bytes": sum(topic.log.bytes for topic in topics),
+            "kept_bytes": self._kept.bytes,
+            "most_kept_bytes": self.kept_bytes,
             "position": str(self._position),
         }
+
+    def counters(self) -> Mapping[str, int]:
+        """Messages that were forgotten because all topics together kept too much (`kept_bytes`)."""
+        return {"forgotten": self._kept.forgotten}
 
 
 def _place(message: Message) -> MessageId:

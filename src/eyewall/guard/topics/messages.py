@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from sys import getsizeof
+from typing import NamedTuple, Protocol, TypeVar
 
 from eyewall.base.errors import LimitExceeded
 from eyewall.base.escape import json_encode
-
-T = TypeVar("T")
 
 #: What can be published: text, bytes, or what JSON can say.
 Data = object
@@ -26,7 +25,7 @@ Data = object
 _GAP = 2**62
 _ID = re.compile(r"([0-9]{1,19})-([0-9]{1,19})(?:\.([0-9]{1,18})@([0-9a-f]{1,32})|(\+))?", re.ASCII)
 #: What a message takes in memory besides its text, roughly.
-OVERHEAD = 200
+OVERHEAD = 350
 
 
 class MessageId(NamedTuple):
@@ -71,6 +70,24 @@ FIRST = MessageId(0, 0)
 LAST = MessageId(2**63, 0)
 
 
+class Form(Protocol):
+    """What is made of a message and kept with it: a frame, an event."""
+
+    @property
+    def nbytes(self) -> int:
+        """What it takes in memory by now, in bytes."""
+
+
+class Keeper(Protocol):
+    """Who keeps messages, and has bytes bounded by it."""
+
+    def grew(self, size: int) -> None:
+        """A message that is kept takes so many bytes more."""
+
+
+F = TypeVar("F", bound=Form)
+
+
 class Message:
     """One message of a topic.
 
@@ -78,7 +95,20 @@ class Message:
     only the last; `but` is the `who` that is not to get it; `kept`: those who come back get it as well.
     """
 
-    __slots__ = ("_forms", "at", "but", "data", "event", "id", "kept", "key", "size", "topic")
+    __slots__ = (
+        "_forms",
+        "at",
+        "but",
+        "data",
+        "event",
+        "id",
+        "keeper",
+        "kept",
+        "key",
+        "size",
+        "topic",
+        "weight",
+    )
 
     def __init__(
         self,
@@ -102,19 +132,33 @@ class Message:
         self.id = id
         #: When this process got it, on the hub's clock.
         self.at = at
-        #: What it counts for where bytes are bounded.
-        self.size = len(data) + OVERHEAD
-        self._forms: dict[str, object] | None = None
+        #: The bytes that it takes in memory by itself, for those who hold it for one subscriber.
+        self.size = _memory(data) + OVERHEAD
+        #: The bytes that it takes with its forms, for who keeps it for all.
+        self.weight = self.size
+        self.keeper: Keeper | None = None
+        self._forms: dict[str, Form] | None = None
 
-    def form(self, kind: str, make: Callable[[Message], T]) -> T:
-        """Returns what `make` makes of it, made once for each `kind`: a frame, an event."""
+    def form(self, kind: str, make: Callable[[Message], F]) -> F:
+        """Returns what `make` makes of it, made once for each `kind`: a frame, an event. It stays with the message."""
         forms = self._forms
         if forms is None:
             forms = self._forms = {}
         made = forms.get(kind)
         if made is None:
             made = forms[kind] = make(self)
+            self.weigh()
         return made  # type: ignore[return-value]
+
+    def weigh(self) -> None:
+        """Counts what its forms take by now. Whoever may have had one grow calls it."""
+        forms = self._forms
+        if forms is None:
+            return
+        weight = self.size + getsizeof(forms) + sum([made.nbytes for made in forms.values()])
+        grown, self.weight = weight - self.weight, weight
+        if grown and self.keeper is not None:
+            self.keeper.grew(grown)
 
     def __repr__(self) -> str:
         return f"<Message {self.id} of {self.topic!r}: {self.data[:40]!r}>"
@@ -130,6 +174,11 @@ class Published(NamedTuple):
     #: Whether all processes have it, or get it. False: only this one has for certain; `reason` says why.
     delivered: bool
     reason: str | None = None
+
+
+def _memory(data: str | bytes) -> int:
+    # One character beyond ASCII has all of them take one, two or four bytes each.
+    return len(data) if isinstance(data, bytes) or data.isascii() else getsizeof(data)
 
 
 def encoded(data: Data, most: int) -> str | bytes:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from eyewall.guard.inventory import Item, Value
 from eyewall.guard.topics.messages import Data, Message, MessageId, encoded
 from eyewall.guard.topics.presence import Member, Presence
-from eyewall.guard.topics.replay import Replay, ReplayLog
+from eyewall.guard.topics.replay import Kept, Replay, ReplayLog
 from eyewall.guard.topics.seat import Group, Seat, Tally
 
 G = TypeVar("G", bound=Group)
@@ -19,9 +19,16 @@ class Topic(Item):
 
     kind = "topic"
 
-    def __init__(self, name: str, replay: Replay, complete: MessageId, message_bytes: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        replay: Replay,
+        complete: MessageId,
+        message_bytes: int,
+        kept: Kept | None = None,
+    ) -> None:
         super().__init__(name)
-        self.log = ReplayLog(replay, complete)
+        self.log = ReplayLog(replay, complete, kept)
         self.presence = Presence()
         self._message_bytes = message_bytes
         self._groups: dict[type[Group], Group] = {}
