@@ -79,11 +79,16 @@ class Examination:
         self._watched: dict[int, _Watched] = {}
         self._thread = threading.get_ident()
         self._told: set[object] = set()
+        self._frozen = False
 
     def start(self) -> None:
         """Begins."""
         self._descriptors.start()
         self._tasks.start()
+        # What there is already is not looked at when garbage is collected: that takes longer than most tests.
+        self._frozen = not gc.get_freeze_count()
+        if self._frozen:
+            gc.freeze()
         # It needs no loop.
         self._unawaited.start(None)  # type: ignore[arg-type]
         self._loops.install()
@@ -100,6 +105,8 @@ class Examination:
                     each.stop()
         self._unawaited.stop()
         self._descriptors.stop()
+        if self._frozen:
+            gc.unfreeze()
 
     @contextmanager
     def somebody_elses(self) -> Iterator[None]:
