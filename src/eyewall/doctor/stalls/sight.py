@@ -118,7 +118,8 @@ class Sight:
             cpu,
             time.process_time() - cpu,
             self._delay,
-            self._idle,
+            # Where it was while nobody could look counts, not where it is by now.
+            self._idle and not (held >= LATE and self._seized.spots),
             self._marked(first),
         )
         return self._last

@@ -21,7 +21,7 @@ import time
 from collections import deque
 
 from eyewall.doctor.collector import Collector, failure
-from eyewall.doctor.stalls import kernel, readyqueue
+from eyewall.doctor.stalls import readyqueue
 from eyewall.doctor.stalls.dumper import Dumper
 from eyewall.doctor.stalls.garbage import Garbage
 from eyewall.doctor.stalls.sight import Answer, Sight
@@ -35,7 +35,7 @@ PAUSES = ((2.0, 0.25), (0.5, 0.05), (0.0, 0.02))
 #: Looks at a loop that stands still, of which one looks at the loop all the same: whether it runs, and is closed.
 CHECKS = 10
 #: A thread that waits for the interpreter is put to sleep at least once in so many switch intervals.
-SELDOM = 8
+SELDOM = 16
 #: Seconds without a look, after the next one was due, until the stack is dumped.
 DUMP = 0.2
 #: Seconds that a collection has to say that it has ended.
@@ -64,7 +64,6 @@ class Watchdog:
         # How often this thread was put to sleep, and how often it has looked since that was asked.
         self._switches = 0
         self._looks = 0
-        self._delay = 0.0
         self._process = os.getpid()
         # Held as long as it is to run: waiting for it is the pause.
         self._running = threading.Lock()
@@ -189,13 +188,10 @@ class Watchdog:
         # Each look has waited for its time, besides.
         slept = max(0, switches - self._switches - self._looks) * sys.getswitchinterval()
         self._switches, self._looks = switches, 0
-        delay = kernel.waited_for_cpu(threading.get_native_id()) or 0.0
-        ready = late - (delay - self._delay)
-        self._delay = delay
         if late < LATE:
             return 0.0
         # On a machine that is busy, it comes to sleep less often than that.
-        return max(slept, ready) if slept >= ready / SELDOM else min(late, slept)
+        return late if slept >= late / SELDOM else min(late, slept)
 
     def _ping(self) -> None:
         try:
