@@ -52,6 +52,8 @@ OPTIONS = [
     "--health-port",
     "--health-host",
     "--health-token",
+    "--metrics",
+    "--metrics-token",
     "--xheaders",
     "--no-xheaders",
     "--forwarded",

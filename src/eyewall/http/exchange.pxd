@@ -43,6 +43,7 @@ cdef class Exchange:
     cdef public object route_gate
     cdef public bint kept
     cdef public double entered
+    cdef public double queued
     cdef readonly double began
     cdef readonly long long offset
     cdef int _state

@@ -121,7 +121,8 @@ class Exchange:
     flight, of the server and of its route; they are given back when the response is out. `kept`: the client has left,
     but whoever serves the request has not done with it, and calls `give_back` himself. `began`: when its head had come,
     in the time of the wheel; `offset`: how many bytes the connection had written by then. `entered`: when it got its
-    place in `gate`, in the time of the loop, where somebody measures that; else 0.
+    place in `gate`, in the time of the loop, where somebody measures that; else 0. `queued`: seconds for which it
+    waited for its places.
     """
 
     __slots__ = (
@@ -140,6 +141,7 @@ class Exchange:
         "head",
         "kept",
         "offset",
+        "queued",
         "request_id",
         "route_gate",
         "sent_continue",
@@ -159,6 +161,7 @@ class Exchange:
         self.route_gate: Gate | None = None
         self.kept = False
         self.entered = 0.0
+        self.queued = 0.0
         self.began: float = carrier.wheel.now
         self.offset: int = carrier.written
         self._state = _OPEN
