@@ -166,6 +166,8 @@ class Dispatch:
     def begin(self) -> None:
         """The head has come: a streaming handler starts now."""
         if _request_begin.fire is not None:
+            # For those who listen: when it ends, the exchange knows of no route any more.
+            self.request._route = self.label
             _request_begin.fire(self.request)
         if self.streaming:
             loop = _get_loop()

@@ -9,7 +9,8 @@ from aiohttp import web
 
 
 async def hangs(reader, writer):
-    await asyncio.sleep(3600)
+    await reader.read()
+    await asyncio.sleep(20)
 
 
 async def price(request):
@@ -27,7 +28,7 @@ async def fetch(port):
 async def main():
     service = await asyncio.start_server(hangs, "127.0.0.1", 0)
     app = web.Application()
-    app["service"] = "http://127.0.0.1:%d/" % service.sockets[0].getsockname()[1]
+    app["service"] = f"http://127.0.0.1:{service.sockets[0].getsockname()[1]}/"
     unlimited = aiohttp.ClientTimeout(total=None, sock_connect=None)
     app["session"] = aiohttp.ClientSession(timeout=unlimited)
     app.router.add_get("/price", price)
@@ -42,6 +43,7 @@ async def main():
         await asyncio.sleep(0.25)
     for client in clients:
         client.cancel()
+    await runner.cleanup()
 
 
 if __name__ == "__main__":

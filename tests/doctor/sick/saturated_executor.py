@@ -21,7 +21,9 @@ def make_report():
 
 class ReportHandler(tornado.web.RequestHandler):
     async def get(self):
-        report = await tornado.ioloop.IOLoop.current().run_in_executor(executor, make_report)  # finding: executor-saturated
+        report = await tornado.ioloop.IOLoop.current().run_in_executor(
+            executor, make_report
+        )  # finding: executor-saturated
         self.write(report)
 
 

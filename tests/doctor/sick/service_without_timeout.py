@@ -20,7 +20,9 @@ class StockHandler(tornado.web.RequestHandler):
 
     async def get(self):
         client = tornado.httpclient.AsyncHTTPClient()
-        response = await client.fetch(f"{self.stock}/left?article=7", request_timeout=0, connect_timeout=0)  # finding: route-waits
+        response = await client.fetch(
+            f"{self.stock}/left?article=7", request_timeout=0, connect_timeout=0
+        )  # finding: route-waits
         self.write(response.body)
 
 
@@ -33,8 +35,10 @@ async def fetch(port):
 async def main():
     tornado.httpclient.AsyncHTTPClient.configure(None, max_clients=1000)
     service = await asyncio.start_server(hangs, "127.0.0.1", 0)
-    stock = "http://127.0.0.1:%d" % service.sockets[0].getsockname()[1]
-    server = tornado.httpserver.HTTPServer(tornado.web.Application([("/stock", StockHandler, {"stock": stock})]))
+    stock = f"http://127.0.0.1:{service.sockets[0].getsockname()[1]}"
+    server = tornado.httpserver.HTTPServer(
+        tornado.web.Application([("/stock", StockHandler, {"stock": stock})])
+    )
     sock, port = tornado.testing.bind_unused_port()
     server.add_socket(sock)
     clients = []

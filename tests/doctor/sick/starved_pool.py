@@ -36,7 +36,7 @@ async def client(port, stop):
 
 
 async def main():
-    pool = ResourcePool("database", connect, max_size=2)
+    pool = ResourcePool(connect, name="database", max_size=2)
     sockets = bind_sockets(0, "127.0.0.1")
     server = HTTPServer(Application([("/orders", OrdersHandler)], pool=pool))
     server.add_sockets(sockets)

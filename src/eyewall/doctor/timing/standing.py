@@ -58,6 +58,7 @@ _CALLS = frozenset(("fetch", "read_until", "read_until_regex", "read_bytes", "re
 _SERVERS = (
     ("tornado/web.py", "_execute"),
     ("aiohttp/web_protocol.py", "start"),
+    ("aiohttp/web_protocol.py", "_handle_request"),
     ("uvicorn/protocols/http/h11_impl.py", "run_asgi"),
     ("uvicorn/protocols/http/httptools_impl.py", "run_asgi"),
 )
