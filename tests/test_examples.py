@@ -648,6 +648,23 @@ def test_doctor_metrics() -> None:
         assert process.stop() == 0
 
 
+def test_doctor_tracing() -> None:
+    done = subprocess.run(
+        [sys.executable, "examples/doctor/tracing.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    assert done.stdout.splitlines() == [
+        r"server: GET /left/(\w+)",
+        "client: GET",
+        r"server: GET /article/(\w+)",
+        "client: GET",
+    ]
+
+
 def _until(condition: Callable[[], bool]) -> None:
     """Asks again until it is so."""
     end = time.monotonic() + PATIENCE

@@ -12,6 +12,7 @@ import pytest
 
 from eyewall.client import AsyncHTTPClient
 from eyewall.doctor.collector import Collector
+from eyewall.doctor.places import Place
 from eyewall.doctor.sweep import Sweep
 from eyewall.doctor.timing.standing import Kind, Standing, stand_of
 from eyewall.guard.executors.threads import ThreadExecutor
@@ -24,9 +25,15 @@ from ...web.serving import connected, serving
 from ..lines import line_of
 
 
+#: Connections that are open to a server that says nothing.
+_asked: set[asyncio.StreamWriter] = set()
+
+
 async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    _asked.add(writer)
     await reader.read()
     writer.close()
+    _asked.remove(writer)
 
 
 class Waits:
@@ -125,25 +132,36 @@ def test_what_is_waited_for(run: Callable[..., Any], name: str, kind: Kind, limi
 
         task = asyncio.create_task(handler())
         expected = line_of(getattr(Waits, name), "# here")
-        await until(lambda: (stand := stand_of(task)) is not None and stand.place == expected)
-        await turns()
-        stand = stand_of(task)
-        assert stand is not None
-        assert (stand.place, stand.kind, stand.limited) == (expected, kind, limited)
-        if name == "takes_lock":
-            assert stand.lock is waits.lock
-        if name == "takes_lock_of_tornado":
-            assert stand.lock is waits.locked
+        try:
+            await until(lambda: _place(task) == expected)
+            await turns()
+            stand = stand_of(task)
+            assert stand is not None
+            assert (stand.place, stand.limited) == (expected, limited)
+            # Until Python 3.12, `wait_for` waits for a task of its own, which cannot be seen through.
+            assert stand.kind is kind or name == "stream_waited_for"
+            if name == "takes_lock":
+                assert stand.lock is waits.lock
+            if name == "takes_lock_of_tornado":
+                assert stand.lock is waits.locked
+        finally:
+            # A thread that waits would hold up the end of the tests.
+            waits.hold.set()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        waits.hold.set()
         waits.client.close()
         waits.threads.shutdown()
         await waits.executor.close()
+        await until(lambda: not _asked)
         server.close()
         await server.wait_closed()
 
     run(main())
+
+
+def _place(task: asyncio.Task[None]) -> Place | None:
+    stand = stand_of(task)
+    return None if stand is None else stand.place
 
 
 def test_a_pool(run: Callable[..., Any]) -> None:
