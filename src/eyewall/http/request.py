@@ -45,6 +45,9 @@ class HTTPServerRequest(RequestCore):
     `cookies`, `trailers` (fields that came behind a chunked body), `connection`, `server_connection`.
     """
 
+    #: The pattern of its route, once it has one, where somebody listens to `probe.request_begin`.
+    _route = ""
+
     def __init__(
         self,
         method: str | None = None,

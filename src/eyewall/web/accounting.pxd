@@ -9,7 +9,7 @@ cdef dict _accounts
 
 @cython.final
 cdef class Cell:
-    cdef readonly str method
+    cdef readonly object method
     cdef readonly int status
     cdef readonly long long count
     cdef readonly double seconds
@@ -38,8 +38,8 @@ cdef class Account:
     cdef Cell _last
 
     @cython.locals(seconds=double, work=double, before=double, cell=Cell, at=int, measured=Steps)
-    cpdef note(self, str method, int status, double now, double began, double ready, double queued, steps)
-    cdef Cell _cell(self, str method, int status)
+    cpdef note(self, method, int status, double now, double began, double ready, double queued, steps)
+    cdef Cell _cell(self, method, int status)
 
 
 @cython.final

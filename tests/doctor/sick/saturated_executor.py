@@ -1,6 +1,7 @@
 """Twelve clients ask for reports, which two threads make: each waits for five others."""
 
 # under: eyewall, tornado
+# also: executor-queue-grows
 
 import asyncio
 import concurrent.futures
