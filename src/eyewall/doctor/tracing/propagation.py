@@ -90,7 +90,7 @@ class _Propagation:
         if found is not None:
             self._spans.served(found[2][0], getattr(request, "_route", ""), status)
 
-    def fetch_begins(self, options: Any, future: asyncio.Future[Any]) -> None:
+    def fetch_begins(self, options: Any, future: Any) -> None:
         """Writes the fields, unless the application has."""
         span, context = self._spans.fetch(options, current_trace.get())
         headers = HTTPHeaders(options.headers)
