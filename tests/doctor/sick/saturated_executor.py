@@ -22,9 +22,8 @@ def make_report():
 
 class ReportHandler(tornado.web.RequestHandler):
     async def get(self):
-        report = await tornado.ioloop.IOLoop.current().run_in_executor(
-            executor, make_report
-        )  # finding: executor-saturated
+        loop = tornado.ioloop.IOLoop.current()
+        report = await loop.run_in_executor(executor, make_report)  # finding: executor-saturated
         self.write(report)
 
 

@@ -20,9 +20,8 @@ class StockHandler(tornado.web.RequestHandler):
 
     async def get(self):
         client = tornado.httpclient.AsyncHTTPClient()
-        response = await client.fetch(
-            f"{self.stock}/left?article=7", request_timeout=0, connect_timeout=0
-        )  # finding: route-waits
+        url = f"{self.stock}/left?article=7"
+        response = await client.fetch(url, request_timeout=0)  # finding: route-waits
         self.write(response.body)
 
 

@@ -24,7 +24,6 @@ from ...waiting import turns, until
 from ...web.serving import connected, serving
 from ..lines import line_of
 
-
 #: Connections that are open to a server that says nothing.
 _asked: set[asyncio.StreamWriter] = set()
 
