@@ -657,6 +657,45 @@ def test_health(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert process.stop() == 0
 
 
+def test_doctor_metrics() -> None:
+    with Process(
+        "-m", "eyewall", "run", "examples/doctor/metrics.py", "--port", "0", "--metrics", "127.0.0.1:0"
+    ) as process:
+        site = Site(int(process.wait_for(r"Listening on http://127\.0\.0\.1:(\d+)")[1]))
+        scrapes = Site(int(process.wait_for(r"Metrics are at http://127\.0\.0\.1:(\d+)/metrics")[1]))
+        for number in range(3):
+            assert json.loads(site.get(f"/report/{number}")[1]) == {"report": number}
+        assert site.get("/slow")[0].status == 200
+        times = site.get("/times")[1].decode()
+        assert re.search(r"^/report/\(\\d\+\): 3 requests, running \d.*, waiting \d", times, re.MULTILINE)
+        assert re.search(r"^/slow: 1 requests, blocking \d", times, re.MULTILINE)
+        for text in (
+            scrapes.get("/metrics")[1].decode(),
+            site.get("/metrics", Authorization="Bearer sesame")[1].decode(),
+        ):
+            assert 'route="/report/(\\\\d+)",status="200"} 3.0' in text
+            assert "reports_total 3.0" in text
+        assert site.get("/metrics")[0].status == 401
+        assert process.stop() == 0
+
+
+def test_doctor_tracing() -> None:
+    done = subprocess.run(
+        [sys.executable, "examples/doctor/tracing.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    assert done.stdout.splitlines() == [
+        r"server: GET /left/(\w+)",
+        "client: GET",
+        r"server: GET /article/(\w+)",
+        "client: GET",
+    ]
+
+
 def _until(condition: Callable[[], bool]) -> None:
     """Asks again until it is so."""
     end = time.monotonic() + PATIENCE

@@ -54,6 +54,8 @@ OPTIONS = [
     "--health-token",
     "--health-exclude",
     "--no-health-exclude",
+    "--metrics",
+    "--metrics-token",
     "--xheaders",
     "--no-xheaders",
     "--forwarded",

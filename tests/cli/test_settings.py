@@ -95,6 +95,15 @@ def test_nothing_else_comes_of_a_limit(text: str) -> None:
         ({"health_exclude": True}, "--health-exclude"),
         ({"health": "/", "health_token": ""}, "--health-token"),
         ({"health": "/", "health_token": "a\nb"}, "--health-token"),
+        ({"metrics": "/metrics"}, "--metrics"),
+        ({"metrics": "/a b", "metrics_token": "x"}, "--metrics"),
+        ({"metrics": "/metrics", "metrics_token": "x", "processes": 2}, "--metrics"),
+        ({"metrics": "metrics"}, "--metrics"),
+        ({"metrics": "127.0.0.1"}, "--metrics"),
+        ({"metrics": "127.0.0.1:65536"}, "--metrics"),
+        ({"metrics": "::1:9100"}, "--metrics"),
+        ({"metrics_token": "x"}, "--metrics-token"),
+        ({"metrics": ":9100", "metrics_token": ""}, "--metrics-token"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -102,6 +111,21 @@ def test_combinations_that_make_no_sense(options: dict[str, Any], option: str) -
     with pytest.raises(SettingError) as caught:
         settings(**options)
     assert caught.value.option == option
+
+
+@pytest.mark.parametrize(
+    ("metrics", "address"),
+    [
+        (":9100", ("", 9100)),
+        ("*:0", ("*", 0)),
+        ("scrape.example:9100", ("scrape.example", 9100)),
+        ("[::1]:9100", ("::1", 9100)),
+    ],
+)
+def test_an_address_for_metrics(metrics: str, address: tuple[str, int]) -> None:
+    assert settings(metrics=metrics, processes=4).metrics_address == address
+    assert settings(metrics="/metrics", metrics_token="x").metrics_address is None
+    assert settings().metrics_address is None
 
 
 def test_whose_limits_count() -> None:

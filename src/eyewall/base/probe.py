@@ -90,6 +90,10 @@ request_begin: Slot[[object]] = Slot("request_begin")
 #: 0 where the client left before there was one.
 request_end: Slot[[object, int, float]] = Slot("request_end")
 
+#: (options, future): a client is about to make a request; `options` are `client.options.RequestOptions`, `future` is
+#: for the response.
+fetch_begin: Slot[[object, object]] = Slot("fetch_begin")
+
 #: (connection): a WebSocket handshake succeeded, on the server's side.
 websocket_open: Slot[[object]] = Slot("websocket_open")
 #: (connection, code): a WebSocket ended; `code` is None where no close frame was received.
@@ -124,6 +128,7 @@ SLOTS: dict[str, Slot[...]] = {
         connection_close,
         request_begin,
         request_end,
+        fetch_begin,
         websocket_open,
         websocket_close,
         limit_reached,

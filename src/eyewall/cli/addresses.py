@@ -50,15 +50,17 @@ class Addresses:
         self.sockets: list[socket.socket] = []
         #: Those that probes of health come to, where they have an address of their own.
         self.probes: list[socket.socket] = []
+        #: For each process, those that scrapes of its metrics come to.
+        self.scrapes: list[list[socket.socket]] = []
         self._inherited: set[int] = set()
         self._files: list[_File] = []
         self._owner = os.getpid()
 
     @classmethod
-    def open(cls, settings: Settings, backlog: int) -> Addresses:
+    def open(cls, settings: Settings, backlog: int, processes: int = 1) -> Addresses:
         """Opens all that `settings` name; sockets from systemd count where they are there.
 
-        A host and a port are the default where nothing else is named. Raises AddressError.
+        `processes` will serve them. A host and a port are the default where nothing else is named. Raises AddressError.
         """
         self = cls()
         try:
@@ -71,6 +73,12 @@ class Addresses:
             if settings.health_port is not None:
                 host = settings.health_host or DEFAULT_HOST
                 self.probes += _bound((host,), settings.health_port, backlog, "--health-port")
+            if settings.metrics_address is not None:
+                host, first = settings.metrics_address
+                for number in range(processes):
+                    # 0 is any that is free, for each.
+                    port = first and first + number
+                    self.scrapes.append(_bound((host or DEFAULT_HOST,), port, backlog, "--metrics"))
         except BaseException:
             self.close()
             self.remove_files()
@@ -85,6 +93,10 @@ class Addresses:
         """Returns the URL of each socket that probes come to."""
         return [_url(sock, "http") for sock in self.probes]
 
+    def scrape_urls(self) -> list[str]:
+        """Returns the URL of each socket that scrapes come to."""
+        return [_url(sock, "http") for sockets in self.scrapes for sock in sockets]
+
     def refuse(self) -> None:
         """Lets nobody new in, except probes; clients that are connected already can still be accepted.
 
@@ -98,7 +110,7 @@ class Addresses:
 
     def close(self) -> None:
         """Closes the sockets in this process; others that share them still accept."""
-        for sock in (*self.sockets, *self.probes):
+        for sock in (*self.sockets, *self.probes, *(each for sockets in self.scrapes for each in sockets)):
             sock.close()
 
     def remove_files(self) -> None:

@@ -172,6 +172,16 @@ _PATH = click.Path()
     help="Let everybody leave checks out (?exclude=NAME), and not only who sees details.",
 )
 @_option(
+    "--metrics",
+    metavar="PATH|HOST:PORT",
+    default=None,
+    help="Answer scrapes of Prometheus: at a path, to who sends the token; or on an address, where each of several "
+    "processes has a port of its own, PORT and those after it.",
+)
+@_option(
+    "--metrics-token", default=None, help="Only who sends it sees metrics. Better set in the environment."
+)
+@_option(
     "--xheaders/--no-xheaders", default=False, help="Believe X-Real-Ip, X-Forwarded-For, X-Scheme of a proxy."
 )
 @_option("--forwarded/--no-forwarded", default=False, help="Believe Forwarded (RFC 7239) of a proxy.")
@@ -242,6 +252,10 @@ def run(
         )
     except SettingError as error:
         raise click.BadParameter(str(error), param_hint=error.option) from None
+    if settings.metrics is not None and importlib.util.find_spec("prometheus_client") is None:
+        raise click.BadParameter(
+            "prometheus-client is not installed: pip install 'eyewall[metrics]'", param_hint="--metrics"
+        )
     if loop == "uvloop" and importlib.util.find_spec("uvloop") is None:
         raise click.BadParameter("uvloop is not installed: pip install uvloop", param_hint="--loop")
     if loop is not None:
@@ -264,7 +278,8 @@ def serve(settings: Settings) -> int:
     os.environ[VARIABLE] = "1" if settings.doctor else "0"
     notifier = Notifier.from_environment()
     try:
-        addresses = Addresses.open(settings, settings.profile_for(None).listen_backlog)
+        processes = _cores() if settings.processes == 0 else settings.processes or 1
+        addresses = Addresses.open(settings, settings.profile_for(None).listen_backlog, processes)
     except StartError as error:
         gen_log.error("%s", error)
         return error.code
@@ -272,8 +287,9 @@ def serve(settings: Settings) -> int:
         urls = addresses.urls("https" if settings.tls_cert is not None else "http")
         for url in addresses.probe_urls():
             gen_log.info("Probes are answered at %s%s", url, (settings.health or "").rstrip("/") + "/readyz")
+        for url in addresses.scrape_urls():
+            gen_log.info("Metrics are at %s/metrics", url)
         if settings.supervised:
-            processes = _cores() if settings.processes == 0 else settings.processes or 1
             return Supervisor(settings, addresses, urls, processes, notifier).run()
         return Worker(settings, addresses, urls, notifier=notifier).run()
     finally:

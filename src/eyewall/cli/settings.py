@@ -27,6 +27,7 @@ _SIZE = re.compile(r"([0-9]{1,15})(?:([KMG])(?:iB)?)?", re.ASCII)
 _SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?", re.ASCII)
 #: What can begin a path in a request, without its query.
 _PREFIX = re.compile(r"/[!\"$->@-~]*", re.ASCII)
+_ADDRESS = re.compile(r"(?:[^:/\[\]\s]*|\[[0-9A-Fa-f:.%]+\]):[0-9]{1,5}", re.ASCII)
 _FACTORS = {None: 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 _SWITCHES = {
     "1": True,
@@ -96,6 +97,10 @@ class Settings:
     #: Whoever asks may have checks left out.
     health_exclude: bool = False
 
+    #: Path, or HOST:PORT, of metrics; None for none.
+    metrics: str | None = None
+    metrics_token: str | None = None
+
     xheaders: bool = False
     forwarded: bool = False
     trusted_proxies: tuple[str, ...] = ()
@@ -146,8 +151,42 @@ class Settings:
                 raise SettingError("--health-token", "needs --health or --health-port as well")
             if not (self.health_token.isascii() and self.health_token.isprintable() and self.health_token):
                 raise SettingError("--health-token", "is printable ASCII")
+        if self.metrics is not None:
+            self._check_metrics(self.metrics)
+        if self.metrics_token is not None:
+            if self.metrics is None:
+                raise SettingError("--metrics-token", "needs --metrics as well")
+            if not (self.metrics_token.isascii() and self.metrics_token.isprintable() and self.metrics_token):
+                raise SettingError("--metrics-token", "is printable ASCII")
         if self.drain_timeout < 0:
             raise SettingError("--drain-timeout", "can't be negative")
+
+    def _check_metrics(self, where: str) -> None:
+        if where.startswith("/"):
+            if _PREFIX.fullmatch(where) is None:
+                raise SettingError("--metrics", f"is a path like /metrics, of printable ASCII, not {where!r}")
+            if self.metrics_token is None:
+                raise SettingError(
+                    "--metrics",
+                    "at a path needs --metrics-token as well, since there everybody may come by; or an address that "
+                    "is for metrics only, like 127.0.0.1:9100",
+                )
+            if self.processes is not None and self.processes != 1:
+                raise SettingError(
+                    "--metrics",
+                    "needs an address with --processes, like 127.0.0.1:9100: each process counts by itself, and on "
+                    "the addresses that they share, each scrape would get another one",
+                )
+        elif _ADDRESS.fullmatch(where) is None or int(where.rpartition(":")[2]) > 65535:
+            raise SettingError("--metrics", f"is a path like /metrics or HOST:PORT, not {where!r}")
+
+    @property
+    def metrics_address(self) -> tuple[str, int] | None:
+        """Host and port that metrics have to themselves; None where they have none."""
+        if self.metrics is None or self.metrics.startswith("/"):
+            return None
+        host, _, port = self.metrics.rpartition(":")
+        return host.strip("[]"), int(port)
 
     @property
     def supervised(self) -> bool:

@@ -23,7 +23,7 @@ import ssl
 import threading
 from collections.abc import Sequence
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eyewall.base.loggers import gen_log
 from eyewall.cli.addresses import Addresses
@@ -46,7 +46,11 @@ from eyewall.http.proxy import Trust
 from eyewall.http.requestids import IdentifyingApp
 from eyewall.http.server import HTTPServer
 from eyewall.loop.policy import new_event_loop, set_current_loop
+from eyewall.loop.process import task_id
 from eyewall.net.tls import TLSConfigError, server_context
+
+if TYPE_CHECKING:
+    from eyewall.cli.measuring import Measuring
 
 #: What a worker says to its supervisor: it accepts connections; it got a SIGTERM.
 READY = b"ready\n"
@@ -87,6 +91,7 @@ class Worker:
             math.inf if beat is None else beat,
             None if beat is None or supervisor is None else self._say,
         )
+        self._measuring = self._measured()
         self._signals = 0
         self._container: Any = None
         # The drain holds nobody.
@@ -124,14 +129,28 @@ class Worker:
 
     # -- serving ----------------------------------------------------------------------------------------
 
+    def _measured(self) -> Measuring | None:
+        """Returns what counts and tells, where somebody wants to know."""
+        if self._settings.metrics is None:
+            return None
+        # Loaded only where it is wanted: it needs an extra.
+        from eyewall.cli.measuring import Measuring
+
+        scrapes = self._addresses.scrapes
+        return Measuring(self._settings, scrapes[(task_id() or 0) % len(scrapes)] if scrapes else ())
+
     async def _serve(self, found: Any) -> ExitCode:
         self._stop = self._loop.create_future()
         self._take_signals()
         try:
             self._wellbeing.begin()
+            if self._measuring is not None:
+                self._measuring.begin()
             return await self._serve_until_told(found)
         finally:
             await self._wellbeing.end()
+            if self._measuring is not None:
+                await self._measuring.end()
 
     async def _serve_until_told(self, found: Any) -> ExitCode:
         starting = self._loop.create_task(self._start(found))
@@ -187,6 +206,8 @@ class Worker:
         if settings.request_ids and getattr(served, "settings", {}).get("request_ids", True):
             server.app = IdentifyingApp(server.app, profile.request_id_bytes)
         server.app = self._wellbeing.before(server.app)
+        if self._measuring is not None:
+            server.app = self._measuring.before(server.app)
         server.add_sockets(self._addresses.sockets)
         for url in self._urls:
             gen_log.info("Listening on %s", url)
@@ -298,6 +319,8 @@ class Worker:
         self._wellbeing.drain()
         if self._replaced:
             self._wellbeing.leave()
+            if self._measuring is not None:
+                self._measuring.leave()
         if self._supervisor is None:
             self._addresses.refuse()
         report = await process_drain.run(timeout)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from eyewall.base import probe
 from eyewall.base.configurable import Configurable
 from eyewall.client.options import RequestOptions
 from eyewall.client.request import Guard, HTTPClientError, HTTPRequest, HTTPResponse
@@ -23,6 +24,7 @@ from eyewall.loop.ioloop import IOLoop
 if TYPE_CHECKING:
     from eyewall.client.stream import StreamedResponse
 
+_fetch_begin = probe.fetch_begin
 #: Of an IOLoop, the attribute with its clients. There they die with it, which a table of loops would prevent:
 #: a client refers to its loop.
 _SHELF = "_eyewall_clients"
@@ -129,6 +131,9 @@ class AsyncHTTPClient(Configurable):
             else:
                 future_set_result_unless_cancelled(future, response)
 
+        fire = _fetch_begin.fire
+        if fire is not None:
+            fire(wanted, future)
         self.fetch_impl(wanted, arrived)  # type: ignore[arg-type]
         if not future.done() and not active().client_finish_cancelled:
             future.add_done_callback(lambda done: self._abandon(wanted) if done.cancelled() else None)

@@ -19,6 +19,8 @@ from eyewall.doctor.growth.detectors import growing
 from eyewall.doctor.options import Options
 from eyewall.doctor.stalls.detector import Stalls
 from eyewall.doctor.sweep import Sweep
+from eyewall.doctor.timing.accountant import Accountant
+from eyewall.doctor.timing.requestwaits import RequestWaits
 from eyewall.doctor.waits.detector import Waits
 
 DEFAULTS = Options()
@@ -127,4 +129,6 @@ def _detectors(sweep: Sweep, options: Options) -> list[Detector]:
         Stalls(),
         Waits(sweep),
         *growing(sweep),
+        Accountant(),
+        RequestWaits(sweep),
     ]

@@ -44,6 +44,7 @@ cdef class Exchange:
     cdef public list more_gates
     cdef public bint kept
     cdef public double entered
+    cdef public double queued
     cdef readonly double began
     cdef readonly long long offset
     cdef int _state

@@ -122,7 +122,8 @@ class Exchange:
     response is out. `kept`: the client has left,
     but whoever serves the request has not done with it, and calls `give_back` himself. `began`: when its head had come,
     in the time of the wheel; `offset`: how many bytes the connection had written by then. `entered`: when it got its
-    place in `gate`, in the time of the loop, where somebody measures that; else 0.
+    place in `gate`, in the time of the loop, where somebody measures that; else 0. `queued`: seconds for which it
+    waited for its places.
     """
 
     __slots__ = (
@@ -142,6 +143,7 @@ class Exchange:
         "kept",
         "more_gates",
         "offset",
+        "queued",
         "request_id",
         "route_gate",
         "sent_continue",
@@ -162,6 +164,7 @@ class Exchange:
         self.more_gates: list[Gate] | None = None
         self.kept = False
         self.entered = 0.0
+        self.queued = 0.0
         self.began: float = carrier.wheel.now
         self.offset: int = carrier.written
         self._state = _OPEN

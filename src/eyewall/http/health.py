@@ -8,11 +8,9 @@ before whatever logs, counts or refuses its requests: an overloaded process stil
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 
 from eyewall.base.clock import http_date_bytes
@@ -24,8 +22,9 @@ from eyewall.guard.checks.healthreport import Report, ReportLine
 from eyewall.guard.profile import active
 from eyewall.guard.verdict import Probe, Status
 from eyewall.http.accesslog import log_request
+from eyewall.http.insiders import FORWARDING as FORWARDING
+from eyewall.http.insiders import Insiders
 from eyewall.http.startline import responses
-from eyewall.http.url import split_host_and_port
 
 if TYPE_CHECKING:
     from eyewall.http.exchange import Exchange
@@ -36,8 +35,6 @@ ENDPOINTS = {"livez": Probe.LIVE, "readyz": Probe.READY, "startupz": Probe.START
 _SIGNS = {Status.PASS: "[+]", Status.WARN: "[!]", Status.FAIL: "[-]"}
 _TEXT = "text/plain; charset=utf-8"
 _JSON = "application/json"
-#: What a proxy adds to a request. One that comes through a proxy on this machine does not come from this machine.
-FORWARDING = ("Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +100,10 @@ class HealthEndpoints:
             raise ValueError(
                 f"the prefix of health endpoints is a path of printable ASCII like /health, not {prefix!r}"
             )
-        if token == "":
-            raise ValueError("an empty token would let everybody see details; leave it away for nobody")
         self.health = shared if health is None else health
         self.prefix = prefix.rstrip("/")
         self.access_log = access_log
-        self._token = None if token is None else token.encode()
-        self._loopback = loopback
+        self._insiders = Insiders(token, loopback)
         self._exclude = exclude
         #: From each path to what it asks.
         self.paths = {f"{self.prefix}/{name}": probe for name, probe in ENDPOINTS.items()}
@@ -148,15 +142,7 @@ class HealthEndpoints:
 
     def _concerns(self, question: Question) -> bool:
         """Whether details are for whoever asks."""
-        if self._token is not None and question.authorization is not None:
-            scheme, _, given = question.authorization.partition(" ")
-            if scheme.lower() == "bearer" and compare_digest(given.strip().encode(), self._token):
-                return True
-        if not self._loopback or question.forwarded or not _is_loopback(question.peer):
-            return False
-        # A page in a browser on this machine can make its own name lead here, but not leave that name out.
-        name = split_host_and_port(question.host or "")[0]
-        return name == "localhost" or _is_loopback(name)
+        return self._insiders.admits(question.peer, question.host, question.authorization, question.forwarded)
 
 
 def is_prefix(prefix: str) -> bool:
@@ -164,15 +150,6 @@ def is_prefix(prefix: str) -> bool:
     return (
         prefix.startswith("/") and prefix.isascii() and prefix.isprintable() and not set(prefix) & set("?# ")
     )
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        found = ipaddress.ip_address(address.strip("[]"))
-    except ValueError:
-        return False
-    mapped = getattr(found, "ipv4_mapped", None)
-    return found.is_loopback or (mapped is not None and mapped.is_loopback)
 
 
 def _word(report: Report) -> str:

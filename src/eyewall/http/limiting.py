@@ -178,7 +178,9 @@ class HeldSink:
         loop = exchange.carrier.loop
         if self._limit.gate.measuring:
             exchange.entered = loop.time()
-        self._limit.waited.observe(loop.time() - self._since)
+        waited = loop.time() - self._since
+        self._limit.waited.observe(waited)
+        exchange.queued += waited
         # Not at once: this is in the middle of somebody else's response.
         loop.call_soon(self._go_on, context=self._context)
 

@@ -47,6 +47,8 @@ class HTTPServerRequest(RequestCore):
 
     #: What bounds it, where routers ask for delegates: see `web.bounds`.
     _bounds: Any = None
+    #: The pattern of its route, once it has one, where somebody listens to `probe.request_begin`.
+    _route = ""
 
     def __init__(
         self,

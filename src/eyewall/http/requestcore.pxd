@@ -11,6 +11,7 @@ cdef class RequestCore:
     cdef public object _made_headers
     cdef public int _form_fields
     cdef public double _start_time
+    cdef public double _ready_time
 
     cpdef take(self, exchange, Head head, int form_fields, double now)
     cpdef find_header(self, bytes name)

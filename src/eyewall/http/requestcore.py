@@ -24,6 +24,8 @@ class RequestCore:
         self._made_headers: HTTPHeaders | None = None
         self._form_fields = 0
         self._start_time = 0.0
+        #: When the content had come, where there was some to wait for and somebody wants to know; else 0.
+        self._ready_time = 0.0
 
     def take(self, exchange: Any, head: Head, form_fields: int, now: float) -> None:
         """Fills a request that came over a connection."""
@@ -34,6 +36,7 @@ class RequestCore:
         self._made_headers = None
         self._form_fields = form_fields
         self._start_time = now
+        self._ready_time = 0.0
 
     @property
     def headers(self) -> HTTPHeaders:

@@ -4,7 +4,9 @@ from eyewall.guard.deadlines.deadline cimport Deadline
 from eyewall.http.exchange cimport Exchange
 from eyewall.http.requestcore cimport RequestCore
 from eyewall.loop.eager cimport start_task
+from eyewall.web.accounting cimport Account, Steps, account_for
 from eyewall.web.reply cimport Reply
+from eyewall.web.routeindex cimport Route
 
 cdef object _get_loop, copy_context, complete, complete_prepare, complete_rates, stream, unquoted, registry
 cdef object app_log, HTTPError, RemoteProtocolError, StreamClosedError, asyncio, _request_begin
@@ -12,6 +14,8 @@ cdef dict _VERBS
 cdef object _plain_decoding
 cdef dict _running
 cdef object _deadlines, _overtime, _check_rates
+cdef bint _counting
+cdef object _time, SUSPENDED
 cdef object _SAFE
 
 cdef class Dispatch:
@@ -43,11 +47,15 @@ cdef class Dispatch:
     cpdef data(self, bytes chunk)
     @cython.locals(handler=Reply)
     cdef _pass_on(self, bytes chunk)
-    @cython.locals(pieces=list)
+    @cython.locals(pieces=list, handler=Reply)
     cpdef end(self)
     cpdef closed(self)
-    @cython.locals(exchange=Exchange)
+    @cython.locals(exchange=Exchange, steps=Steps)
     cdef _start(self, rest)
+    @cython.locals(handler=Reply, account=Account)
+    cdef Steps _steps_of(self, rest)
+    @cython.locals(account=Account, route=Route, handler=Reply)
+    cdef _open_account(self)
     cpdef over(self)
     @cython.locals(handler=Reply)
     cdef _end_tasks(self)

@@ -10,6 +10,7 @@ A class with `stream_request_body` begins when the head has come, and `data` pas
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Sequence
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from eyewall.http.errors import RemoteProtocolError
 from eyewall.http.exchange import Exchange
 from eyewall.loop.eager import start_task
 from eyewall.net.errors import StreamClosedError
+from eyewall.web.accounting import SUSPENDED, Account, Steps, account_for
 from eyewall.web.arguments import ArgumentsMixin
 from eyewall.web.errors import HTTPError
 from eyewall.web.execution import complete, complete_prepare, complete_rates, stream
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from eyewall.http.request import HTTPServerRequest
 
 _get_loop = asyncio.get_running_loop
+_time = time.time
 _request_begin = probe.request_begin
 _plain_decoding = ArgumentsMixin.decode_argument
 _VERBS = {
@@ -53,6 +56,8 @@ _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 _overtime: Any = None
 #: `web.ratelimiting.check_rates`, once a request has come to which a rate limit applies.
 _check_rates: Any = None
+#: Somebody wants to know where the time of requests goes.
+_counting = False
 
 
 def keep_time() -> None:
@@ -68,6 +73,12 @@ def _load_rates() -> None:
     from eyewall.web.ratelimiting import check_rates
 
     _check_rates = check_rates
+
+
+def keep_accounts(wanted: bool = True) -> None:
+    """Counts every request from now on, see `web.accounting`; or none any more."""
+    global _counting
+    _counting = wanted
 
 
 def running() -> list[asyncio.Task[None]]:
@@ -155,6 +166,8 @@ class Dispatch:
     def begin(self) -> None:
         """The head has come: a streaming handler starts now."""
         if _request_begin.fire is not None:
+            # For those who listen: when it ends, the exchange knows of no route any more.
+            self.request._route = self.label
             _request_begin.fire(self.request)
         if self.streaming:
             loop = _get_loop()
@@ -233,13 +246,20 @@ class Dispatch:
         if pieces is not None:
             self.pieces = None
             self.request.body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            if _counting:
+                self.request._ready_time = _time()
         context = copy_context()
         rest = context.run(self._run)
         if rest is not None:
             self.context = context
             self._start(rest)
-        elif self.deadline is not None:
+            return
+        if self.deadline is not None:
             self._check_time()
+        handler = self.handler
+        if handler is not None and handler._account is not None:
+            # It is finished later, by somebody else: nobody knows what it does until then.
+            handler._steps = SUSPENDED
 
     def closed(self) -> None:
         """The client left before the response was finished."""
@@ -265,22 +285,37 @@ class Dispatch:
     # -- the request ------------------------------------------------------------------------------------
 
     def _start(self, rest: Any) -> None:
+        steps = self._steps_of(rest) if _counting else None
+        coro = rest if steps is None else steps
         exchange = self.exchange
         if exchange is not None:
             # What stands ready: asking asyncio for the loop costs a system call on 3.11, and its name for a task more
             # than the rest of the constructor. The path says more, anyhow.
             loop = exchange.carrier.loop
-            task = start_task(rest, loop, self.context, exchange.head.path)
+            task = start_task(coro, loop, self.context, exchange.head.path)
         else:
             loop = _get_loop()
-            task = start_task(rest, loop, self.context)
+            task = start_task(coro, loop, self.context)
         if not task.done():
             self.task = task
+            if _counting and self.handler is not None:
+                self.handler._steps = SUSPENDED if steps is None else steps
             _running[task] = self
             if self.deadline is not None:
                 _overtime.watch(self, loop)
         elif self.deadline is not None:
             self._check_time()
+
+    def _steps_of(self, rest: Any) -> Steps | None:
+        """Returns `rest` with its steps measured, None for a request that is not measured."""
+        handler = self.handler
+        account: Account | None = None
+        if handler is not None:
+            account = handler._account
+        if account is None or account.budget <= 0:
+            return None
+        account.budget -= 1
+        return Steps(rest)
 
     @property
     def label(self) -> str:
@@ -361,6 +396,8 @@ class Dispatch:
             self.application.refuse(self.request, 500)
             return False
         self.handler = handler
+        if _counting:
+            self._open_account()
         transforms = self.application.transforms
         if transforms:
             try:
@@ -369,6 +406,15 @@ class Dispatch:
                 self.fail(error)
                 return False
         return True
+
+    def _open_account(self) -> None:
+        route = self.route
+        account: Account | None = None
+        if route is not None:
+            account = route.account
+        if account is None:
+            account = account_for(route, self.handler_class)
+        self.handler._account = account
 
     def _run(self) -> Any:
         """Runs what needs no task. Returns a coroutine for the rest, or None when the response is finished."""

@@ -18,7 +18,7 @@ cdef class Entry:
     cdef object _unmatched
     cdef object _delegate
 
-    @cython.locals(core=RequestCore, head=Head, index=RouteIndex, match=Match)
+    @cython.locals(core=RequestCore, head=Head, now=double, index=RouteIndex, match=Match)
     cpdef begin(self, Exchange exchange)
     @cython.locals(dispatch=Dispatch, route=Route)
     cpdef _serve(self, request, Match match, Exchange exchange)

@@ -68,7 +68,9 @@ class Entry:
         request = _new_request(HTTPServerRequest)
         core: RequestCore = request
         head = exchange.head
-        core.take(exchange, head, self._form_fields, _time())
+        # From the head on, also where it has waited for its place since.
+        now: float = _time()
+        core.take(exchange, head, self._form_fields, now - exchange.queued)
         # Only where hosts have routes of their own is there anything before the wildcard router.
         if len(self._default.rules) == 1:
             index = self._wildcard.index

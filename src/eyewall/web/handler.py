@@ -239,6 +239,7 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
             connection.break_off()
         if self._body_done is not None and not self._body_done.done():
             self._body_done.set_result(None)
+        self._count()
         try:
             self._log()
             self.on_finish()

@@ -3,11 +3,13 @@ import cython
 from eyewall.base.jsonencoder cimport json_encode
 from eyewall.http.requestcore cimport RequestCore
 from eyewall.http.exchange cimport Exchange
+from eyewall.web.accounting cimport Account
 from eyewall.web.response cimport Encoded, encode_fields, encode_headers
 
 cdef object utf8, lookup, done_future, matches_any, _sha1, _small_sha1, responses
 cdef object default_headers, HTTPHeaders, ResponseStartLine
 cdef Py_ssize_t _SMALL
+cdef object _time
 cdef dict _spellings
 cdef str _JSON
 cdef dict _etags, _etag_lines
@@ -35,7 +37,11 @@ cdef class Reply:
     cdef public object _body_done
     cdef public object _transforms
     cdef public object _tasks
+    cdef public Account _account
+    cdef public object _steps
 
+    @cython.locals(account=Account, core=RequestCore, exchange=Exchange, queued=double)
+    cdef _note(self)
     cdef bint _is_get(self) except -1
     @cython.locals(core=RequestCore)
     cdef object _method(self)

@@ -9,6 +9,7 @@ defaults, or an `HTTPHeaders` once somebody needs one; see `web.response`.
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from eyewall.base.clock import format_timestamp
@@ -21,6 +22,7 @@ from eyewall.http.names import lookup, spellings
 from eyewall.http.requestcore import RequestCore
 from eyewall.http.startline import ResponseStartLine, responses
 from eyewall.loop.done import done_future
+from eyewall.web.accounting import Account
 from eyewall.web.response import Encoded, default_headers, encode_fields, encode_headers
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ _spellings = spellings
 
 HeaderValue: TypeAlias = "bytes | str | int | datetime.datetime"
 
+_time = time.time
 #: `hashlib.sha1`, once there was a body that is not small: loading OpenSSL's digests takes half a MiB.
 _sha1: Any = None
 #: Up to this size the plain implementation beats the set-up of OpenSSL's.
@@ -89,6 +92,9 @@ class Reply:
         self._transforms: list[OutputTransform] | None = None
         #: What the handler has spawned, once it has.
         self._tasks: OwnedTasks | None = None
+        #: Where its request is counted, where somebody wants to know; and what it does besides running, see there.
+        self._account: Account | None = None
+        self._steps: object = None
         self.set_default_headers()
         # RequestHandler has it, where its type can be loose enough for overrides.
         if kwargs:
@@ -313,6 +319,8 @@ class Reply:
                 self._write_buffer = []
                 future = self._send_whole(body)
         self._finished = True
+        if self._account is not None:
+            self._note()
         body_done = self._body_done
         if body_done is not None and not body_done.done():
             body_done.set_result(None)
@@ -341,6 +349,26 @@ class Reply:
             core: RequestCore = request
             return core.connection
         return self.request.connection
+
+    def _count(self) -> None:
+        """Counts the request, once, for `RequestHandler`, which is not compiled."""
+        self._note()
+
+    def _note(self) -> None:
+        account = self._account
+        request: object = self.request
+        if account is None or not isinstance(request, RequestCore):
+            return
+        self._account = None
+        core: RequestCore = request
+        connection = core.connection
+        queued = 0.0
+        if type(connection) is Exchange:
+            exchange: Exchange = connection
+            queued = exchange.queued
+        account.note(
+            core.method, self._status_code, _time(), core._start_time, core._ready_time, queued, self._steps
+        )
 
     def _log(self) -> None:
         """Has the application log the request, once it is finished."""

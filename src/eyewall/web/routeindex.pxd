@@ -29,6 +29,7 @@ cdef class Route:
     cdef readonly object limit
     cdef readonly object turn_away
     cdef readonly object rate_limit
+    cdef public object account
 
     cpdef tuple groups(self, str path)
 

@@ -107,6 +107,8 @@ class Route:
         self.turn_away: Any = None if self.limit is None else _turning_away()
         #: The same with `guard.ratelimit.RateLimit`.
         self.rate_limit: Any = _own_rate_limit(rule)
+        #: The `web.accounting.Account` of its requests, once there is one.
+        self.account: Any = None
         # A subclass may decide otherwise: only the matchers' own methods are known.
         matcher = rule.matcher
         method = type(matcher).match

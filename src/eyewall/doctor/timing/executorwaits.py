@@ -1,0 +1,283 @@
+"""Executors in which jobs wait longer than they run, and pools whose users wait.
+
+By Little's law, a job waits longer than it runs where more are queued than there are workers. One look says nothing: a
+batch that somebody hands in is queued, too, and is worked off. It is told of where it has been so for `window.SECONDS`,
+the queue does not get shorter, and requests are among those who wait, or it even grows.
+
+Executors and pools of the guard count for themselves. Of an ordinary `ThreadPoolExecutor` the interpreter keeps the
+threads and the queue, so that it needs no preparation either.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import concurrent.futures.thread
+import linecache
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from eyewall.doctor.collector import Collector
+from eyewall.doctor.finding import Evidence, Finding, Severity
+from eyewall.doctor.places import Place, places_of
+from eyewall.doctor.subjects import subject_of
+from eyewall.doctor.timing.standing import Kind, Stand, Standing
+from eyewall.doctor.timing.window import Window
+from eyewall.guard.inventory import Item, inventory
+
+#: Those that wait for a resource of a pool, at least.
+LEAST = 3
+#: Seconds that a pool may have its users wait, on the mean.
+WAIT = 0.5
+#: Seconds until the same is reported again, with what is known by then.
+AGAIN = 10.0
+#: Items of a kind that are looked at.
+MOST = 50
+
+
+class ExecutorWaits:
+    """The detector of saturated executors and pools. `standing` has the requests that wait."""
+
+    name = "executors and pools that are waited for"
+
+    def __init__(self, standing: Standing, clock: Callable[[], float] | None = None) -> None:
+        self._standing = standing
+        self._clock = clock
+        self._windows: WeakKeyDictionary[Any, Window] = WeakKeyDictionary()
+        self._told: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
+        self._collector: Collector | None = None
+
+    def start(self, loop: asyncio.AbstractEventLoop, collector: Collector) -> None:
+        """Begins to look."""
+        self._collector = collector
+        if self._clock is None:
+            self._clock = loop.time
+
+    def look(self) -> None:
+        """Takes a sample of each executor and pool."""
+        collector, clock = self._collector, self._clock
+        if collector is None or clock is None:
+            return
+        now = clock()
+        for item in inventory.items("executor")[-MOST:]:
+            window = self._sampled(item, now, _executor_sample(item))
+            if _is_saturated(window, self._asks(Kind.EXECUTOR)) and self._is_due(item, now):
+                collector.report(_of_executor(item, window, self._asks(Kind.EXECUTOR)))
+        for kind in ("pool", "bulkhead"):
+            for item in inventory.items(kind)[-MOST:]:
+                window = self._sampled(item, now, _pool_sample(item))
+                asks = self._asks(Kind.POOL) or self._asks(Kind.DEPENDENCY)
+                if _is_short(window, asks) and self._is_due(item, now):
+                    collector.report(_of_pool(item, window, asks))
+        for queue, workers in _plain_executors().items():
+            waiting = float(queue.qsize())
+            window = self._sampled(queue, now, {"waiting": waiting, "excess": waiting - workers})
+            asks = self._asks(Kind.EXECUTOR)
+            if _is_saturated(window, asks) and self._is_due(queue, now):
+                collector.report(_of_plain(workers, int(waiting), asks))
+
+    def stop(self) -> None:
+        """Ends looking."""
+        self._collector = None
+        self._windows.clear()
+        self._told.clear()
+
+    def _sampled(self, whose: Hashable, now: float, sample: Mapping[str, float]) -> Window:
+        window = self._windows.get(whose)
+        if window is None:
+            window = self._windows[whose] = Window()
+        window.add(now, sample)
+        return window
+
+    def _asks(self, kind: Kind) -> list[Stand]:
+        return [each for each in self._standing.stands if each.kind is kind]
+
+    def _is_due(self, whose: Hashable, now: float) -> bool:
+        told = self._told.get(whose)
+        if told is not None and now - told < AGAIN:
+            return False
+        self._told[whose] = now
+        return True
+
+
+def _executor_sample(item: Item) -> dict[str, float]:
+    state = item.state()
+    waiting = _number(state, "queued") + _number(state, "waiting")
+    histograms = item.histograms()
+    waits, runs = histograms.get("queue_wait"), histograms.get("run_time")
+    return {
+        "waiting": waiting,
+        "excess": waiting - _number(state, "workers"),
+        "waits": waits.count if waits is not None else 0.0,
+        "waited": waits.total if waits is not None else 0.0,
+        "runs": runs.count if runs is not None else 0.0,
+        "ran": runs.total if runs is not None else 0.0,
+    }
+
+
+def _is_saturated(window: Window, asks: list[Stand]) -> bool:
+    """Whether more than the workers can do wait all the time, and it does not get better."""
+    if not window.whole or window.least("excess") <= 0.0:
+        return False
+    growth = window.growth("waiting")
+    return growth > 0.0 or (growth == 0.0 and bool(asks))
+
+
+def _pool_sample(item: Item) -> dict[str, float]:
+    waits = item.histograms().get("wait")
+    return {
+        "waiting": _number(item.state(), "waiting"),
+        "served": waits.count if waits is not None else 0.0,
+        "waited": waits.total if waits is not None else 0.0,
+    }
+
+
+def _is_short(window: Window, asks: list[Stand]) -> bool:
+    if not window.whole or window.least("waiting") < 1.0 or window.last("waiting") < LEAST:
+        return False
+    growth = window.growth("waiting")
+    if growth < 0.0 or (growth == 0.0 and not asks):
+        return False
+    served = window.growth("served")
+    return served == 0.0 or window.growth("waited") / served >= WAIT
+
+
+def _number(state: Mapping[str, object], name: str) -> float:
+    value = state.get(name)
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _plain_executors() -> dict[Any, int]:
+    """Returns the queues of the `ThreadPoolExecutor`s of this process, with how many threads take from each."""
+    # The interpreter itself goes by this list at its end.
+    known = getattr(concurrent.futures.thread, "_threads_queues", None)
+    return {} if known is None else dict(Counter(list(known.values())))
+
+
+# -- findings -----------------------------------------------------------------------------------------------
+
+
+def _of_executor(item: Any, window: Window, asks: list[Stand]) -> Finding:
+    waited, ran = _mean(window, "waited", "waits"), _mean(window, "ran", "runs")
+    callers: Counter[str] = item.callers() if hasattr(item, "callers") else Counter()
+    places = [_place(where) for where, _ in callers.most_common(3)]
+    workers = int(_number(item.state(), "workers"))
+    return _saturated(
+        f"the executor {item.name!r}",
+        workers,
+        int(window.last("waiting")),
+        f"; of late jobs waited {waited:.2f} s and ran {ran:.2f} s" if waited and ran else "",
+        next(iter(places), None),
+        asks,
+        {f"queued from {where}": count for where, count in callers.most_common(3)},
+    )
+
+
+def _of_plain(workers: int, waiting: int, asks: list[Stand]) -> Finding:
+    return _saturated("a ThreadPoolExecutor", workers, waiting, "", None, asks, {})
+
+
+def _saturated(
+    what: str,
+    workers: int,
+    waiting: int,
+    more: str,
+    place: Place | None,
+    asks: list[Stand],
+    counts: Mapping[str, int],
+) -> Finding:
+    common = _common(asks)
+    if place is None and common is not None:
+        place = common.place
+    return Finding(
+        "executor-saturated",
+        Severity.WARNING,
+        f"Jobs wait longer in {what} than they run: {waiting} are queued for {workers} workers, and the queue does not "
+        f"get shorter{more}",
+        "Submit less, make the jobs shorter, or give it more workers; where requests submit them, refuse some in time "
+        "(a bounded executor of eyewall.guard does), or use another executor for what takes long.",
+        place=place,
+        subject=None if common is None else subject_of(common.frames, common.task),
+        evidence=Evidence(
+            stacks={} if common is None else {"waits in": places_of(common.frames)},
+            counts={"queued": waiting, "workers": workers, "requests that wait for it": len(asks), **counts},
+        ),
+    )
+
+
+def _of_pool(item: Item, window: Window, asks: list[Stand]) -> Finding:
+    state = item.state()
+    waited = _mean(window, "waited", "served")
+    size = int(_number(state, "max_size") or _number(state, "limit") or _number(state, "open"))
+    got = int(window.growth("served"))
+    told = f"those that got one waited {waited:.2f} s" if got else f"for {window.seconds:g} s nobody got one"
+    common = _common(asks)
+    held = _number(state, "held_longest")
+    return Finding(
+        "pool-waits",
+        Severity.WARNING,
+        f"The {item.kind} {item.name!r} is too small, or is given back too late: {int(window.last('waiting'))} wait "
+        f"for one of {size}, and {told}",
+        "Give back earlier: hold nothing across an await that does not need it; see that every path gives back (async "
+        "with); or make it larger, where what is behind it can take that.",
+        place=None if common is None else common.place,
+        subject=None if common is None else subject_of(common.frames, common.task),
+        evidence=Evidence(
+            stacks={} if common is None else {"waits in": places_of(common.frames)},
+            counts={
+                "waiting": int(window.last("waiting")),
+                "size": size,
+                "seconds the longest is held": round(held),
+            },
+            wall=waited or None,
+        ),
+    )
+
+
+def _mean(window: Window, total: str, count: str) -> float:
+    number = window.growth(count)
+    return window.growth(total) / number if number else 0.0
+
+
+def _common(asks: list[Stand]) -> Stand | None:
+    """Returns one of those at the line where most of them stand."""
+    if not asks:
+        return None
+    place, _ = Counter(each.place for each in asks).most_common(1)[0]
+    return next(each for each in asks if each.place == place)
+
+
+def _place(where: str) -> Place | None:
+    """Returns a place as `file:line`, with the function that the line is in."""
+    file, _, line = where.rpartition(":")
+    if not file or not line.isdecimal():
+        return None
+    return Place(file, int(line), _function_at(file, int(line)))
+
+
+def _function_at(file: str, line: int) -> str:
+    try:
+        tree = ast.parse("".join(linecache.getlines(file)))
+    except (SyntaxError, ValueError, RecursionError, SystemError):
+        return "?"
+    names: list[str] = []
+    body: list[ast.stmt] = tree.body
+    while True:
+        inner = next((each for each in body if _contains(each, line)), None)
+        if inner is None:
+            return "".join(names).removesuffix(".").removesuffix(".<locals>") or "<module>"
+        if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
+            names.append(f"{inner.name}.<locals>.")
+            body = inner.body
+        elif isinstance(inner, ast.ClassDef):
+            names.append(f"{inner.name}.")
+            body = inner.body
+        else:
+            # What a statement contains, a definition in an `if` too.
+            body = [each for each in ast.iter_child_nodes(inner) if isinstance(each, ast.stmt)]
+
+
+def _contains(node: ast.stmt, line: int) -> bool:
+    return node.lineno <= line <= (node.end_lineno or node.lineno)

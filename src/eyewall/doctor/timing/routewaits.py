@@ -1,0 +1,184 @@
+"""Requests that pile up: behind a service that does not answer and that nothing gives up on, or behind a lock.
+
+A slow service is none of this detector's business: requests that wait for it get on, one after the other. See `piles`
+for what a jam is, and `standing` for what counts as a service: what a client, a driver or a stream waits for. Waiting
+for an event, a queue or a future of the application's own is a long poll as often as not, and is left alone.
+
+Locks are different, since whoever waits for one gets on when it is his turn: there it is long waits themselves that
+are told of.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections import defaultdict
+from collections.abc import Callable, Hashable
+from types import MethodType
+from typing import Any
+
+from eyewall.doctor.collector import Collector
+from eyewall.doctor.finding import Evidence, Finding, Severity
+from eyewall.doctor.places import places_of
+from eyewall.doctor.subjects import subject_of
+from eyewall.doctor.timing.piles import Pile, Piles
+from eyewall.doctor.timing.standing import Kind, Link, Stand, Standing
+from eyewall.doctor.timing.times import route_times
+
+#: Requests that make a jam, at least, and for how many seconds each has to stand.
+LEAST = 5
+PATIENCE = 3.0
+#: The same, of waiting for a lock.
+LOCK_LEAST = 3
+LOCK_PATIENCE = 2.0
+#: A route whose requests take long is given so many times what they take.
+USUAL = 3.0
+#: Seconds until the same jam is reported again, with what is known by then.
+AGAIN = 10.0
+
+
+class RouteWaits:
+    """The detector of requests that pile up. `standing` has those that wait, and for what."""
+
+    name = "requests that pile up"
+
+    def __init__(self, standing: Standing, clock: Callable[[], float] | None = None) -> None:
+        self._standing = standing
+        self._clock = clock
+        self._services = Piles()
+        self._locks = Piles()
+        self._told: dict[Hashable, float] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._collector: Collector | None = None
+
+    def start(self, loop: asyncio.AbstractEventLoop, collector: Collector) -> None:
+        """Begins to look."""
+        self._loop, self._collector = loop, collector
+        if self._clock is None:
+            self._clock = loop.time
+
+    def look(self) -> None:
+        """Looks for jams among the requests that wait."""
+        collector, clock = self._collector, self._clock
+        if collector is None or clock is None:
+            return
+        now = clock()
+        stands = self._standing.stands
+        services = _by_place(
+            stands, lambda each: each.place if each.kind is Kind.DEPENDENCY and not each.limited else None
+        )
+        locks = _by_place(stands, _lock)
+        # Not by the number of a task, which another one may have next.
+        self._services.see(now, {place: [each.task for each in there] for place, there in services.items()})
+        self._locks.see(now, {place: [each.task for each in there] for place, there in locks.items()})
+        for place in [each for each in self._told if each not in services and each not in locks]:
+            del self._told[place]
+        for place, there in services.items():
+            pile = self._services.piles[place]
+            if pile.is_jam(now, LEAST, _patience(there), self._standing.full) and self._is_due(place, now):
+                collector.report(_of_service(pile, there, now))
+        for place, there in locks.items():
+            pile = self._locks.piles[place]
+            if pile.stuck(now, LOCK_PATIENCE) >= LOCK_LEAST and self._is_due(place, now):
+                collector.report(_of_lock(pile, there, stands, now))
+
+    def stop(self) -> None:
+        """Ends looking."""
+        self._loop = self._collector = None
+        self._services, self._locks = Piles(), Piles()
+        self._told.clear()
+
+    def _is_due(self, place: Hashable, now: float) -> bool:
+        told = self._told.get(place)
+        if told is not None and now - told < AGAIN:
+            return False
+        self._told[place] = now
+        return True
+
+
+def _by_place(stands: list[Stand], key: Callable[[Stand], Hashable]) -> dict[Hashable, list[Stand]]:
+    found: dict[Hashable, list[Stand]] = defaultdict(list)
+    for each in stands:
+        place = key(each)
+        if place is not None:
+            found[place].append(each)
+    return dict(found)
+
+
+def _lock(stand: Stand) -> Hashable:
+    if stand.kind is not Kind.LOCK:
+        return None
+    return ("lock", stand.place) if stand.lock is None else ("lock", id(stand.lock))
+
+
+def _patience(there: list[Stand]) -> float:
+    """Returns how long requests may stand: longer on routes where they take long, and come to an end."""
+    routes = {each.route for each in there if each.route}
+    usual = [each.seconds / each.count for each in route_times() if each.route in routes] if routes else []
+    return max([PATIENCE, *(USUAL * seconds for seconds in usual)])
+
+
+def _of_service(pile: Pile, there: list[Stand], now: float) -> Finding:
+    oldest = min(there, key=lambda each: pile.since[each.task])
+    waited = pile.oldest(now)
+    still = now - pile.left
+    return Finding(
+        "route-waits",
+        Severity.WARNING,
+        f"Requests pile up at one line: {len(there)} wait there for {Kind.DEPENDENCY.value}, the oldest for "
+        f"{waited:.0f} s, more come and none gets on, and nothing limits how long they wait",
+        "Give up in time: a timeout of the client, asyncio.timeout, or a deadline of the request (request_timeout); "
+        "and a circuit breaker, so that a service that does not answer is not asked by everybody.",
+        place=oldest.place,
+        subject=subject_of(oldest.frames, oldest.task),
+        evidence=Evidence(
+            stacks={"waits in": places_of(oldest.frames)},
+            counts=_counts(pile, there, now) | {"seconds since one got on": round(still)},
+            wall=waited,
+        ),
+    )
+
+
+def _of_lock(pile: Pile, there: list[Stand], stands: list[Stand], now: float) -> Finding:
+    oldest = min(there, key=lambda each: pile.since[each.task])
+    waited = pile.oldest(now)
+    stacks = {"waits in": places_of(oldest.frames)}
+    holder = _holder(oldest.lock, stands)
+    if holder is not None:
+        stacks["held in"] = places_of(link.frame for link in holder)
+    kind = "lock" if oldest.lock is None else type(oldest.lock).__name__
+    return Finding(
+        "lock-waits",
+        Severity.WARNING,
+        f"Requests wait long for a {kind}: {len(there)} stand at one line, the oldest for {waited:.1f} s",
+        "Hold it for less: do what waits (queries, fetches) before or after it, or use one lock for each of what it "
+        "protects; where it is there to bound something, refuse what has no place (a bulkhead of eyewall.guard does).",
+        place=oldest.place,
+        subject=subject_of(oldest.frames, oldest.task),
+        evidence=Evidence(stacks=stacks, counts=_counts(pile, there, now), wall=waited),
+    )
+
+
+def _counts(pile: Pile, there: list[Stand], now: float) -> dict[str, int]:
+    return {
+        "requests that wait there": len(there),
+        "of these for more than 2 s": pile.stuck(now, 2.0),
+    }
+
+
+def _holder(lock: object, stands: list[Stand]) -> list[Link] | None:
+    """Returns the chain of a request that is within `async with` of a lock, as far as one was looked at."""
+    if lock is None:
+        return None
+    for stand in stands:
+        if stand.lock is not lock and any(_holds(link.coroutine, lock) for link in stand.links):
+            return stand.links
+    return None
+
+
+def _holds(coroutine: Any, lock: object) -> bool:
+    # The interpreter keeps the bound `__aexit__` until the end of the block.
+    return any(
+        isinstance(each, MethodType) and each.__self__ is lock and each.__name__ == "__aexit__"
+        for each in gc.get_referents(coroutine)
+    )

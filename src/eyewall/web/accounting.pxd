@@ -1,0 +1,61 @@
+import cython
+
+cdef double _blocking
+cdef int _BUCKETS
+cdef frozenset _METHODS
+cdef tuple _bounds
+cdef dict _accounts
+
+
+@cython.final
+cdef class Cell:
+    cdef readonly object method
+    cdef readonly int status
+    cdef readonly long long count
+    cdef readonly double seconds
+    cdef readonly double largest
+    cdef readonly list buckets
+
+
+@cython.final
+cdef class Account:
+    cdef object __weakref__
+    cdef readonly str route
+    cdef readonly str handler
+    cdef public int budget
+    cdef readonly long long count
+    cdef readonly double queued
+    cdef readonly double receiving
+    cdef readonly double running
+    cdef readonly double blocking
+    cdef readonly long long suspended
+    cdef readonly double suspended_time
+    cdef readonly long long measured
+    cdef readonly double measured_time
+    cdef readonly double measured_running
+    cdef readonly double measured_blocking
+    cdef dict _cells
+    cdef Cell _last
+
+    @cython.locals(seconds=double, work=double, before=double, cell=Cell, at=int, measured=Steps)
+    cpdef note(self, method, int status, double now, double began, double ready, double queued, steps)
+    cdef Cell _cell(self, method, int status)
+
+
+@cython.final
+cdef class Steps:
+    cdef object __weakref__
+    cdef readonly object inner
+    cdef readonly double made
+    cdef readonly double running
+    cdef readonly double blocking
+    cdef double _began
+    cdef object _clock
+
+    cpdef look(self, double now)
+    @cython.locals(seconds=double)
+    cdef _count(self, double now)
+
+
+@cython.locals(account=Account)
+cpdef Account account_for(route, handler_class)

@@ -1,0 +1,284 @@
+"""Where the time of requests goes, by route: what is counted for each request while somebody wants to know.
+
+    head ... content complete ... first step ... suspended ... step ... response
+    |- receiving -|-- running --|-- waiting --|- running -|
+
+A handler that never suspends has run from the end of its content to its response: one look at the clock says all. For
+one that does, the time that its steps take has to be measured, which costs more than counting; so that is done for
+some requests of a route, `Account.budget` of them, and the others are taken to be like them. Totals say how many were.
+
+Nothing is counted before `web.dispatch.keep_accounts` was called. The doctor does that, and fills the budgets.
+
+Times are those of `time.time`, as the start of a request is. Where that clock is set back, a time is 0.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from eyewall.guard.histogram import SECONDS
+
+#: Seconds from which on one step counts as blocking the loop, and not as running.
+BLOCKING = 0.05
+#: Routes that are told apart; those beyond are one.
+ROUTES = 500
+#: Combinations of method and status that are told apart in a route; those beyond are one.
+CELLS = 50
+#: Requests of a route that are measured until the budget is filled again.
+BUDGET = 5
+#: What routes beyond `ROUTES`, and methods and statuses beyond `CELLS`, are called.
+OTHER = "other"
+#: What requests that have found no route are counted under.
+UNMATCHED = "unmatched"
+
+#: In place of the `Steps` of a request that was suspended and not measured.
+SUSPENDED = object()
+
+_METHODS = frozenset(("GET", "HEAD", "POST", "DELETE", "PATCH", "PUT", "OPTIONS"))
+_BUCKETS = len(SECONDS)
+# With a C type, where it is compiled.
+_blocking: float = BLOCKING
+_bounds: tuple[float, ...] = SECONDS
+_accounts: dict[str, Account] = {}
+
+
+class Cell:
+    """The requests of one route with one method and one status: how many, and how long they took.
+
+    `buckets` are those of a `guard.histogram.Histogram` with its usual bounds.
+    """
+
+    __slots__ = ("buckets", "count", "largest", "method", "seconds", "status")
+
+    def __init__(self, method: str, status: int) -> None:
+        self.method = method
+        self.status = status
+        self.count = 0
+        self.seconds = 0.0
+        self.largest = 0.0
+        self.buckets = [0] * (_BUCKETS + 1)
+
+
+class Account:
+    """What is counted of one route. Times are sums, in seconds.
+
+    `queued`: at limits. `receiving`: until the content had come. `running`, `blocking`: of requests that never were
+    suspended, in steps shorter than `BLOCKING`, and in longer ones. `suspended` requests took `suspended_time` after
+    that; of these, `measured` took `measured_time`, of which they ran for `measured_running` and
+    `measured_blocking`. `handler`: the class that served the first of them.
+    """
+
+    __slots__ = (
+        "_cells",
+        "_last",
+        "blocking",
+        "budget",
+        "count",
+        "handler",
+        "measured",
+        "measured_blocking",
+        "measured_running",
+        "measured_time",
+        "queued",
+        "receiving",
+        "route",
+        "running",
+        "suspended",
+        "suspended_time",
+    )
+
+    def __init__(self, route: str, handler: str) -> None:
+        self.route = route
+        self.handler = handler
+        self.budget = BUDGET
+        self.count = 0
+        self.queued = self.receiving = self.running = self.blocking = 0.0
+        self.suspended = self.measured = 0
+        self.suspended_time = self.measured_time = self.measured_running = self.measured_blocking = 0.0
+        self._cells: dict[tuple[str, int], Cell] = {}
+        self._last = Cell("", 0)
+
+    def cells(self) -> list[Cell]:
+        """Returns what was counted, by method and status. May be called from any thread."""
+        return list(self._cells.values())
+
+    def note(
+        self, method: str, status: int, now: float, began: float, ready: float, queued: float, steps: object
+    ) -> None:
+        """The response of a request is written, `now`.
+
+        `began`: when its head had come. `ready`: when its content had, 0.0 where there was none to wait for. `queued`:
+        the seconds of that in which it waited for a place. `steps`: None for a handler that was never suspended, its
+        `Steps` where they were measured.
+        """
+        seconds = now - began
+        if seconds < 0.0:
+            seconds = 0.0
+        cell = self._last
+        if cell.status != status or cell.method != method:
+            cell = self._cell(method, status)
+        cell.count += 1
+        cell.seconds += seconds
+        if seconds > cell.largest:
+            cell.largest = seconds
+        # Most requests are in the first buckets.
+        at = 0
+        while at < _BUCKETS and seconds > _bounds[at]:
+            at += 1
+        cell.buckets[at] += 1
+        self.count += 1
+        work = seconds
+        if queued > 0.0:
+            self.queued += queued
+            work -= queued
+        if ready > 0.0:
+            if ready > began + queued:
+                self.receiving += ready - began - queued
+                work -= ready - began - queued
+        else:
+            ready = began + queued
+        if work < 0.0:
+            work = 0.0
+        if steps is None:
+            if work < _blocking:
+                self.running += work
+            else:
+                self.blocking += work
+            return
+        self.suspended += 1
+        self.suspended_time += work
+        if type(steps) is Steps:
+            measured: Steps = steps
+            measured.look(now)
+            self.measured += 1
+            self.measured_time += work
+            self.measured_running += measured.running
+            self.measured_blocking += measured.blocking
+            # What came before the first step: making the handler, `prepare`, the call of the verb.
+            before = measured.made - ready
+            if before >= _blocking:
+                self.measured_blocking += before
+            elif before > 0.0:
+                self.measured_running += before
+
+    def _cell(self, method: str, status: int) -> Cell:
+        if method not in _METHODS:
+            method = OTHER
+        cell = self._cells.get((method, status))
+        if cell is None:
+            if len(self._cells) >= CELLS:
+                method, status = OTHER, 0
+            cell = self._cells.setdefault((method, status), Cell(method, status))
+        self._last = cell
+        return cell
+
+
+class Steps:
+    """A coroutine whose steps are measured: a task runs it in place of `inner`.
+
+    `made`: when it was made. `running`, `blocking`: seconds of the steps that were shorter than `BLOCKING`, and of the
+    longer ones. What follows a chain of awaits finds `inner` as `cr_await`. `clock` is that of `note`.
+    """
+
+    __slots__ = ("__weakref__", "_began", "_clock", "blocking", "inner", "made", "running")
+
+    def __init__(self, inner: Any, clock: Callable[[], float] = time.time) -> None:
+        self.inner = inner
+        self.running = self.blocking = 0.0
+        self._clock = clock
+        self.made: float = clock()
+        self._began = 0.0
+
+    def look(self, now: float) -> None:
+        """Counts what the present step took so far."""
+        if self._began > 0.0:
+            self._count(now)
+            self._began = now
+
+    def _count(self, now: float) -> None:
+        seconds = now - self._began
+        if seconds >= _blocking:
+            self.blocking += seconds
+        elif seconds > 0.0:
+            self.running += seconds
+
+    def send(self, value: Any) -> Any:
+        """Runs a step."""
+        self._began = self._clock()
+        try:
+            return self.inner.send(value)
+        finally:
+            self._count(self._clock())
+            self._began = 0.0
+
+    def throw(self, *error: Any) -> Any:
+        """Runs a step that begins with an exception."""
+        self._began = self._clock()
+        try:
+            return self.inner.throw(*error)
+        finally:
+            self._count(self._clock())
+            self._began = 0.0
+
+    def close(self) -> None:
+        """Ends it where it stands."""
+        self.inner.close()
+
+    def __await__(self) -> Any:
+        return self
+
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> Any:
+        return self.send(None)
+
+    @property
+    def cr_await(self) -> Any:
+        """What is measured."""
+        return self.inner
+
+    @property
+    def cr_frame(self) -> Any:
+        """It has none of its own."""
+        return None
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else (`cr_code`, `__qualname__`, …) is that of what is measured."""
+        return getattr(self.inner, name)
+
+
+def account_for(route: Any, handler_class: Any) -> Account:
+    """Returns the account of a route; without one, of the handlers that a router of the application's own has found, or
+    of `UNMATCHED`."""
+    if route is not None:
+        label = route.label or "*"
+    else:
+        label = UNMATCHED if handler_class.__name__ == "ErrorHandler" else handler_class.__qualname__
+    account = _accounts.get(label)
+    if account is None:
+        if len(_accounts) >= ROUTES:
+            label = OTHER
+        account = _accounts.get(label) or Account(label, handler_class.__qualname__)
+        _accounts[label] = account
+    if route is not None:
+        route.account = account
+    return account
+
+
+def accounts() -> list[Account]:
+    """Returns what was counted, by route. May be called from any thread."""
+    return list(_accounts.values())
+
+
+def fill_budgets(size: int = BUDGET) -> None:
+    """Has `size` more requests of each route be measured."""
+    for account in accounts():
+        account.budget = size
+
+
+def forget() -> None:
+    """Forgets what was counted of routes that are matched from now on by applications yet to be made."""
+    _accounts.clear()

@@ -1,0 +1,212 @@
+"""Executors and pools that are waited for, and those that are only busy."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import pytest
+
+from eyewall.doctor.collector import Collector
+from eyewall.doctor.finding import Finding
+from eyewall.doctor.places import Place
+from eyewall.doctor.sweep import Sweep
+from eyewall.doctor.timing import executorwaits
+from eyewall.doctor.timing.executorwaits import ExecutorWaits
+from eyewall.doctor.timing.standing import Kind, Standing, stand_of
+from eyewall.guard.histogram import Histogram
+from eyewall.guard.inventory import Item, Value
+
+from ...waiting import turns
+from ..lines import line_of
+
+
+class Executor(Item):
+    """An executor that says what it is told to."""
+
+    kind: ClassVar[str] = "executor"
+
+    def __init__(self, name: str, caller: str = "") -> None:
+        super().__init__(name)
+        self.queued = 0
+        self.caller = caller
+
+    def state(self) -> Mapping[str, Value]:
+        return {"workers": 4, "queued": self.queued, "waiting": 0}
+
+    def callers(self) -> Counter[str]:
+        return Counter({self.caller: self.queued} if self.caller else {})
+
+
+class Pool(Item):
+    """The same of a pool."""
+
+    kind: ClassVar[str] = "pool"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.waiting = 0
+        self.waits = Histogram()
+
+    def state(self) -> Mapping[str, Value]:
+        return {"max_size": 2, "waiting": self.waiting, "held_longest": 7.0}
+
+    def histograms(self) -> Mapping[str, Histogram]:
+        return {"wait": self.waits}
+
+
+class Scene:
+    """A detector whose looks are ordered, on a clock of its own."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        # Executors of other tests are none of ours.
+        gc.collect()
+        monkeypatch.setattr(executorwaits, "_plain_executors", lambda: self.plain)
+        self.plain: dict[Any, int] = {}
+        self.now = 0.0
+        self.standing = Standing(Sweep())
+        self.collector = Collector(clock=lambda: self.now)
+        self.detector = ExecutorWaits(self.standing, clock=lambda: self.now)
+        self.detector.start(asyncio.get_running_loop(), self.collector)
+
+    def look(self) -> list[Finding]:
+        self.detector.look()
+        self.now += 0.5
+        return [each for each in self.collector.findings() if each.rule != "findings-dropped"]
+
+
+async def submits() -> None:
+    await asyncio.get_running_loop().create_future()  # here
+
+
+def test_a_queue_that_grows(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    place = line_of(submits, "# here")
+
+    async def main() -> None:
+        some = Scene(monkeypatch)
+        executor = Executor("reports", f"{place.file}:{place.line}")
+        for _ in range(6):
+            executor.queued += 10
+            assert some.look() == []
+        executor.queued += 10
+        [finding] = some.look()
+        assert (finding.rule, finding.place) == ("executor-saturated", place)
+        assert finding.evidence.counts["queued"] == 70
+        some.look()
+        assert some.look()[0].count == 1
+
+    run(main())
+
+
+def test_a_batch_that_is_worked_off(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        some = Scene(monkeypatch)
+        executor = Executor("reports")
+        executor.queued = 100
+        for _ in range(40):
+            assert some.look() == []
+            executor.queued = max(0, executor.queued - 3)
+
+    run(main())
+
+
+def test_a_queue_that_is_kept_full_by_nobody_who_waits(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        some = Scene(monkeypatch)
+        executor = Executor("pipeline")
+        executor.queued = 20
+        for _ in range(20):
+            assert some.look() == []
+        # But where requests wait for it, it is too small for them.
+        task = asyncio.create_task(submits())
+        await turns()
+        stand = stand_of(task)
+        assert stand is not None
+        some.standing.stands = [stand._replace(kind=Kind.EXECUTOR)]
+        [finding] = some.look()
+        assert finding.place == line_of(submits, "# here")
+        task.cancel()
+
+    run(main())
+
+
+def test_fewer_than_the_workers_can_do(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        some = Scene(monkeypatch)
+        executor = Executor("reports")
+        for number in range(20):
+            executor.queued = 4 if number % 2 else 9
+            assert some.look() == []
+
+    run(main())
+
+
+def test_an_ordinary_executor(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    class Queue:
+        size = 0
+
+        def qsize(self) -> int:
+            return self.size
+
+    async def main() -> None:
+        some = Scene(monkeypatch)
+        queue = Queue()
+        some.plain = {queue: 2}
+        for _ in range(7):
+            queue.size += 3
+            found = some.look()
+        [finding] = found
+        assert finding.rule == "executor-saturated"
+        assert finding.evidence.counts["workers"] == 2
+
+    run(main())
+
+
+def test_a_pool_that_nobody_gets_anything_from(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        some = Scene(monkeypatch)
+        pool = Pool("database")
+        for _ in range(6):
+            pool.waiting += 1
+            assert some.look() == []
+        pool.waiting += 1
+        [finding] = some.look()
+        assert finding.rule == "pool-waits"
+        assert "nobody got one" in finding.summary
+        assert finding.evidence.counts["seconds the longest is held"] == 7
+
+    run(main())
+
+
+@pytest.mark.parametrize(("wait", "told"), [(0.1, 0), (0.9, 1)])
+def test_a_pool_that_is_waited_for(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, wait: float, told: int
+) -> None:
+    async def main() -> None:
+        some = Scene(monkeypatch)
+        pool = Pool("database")
+        pool.waiting = 3
+        for _ in range(8):
+            pool.waiting += 1
+            pool.waits.observe(wait)
+            found = some.look()
+        assert len(found) == told
+
+    run(main())
+
+
+def test_the_function_of_a_line() -> None:
+    place = line_of(submits, "# here")
+    assert executorwaits._place(f"{place.file}:{place.line}") == place
+    own = line_of(test_a_queue_that_grows, 'Executor("reports"')
+    assert executorwaits._place(f"{own.file}:{own.line}") == Place(
+        own.file, own.line, "test_a_queue_that_grows.<locals>.main"
+    )
+    assert executorwaits._place("?") is None
