@@ -15,6 +15,7 @@ from eyewall.doctor.dropped.lostexceptions import HELD, LostExceptions
 from eyewall.doctor.finding import Subject
 from eyewall.doctor.places import definition
 from eyewall.doctor.sweep import Sweep
+from eyewall.web.accounting import Steps
 
 from ..lines import line_of
 from ..patient import Patient, turns, watched
@@ -92,6 +93,28 @@ def test_a_future_that_is_destroyed(run: Callable[..., None]) -> None:
             [finding] = patient.look()
             assert finding.rule == "future-exception-unread"
             assert finding.place == line_of(job, "raise")
+
+    run(main())
+
+
+def test_a_measured_coroutine_holds_what_it_has(run: Callable[..., None]) -> None:
+    async def request(gate: asyncio.Event) -> None:
+        task = asyncio.create_task(fails())
+        await gate.wait()
+        with pytest.raises(ValueError, match="no such report"):
+            await task
+
+    async def main() -> None:
+        contexts = quiet(asyncio.get_running_loop())
+        gate = asyncio.Event()
+        with watched() as patient:
+            task = asyncio.create_task(Steps(request(gate)))
+            await turns()
+            assert patient.look(5) == []
+            gate.set()
+            await task
+            assert patient.look(5) == []
+            assert contexts == []
 
     run(main())
 

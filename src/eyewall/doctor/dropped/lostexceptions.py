@@ -136,7 +136,12 @@ def _hold(task: asyncio.Task[Any], wanted: set[int], held: set[int]) -> None:
     there, and keep their values alive.
     """
     seen: set[int] = set()
-    left: list[Any] = [task.get_coro()]
+    coroutine: Any = task.get_coro()
+    left: list[Any] = [coroutine]
+    # One that is compiled, or measured, is of a kind of its own; what it awaits may not be.
+    while coroutine is not None and type(coroutine) not in _HOLDERS and len(left) < awaiting.DEPTH:
+        coroutine = getattr(coroutine, "cr_await", None)
+        left.append(coroutine)
     while left:
         for each in gc.get_referents(left.pop()):
             identity = id(each)
