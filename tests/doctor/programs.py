@@ -9,19 +9,24 @@ A program's first docstring says its fault. Comments in it say the rest:
     ...  # finding: rule          the culprit; where several lines have one, each of them is right
 
 It drives itself, and ends by itself or when the finding is there.
+
+Most of its time it waits. So many of them run at once, ahead of the tests that ask for them.
 """
 
 from __future__ import annotations
 
 import ast
+import dataclasses
 import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -148,8 +153,53 @@ def programs(path: Path) -> list[Program]:
     return [Program(path, each, loop) for each in under for loop in LOOPS[each]]
 
 
-def outcomes(path: Path) -> list[tuple[Program, Outcome]]:
-    """Runs a program in all ways that it is to be run, at once; most of the time they wait."""
-    ways = programs(path)
-    with ThreadPoolExecutor(len(ways)) as executor:
-        return list(zip(ways, executor.map(Program.run, ways), strict=True))
+class Runs:
+    """Runs of programs ahead of the tests that ask for their outcomes, shared by the processes that run the tests.
+
+    Each process goes through all programs, `at_once` of them at a time, and runs those that no other one has begun.
+    What has begun, and how it ended, is in `folder`, which they share.
+    """
+
+    def __init__(self, folder: Path, all_programs: Iterable[Program], at_once: int) -> None:
+        self._folder = folder
+        self._left = deque(all_programs)
+        self._threads = [threading.Thread(target=self._go_on) for _ in range(at_once)]
+        folder.mkdir(exist_ok=True)
+        for each in self._threads:
+            each.start()
+
+    def outcomes(self, path: Path) -> list[tuple[Program, Outcome]]:
+        """Waits for the end of a program in all ways that it is run."""
+        return [(each, self._outcome(each)) for each in programs(path)]
+
+    def stop(self) -> None:
+        """Begins no more, and waits for the end of those that run: other processes may wait for them."""
+        self._left.clear()
+        for each in self._threads:
+            each.join()
+
+    def _go_on(self) -> None:
+        while True:
+            try:
+                program = self._left.popleft()
+            except IndexError:
+                return
+            begun, ended = self._files(program)
+            try:
+                begun.touch(exist_ok=False)
+            except FileExistsError:
+                continue
+            outcome = program.run()
+            unfinished = ended.with_suffix(".unfinished")
+            unfinished.write_text(json.dumps(dataclasses.astuple(outcome)))
+            unfinished.rename(ended)
+
+    def _outcome(self, program: Program) -> Outcome:
+        ended = self._files(program)[1]
+        while not ended.exists():
+            time.sleep(0.05)
+        return Outcome(*json.loads(ended.read_text()))
+
+    def _files(self, program: Program) -> tuple[Path, Path]:
+        name = f"{program.path.parent.name}.{program.path.stem}.{program.under}.{program.loop}"
+        return self._folder / f"{name}.begun", self._folder / f"{name}.ended"

@@ -108,7 +108,7 @@ def await_chain(awaitable: Awaitable) -> Chain:
     """Follows what `awaitable`, which is not running, waits for: through coroutines, generators of both kinds, tasks,
     and of what is gathered the first that is not done."""
     frames, end = frames_of(awaitable)
-    return Chain(tuple(map(place_of, frames)), culprit_of(frames), end)
+    return Chain(tuple([place_of(frame) for frame in frames]), culprit_of(frames), end)
 
 
 def frames_of(awaitable: Awaitable) -> tuple[list[FrameType], object]:
@@ -127,7 +127,7 @@ def stack_of(frame: FrameType | None) -> list[FrameType]:
 
 def places_of(frames: Iterable[FrameType]) -> tuple[Place, ...]:
     """Returns where each frame stands."""
-    return tuple(map(place_of, frames))
+    return tuple([place_of(frame) for frame in frames])
 
 
 def frames_of_error(error: BaseException) -> list[FrameType]:

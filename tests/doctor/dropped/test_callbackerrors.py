@@ -64,6 +64,26 @@ def test_the_callback_is_named_where_the_loop_says_it() -> None:
     asyncio.run(main())
 
 
+def test_a_cancellation_is_no_failure(run: Callable[..., None], caplog: pytest.LogCaptureFixture) -> None:
+    # asyncio's own callback of a stream server does that on 3.11, when a loop is shut down.
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        contexts: list[dict[str, Any]] = []
+        loop.set_exception_handler(lambda loop, context: contexts.append(dict(context)))
+        with watched() as patient:
+            task = asyncio.create_task(asyncio.sleep(60))
+            task.add_done_callback(lambda task: task.result())
+            await turns(1)
+            task.cancel()
+            IOLoop.current().add_callback(task.result)
+            await turns()
+            assert patient.look() == []
+            # Whoever else is to hear of it does.
+            assert len(contexts) == 1
+
+    run(main())
+
+
 def test_callbacks_of_an_ioloop(run: Callable[..., None], caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         with watched() as patient:

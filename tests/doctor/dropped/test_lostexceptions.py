@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from eyewall.doctor.dropped.lostexceptions import HELD, LostExceptions
 from eyewall.doctor.finding import Subject
 from eyewall.doctor.places import definition
 from eyewall.doctor.sweep import Sweep
+from eyewall.web.accounting import Steps
 
 from ..lines import line_of
 from ..patient import Patient, turns, watched
@@ -92,6 +93,79 @@ def test_a_future_that_is_destroyed(run: Callable[..., None]) -> None:
             [finding] = patient.look()
             assert finding.rule == "future-exception-unread"
             assert finding.place == line_of(job, "raise")
+
+    run(main())
+
+
+def test_a_measured_coroutine_holds_what_it_has(run: Callable[..., None]) -> None:
+    async def request(gate: asyncio.Event) -> None:
+        task = asyncio.create_task(fails())
+        await gate.wait()
+        with pytest.raises(ValueError, match="no such report"):
+            await task
+
+    async def main() -> None:
+        contexts = quiet(asyncio.get_running_loop())
+        gate = asyncio.Event()
+        with watched() as patient:
+            task = asyncio.create_task(Steps(request(gate)))
+            await turns()
+            assert patient.look(5) == []
+            gate.set()
+            await task
+            assert patient.look(5) == []
+            assert contexts == []
+
+    run(main())
+
+
+def test_a_generator_that_fails_when_it_is_closed(run: Callable[..., None]) -> None:
+    async def numbers() -> AsyncIterator[int]:
+        try:
+            yield 1
+            yield 2
+        finally:
+            raise OSError("disk full")
+
+    async def reads() -> None:
+        async for _ in numbers():
+            break
+
+    async def main() -> None:
+        quiet(asyncio.get_running_loop())
+        with watched() as patient:
+            await asyncio.create_task(reads())
+            gc.collect()
+            # The loop closes it in a task, which the collector tells of.
+            await turns()
+            gc.collect()
+            [finding] = patient.look(2)
+            assert finding.rule == "generator-close-failed"
+            assert finding.place == line_of(numbers, "raise")
+            assert "numbers" in finding.summary
+            assert "aclosing" in finding.advice
+
+    run(main())
+
+
+def test_a_generator_that_fails_when_all_are_closed(run: Callable[..., None]) -> None:
+    async def numbers() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            raise OSError("disk full")
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        contexts = quiet(loop)
+        with watched() as patient:
+            generator = numbers()
+            await anext(generator)
+            await loop.shutdown_asyncgens()
+            [finding] = patient.look()
+            assert finding.rule == "generator-close-failed"
+            assert finding.place == line_of(numbers, "raise")
+            assert len(contexts) == 1
 
     run(main())
 

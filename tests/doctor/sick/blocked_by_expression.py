@@ -23,7 +23,7 @@ async def main():
     sock, port = tornado.testing.bind_unused_port()
     server.add_socket(sock)
     client = tornado.httpclient.AsyncHTTPClient()
-    await client.fetch(f"http://127.0.0.1:{port}/", method="POST", body="a" * 24 + "!")
+    await client.fetch(f"http://127.0.0.1:{port}/", method="POST", body="a" * 23 + "!")
     await asyncio.sleep(2)
 
 

@@ -17,7 +17,7 @@ async def rows():
             yield number
             await asyncio.sleep(0)
     finally:
-        connection.close()  # finding: future-exception-unread
+        connection.close()  # finding: generator-close-failed
 
 
 class FirstHandler(tornado.web.RequestHandler):

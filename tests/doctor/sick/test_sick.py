@@ -10,17 +10,17 @@ import pytest
 from eyewall.doctor.finding import Severity
 from eyewall.doctor.report import STATUS
 
-from ..programs import Outcome, Program, outcomes, paths
+from ..programs import Outcome, Program, Runs, paths
 
 PATHS = paths(Path(__file__).parent)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("path", PATHS, ids=lambda each: each.stem)
-def test_the_fault_is_found(path: Path) -> None:
+def test_the_fault_is_found(runs: Runs, path: Path) -> None:
     wrong = [
         f"{program.name}: {fault}\n{outcome.output}"
-        for program, outcome in outcomes(path)
+        for program, outcome in runs.outcomes(path)
         if (fault := _wrong(program, outcome)) is not None
     ]
     assert not wrong, "\n\n".join(wrong)

@@ -17,6 +17,7 @@ from eyewall import doctor
 from eyewall.doctor.waits.stackstext import text_of
 from eyewall.guard.executors.threads import ThreadExecutor
 from eyewall.loop import gen, locks, queues
+from eyewall.web.accounting import Steps
 
 from ..lines import line_of
 from ..patient import turns
@@ -261,6 +262,19 @@ def test_a_task_that_runs(run: Callable[..., None]) -> None:
         assert line_of(asks, "# asks").line in [each["line"] for each in found["chain"]]
         assert found["waits_for"] is None
         assert "MainThread" in [each["name"] for each in data["threads"]]
+
+    run(main())
+
+
+def test_a_measured_task_that_runs(run: Callable[..., None]) -> None:
+    async def asks() -> dict[str, Any]:
+        [found] = [each for each in doctor.stacks().as_json()["tasks"] if each["name"] == "measured"]
+        return dict(found)
+
+    async def main() -> None:
+        found = await asyncio.create_task(Steps(asks()), name="measured")
+        assert found["state"] == "running"
+        assert found["place"]["line"] == line_of(asks, "doctor.stacks()").line
 
     run(main())
 

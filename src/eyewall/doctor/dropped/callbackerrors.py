@@ -5,6 +5,9 @@ asyncio hands all of them to the loop's exception handler; Eyewall's `IOLoop` an
 fire a probe slot. Those of Tornado only log, so that their records are looked at on their way.
 The handler that was there is called as before. Where a program sets its own later, it is put in
 front of that one at the next look.
+
+A callback that raises CancelledError has asked a task for its result that was cancelled, as asyncio's own of a stream
+server does when a loop is shut down: that is the end that somebody wanted, and no failure.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from typing import Any
 from eyewall.base import probe
 from eyewall.base.loggers import app_log
 from eyewall.doctor.collector import Collector, failure
-from eyewall.doctor.dropped.lostexceptions import LostExceptions, lost
+from eyewall.doctor.dropped.lostexceptions import LostExceptions, lost, unclosed
 from eyewall.doctor.dropped.scheduling import Scheduling
 from eyewall.doctor.finding import Evidence, Finding, Severity
 from eyewall.doctor.places import Place, definition, traceback_of
@@ -129,6 +132,10 @@ class CallbackErrors:
         future = context.get("task") or context.get("future")
         if isinstance(future, asyncio.Future):
             return None if self._seen.knows(future) else lost(future, error)
+        if context.get("asyncgen") is not None:
+            return unclosed(error)
+        if isinstance(error, asyncio.CancelledError):
+            return None
         handle = context.get("handle")
         callback = getattr(handle, "_callback", None)
         return _finding(callback, error, self._scheduling.failed(handle, callback))
@@ -136,7 +143,11 @@ class CallbackErrors:
     def _called(self, callback: object, error: BaseException) -> None:
         # Loops of other threads fire the same slot.
         collector = self._collector
-        if collector is not None and asyncio._get_running_loop() is self._loop:
+        if (
+            collector is not None
+            and asyncio._get_running_loop() is self._loop
+            and not isinstance(error, asyncio.CancelledError)
+        ):
             collector.report(_finding(callback, error, self._scheduling.failed(callback)))
 
     def _logged(self, record: logging.LogRecord) -> bool:

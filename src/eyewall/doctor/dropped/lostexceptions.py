@@ -54,6 +54,8 @@ _HOLDERS: frozenset[type] = frozenset(
         type(iter({}.values())),
     )
 )
+#: What the task runs that closes an asynchronous generator which nobody has any more.
+_CLOSING = "async_generator_athrow"
 #: What stands between a coroutine and what it awaits.
 _WRAPPERS = awaiting.WRAPPERS
 
@@ -134,7 +136,12 @@ def _hold(task: asyncio.Task[Any], wanted: set[int], held: set[int]) -> None:
     there, and keep their values alive.
     """
     seen: set[int] = set()
-    left: list[Any] = [task.get_coro()]
+    coroutine: Any = task.get_coro()
+    left: list[Any] = [coroutine]
+    # One that is compiled, or measured, is of a kind of its own; what it awaits may not be.
+    while coroutine is not None and type(coroutine) not in _HOLDERS and len(left) < awaiting.DEPTH:
+        coroutine = getattr(coroutine, "cr_await", None)
+        left.append(coroutine)
     while left:
         for each in gc.get_referents(left.pop()):
             identity = id(each)
@@ -155,9 +162,11 @@ def _may_hold(thing: object) -> bool:
 
 def lost(future: asyncio.Future[Any], error: BaseException) -> Finding:
     """Returns the finding that `future` ended with `error`, which nobody has read."""
+    task = future if isinstance(future, asyncio.Task) else None
+    if task is not None and type(task.get_coro()).__name__ == _CLOSING:
+        return unclosed(error, task)
     places, place = traceback_of(error)
     stacks = {"raised in": places}
-    task = future if isinstance(future, asyncio.Task) else None
     started = _defined(task)
     if started is not None:
         stacks["task"] = (started,)
@@ -174,6 +183,23 @@ def lost(future: asyncio.Future[Any], error: BaseException) -> Finding:
         place=place or started,
         subject=subject_of(frames_of_error(error), task),
         evidence=Evidence(stacks=stacks, error=f"{type(error).__name__}: {error}"),
+    )
+
+
+def unclosed(error: BaseException, task: asyncio.Task[Any] | None = None) -> Finding:
+    """Returns the finding that an asynchronous generator failed with `error` when the loop closed it, in `task`."""
+    places, place = traceback_of(error)
+    where = "" if place is None else f" in {place.function}"
+    return Finding(
+        "generator-close-failed",
+        Severity.ERROR,
+        f"An asynchronous generator{where} was left before its end, and raised {type(error).__name__} when the loop "
+        "closed it",
+        "Catch the exception in the generator, in its `finally`; and close one that is not read to its end, with "
+        "`contextlib.aclosing`: then whoever reads it gets the exception.",
+        place=place,
+        subject=subject_of(frames_of_error(error), task),
+        evidence=Evidence(stacks={"raised in": places}, error=f"{type(error).__name__}: {error}"),
     )
 
 

@@ -33,6 +33,7 @@ RULES = (
     "coroutine-never-awaited",
     "task-exception-unread",
     "future-exception-unread",
+    "generator-close-failed",
     "callback-failed",
     "cancellation-swallowed",
     "task-leaked",

@@ -11,13 +11,13 @@ or rarely.
 from __future__ import annotations
 
 import asyncio
-import gc
 import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from eyewall.doctor.collector import Collector
+from eyewall.doctor.objects import objects_of
 
 #: Seconds between two, at least.
 INTERVAL = 3.0
@@ -94,7 +94,7 @@ class Census:
     def _take(self) -> None:
         self.taken = True
         classes = self._classes()
-        for thing in [each for each in gc.get_objects() if type(each) in classes]:
+        for thing in objects_of(classes):
             self.found.setdefault(classes[type(thing)], []).append(thing)
 
     def _classes(self) -> dict[type, Wanted]:

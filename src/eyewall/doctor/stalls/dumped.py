@@ -18,7 +18,7 @@ def stack_of(places: tuple[Place, ...], depth: int, after: Stack) -> Stack:
     """Returns a dumped stack as one that was read. `depth`: frames beneath a callback, which are left out; `after`:
     the stack right after it, without them."""
     places = places[depth:] or places[-1:]
-    spots = tuple(_spot(place, index, after.spots) for index, place in enumerate(places))
+    spots = tuple([_spot(place, index, after.spots) for index, place in enumerate(places)])
     best = best_of([spot.place for spot in spots])
     culprit = max((index for index, spot in enumerate(spots) if spot.place == best), default=len(spots) - 1)
     return Stack(spots, culprit, None)

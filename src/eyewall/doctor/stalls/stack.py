@@ -3,6 +3,9 @@
 Whoever keeps a frame of another thread keeps its variables, and may be the last to let go of them: finalizers would run
 in the wrong thread. So a frame is read within one call that does nothing else, no file and no lock, and forgotten. What
 is kept of it is where it stood, and its identity, by which the next look knows whether it is still the same frame.
+
+No tuple is made of a generator here, but of a list: a tuple that grows is there for `gc.get_objects` and
+`gc.get_referrers` to find, and when another thread has found it, it can't be made any more (SystemError).
 """
 
 from __future__ import annotations
@@ -53,7 +56,7 @@ class Stack(NamedTuple):
     @property
     def places(self) -> tuple[Place, ...]:
         """Where all stand."""
-        return tuple(spot.place for spot in self.spots)
+        return tuple([spot.place for spot in self.spots])
 
 
 EMPTY = Stack((), 0, None)
@@ -84,7 +87,7 @@ def read(frames: Sequence[FrameType], handlers: frozenset[CodeType] = frozenset(
     frames = frames[-DEPTH:]
     if not frames:
         return EMPTY
-    spots = tuple(
+    spots = [
         Spot(
             place_of(frame),
             str(frame.f_globals.get("__name__", "")),
@@ -93,8 +96,8 @@ def read(frames: Sequence[FrameType], handlers: frozenset[CodeType] = frozenset(
             _handled(frame) if frame.f_code in handlers else 0,
         )
         for frame in frames
-    )
-    return Stack(spots, application_frame(list(frames)), frames[-1].f_code)
+    ]
+    return Stack(tuple(spots), application_frame(list(frames)), frames[-1].f_code)
 
 
 def signal_handlers() -> frozenset[CodeType]:

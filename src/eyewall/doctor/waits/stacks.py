@@ -8,7 +8,6 @@ ten microseconds a task, and one look at all objects where Tornado's own generat
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import sys
 import threading
@@ -18,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 from eyewall.doctor.finding import Subject
+from eyewall.doctor.objects import objects_of
 from eyewall.doctor.places import Place, culprit_of, definition, places_of, stack_of
 from eyewall.doctor.subjects import subject_of
 from eyewall.doctor.sweep import references
@@ -162,14 +162,15 @@ class _Told:
 
 def tornado_runners() -> dict[int, Any]:
     """Returns the runners of Tornado's own generator-based coroutines, by the identities of their futures."""
-    if getattr(sys.modules.get("tornado.gen"), "__name__", None) != "tornado.gen":
+    module = sys.modules.get("tornado.gen")
+    runner = getattr(module, "Runner", None)
+    if getattr(module, "__name__", None) != "tornado.gen" or not isinstance(runner, type):
         return {}
     found: dict[int, Any] = {}
-    for each in gc.get_objects():
-        if type(each).__name__ == "Runner" and type(each).__module__ == "tornado.gen":
-            future = getattr(each, "result_future", None)
-            if future is not None:
-                found[id(future)] = each
+    for each in objects_of({runner}):
+        future = getattr(each, "result_future", None)
+        if future is not None:
+            found[id(future)] = each
     return found
 
 
@@ -182,7 +183,11 @@ def _running(
     stacks = [stack_of(frame) for frame in frames.values()] if current else []
     found: dict[int, list[FrameType]] = {}
     for task in current:
-        first = getattr(task.get_coro(), "cr_frame", None)
+        coroutine = task.get_coro()
+        # What measures the steps of a coroutine has no frame, and awaits it.
+        first = getattr(coroutine, "cr_frame", None) or getattr(
+            getattr(coroutine, "cr_await", None), "cr_frame", None
+        )
         for stack in stacks:
             if first is not None and first in stack:
                 found[id(task)] = stack[stack.index(first) :]

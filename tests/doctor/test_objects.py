@@ -1,0 +1,87 @@
+"""Objects of some types, while other threads make theirs."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from eyewall.doctor.objects import objects_of
+from eyewall.doctor.stalls import stack
+
+
+class Wanted:
+    """What is looked for."""
+
+    def __init__(self) -> None:
+        # One that refers to nothing is none of the collector's.
+        self.itself = self
+
+
+class Derived(Wanted):
+    """What is not."""
+
+
+def test_what_is_found() -> None:
+    one, two, other = Wanted(), Wanted(), Derived()
+    found = objects_of({Wanted})
+    assert one in found
+    assert two in found
+    assert other not in found
+    assert {type(each) for each in found} == {Wanted}
+    assert other in objects_of({Derived: 1})
+
+
+def test_nothing_but_what_is_found_is_kept() -> None:
+    other = (Derived(),)
+    before = sys.getrefcount(other)
+    found = objects_of({Wanted})
+    assert sys.getrefcount(other) == before
+    del found
+
+
+def test_a_tuple_of_another_thread_can_be_made() -> None:
+    ended = threading.Event()
+    errors: list[BaseException] = []
+
+    def make() -> None:
+        try:
+            while not ended.is_set():
+                tuple(str(number) for number in range(2000))
+        except SystemError as error:
+            errors.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    thread = threading.Thread(target=make)
+    thread.start()
+    try:
+        for _ in range(20):
+            objects_of({Wanted})
+    finally:
+        ended.set()
+        thread.join()
+        sys.setswitchinterval(interval)
+    assert errors == []
+
+
+def test_a_stack_is_read_whoever_looks_at_all_objects() -> None:
+    seen: list[object] = []
+
+    class Frames(list):  # type: ignore[type-arg]
+        """Frames between which somebody takes all objects."""
+
+        def __getitem__(self, part: Any) -> Any:
+            return self if isinstance(part, slice) else list.__getitem__(self, part)
+
+        def __iter__(self) -> Iterator[object]:
+            for each in list.__iter__(self):
+                seen.append(gc.get_objects())
+                yield each
+
+    own = Frames(stack.frames_of_thread(threading.get_ident())[-3:])
+    read = stack.read(own)
+    assert seen
+    assert len(read.spots) == len(read.places) == 3
