@@ -4,8 +4,8 @@ A timer, ten times a second, looks at three clocks. By how much it comes too lat
 callback that it schedules for the next turn runs is the length of one turn: one in a tenth of a second, as good as any
 other. And the CPU time of the thread, between two beats, is how busy it was. It works on every loop that has timers.
 
-A loop with little to do is neither late nor busy, and to wake it up costs more than what it does by itself: it is looked
-at less often until a beat finds it at work.
+A loop with little to do is neither late nor busy, and to wake it up costs more than what it does by itself: it is
+looked at less often until a beat finds it at work.
 """
 
 from __future__ import annotations
