@@ -37,7 +37,7 @@ class Clock:
 
 
 def started(clock: Clock) -> Census:
-    census = Census(clock=clock)
+    census = Census(clock=clock, work=clock)
     census.start(asyncio.new_event_loop(), Collector())
     return census
 

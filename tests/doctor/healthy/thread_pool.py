@@ -1,4 +1,4 @@
-"""Jobs that compute in a pool of threads, while the loop, which has to share the interpreter with them, serves others."""
+"""Jobs compute in a pool of threads; the loop has to share the interpreter with them, and serves others."""
 
 # under: eyewall, tornado
 

@@ -14,6 +14,8 @@ async def update(document):
 
 
 async def main():
+    # Not before it was seen to wait.
+    gc.disable()
     for number in range(3):
         asyncio.create_task(update(f"document {number}"))
     await asyncio.sleep(3)

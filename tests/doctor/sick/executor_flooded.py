@@ -1,6 +1,7 @@
 """Every request hands a slow report to one thread and waits for it; more come than it can do."""
 
 # under: eyewall, tornado
+# also: executor-saturated
 
 import asyncio
 import time

@@ -47,7 +47,7 @@ async def main():
     for _ in range(60):
         TickerHandler.publish("x" * 100_000)
         await asyncio.sleep(0.02)
-    for _ in range(300):
+    for _ in range(700):
         TickerHandler.publish("x" * 10_000)
         await asyncio.sleep(0.05)
     connection[1].close()

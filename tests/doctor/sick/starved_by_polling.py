@@ -12,7 +12,7 @@ ready = set()
 
 async def wait_for(name):
     while name not in ready:
-        sum(range(10_000))
+        sum(range(25_000))
         await asyncio.sleep(0)  # finding: loop-starved
 
 

@@ -40,19 +40,26 @@ class Wanted(NamedTuple):
 class Census:
     """Finds objects by class. `found` has them during a look in which there was a census, and is empty otherwise.
 
-    `clock` returns seconds and never goes back.
+    `clock` returns seconds and never goes back. `work` returns those in which this thread had a CPU: how long a census
+    takes says something of the program, and nothing of what else its machine does.
     """
 
     name = "the objects of a program"
 
-    def __init__(self, clock: Callable[[], float] = time.perf_counter, interval: float = INTERVAL) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.perf_counter,
+        interval: float = INTERVAL,
+        work: Callable[[], float] = time.thread_time,
+    ) -> None:
         self.found: dict[Wanted, list[Any]] = {}
         self.taken = False
         self._wanted: list[Wanted] = []
         self._clock = clock
+        self._work = work
         self._interval = interval
         self._next = 0.0
-        self._took = self._last = 0.0
+        self._took = self._last = self._began = 0.0
         self._allocated = 0
 
     def want(self, module: str, name: str) -> Wanted:
@@ -76,13 +83,13 @@ class Census:
         if takes > LONG and since < takes / (SHARE if grown >= GROWN else RARE):
             self._next = now + self._interval
             return
-        self._allocated, self._last = allocated, now
+        self._allocated, self._last, self._began = allocated, now, self._work()
         self._take()
 
     def forget(self) -> None:
         """Keeps nothing alive until the next one."""
         if self.taken:
-            self._took = self._clock() - self._last
+            self._took = self._work() - self._began
             self._next = self._last + max(self._interval, self._took / SHARE)
         self.found = {}
         self.taken = False

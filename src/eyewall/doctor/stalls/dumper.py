@@ -8,9 +8,9 @@
 So nothing is sent while Python runs at all, and nothing is paid but a system call of two microseconds each time. The
 signal is SIGURG: nobody uses it, and a process that has no handler for it ignores it, so that one that comes late, or
 to a program that was executed since, does nothing. The handler is installed with SA_RESTART. The pipe does not block:
-what has no room is lost. A call that no handler restarts (a sleep, a poll) ends with EINTR, as after any signal, if it
-is one that keeps the interpreter. `faulthandler.dump_traceback_later` is left alone: there is one of it, and that is the
-program's.
+what has no room is lost. A call that keeps the interpreter ends with EINTR if it is one that is never restarted (a
+sleep, a poll), as after any signal. `faulthandler.dump_traceback_later` is left alone: there is one of it, and that is
+the program's.
 
 There is one of these in a process. Where the signal is taken, or the kernel has no such timers, `Dumper.start` says
 False, and stacks are known from right after the call, not from within.
