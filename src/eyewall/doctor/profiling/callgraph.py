@@ -25,7 +25,7 @@ SMALLEST = 1e-5
 
 @dataclass(frozen=True)
 class Called:
-    """A function, how often it was called and for how many seconds in all; and the same for what it called, by number."""
+    """A function, how often it was called, and for how many seconds in all; the seconds of what it called, by number."""
 
     frame: Frame
     calls: int
@@ -39,7 +39,9 @@ def stacks_of(functions: Sequence[Called], is_async: Callable[[Frame], bool]) ->
     begins = roots(functions, is_async)
     least = SMALLEST * sum(begins.values())
     found: dict[Stack, float] = {}
-    waiting: list[tuple[tuple[int, ...], float]] = [((number,), seconds) for number, seconds in begins.items()]
+    waiting: list[tuple[tuple[int, ...], float]] = [
+        ((number,), seconds) for number, seconds in begins.items()
+    ]
     while waiting:
         path, seconds = waiting.pop()
         called = functions[path[-1]]

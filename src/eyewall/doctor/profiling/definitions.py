@@ -1,4 +1,4 @@
-"""Which function a line belongs to, and whether that one is a coroutine: neither a sample nor a counted call says so."""
+"""Which function a line belongs to, and whether that is a coroutine: neither a sample nor a counted call says so."""
 
 from __future__ import annotations
 

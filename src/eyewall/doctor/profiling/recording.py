@@ -20,7 +20,7 @@ _THREAD = re.compile(r"(?:thread|Thread) \((?:[0-9]+|0x[0-9a-fA-F]+)\)(?:: (.*))
 
 
 class Frame(NamedTuple):
-    """A function, and the line where it stands (of a call that was counted: where it begins); 0 where that is unknown."""
+    """A function, and the line where it stands (of counted calls: where it begins), 0 where that is unknown."""
 
     function: str
     file: str

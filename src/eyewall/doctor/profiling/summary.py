@@ -8,6 +8,7 @@ application stands.
 from __future__ import annotations
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,15 +29,21 @@ _DRIVERS: dict[str, tuple[str, frozenset[str]]] = {
     "concurrent/futures/thread.py": (_POOL, frozenset({"_worker", "run"})),
     "threading.py": (_THREAD, frozenset({"_bootstrap", "_bootstrap_inner", "run"})),
 }
-_LIBRARY = "(libraries)"
-#: Names of functions of the application that are no handler of anybody's.
+_LIBRARY, _DOCTOR = "(libraries)", "(the doctor)"
+_DOCTORS_FILES = "eyewall/doctor/"
+#: What files of Python code end with; frames of others are native, or of no file.
 _SOURCES = (".py", ".pyx")
+#: The process may run on another Python than the one that tells of it.
+_STANDARD = re.compile(r"/lib(?:64)?/python3\.[0-9]+t?/")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table: `name` (and what it is, and where), the CPU and wall-clock time in it, as shares of the time
-    that was recorded. More than 1 where several went on at once; None where that clock was not recorded."""
+    """One line of a table: what it is about, and the CPU and wall-clock time in it.
+
+    `kind` and `place` are empty where it is no code of the application's. Times are shares of what was recorded: more
+    than 1 where several things went on at once, and None where that clock was not recorded.
+    """
 
     name: str
     kind: str
@@ -61,7 +68,7 @@ class Summary:
 def summarize(
     cpu: Recording | None, wall: Recording | None, definitions: Definitions | None = None
 ) -> Summary:
-    """Returns what the recordings say, the longest first."""
+    """Returns what the recordings say, the longest first, and the application's before all else."""
     known = definitions or Definitions()
     entries: dict[tuple[str, str, str], dict[str, float]] = defaultdict(dict)
     places: dict[tuple[str, str, str], dict[str, float]] = defaultdict(dict)
@@ -86,7 +93,9 @@ def _rows(
         )
         for key, shares in table.items()
     ]
-    return sorted(rows, key=lambda row: (-max(row.cpu or 0.0, row.wall or 0.0), row.name, row.place))
+    return sorted(
+        rows, key=lambda row: (not row.place, -max(row.cpu or 0.0, row.wall or 0.0), row.name, row.place)
+    )
 
 
 def own_frames(stack: Stack) -> list[Frame]:
@@ -97,7 +106,9 @@ def own_frames(stack: Stack) -> list[Frame]:
 
 def is_application(frame: Frame) -> bool:
     """Whether a frame is the application's, and of Python."""
-    return frame.file.endswith(_SOURCES) and is_own(Place(frame.file, frame.line, frame.function))
+    if not frame.file.endswith(_SOURCES) or _STANDARD.search(frame.file.replace(os.sep, "/")):
+        return False
+    return is_own(Place(frame.file, frame.line, frame.function))
 
 
 def _driver(stack: Stack) -> tuple[int, str]:
@@ -117,7 +128,7 @@ def _driver(stack: Stack) -> tuple[int, str]:
 def _entry(stack: Stack, definitions: Definitions) -> tuple[str, str, str]:
     own = own_frames(stack)
     if not own:
-        return _driver(stack)[1], "", ""
+        return _other(stack), "", ""
     first = own[0]
     defined = definitions.at(first.file, first.line)
     if defined is None:
@@ -129,17 +140,26 @@ def _entry(stack: Stack, definitions: Definitions) -> tuple[str, str, str]:
 def _place(stack: Stack) -> tuple[str, str, str]:
     own = own_frames(stack)
     if not own:
-        return _driver(stack)[1], "", ""
+        return _other(stack), "", ""
     last = own[-1]
-    inner = stack[-1]
-    calls = "" if inner == last else f"in {inner.function}"
-    return last.function, calls, f"{last.file}:{last.line}" if last.line else last.file
+    inner = "" if stack[-1] == last else f", in {stack[-1].function}"
+    return last.function + inner, "", f"{last.file}:{last.line}" if last.line else last.file
+
+
+def _other(stack: Stack) -> str:
+    """Returns what a stack is about that has no frame of the application."""
+    begin, driver = _driver(stack)
+    if any(_DOCTORS_FILES in frame.file.replace(os.sep, "/") for frame in stack[begin:]):
+        return _DOCTOR
+    return driver
 
 
 # -- as text ------------------------------------------------------------------------------------------------
 
 #: Rows of each table.
 ROWS = 20
+#: A share that is not shown.
+SMALLEST = 0.0005
 
 
 def summary_text(summary: Summary, rows: int = ROWS) -> str:
@@ -147,23 +167,28 @@ def summary_text(summary: Summary, rows: int = ROWS) -> str:
     code = [row for row in summary.entries if row.place]
     busy = sum(row.cpu or 0.0 for row in code)
     waited = sum(row.waiting or 0.0 for row in code)
-    text = ["CPU against waiting (I/O, locks, sleep; for a turn), as shares of the time that was recorded.", ""]
-    if busy + waited > 0.0 and all(row.cpu is not None and row.wall is not None for row in code):
+    text: list[str] = []
+    if busy + waited > 0.0:
         share = busy / (busy + waited)
-        text += [f"The application's code: {share:.0%} on a CPU, {1 - share:.0%} waiting.", ""]
+        text += [
+            f"The application's code: {share:.0%} on a CPU, {1 - share:.0%} waiting (I/O, locks, sleep).",
+            "",
+        ]
     text += _table("handler, coroutine or function", summary.entries, rows)
     text.append("")
-    text += _table("line of the application", summary.places, rows)
+    text += _table("line", summary.places, rows)
+    text += ["", "Shares of the time that was recorded: more than 100 % where several went on at once."]
     return "\n".join(text) + "\n"
 
 
 def _table(title: str, table: list[Row], rows: int) -> list[str]:
     lines = [f"{'on CPU':>8} {'waiting':>8}  {title}"]
-    for row in table[:rows]:
-        about = " ".join(filter(None, (row.name, row.kind and f"{row.kind},", row.place))).rstrip(",")
+    told = [row for row in table if max(row.cpu or 0.0, row.waiting or 0.0) >= SMALLEST]
+    for row in told[:rows]:
+        about = f"{row.kind} {row.name}".lstrip() + (row.place and f", {row.place}")
         lines.append(f"{_share(row.cpu):>8} {_share(row.waiting):>8}  {about}")
-    if len(table) > rows:
-        rest = table[rows:]
+    if len(told) > rows:
+        rest = told[rows:]
         cpu = sum(row.cpu or 0.0 for row in rest)
         waiting = sum(row.waiting or 0.0 for row in rest)
         lines.append(f"{_share(cpu):>8} {_share(waiting):>8}  ({len(rest)} more)")
