@@ -25,7 +25,7 @@ SMALLEST = 1e-5
 
 @dataclass(frozen=True)
 class Called:
-    """A function, how often it was called, and for how many seconds in all; the seconds of what it called, by number."""
+    """A function, how often it was called, and for how many seconds; and the seconds of what it called, by number."""
 
     frame: Frame
     calls: int
