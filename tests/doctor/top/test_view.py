@@ -125,13 +125,13 @@ def test_it_is_asked_anew(sit: Sit, source: Fabricated) -> None:
         await seat.open("tasks")
         await seat.press("down")
         source.state = {"tasks": [STATE["tasks"][2], STATE["tasks"][1], STATE["tasks"][0]]}
-        await seat.press("space")
+        await seat.press("u")
         assert source.asked == 2
         assert seat.column("tasks", 1) == ["-", "Report.get", "job"]
         # The cursor is still on Report.get.
         assert seat.app.query_one("#table-tasks", DataTable).cursor_row == 1
         source.state = {"tasks": []}
-        await seat.press("space")
+        await seat.press("u")
         assert seat.column("tasks") == []
         await seat.press("enter", "x")
 
@@ -148,7 +148,7 @@ def test_sorting(sit: Sit) -> None:
         await seat.press("s", "s", "s")
         assert seat.said() == "Sorted by Requests"
         assert seat.column("routes") == ["/report", "/", "/slow"]
-        await seat.press("space")
+        await seat.press("u")
         assert seat.column("routes") == ["/report", "/", "/slow"]
         await seat.press(*["s"] * 8)
         assert seat.said() == "Sorted as they come"
@@ -240,12 +240,12 @@ def test_more_of_others(sit: Sit) -> None:
 def test_a_process_that_ends(sit: Sit, source: Fabricated) -> None:
     async def scenario(seat: Seat) -> None:
         source.error = NoDoctor("no-process", "there is no process 4711")
-        await seat.press("space")
+        await seat.press("u")
         assert seat.said() == "There is no process 4711. This is how it was."
         assert seat.app.query_one("#status").has_class("gone")
         # And is not asked any more, but can still be read.
         assert seat.column("routes") == ["/report", "/", "/slow"]
-        await seat.press("space")
+        await seat.press("u")
         assert source.asked == 2
         await seat.open("tasks")
         await seat.press("enter")
@@ -257,10 +257,10 @@ def test_a_process_that_ends(sit: Sit, source: Fabricated) -> None:
 def test_a_process_that_does_not_answer_is_asked_again(sit: Sit, source: Fabricated) -> None:
     async def scenario(seat: Seat) -> None:
         source.error = ControlError("busy", "process 4711 does not answer")
-        await seat.press("space")
+        await seat.press("u")
         assert seat.said() == "No answer: process 4711 does not answer"
         source.error = None
-        await seat.press("space")
+        await seat.press("u")
         assert seat.said() == ""
 
     sit(scenario)

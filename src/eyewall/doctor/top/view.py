@@ -64,9 +64,11 @@ class Top(App[None]):
         Binding("r", "reverse", "Reverse"),
         Binding("x", "end", "Close"),
         Binding("p", "pause", "Pause"),
-        Binding("space", "again", "Now", show=False),
+        Binding("u", "again", "Update", show=False),
     ]
     ENABLE_COMMAND_PALETTE = False
+    # Otherwise the field for the filter takes all keys.
+    AUTO_FOCUS = ""
 
     def __init__(self, source: Source, interval: float = INTERVAL) -> None:
         super().__init__()
@@ -94,6 +96,7 @@ class Top(App[None]):
 
     def on_mount(self) -> None:
         """See textual."""
+        self._widget(next(iter(_TABS))).focus()
         self.action_again()
         if self._interval > 0.0:
             self.set_interval(self._interval, self._due)
@@ -168,7 +171,7 @@ class Top(App[None]):
 
     def on_tabbed_content_tab_activated(self, event: TabbedContent.TabActivated) -> None:
         """Lets keys go to the table that is shown."""
-        if event.pane.id is not None and not self.query_one("#filter", Input).has_focus:
+        if event.pane.id is not None and not self.query_one("#filter", Input).display:
             self._widget(event.pane.id).focus()
 
     # -- sorting and filtering --------------------------------------------------------------------------
@@ -226,7 +229,7 @@ class Top(App[None]):
     def action_pause(self) -> None:
         """Stands still, or goes on."""
         self._paused = not self._paused
-        self._say("Paused: p goes on, space asks once" if self._paused else "")
+        self._say("Paused: p goes on, u asks once" if self._paused else "")
 
     # -- one of them ------------------------------------------------------------------------------------
 
