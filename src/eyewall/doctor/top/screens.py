@@ -91,7 +91,13 @@ class Tasks(ModalScreen[None]):
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         """Shows where a task stands."""
+        # It is no row of the tables below.
+        event.stop()
         self.app.push_screen(Reading(self._read(self.table.rows[event.cursor_row].subject)))
+
+    def on_data_table_header_selected(self, event: DataTable.HeaderSelected) -> None:
+        """It is no column of the tables below."""
+        event.stop()
 
     def action_cancel(self) -> None:
         """Asks whether the task is to be cancelled."""
