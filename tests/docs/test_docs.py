@@ -330,7 +330,7 @@ def test_the_table_of_compiled_modules_is_complete() -> None:
     for cells in table_rows(ROOT / "docs" / "design" / "architecture.md"):
         told += re.findall(r"`(eyewall\.[a-z0-9_.]+)`", cells[0])
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    assert sorted(told) == sorted(project["tool"]["eyewall"]["compiled"])
+    assert sorted(told) == sorted(project["tool"]["eyewall-build"]["compiled"])
 
 
 def test_the_layers_are_those_that_are_enforced() -> None:
