@@ -12,7 +12,7 @@ from eyewall.web import Application, HTTPError, RequestHandler
 from eyewall.web.debugpage import answer as answering
 from eyewall.web.debugpage.answer import wanted
 
-from ..serving import ask, head_of
+from ..serving import ask
 
 HTML = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 JSON = {"Accept": "application/json"}
@@ -59,12 +59,12 @@ class Shop(RequestHandler):
 
 def answered(method="GET", headers=HTML, path="/", **settings):
     settings = {"serve_traceback": True, **settings}
-    return ask(Application([("/", Shop)], **settings), head_of(path, method, headers))
+    return ask(Application([("/", Shop)], **settings), (path, method, headers))
 
 
 def report(method="GET", headers=(), path="/", **settings):
     response = answered(method, {**JSON, **dict(headers)}, path, **settings)
-    assert response.headers["Content-Type"] == "application/json"
+    assert response.headers["Content-Type"] == "application/json; charset=UTF-8"
     return json.loads(response.body)
 
 
@@ -98,7 +98,7 @@ class Outline(HTMLParser):
 def test_who_gets_what(accept, kind):
     assert wanted(accept) == kind
     response = answered(headers={"Accept": accept} if accept else {})
-    expected = {"html": "text/html; charset=UTF-8", "json": "application/json", "text": "text/plain; charset=UTF-8"}
+    expected = {"html": "text/html; charset=UTF-8", "json": "application/json; charset=UTF-8", "text": "text/plain; charset=UTF-8"}
     assert (response.status, response.headers["Content-Type"]) == (500, expected[kind])
 
 
@@ -204,7 +204,7 @@ def test_the_request_id():
             request_id.set("id-of-it")
             return super().find_handler(request, **kwargs)
 
-    response = ask(App([("/", Shop)], serve_traceback=True), head_of("/", "GET", HTML))
+    response = ask(App([("/", Shop)], serve_traceback=True), ("/", "GET", HTML))
     assert b"id-of-it" in response.body
 
 
@@ -216,7 +216,7 @@ def test_notes_are_shown():
             raise error
 
     app = Application([("/", Noted)], serve_traceback=True)
-    assert b'<p class="note">what to do</p>' in ask(app, head_of("/", "GET", HTML)).body
+    assert b'<p class="note">what to do</p>' in ask(app, ("/", "GET", HTML)).body
 
 
 def test_an_error_with_a_status_keeps_it():
@@ -225,7 +225,7 @@ def test_an_error_with_a_status_keeps_it():
             raise HTTPError(404, "no %s", "such thing")
 
     app = Application([("/", Missing)], serve_traceback=True)
-    response = ask(app, head_of("/", "GET", HTML))
+    response = ask(app, ("/", "GET", HTML))
     assert response.status == 404
     assert b"no such thing" in response.body
 

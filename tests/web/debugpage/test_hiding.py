@@ -78,9 +78,6 @@ def test_a_long_text_takes_no_long_time():
     assert hider().text(text) == text
 
 
-@given(st.text(min_size=6), st.text(), st.text())
+@given(st.text("ab'\"\\%", min_size=6), st.text("0 "), st.text("0 "))
 def test_no_value_stays(secret, before, behind):
-    found = hider(token=secret)
-    assert secret not in found.values(before + secret + behind) or secret in before + HIDDEN + behind or (
-        secret in HIDDEN + behind or secret in before + HIDDEN
-    )
+    assert hider(token=secret).values(before + secret + behind) == before + HIDDEN + behind
