@@ -304,6 +304,11 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
             # What the client sent could not be understood when the handler asked for it.
             status = error.status if isinstance(error, RemoteProtocolError) else 400
             gen_log.warning("%d %s: %s", status, self._request_summary(), error)
+        elif isinstance(error, (TypeError, AttributeError, RuntimeError)):
+            # Most programs never load it.
+            from eyewall.web.mistakes import explain
+
+            explain(self, error)
         exc_info: ExcInfo = (type(error), error, error.__traceback__)
         if not refused:
             try:
