@@ -16,7 +16,16 @@ from eyewall.cli import main
 from eyewall.cli.completioncommand import SHELLS
 
 #: What pressing a key must not wait for.
-HEAVY = ("asyncio", "concurrent.futures", "eyewall.http", "eyewall.loop", "eyewall.web", "ssl", "tomllib", "uvloop")
+HEAVY = (
+    "asyncio",
+    "concurrent.futures",
+    "eyewall.http",
+    "eyewall.loop",
+    "eyewall.web",
+    "ssl",
+    "tomllib",
+    "uvloop",
+)
 
 ASK = f"""
 import json, sys

@@ -69,7 +69,9 @@ def test_its_own_tests_pass_and_it_is_served(folder: Path) -> None:
 
 def test_what_is_in_it(folder: Path) -> None:
     assert make("shop").exit_code == 0
-    found = {str(file.relative_to(folder / "shop")) for file in (folder / "shop").rglob("*") if file.is_file()}
+    found = {
+        str(file.relative_to(folder / "shop")) for file in (folder / "shop").rglob("*") if file.is_file()
+    }
     assert found == {
         ".dockerignore",
         ".gitignore",
@@ -100,7 +102,9 @@ def test_it_is_formatted(folder: Path) -> None:
     assert make(name).exit_code == 0
     ruff = str(Path(sys.executable).parent / "ruff")
     for words in (["check", "--select", "E,F,I,UP,B", "--line-length", "120"], ["format", "--check"]):
-        done = subprocess.run([ruff, *words, "--no-cache"], cwd=folder / name, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [ruff, *words, "--no-cache"], cwd=folder / name, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stdout
 
 

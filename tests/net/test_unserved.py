@@ -33,7 +33,8 @@ def said(program: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "program", ["run(nothing()); listen()", "listen(); asyncio.run(nothing())", "listen(); run(nothing())", "listen()"]
+    "program",
+    ["run(nothing()); listen()", "listen(); asyncio.run(nothing())", "listen(); run(nothing())", "listen()"],
 )
 def test_the_wrong_order(program: str) -> None:
     assert "Nobody was served on port" in said(program)

@@ -24,6 +24,7 @@ class Shop(RequestHandler):
     async def fetch(self):
         return "x"
 
+
 def raised(caplog, method, *, base=Shop):
     """What is logged of the exception when `method` answers a request."""
     kind = type("Handler", (base,), {"get": method})
@@ -177,7 +178,13 @@ def test_await_of_what_is_none(caplog):
 
 
 def test_other_errors_have_no_note(caplog):
-    for error in (TypeError("other"), TypeError(), RuntimeError("other"), AttributeError("other"), ValueError("other")):
+    for error in (
+        TypeError("other"),
+        TypeError(),
+        RuntimeError("other"),
+        AttributeError("other"),
+        ValueError("other"),
+    ):
 
         def get(self, error=error):
             raise error

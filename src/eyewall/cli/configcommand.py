@@ -35,7 +35,10 @@ def _config(output: str, **options: Any) -> None:
         key = key_of(parameter)
         if key != "config":
             value = _effective(key, options[str(parameter.name)], settings)
-            rows[key] = (_HIDDEN if key in _SECRET and value is not None else value, origin_of(ctx, parameter))
+            rows[key] = (
+                _HIDDEN if key in _SECRET and value is not None else value,
+                origin_of(ctx, parameter),
+            )
     if output == "json":
         told = {
             key: {"value": value, "source": origin.kind, "from": origin.detail or None}

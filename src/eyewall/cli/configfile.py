@@ -194,12 +194,12 @@ def _target(text: str, folder: Path) -> str:
 def _limits(value: object) -> list[str]:
     if isinstance(value, dict):
         return [f"{name}={_plain(each)}" for name, each in value.items()]
-    return _texts(value, "a table like { body_bytes = \"1G\" }")
+    return _texts(value, 'a table like { body_bytes = "1G" }')
 
 
 def _executors(value: object) -> list[str]:
     if not isinstance(value, dict):
-        return _texts(value, "a table like { cpu = \"processes,workers=4\" }")
+        return _texts(value, 'a table like { cpu = "processes,workers=4" }')
     texts = []
     for name, each in value.items():
         if isinstance(each, dict):

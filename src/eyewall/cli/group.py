@@ -15,7 +15,10 @@ from eyewall.cli.continuation import Continuation
 #: Name, module, and the first line of the help, which a listing needs without loading the module.
 _COMMANDS = {
     "run": ("eyewall.cli.run", "Serve an application."),
-    "config": ("eyewall.cli.configcommand", "Show what would be served with, and where each value came from."),
+    "config": (
+        "eyewall.cli.configcommand",
+        "Show what would be served with, and where each value came from.",
+    ),
     "new": ("eyewall.cli.newcommand", "Make a project to begin with."),
     "demo": ("eyewall.cli.democommand", "Show what Eyewall can do."),
     "doctor": ("eyewall.cli.doctorcommand", "Say what is wrong with a process, and where."),

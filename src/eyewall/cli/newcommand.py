@@ -61,7 +61,7 @@ def new(name: str) -> None:
 
 
 def check(name: str) -> str:
-    """Returns the name of the package of a project called `name`. Raises click's BadParameter where there can be none."""
+    """Returns the package's name for a project called `name`. Raises click's BadParameter where there can be none."""
     if _NAME.fullmatch(name) is None:
         near = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-0123456789")
         hint = f"; {near!r} would do" if _NAME.fullmatch(near) else ""
@@ -71,7 +71,9 @@ def check(name: str) -> str:
             param_hint="NAME",
         )
     if len(name) > _LONGEST:
-        raise click.BadParameter(f"has {len(name)} characters, {_LONGEST} at most are good", param_hint="NAME")
+        raise click.BadParameter(
+            f"has {len(name)} characters, {_LONGEST} at most are good", param_hint="NAME"
+        )
     package = name.replace("-", "_")
     if package in _TAKEN or package in sys.stdlib_module_names or keyword.iskeyword(package):
         raise click.BadParameter(

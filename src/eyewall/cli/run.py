@@ -288,7 +288,9 @@ def settings_of(ctx: click.Context, options: Mapping[str, Any]) -> Settings:
             **left,
         )
     except SettingError as error:
-        raise click.BadParameter(f"{error}{blame_option(ctx, error.option)}", param_hint=error.option) from None
+        raise click.BadParameter(
+            f"{error}{blame_option(ctx, error.option)}", param_hint=error.option
+        ) from None
 
 
 def serve(settings: Settings) -> int:

@@ -32,8 +32,8 @@ def tell() -> None:
         _waiting.discard(sock)
         if sock.fileno() >= 0:
             gen_log.warning(
-                "Nobody was served on %s: the loop that was current at `listen` never ran. Call `listen` in the coroutine "
-                "that `run` or `asyncio.run` is given, or before `IOLoop.current().start()`",
+                "Nobody was served on %s: the loop that was current at `listen` never ran. Call `listen` in the "
+                "coroutine that `run` or `asyncio.run` is given, or before `IOLoop.current().start()`",
                 _address(sock),
             )
 

@@ -1,8 +1,8 @@
 """What usual mistakes in handlers look like when they are raised, and what to do about each.
 
-The errors keep their texts, which programs may know. What helps is a note on them (PEP 678), which every traceback shows.
-What was passed cannot be asked for any more: it is read from the source of the line that failed, and from the variables
-there, of which nothing is called or evaluated.
+The errors keep their texts, which programs may know. What helps is a note on them (PEP 678), which every traceback
+shows. What was passed cannot be asked for any more: it is read from the source of the line that failed, and from the
+variables there, of which nothing is called or evaluated.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def _written(error: TypeError) -> str | None:
         return f"It was given None{source}. Does something return nothing, or is a value missing?"
     what = f"{'an' if kind[:1] in 'aeiou' else 'a'} {kind}" if kind else "something else"
     return (
-        f"It was given {what}{source}. Write str(...) of it as text, or a dict of it as JSON; a coroutine needs `await`."
+        f"It was given {what}{source}. Write str(...) of it as text, or a dict of it as JSON; a coroutine needs "
+        "`await`."
     )
 
 
@@ -134,7 +135,11 @@ def _shown(expression: ast.expr | None) -> str:
 def _finished(error: RuntimeError) -> str:
     stop = _own(error.__traceback__)
     line, call = _earlier(stop.tb_frame.f_code, stop.tb_lineno) if stop is not None else (0, "")
-    by = f" by `{call}` in line {line}" if call else " before: by finish(), redirect(), render() or send_error()"
+    by = (
+        f" by `{call}` in line {line}"
+        if call
+        else " before: by finish(), redirect(), render() or send_error()"
+    )
     return f"The response was finished{by}. A `return` behind that keeps the rest from running."
 
 
@@ -181,10 +186,13 @@ def _awaited(handler: Any, error: TypeError, kind: str) -> str | None:
             "with @gen.coroutine."
         )
     if kind == "async_generator":
-        return f"{verb} (or `prepare`) is `async def` with a `yield` in it: `await` what it waits for, `write` what it sends."
+        return (
+            f"{verb} (or `prepare`) is `async def` with a `yield` in it: `await` what it waits for, `write` what it "
+            "sends."
+        )
     return (
-        f"{verb} (or `prepare`) returned a {kind}. What it returns is awaited and not sent: self.write(...) sends it, and "
-        "a verb returns nothing."
+        f"{verb} (or `prepare`) returned a {kind}. What it returns is awaited and not sent: self.write(...) sends it, "
+        "and a verb returns nothing."
     )
 
 

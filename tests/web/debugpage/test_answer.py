@@ -24,7 +24,7 @@ class Broken(Exception):
 
 
 async def load(user, password):
-    markup = "<b>&"
+    markup = "<b>&"  # noqa: F841 - it is shown
     await asyncio.sleep(0)
     raise KeyError(user)
 
@@ -98,7 +98,11 @@ class Outline(HTMLParser):
 def test_who_gets_what(accept, kind):
     assert wanted(accept) == kind
     response = answered(headers={"Accept": accept} if accept else {})
-    expected = {"html": "text/html; charset=UTF-8", "json": "application/json; charset=UTF-8", "text": "text/plain; charset=UTF-8"}
+    expected = {
+        "html": "text/html; charset=UTF-8",
+        "json": "application/json; charset=UTF-8",
+        "text": "text/plain; charset=UTF-8",
+    }
     assert (response.status, response.headers["Content-Type"]) == (500, expected[kind])
 
 
@@ -120,7 +124,9 @@ def test_nothing_on_it_runs_and_nothing_is_loaded():
     outline = Outline()
     outline.feed(response.body.decode())
     assert not {"script", "img", "link", "iframe", "form", "object", "base"} & set(outline.tags)
-    assert not {name for name in outline.attributes if name.startswith("on") or name in ("src", "href", "style")}
+    assert not {
+        name for name in outline.attributes if name.startswith("on") or name in ("src", "href", "style")
+    }
     policy = response.headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
     assert "unsafe" not in policy
@@ -144,9 +150,21 @@ def test_the_policy_lets_the_style_in():
 
 @pytest.mark.parametrize("headers", [HTML, JSON])
 def test_secrets_are_hidden(headers):
-    sent = {**headers, "Authorization": "Bearer abc-def-ghi", "Cookie": "sid=cookie-value-1", "X-Api-Key": "key-value-1"}
+    sent = {
+        **headers,
+        "Authorization": "Bearer abc-def-ghi",
+        "Cookie": "sid=cookie-value-1",
+        "X-Api-Key": "key-value-1",
+    }
     response = answered("GET", sent, "/?token=query-value-1&page=2", cookie_secret="a-cookie-secret")
-    for secret in ("hunter2", "abc-def-ghi", "cookie-value-1", "key-value-1", "query-value-1", "a-cookie-secret"):
+    for secret in (
+        "hunter2",
+        "abc-def-ghi",
+        "cookie-value-1",
+        "key-value-1",
+        "query-value-1",
+        "a-cookie-secret",
+    ):
         assert secret.encode() not in response.body
     assert b"page=2" in response.body
     assert b"ada" in response.body

@@ -20,7 +20,8 @@ def test_names_of_secrets(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["keyboard", "monkey", "author", "name", "passenger", "path", "tok", "", "self", 7, None, ("key",)]
+    "name",
+    ["keyboard", "monkey", "author", "name", "passenger", "path", "tok", "", "self", 7, None, ("key",)],
 )
 def test_other_names(name):
     assert not is_secret(name)

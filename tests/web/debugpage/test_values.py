@@ -101,7 +101,10 @@ def test_one_that_holds_itself():
 
 def test_secrets():
     assert show("hunter2", "password") == HIDDEN
-    assert show({"user": "ada", "api_key": "x", b"token": 5}) == f"{{'user': 'ada', 'api_key': {HIDDEN}, b'token': {HIDDEN}}}"
+    assert (
+        show({"user": "ada", "api_key": "x", b"token": 5})
+        == f"{{'user': 'ada', 'api_key': {HIDDEN}, b'token': {HIDDEN}}}"
+    )
     assert show(User("ada", "x")) == f"User(name='ada', password={HIDDEN})".replace("User(", "User(")
     assert show("a hunter2 b", password="hunter2") == f"'a {HIDDEN} b'"
     assert show(b"a hunter2 b", password="hunter2").startswith("b'a ")

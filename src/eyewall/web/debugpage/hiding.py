@@ -15,8 +15,34 @@ HIDDEN = "••••"
 
 #: A name is taken apart into words; one of these makes it a secret.
 _WORDS = frozenset(
-    "auth authorization cookie cookies credential credentials csrf dsn jwt key keys passphrase passwd password "
-    "passwords pass pwd secret secrets session sessionid sid signature token tokens xsrf".split()
+    {
+        "auth",
+        "authorization",
+        "cookie",
+        "cookies",
+        "credential",
+        "credentials",
+        "csrf",
+        "dsn",
+        "jwt",
+        "key",
+        "keys",
+        "pass",
+        "passphrase",
+        "passwd",
+        "password",
+        "passwords",
+        "pwd",
+        "secret",
+        "secrets",
+        "session",
+        "sessionid",
+        "sid",
+        "signature",
+        "token",
+        "tokens",
+        "xsrf",
+    }
 )
 #: These do also within a word, as in `apikey`.
 _PARTS = re.compile("apikey|authoriz|cookie|credential|passphrase|passwd|password|secret|token")

@@ -120,7 +120,9 @@ def _exception(error: BaseException, relation: str, hider: Hider) -> Data:
     return {
         "type": f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins."),
         "message": cut(hider.text(_message(error)), _MESSAGE),
-        "notes": [cut(hider.text(str(note)), _MESSAGE) for note in getattr(error, "__notes__", ())[:_MOST_NOTES]],
+        "notes": [
+            cut(hider.text(str(note)), _MESSAGE) for note in getattr(error, "__notes__", ())[:_MOST_NOTES]
+        ],
         "relation": relation,
         "awaits": [_link(stop, hider) for stop in awaits] if len(awaits) > 1 else [],
         "frames": [_frame(stop, number == culprit, hider) for number, stop in enumerate(stops)],

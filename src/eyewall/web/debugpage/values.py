@@ -23,7 +23,9 @@ class Values(reprlib.Repr):
         super().__init__()
         self._hider = hider
         self.maxlevel = _DEEPEST
-        self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdeque = self.maxarray = _MOST_ITEMS
+        self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdeque = self.maxarray = (
+            _MOST_ITEMS
+        )
         self.maxdict = _MOST_ITEMS
         self.maxlong = 80
 
