@@ -13,8 +13,8 @@ from eyewall.cli.origins import ConfiguredCommand, file_of, origin_of
 from eyewall.cli.run import run, settings_of
 from eyewall.cli.settings import DEFAULT_HOST, DEFAULT_PORT, Settings
 
-#: Never printed.
-_SECRET = frozenset({"tls-key-password", "health-token"})
+#: Options that end so are never printed.
+_SECRET = ("password", "token")
 _HIDDEN = "(hidden)"
 #: What a text shows where there is nothing.
 _NONE = "-"
@@ -36,7 +36,7 @@ def _config(output: str, **options: Any) -> None:
         if key != "config":
             value = _effective(key, options[str(parameter.name)], settings)
             rows[key] = (
-                _HIDDEN if key in _SECRET and value is not None else value,
+                _HIDDEN if key.endswith(_SECRET) and value is not None else value,
                 origin_of(ctx, parameter),
             )
     if output == "json":
