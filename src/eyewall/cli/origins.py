@@ -36,9 +36,12 @@ class ConfiguredCommand(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.BadParameter as error:
-            if error.param is not None:
-                error.message += blame(ctx, error.param)
-            raise
+            blamed = blame(ctx, error.param) if error.param is not None else ""
+            if not blamed:
+                raise
+            raise click.BadParameter(
+                error.message + blamed, error.ctx, error.param, error.param_hint
+            ) from None
 
 
 def read_file(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
