@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eyewall.cli import configfile
 from eyewall.cli.configfile import ConfigError, defaults_from, find, keys
 from eyewall.cli.run import run
 from eyewall.guard.profile import Profile
@@ -167,6 +168,20 @@ def test_the_nearest_is_found(tmp_path: Path) -> None:
     (deep / "pyproject.toml").write_text("[tool.")
     with pytest.raises(ConfigError, match="can't be read"):
         find(deep)
+
+
+def test_a_stranger_does_not_configure_from_above(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = tmp_path / "a"
+    inner.mkdir()
+    above = find(tmp_path.parent)
+    (tmp_path / "eyewall.toml").touch()
+    (tmp_path / "pyproject.toml").write_text("[tool.eyewall]\n")
+    assert find(inner) == tmp_path / "eyewall.toml"
+    owner = configfile._owner
+    monkeypatch.setattr(configfile, "_owner", lambda file: 12345 if file.parent == tmp_path else owner(file))
+    assert find(inner) == above
+    # Who works in the folder of another has chosen it.
+    assert find(tmp_path) == tmp_path / "eyewall.toml"
 
 
 _values = st.recursive(

@@ -31,14 +31,15 @@ class ConfigError(click.UsageError):
 
 def find(start: Path) -> Path | None:
     """Returns the nearest file that configures, in `start` or above: eyewall.toml, or a pyproject.toml with the section
-    `[tool.eyewall]`. None where there is none. Raises ConfigError for a pyproject.toml that can't be read.
+    `[tool.eyewall]`. None where there is none. Above `start` only files of this user or of root count: in a folder that
+    all may write to, as /tmp, anybody could say what is served. Raises ConfigError for a pyproject.toml that can't be
+    read.
     """
     for folder in (start, *start.parents):
-        own = folder / OWN_FILE
-        if own.is_file():
+        own, project = folder / OWN_FILE, folder / PROJECT_FILE
+        if _is_there(own, folder == start):
             return own
-        project = folder / PROJECT_FILE
-        if project.is_file() and _section(project, _parsed(project)) is not None:
+        if _is_there(project, folder == start) and _section(project, _parsed(project)) is not None:
             return project
     return None
 
@@ -95,6 +96,14 @@ def key_of(parameter: click.Parameter) -> str:
     if isinstance(parameter, click.Argument):
         return str(parameter.name)
     return next(name for name in parameter.opts if name.startswith("--"))[2:]
+
+
+def _is_there(file: Path, here: bool) -> bool:
+    return file.is_file() and (here or _owner(file) in (0, os.geteuid()))
+
+
+def _owner(file: Path) -> int:
+    return file.stat().st_uid
 
 
 # -- reading --------------------------------------------------------------------------------------------
