@@ -52,7 +52,10 @@ def top(pid: int, once: bool, interval: float, rows: int) -> None:
     try:
         process = Process(pid)
         if once:
-            click.echo(as_text(process.answers(), rows), nl=False)
+            try:
+                click.echo(as_text(process.answers(), rows), nl=False)
+            finally:
+                process.disconnect()
             return
     except NoDoctor as error:
         click.echo(f"eyewall top: {error}.", err=True)
@@ -68,5 +71,7 @@ def top(pid: int, once: bool, interval: float, rows: int) -> None:
     # Loaded only where a terminal is drawn.
     from eyewall.doctor.top.view import Top
 
-    Top(process, interval).run()
-    process.disconnect()
+    try:
+        Top(process, interval).run()
+    finally:
+        process.disconnect()
