@@ -40,16 +40,23 @@ class Wanted(NamedTuple):
 class Census:
     """Finds objects by class. `found` has them during a look in which there was a census, and is empty otherwise.
 
-    `clock` returns seconds and never goes back.
+    `clock` returns seconds and never goes back; `cpu` the same, of what is worked: by default `clock` itself.
     """
 
     name = "the objects of a program"
 
-    def __init__(self, clock: Callable[[], float] = time.perf_counter, interval: float = INTERVAL) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.perf_counter,
+        interval: float = INTERVAL,
+        cpu: Callable[[], float] | None = None,
+    ) -> None:
         self.found: dict[Wanted, list[Any]] = {}
         self.taken = False
         self._wanted: list[Wanted] = []
         self._clock = clock
+        self._cpu = cpu or clock
+        self._began = 0.0
         self._interval = interval
         self._next = 0.0
         self._took = self._last = 0.0
@@ -77,12 +84,13 @@ class Census:
             self._next = now + self._interval
             return
         self._allocated, self._last = allocated, now
+        self._began = self._cpu()
         self._take()
 
     def forget(self) -> None:
         """Keeps nothing alive until the next one."""
         if self.taken:
-            self._took = self._clock() - self._last
+            self._took = self._cpu() - self._began
             self._next = self._last + max(self._interval, self._took / SHARE)
         self.found = {}
         self.taken = False
