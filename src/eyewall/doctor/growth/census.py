@@ -26,6 +26,8 @@ SHARE = 0.001
 #: Seconds that one may take without a reason, and the part of the time that those may take which are longer.
 LONG = 0.005
 RARE = 0.0003
+#: Seconds from which on it counts that the next one will take longer than the last.
+NOTICED = 0.03
 #: How much must have been allocated before there is a reason.
 GROWN = 1.02
 
@@ -80,6 +82,8 @@ class Census:
         allocated = sys.getallocatedblocks()
         grown = allocated / self._allocated if self._allocated else 1.0
         since, takes = now - self._last, self._took * max(1.0, grown)
+        if takes < NOTICED:
+            takes = self._took
         if takes > LONG and since < takes / (SHARE if grown >= GROWN else RARE):
             self._next = now + self._interval
             return
