@@ -75,6 +75,18 @@ def test_what_ends_between_two_looks_is_told_of_once() -> None:
     assert block.cpu == pytest.approx(0.3)
 
 
+def test_none_has_begun_before_the_last_answer() -> None:
+    scene = Scene()
+    scene.look(0.1, idle=False, cpu=0.1, mark=1)
+    scene.answer(0.09, cpu=0.19)
+    # At work all the time, but in this callback only since then.
+    scene.look(0.1, idle=False, cpu=0.2, mark=2)
+    assert scene.look(0.2, idle=False, cpu=0.4, mark=2) == []
+    [block] = scene.look(0.1, idle=False, cpu=0.5, mark=2)
+    assert block.wall == pytest.approx(0.31)
+    assert block.cpu == pytest.approx(0.31)
+
+
 def test_the_cpu_time_tells_when_it_began() -> None:
     scene = Scene()
     scene.look(0.05, idle=False, cpu=0.04, mark=1)

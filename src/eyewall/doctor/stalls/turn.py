@@ -16,8 +16,8 @@ stopped, or its machine was. And what the loop's thread waited for a CPU (`Tick.
 Where the watchdog waited for the interpreter, somebody has held it all the time, within one call of C: the thread that
 has used the CPU meanwhile. There need not have been a ping then: such a block is over before the first tick sees it.
 
-A block begins between two ticks. Its beginning is taken to be as early as the CPU time of the thread proves, so that
-durations are short by no more than the time between two ticks.
+A block begins between two ticks, and after the last answer. Its beginning is taken to be as early as the CPU time of
+the thread proves, so that durations are short by no more than the time between two ticks.
 """
 
 from __future__ import annotations
@@ -186,6 +186,8 @@ class Turn:
         found = self._judge(at, cpu, delay, over=True)
         self.pinged = False
         self._told = None
+        # No block that is seen later has begun before.
+        self._last = self._last._replace(now=at, cpu=cpu)
         return found
 
     def _late(self, last: Tick, tick: Tick) -> tuple[float, float, float]:

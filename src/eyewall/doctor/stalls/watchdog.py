@@ -76,7 +76,7 @@ class Watchdog:
         self._aim()
         self._garbage.start()
         self._rest()
-        self._arm()
+        self._arm(hurry=False)
         self._running.acquire()
         threading.Thread(target=self._run, name="eyewall-watchdog", daemon=True).start()
         self._loop.call_soon(self._answered)
@@ -123,6 +123,7 @@ class Watchdog:
         if not self._loop.is_running():
             self._rest()
             return None if self._loop.is_closed() else PAUSE
+        answered = bool(self._answers)
         while self._answers:
             self._take(self._answers.popleft())
         try:
@@ -137,7 +138,8 @@ class Watchdog:
         if self._turn.pinged and not pinged:
             self._ping()
         self._tell(blocks)
-        return self._arm()
+        # One that is busy and answers is well.
+        return self._arm(hurry=not answered)
 
     def _stands_still(self) -> bool:
         """Whether the loop is as idle as it was; that is most of what this thread ever sees."""
@@ -152,12 +154,12 @@ class Watchdog:
             self._dumper.arm(CALM + DUMP)
         return True
 
-    def _arm(self) -> float:
+    def _arm(self, *, hurry: bool) -> float:
         lag = self._turn.lag
         if lag >= FILLING and self._turn.callbacks >= CALLBACKS:
             self._fillers.arm()
         pause = CALM if self._sight.calm else PAUSE
-        if self._turn.pinged:
+        if self._turn.pinged and hurry:
             pause = next(pause for since, pause in PAUSES if lag >= since)
         if self._dumper is not None:
             if self._dumper.was_replaced():
