@@ -34,8 +34,9 @@ _WAITING = frozenset(("threading", "queue", "selectors", "concurrent.futures.thr
 class Answer:
     """What the loop's thread says when it comes to answer a ping. To be made in a callback of the loop.
 
-    `at`, `cpu`, `delay`: the time, the thread's CPU time, and that for which it has waited for a CPU, in seconds. `depth`: frames beneath a callback; `base`: the code of
-    the innermost of them that is there while the loop is idle, too.
+    `at`, `cpu`, `delay`: the time, the thread's CPU time, and that for which it has waited for a CPU, in seconds.
+    `depth`: frames beneath a callback; `base`: the code of the innermost of them that is there while the loop is idle,
+    too.
     """
 
     __slots__ = ("at", "base", "cpu", "delay", "depth", "ident", "thread")
