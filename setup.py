@@ -1,4 +1,4 @@
-"""Compiles the modules that `[tool.eyewall] compiled` in pyproject.toml lists.
+"""Compiles the modules that `[tool.eyewall-build] compiled` in pyproject.toml lists.
 
 Environment: EYEWALL_PURE=1 installs without compiling; EYEWALL_BOUNDSCHECK=1 compiles with every index
 checked; EYEWALL_SANITIZE=1 compiles for AddressSanitizer.
@@ -13,7 +13,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).parent
-COMPILED = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["eyewall"]["compiled"]
+COMPILED = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["eyewall-build"]["compiled"]
 ADVICE = "Set EYEWALL_PURE=1 to install Eyewall without compiling it (slower, otherwise the same)."
 
 

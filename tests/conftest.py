@@ -19,7 +19,7 @@ from eyewall.web.response import forget_defaults
 from tests.tornado.exclusions import FILE, excluded
 
 ROOT = Path(__file__).resolve().parent.parent
-COMPILED_MODULES: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["eyewall"][
+COMPILED_MODULES: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["eyewall-build"][
     "compiled"
 ]
 

@@ -53,8 +53,9 @@ def test_a_plain_handler_loads_nothing_that_it_does_not_use() -> None:
         "eyewall.cli eyewall.guard.deadlines.alarms eyewall.guard.deadlines.awaiting eyewall.guard.deadlines.timeouts "
         "eyewall.guard.lifecycle.tasks eyewall.guard.limits.inflight eyewall.guard.limits.ratelimit "
         "eyewall.guard.limits.requestlimit eyewall.http.decompression eyewall.http.forms eyewall.http.limiting "
-        "eyewall.http.multipart eyewall.http.pieces eyewall.http.proxy eyewall.http.requestids eyewall.web.locale "
-        "eyewall.web.limiteddelegates eyewall.web.overtime eyewall.web.ratelimiting eyewall.web.static "
+        "eyewall.http.multipart eyewall.http.pieces eyewall.http.proxy eyewall.http.requestids eyewall.web.debugpage "
+        "eyewall.web.limiteddelegates eyewall.web.locale eyewall.web.mistakes eyewall.web.overtime "
+        "eyewall.web.ratelimiting eyewall.web.static "
         "eyewall.web.template eyewall.web.timing eyewall.web.transforms eyewall.web.websocket "
         "click datetime email graphlib hashlib hmac http.client multiprocessing tempfile unittest zlib"
     )

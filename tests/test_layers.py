@@ -177,7 +177,7 @@ def imports_cython(file: Path) -> bool:
 
 KNOWN = modules(PACKAGE)
 IMPORTS = [each for name, file in KNOWN.items() for each in imports_of(name, file, KNOWN)]
-COMPILED: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["eyewall"][
+COMPILED: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["eyewall-build"][
     "compiled"
 ]
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from eyewall.cli.addresses import AddressError, Addresses
-from eyewall.cli.occupant import occupant_of
 from eyewall.cli.settings import Settings
+from eyewall.net.occupant import occupant_of
 
 BACKLOG = 16
 

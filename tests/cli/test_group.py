@@ -19,6 +19,7 @@ from eyewall.cli.settings import Settings
 #: Renaming or removing one of these breaks somebody's deployment.
 OPTIONS = [
     "--app-dir",
+    "--config",
     "--executor",
     "--factory",
     "--no-factory",

@@ -11,7 +11,7 @@ import pytest
 
 from eyewall.client.websocket import websocket_connect
 
-from .program import APP, Program, connect, open_gate, read_response, request_bytes, write_app
+from .program import APP, Program, connect, get, open_gate, read_response, request_bytes, write_app
 
 HOOKS = """
 @app.lifecycle.on_startup("cache", after=["database"])
@@ -182,3 +182,28 @@ def test_everything_is_accounted_for(folder: Path) -> None:
     # Nobody has told them to end before it was their turn, when the requests had taken all of the time.
     assert f"jobs broke off job {jobs} (" in program.output
     assert said(program)[-2:] == ["cache down", "database down"]
+
+
+def test_a_program_that_runs_the_loop_when_it_is_imported(tmp_path: Path) -> None:
+    write_app(
+        tmp_path,
+        """
+        import os
+        from eyewall.loop import IOLoop
+        from eyewall.web import Application
+        app = Application([])
+        loop = IOLoop.current()
+        def look():
+            if os.path.exists("gate"):
+                loop.stop()
+            else:
+                loop.call_later(0.01, look)
+        loop.add_callback(look)
+        loop.start()
+        """,
+    )
+    with Program(tmp_path, "app", "--port", "0") as program:
+        program.wait_for("app runs the loop while it is imported, .* `if __name__ == '__main__':`")
+        # It is a warning: one that comes to an end is served all the same.
+        open_gate(tmp_path)
+        assert get(program.port())[0] == 404

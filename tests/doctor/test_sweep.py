@@ -26,7 +26,8 @@ def test_every_task_is_seen_done_or_not(run: Callable[..., None]) -> None:
         seen: list[asyncio.Task[Any]] = []
         while not tasks <= set(seen):
             sweep.look()
-            assert 0 < len(sweep.tasks) <= 10
+            # Fewer where tasks of loops that have ended are among them.
+            assert len(sweep.tasks) <= 10
             seen.extend(sweep.tasks)
         assert len(seen) == len(set(seen))
         sweep.forget()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -83,13 +84,30 @@ def test_a_detector_that_fails_to_stop_after_failing(run: Callable[..., None]) -
 def test_it_looks_at_intervals() -> None:
     async def main() -> None:
         detector = Probe("something")
-        watch = Watch(asyncio.get_running_loop(), Collector(), [detector], interval=0.5)
+        watch = Watch(asyncio.get_running_loop(), Collector(), [detector], interval=0.5, cpu=lambda: 0.0)
         watch.start()
         await asyncio.sleep(10.25)
         assert detector.calls.count("look") == 20
         watch.stop()
         await asyncio.sleep(10)
         assert detector.calls.count("look") == 20
+
+    run_with_fake_clock(main())
+
+
+@pytest.mark.parametrize(("takes", "looks"), [(0.0009, 40), (0.0015, 27), (0.1, 20)])
+def test_looks_that_take_long_are_rarer(takes: float, looks: int) -> None:
+    async def main() -> None:
+        # Asked before a look and after it.
+        times = (takes * number for number in itertools.count())
+        detector = Probe("something")
+        watch = Watch(
+            asyncio.get_running_loop(), Collector(), [detector], interval=0.5, cpu=lambda: next(times)
+        )
+        watch.start()
+        await asyncio.sleep(20.3)
+        assert detector.calls.count("look") == looks
+        watch.stop()
 
     run_with_fake_clock(main())
 

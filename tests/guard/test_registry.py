@@ -264,7 +264,8 @@ def test_websockets_of_both_sides(run: Run, identified: bool) -> None:
             for client in clients[1:]:
                 assert await client.read_message() is None
             await until(lambda: len(registry.websockets) == 0)
-            await until(lambda: len(registry.client_connections) == 0)
+            # Others of this process may have left theirs to the garbage collector.
+            await until(lambda: not registry.client_connections.entries(route=f"127.0.0.1:{serving.port}"))
 
     run(main())
 

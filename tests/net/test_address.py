@@ -297,3 +297,15 @@ def test_sockets_of_a_service_manager(tmp_path: Path, opened: list[socket.socket
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         done = inherit([sock.fileno()], None)
     assert "not a stream socket" in done.stderr
+
+
+def test_who_has_the_port_is_in_a_note() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match="Address already in use") as caught:
+            bind_sockets(port, "127.0.0.1")
+    [note] = caught.value.__notes__
+    assert note.startswith(f"Port {port} is taken by ")
+    assert note.endswith("stop that, or listen on another port.")
+    if sys.platform == "linux":
+        assert f"(pid {os.getpid()})" in note

@@ -17,10 +17,10 @@ import stat
 from dataclasses import dataclass
 
 from eyewall.cli.exits import ExitCode, StartError
-from eyewall.cli.occupant import occupant_of
 from eyewall.cli.settings import DEFAULT_HOST, DEFAULT_PORT, Settings
 from eyewall.net.address import InheritedSocketError, bind_sockets, bind_unix_socket, inherited_sockets
 from eyewall.net.backlog import seal
+from eyewall.net.occupant import occupant_of
 
 #: What `--host` takes besides names and addresses: all interfaces, of both families.
 _EVERYWHERE = ("*", "")

@@ -48,10 +48,10 @@ def demo(host: str, port: int | None, opened: bool, redis: str | None, watched: 
     # The help does not wait for the server.
     from eyewall.base.log import enable_pretty_logging
     from eyewall.cli.demo.server import DEFAULT_PORT, bind, serve
-    from eyewall.cli.occupant import occupant_of
     from eyewall.doctor.enabling import enable
     from eyewall.doctor.options import VARIABLE
     from eyewall.loop import run
+    from eyewall.net.occupant import occupant_of
 
     if redis is not None:
         _check_redis(redis)

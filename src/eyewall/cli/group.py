@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import platform
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from eyewall._version import TORNADO_API_VERSION, VERSION
 from eyewall.cli.continuation import Continuation
@@ -15,11 +15,19 @@ from eyewall.cli.continuation import Continuation
 #: Name, module, and the first line of the help, which a listing needs without loading the module.
 _COMMANDS = {
     "run": ("eyewall.cli.run", "Serve an application."),
+    "config": (
+        "eyewall.cli.configcommand",
+        "Show what would be served with, and where each value came from.",
+    ),
+    "new": ("eyewall.cli.newcommand", "Make a project to begin with."),
     "demo": ("eyewall.cli.democommand", "Show what Eyewall can do."),
     "doctor": ("eyewall.cli.doctorcommand", "Say what is wrong with a process, and where."),
     "stacks": ("eyewall.cli.stackscommand", "Show where every task and thread of a process stands."),
+    "top": ("eyewall.cli.topcommand", "Show what a process does, live."),
+    "profile": ("eyewall.cli.profilecommand", "Say where the time of a process goes: on a CPU, and waiting."),
     "check": ("eyewall.cli.checkcommand", "Find what is wrong in a program without running it."),
     "tornado": ("eyewall.cli.tornadocommand", "Let `tornado` mean Eyewall in this virtual environment."),
+    "completion": ("eyewall.cli.completioncommand", "Print what completes commands in a shell."),
     "version": ("eyewall.cli.group", "Show versions."),
 }
 
@@ -44,6 +52,15 @@ class _Commands(click.Group):
         command: click.Command = getattr(importlib.import_module(found[0]), cmd_name)
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Completes without loading every command, as the one of click does to see which are hidden."""
+        found = [
+            CompletionItem(name, help=about)
+            for name, (_, about) in _COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, about) for name, (_, about) in _COMMANDS.items()])
@@ -58,6 +75,8 @@ def main() -> None:
 @click.command()
 def version() -> None:
     """Show versions: of Eyewall, of the API it offers, and of what it runs on."""
+    import platform
+
     # What decides it is also what imports uvloop.
     from eyewall.loop.policy import loop_kind
 

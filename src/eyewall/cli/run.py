@@ -5,15 +5,17 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from eyewall.base.loggers import gen_log
 from eyewall.cli.addresses import Addresses
 from eyewall.cli.executors import parse_executors
 from eyewall.cli.exits import StartError
+from eyewall.cli.origins import ConfiguredCommand, blame_option, read_file
 from eyewall.cli.settings import (
     INTERFACES,
     LOG_FORMATS,
@@ -34,8 +36,10 @@ _DRAIN_RELOADING = 1.0
 _EPILOG = """
 \b
 Options may be set in the environment as well: --log-format is EYEWALL_LOG_FORMAT,
-and so on; several values are separated by spaces (by colons for paths). The
-command line comes first, then the environment, then the defaults.
+and so on; several values are separated by spaces (by colons for paths). A file sets
+them, too: eyewall.toml or [tool.eyewall] in pyproject.toml, here or above, with
+log-format = "json" and so on, and target. The command line comes first, then the
+environment, then the file, then the defaults; `eyewall config` shows them.
 
 \b
 Signals:
@@ -65,6 +69,11 @@ def _option(*names: str, **kwargs: Any) -> Callable[[Command], Command]:
     return click.option(*names, envvar=envvar, show_envvar=False, **kwargs)
 
 
+def _complete_target(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The shell knows files; which of them has an application is not for it to find out."""
+    return [CompletionItem(incomplete, type="file")]
+
+
 class _Octal(click.ParamType[int]):
     name = "octal"
 
@@ -83,8 +92,17 @@ class _Octal(click.ParamType[int]):
 _PATH = click.Path()
 
 
-@click.command(epilog=_EPILOG)
-@click.argument("target")
+@click.command(cls=ConfiguredCommand, epilog=_EPILOG)
+@click.argument("target", required=False, envvar="EYEWALL_TARGET", shell_complete=_complete_target)
+@_option(
+    "--config",
+    type=_PATH,
+    default=None,
+    is_eager=True,
+    expose_value=False,
+    callback=read_file,
+    help="File to read. [default: eyewall.toml or pyproject.toml, here or above]",
+)
 @_option("--app-dir", default=".", type=_PATH, help="Where modules are looked for first.", show_default=True)
 @_option(
     "--factory/--no-factory", default=None, help="TARGET makes the application, or it is it. [default: seen]"
@@ -224,44 +242,55 @@ _PATH = click.Path()
 @_option(
     "--loop", type=click.Choice(["uvloop", "asyncio"]), default=None, help="[default: uvloop where installed]"
 )
-def run(
-    loop: str | None,
-    limits: tuple[str, ...],
-    executors: tuple[str, ...],
-    shed: str | None,
-    drain_timeout: float | None,
-    reload_suffixes: tuple[str, ...],
-    **options: Any,
-) -> None:
+def run(**options: Any) -> None:
     """Serve the application TARGET.
 
     TARGET is package.module:NAME or path/file.py:NAME, of an application or of a function that makes one.
     Without :NAME, it is `app`, `application`, `make_app`, `create_app` or `get_app`.
     """
-    if drain_timeout is None:
-        drain_timeout = _DRAIN_RELOADING if options["reload"] else _DRAIN
-    if reload_suffixes:
-        options["reload_suffixes"] = reload_suffixes
-    try:
-        settings = Settings(
-            drain_timeout=drain_timeout,
-            limits=parse_limits(limits),
-            executors=parse_executors(executors),
-            shed=None if shed is None else parse_shedding(shed),
-            **options,
+    loop = options["loop"]
+    settings = settings_of(click.get_current_context(), options)
+    if not settings.target:
+        raise click.UsageError(
+            "Missing argument 'TARGET': name the application, as in `eyewall run app.py:app`, or have a file "
+            'say it: target = "app.py:app" in eyewall.toml'
         )
-    except SettingError as error:
-        raise click.BadParameter(str(error), param_hint=error.option) from None
-    if settings.metrics is not None and importlib.util.find_spec("prometheus_client") is None:
-        raise click.BadParameter(
-            "prometheus-client is not installed: pip install 'eyewall[metrics]'", param_hint="--metrics"
-        )
-    if loop == "uvloop" and importlib.util.find_spec("uvloop") is None:
-        raise click.BadParameter("uvloop is not installed: pip install uvloop", param_hint="--loop")
     if loop is not None:
         # Programs that the application starts inherit it.
         os.environ["EYEWALL_LOOP"] = loop
     sys.exit(serve(settings))
+
+
+def settings_of(ctx: click.Context, options: Mapping[str, Any]) -> Settings:
+    """Returns what the options of `eyewall run` ask for; `target` is "" where nobody names it.
+
+    Raises click's BadParameter for what can't be meant, which names the option, and the variable or file that set it.
+    """
+    left = dict(options)
+    loop, target, suffixes = left.pop("loop"), left.pop("target"), left.pop("reload_suffixes")
+    shed = left.pop("shed")
+    if left["drain_timeout"] is None:
+        left["drain_timeout"] = _DRAIN_RELOADING if left["reload"] else _DRAIN
+    if suffixes:
+        left["reload_suffixes"] = suffixes
+    try:
+        if loop == "uvloop" and importlib.util.find_spec("uvloop") is None:
+            raise SettingError("--loop", "uvloop is not installed: pip install uvloop")
+        if left["metrics"] is not None and importlib.util.find_spec("prometheus_client") is None:
+            raise SettingError(
+                "--metrics", "prometheus-client is not installed: pip install 'eyewall[metrics]'"
+            )
+        return Settings(
+            target=target or "",
+            limits=parse_limits(left.pop("limits")),
+            executors=parse_executors(left.pop("executors")),
+            shed=None if shed is None else parse_shedding(shed),
+            **left,
+        )
+    except SettingError as error:
+        raise click.BadParameter(
+            f"{error}{blame_option(ctx, error.option)}", param_hint=error.option
+        ) from None
 
 
 def serve(settings: Settings) -> int:

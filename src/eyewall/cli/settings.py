@@ -1,7 +1,7 @@
 """What `eyewall run` was told, checked, in one immutable object.
 
 Where it comes from has one precedence: the command line, then the environment (`EYEWALL_` and the name of the
-option), then the defaults here.
+option), then the configuration file (`cli.configfile`), then the defaults here.
 """
 
 from __future__ import annotations

@@ -60,6 +60,8 @@ DRAIN = b"drain\n"
 END = b"end\n"
 #: Seconds that threads and tasks have to end when everything is drained.
 _EXIT_GRACE = 5.0
+#: Seconds that an application may run the loop while it is imported, before somebody is told.
+_IMPORT_PATIENCE = 2.0
 
 
 class Worker:
@@ -115,7 +117,9 @@ class Worker:
                 self._loop = runner.get_loop()
                 # An application that asks for the loop while it is imported gets the one it will run on.
                 set_current_loop(self._loop)
+                impatience = self._loop.call_later(_IMPORT_PATIENCE, self._tell_of_own_loop)
                 found = load(self._settings.target, self._settings.app_dir)
+                impatience.cancel()
                 set_current_loop(self._loop)
                 code = runner.run(self._serve(found))
                 if self._supervisor is not None:
@@ -126,6 +130,15 @@ class Worker:
             gen_log.error("%s", error, exc_info=error.__cause__)
             return error.code
         return code
+
+    def _tell_of_own_loop(self) -> None:
+        """The loop runs, and not for us: a program starts a server of its own when it is imported."""
+        gen_log.warning(
+            "%s runs the loop while it is imported, for %.0f s now, and nothing is served before it has ended. "
+            "`IOLoop.current().start()` and the like belong under `if __name__ == '__main__':`",
+            self._settings.target,
+            _IMPORT_PATIENCE,
+        )
 
     # -- serving ----------------------------------------------------------------------------------------
 

@@ -25,9 +25,10 @@ class Options:
 
     `log_level`: findings below it are not logged; "never" logs none. A notice counts as info. `ignore`: rules that are
     not told at all. `without`: detectors that are not started, by the names of their classes. `interval`: seconds
-    between two looks. `again`, `longest`: seconds until the same fault is told again, doubled each time up to the
-    longest. `keep`: faults that are told apart at once. `held`: seconds until a failed task is told of that a suspended
-    coroutine holds. `socket`: whether `eyewall doctor PID` and its like can ask this process.
+    between two looks, up to twice as many where they take long. `again`, `longest`: seconds until the same fault is
+    told again, doubled each time up to the longest. `keep`: faults that are told apart at once. `held`: seconds until a
+    failed task is told of that a suspended coroutine holds. `socket`: whether `eyewall doctor PID` and its like can ask
+    this process.
     """
 
     log_level: str = "info"

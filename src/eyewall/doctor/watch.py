@@ -6,6 +6,7 @@ import asyncio
 import math
 import threading
 import time
+from collections.abc import Callable
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.detector import Detector, Kept
@@ -24,13 +25,18 @@ from eyewall.doctor.timing.requestwaits import RequestWaits
 from eyewall.doctor.waits.detector import Waits
 
 DEFAULTS = Options()
+#: The share of a CPU that looks may take; where they take more, there is more time between them, up to so many times.
+SHARE = 0.002
+RARER = 2.0
+_thread_time: Callable[[], float] = getattr(time, "thread_time", time.process_time)
 
 
 class Watch:
     """Watches `loop` with `detectors`, by default all there are, and reports to `collector`.
 
     All methods are to be called in the thread of the loop, `start` and `stop` whether it runs or not. `interval`:
-    seconds between two looks, those of `options` by default.
+    seconds between two looks, those of `options` by default; more after one that took long. `cpu`: seconds that this
+    thread was on a CPU.
     """
 
     def __init__(
@@ -41,12 +47,14 @@ class Watch:
         *,
         interval: float | None = None,
         options: Options = DEFAULTS,
+        cpu: Callable[[], float] = _thread_time,
     ) -> None:
         self.loop = loop
         self.collector = collector
         #: Whose loop it is: what a detector has changed may belong to this thread.
         self.thread = threading.current_thread()
         self._interval = options.interval if interval is None else interval
+        self._cpu = cpu
         self._sweep = Sweep()
         if detectors is None:
             detectors = [
@@ -64,7 +72,7 @@ class Watch:
         """Starts the detectors."""
         for each in self._detectors:
             each.start(self.loop)
-        self._set_timer()
+        self._set_timer(self._interval)
 
     def look(self) -> None:
         """Lets every detector look, and tells what is due."""
@@ -109,12 +117,18 @@ class Watch:
 
     def _tick(self) -> None:
         self._late = max(0.0, time.monotonic() - self._due)
-        self._set_timer()
+        # Before the look: whatever it does, there will be another one.
+        self._set_timer(self._interval)
+        began = self._cpu()
         self.look()
+        pause = min((self._cpu() - began) / SHARE, RARER * self._interval)
+        if pause > self._interval and self._timer is not None:
+            self._timer.cancel()
+            self._set_timer(pause)
 
-    def _set_timer(self) -> None:
-        self._due = time.monotonic() + self._interval
-        self._timer = self.loop.call_later(self._interval, self._tick)
+    def _set_timer(self, pause: float) -> None:
+        self._due = time.monotonic() + pause
+        self._timer = self.loop.call_later(pause, self._tick)
 
 
 def _detectors(sweep: Sweep, options: Options) -> list[Detector]:

@@ -20,6 +20,7 @@ from eyewall.base.loggers import app_log, gen_log
 from eyewall.guard.throttle import LogThrottle
 from eyewall.loop.belongings import belongs
 from eyewall.loop.ioloop import IOLoop
+from eyewall.net.unserved import expect
 
 #: Connections accepted in one turn of the loop, before those that are open get theirs.
 _BATCH = 16
@@ -62,6 +63,8 @@ class Acceptor:
         self._retry: asyncio.TimerHandle | None = None
         sock.setblocking(False)
         belongs(loop, self)
+        if not loop.is_running():
+            expect(loop, sock)
 
     @property
     def starved(self) -> bool:

@@ -95,6 +95,16 @@ class _PortTaken(Exception):
         self.cause = cause
 
 
+def _name_holder(cause: OSError, port: int) -> None:
+    """Adds to an error who has the port, where that can be seen."""
+    # Programs that get their port never load it.
+    from eyewall.net.occupant import occupant_of
+
+    holder = occupant_of(port)
+    by = f"by {holder}" if holder else "by another program (`ss -ltnp` shows which)"
+    cause.add_note(f"Port {port} is taken {by}: stop that, or listen on another port.")
+
+
 def _bind_all(places: list[_Place], backlog: int, reuse_port: bool) -> list[socket.socket]:
     """Binds all `places`, with the port of the first where theirs is 0, or none of them."""
     sockets: list[socket.socket] = []
@@ -118,6 +128,8 @@ def _bind_all(places: list[_Place], backlog: int, reuse_port: bool) -> list[sock
                 cause = _explained(error, host, chosen or port)
                 if error.errno == errno.EADDRINUSE and port == 0 and chosen is not None:
                     raise _PortTaken(cause) from error
+                if error.errno == errno.EADDRINUSE:
+                    _name_holder(cause, port)
                 raise cause from None
             sockets.append(sock)
             if port == 0 and chosen is None:

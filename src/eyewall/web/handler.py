@@ -8,7 +8,6 @@ the mixins, which cost nothing where they are not used.
 from __future__ import annotations
 
 import asyncio
-import traceback
 from collections.abc import Awaitable, Callable, Coroutine
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -250,13 +249,14 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Writes the page of an error; `exc_info` in `kwargs` is what caused it.
 
-        With the setting `serve_traceback`, as in debug mode, the page is the traceback.
+        With the setting `serve_traceback`, as in debug mode, it says all that is known of the error: to browsers as a
+        page, to who asks for JSON as that, to others as a traceback.
         """
         if self.settings.get("serve_traceback") and "exc_info" in kwargs:
-            self.set_header("Content-Type", "text/plain; charset=UTF-8")
-            for line in traceback.format_exception(*kwargs["exc_info"]):
-                self.write(line)
-            self.finish()
+            # Not loaded where nobody debugs.
+            from eyewall.web.debugpage.answer import answer
+
+            answer(self, status_code, kwargs["exc_info"])
         else:
             title = f"{status_code}: {xhtml_escape(self._reason)}"
             self.finish(f"<html><title>{title}</title><body>{title}</body></html>")
@@ -304,6 +304,11 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
             # What the client sent could not be understood when the handler asked for it.
             status = error.status if isinstance(error, RemoteProtocolError) else 400
             gen_log.warning("%d %s: %s", status, self._request_summary(), error)
+        elif isinstance(error, (TypeError, AttributeError, RuntimeError)):
+            # Most programs never load it.
+            from eyewall.web.mistakes import explain
+
+            explain(self, error)
         exc_info: ExcInfo = (type(error), error, error.__traceback__)
         if not refused:
             try:

@@ -100,3 +100,32 @@ def test_one_that_takes_long_is_rare_unless_the_program_grows(monkeypatch: pytes
     rarely = times(1000.0)
     assert len(rarely) == 2
     assert rarely[1] - rarely[0] >= 0.1 / module.RARE
+
+
+def test_one_that_will_take_longer_than_the_last_comes_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(step=0.01)
+    allocated = [1000]
+    monkeypatch.setattr(sys, "getallocatedblocks", lambda: allocated[0])
+    census = started(clock)
+    census.look()
+    assert census.taken
+    census.forget()
+    # It has taken 0.01 s. Ten times as much will take 0.1 s, of which there may be one within 100 s.
+    allocated[0] = 10_000
+    clock.step = 0.0
+    for now, taken in ((50.0, False), (90.0, False), (120.0, True)):
+        clock.now = now
+        census.look()
+        assert census.taken is taken
+        census.forget()
+
+
+def test_what_was_made_of_one_counts() -> None:
+    clock = Clock()
+    census = started(clock)
+    census.look()
+    clock.now = 0.02
+    census.forget()
+    clock.now = 19.9
+    census.look()
+    assert not census.taken

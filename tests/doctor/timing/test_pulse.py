@@ -31,15 +31,35 @@ def test_a_loop_that_has_nothing_to_do() -> None:
     async def main() -> None:
         pulse = Pulse(asyncio.get_running_loop(), cpu=lambda: 5.0)
         pulse.start()
-        await asyncio.sleep(1.05)
-        assert pulse.lags.count == 10
+        # At 0.1, 0.3, 0.7, 1.2, and every half a second from then on.
+        await asyncio.sleep(2.25)
+        assert pulse.lags.count == 6
         assert pulse.lags.largest == pytest.approx(0.0, abs=1e-6)
         assert pulse.turns.largest == pytest.approx(0.0, abs=1e-6)
         assert (pulse.busy, pulse.cpu_seconds) == (0.0, 0.0)
-        assert pulse.seconds == pytest.approx(1.0)
+        assert pulse.seconds == pytest.approx(2.2)
         pulse.stop()
         await asyncio.sleep(1)
-        assert pulse.lags.count == 10
+        assert pulse.lags.count == 6
+
+    run_with_fake_clock(main())
+
+
+def test_a_loop_that_goes_back_to_work() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        used = [0.0]
+        pulse = Pulse(loop, cpu=lambda: used[0])
+        pulse.start()
+        await asyncio.sleep(2.25)
+        assert pulse.lags.count == 6
+        used[0] += 0.1
+        await asyncio.sleep(0.5)
+        assert pulse.lags.count == 7
+        # That one has seen it: the next comes after the usual time.
+        await asyncio.sleep(0.1)
+        assert pulse.lags.count == 8
+        pulse.stop()
 
     run_with_fake_clock(main())
 

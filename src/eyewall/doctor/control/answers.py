@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from dataclasses import asdict
 from typing import Any
 
 from eyewall._version import VERSION
@@ -16,6 +17,8 @@ from eyewall.doctor.control.commands import Patient
 from eyewall.doctor.control.protocol import ControlError
 from eyewall.doctor.places import Place, definition
 from eyewall.doctor.report import report
+from eyewall.doctor.timing.pulse import pulses
+from eyewall.doctor.timing.times import route_times
 from eyewall.doctor.waits import detector
 from eyewall.doctor.watch import Watch
 from eyewall.guard.histogram import Histogram
@@ -47,14 +50,15 @@ def findings(patient: Patient) -> dict[str, Any]:
 
 
 def state(patient: Patient, limit: int = LIMIT) -> dict[str, Any]:
-    """Returns what holds now: memory and threads, loops and their tasks by what they run, what is open, and all of the
-    guard. `limit`: entries of each registry."""
+    """Returns what holds now: memory and threads, loops and their tasks by what they run, routes and where the time of
+    their requests went, what is open, and all of the guard. `limit`: entries of each registry."""
     return {
         "process": process(patient),
         "memory": _memory(),
         "files": _files(),
         "threads": threading.active_count(),
         "tasks": [each for watch in patient.watches() for each in _tasks_by_site(watch)],
+        "routes": [asdict(each) for each in route_times()],
         "open": _open(patient, limit),
         "guard": [
             {
@@ -76,12 +80,16 @@ def stacks(patient: Patient, limit: int = LIMIT) -> dict[str, Any]:
 
 def _loop(watch: Watch) -> dict[str, Any]:
     loop = watch.loop
+    pulse = next((each for each in pulses() if each.loop is loop), None)
     return {
         "kind": f"{type(loop).__module__}.{type(loop).__qualname__}",
         "thread": watch.thread.name,
         "running": loop.is_running(),
         "lag": round(watch.lag(), 4),
         "tasks": len(_tasks(watch)),
+        "busy": None if pulse is None else round(pulse.busy, 4),
+        "lags": None if pulse is None else _histogram(pulse.lags),
+        "turns": None if pulse is None else _histogram(pulse.turns),
     }
 
 

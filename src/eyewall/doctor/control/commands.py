@@ -33,6 +33,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stacks": ("eyewall.doctor.control.answers", "stacks"),
     "cancel-task": ("eyewall.doctor.control.actions", "cancel_task"),
     "close-connection": ("eyewall.doctor.control.actions", "close_connection"),
+    "profile-start": ("eyewall.doctor.profiling.inside", "profile_start"),
+    "profile-stop": ("eyewall.doctor.profiling.inside", "profile_stop"),
 }
 
 

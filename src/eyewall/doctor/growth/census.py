@@ -2,9 +2,10 @@
 
 Nothing is instrumented for that, so a request pays nothing, and a class of Tornado's, aiohttp's or Starlette's is found
 like one of ours. A census copies the collector's list of objects and filters it: some 0.1 microseconds an object,
-milliseconds in a program of ordinary size. How long the last one took decides when the next one may be (a thousandth
-of the time). Where that is long enough for somebody to notice, there is one only after the memory of the program has
-grown, or rarely.
+milliseconds in a program of ordinary size. How long the last one took, with all that was made of it, decides when the
+next one may be (a thousandth of the time), and how much has been allocated since: where connections have come, it takes
+longer. Where that is long enough for somebody to notice, there is one only after the memory of the program has grown,
+or rarely.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Census:
         self._work = work
         self._interval = interval
         self._next = 0.0
-        self._took = self._last = 0.0
+        self._took = self._last = self._began = 0.0
         self._allocated = 0
 
     def want(self, module: str, name: str) -> Wanted:
@@ -77,18 +78,19 @@ class Census:
         if now < self._next:
             return
         allocated = sys.getallocatedblocks()
-        is_rare = now - self._last >= self._took / RARE
-        if self._took > LONG and allocated < GROWN * self._allocated and not is_rare:
+        grown = allocated / self._allocated if self._allocated else 1.0
+        since, takes = now - self._last, self._took * max(1.0, grown)
+        if takes > LONG and since < takes / (SHARE if grown >= GROWN else RARE):
             self._next = now + self._interval
             return
-        self._allocated = allocated
-        began = self._work()
+        self._allocated, self._last, self._began = allocated, now, self._work()
         self._take()
-        self._took, self._last = self._work() - began, now
-        self._next = now + max(self._interval, self._took / SHARE)
 
     def forget(self) -> None:
         """Keeps nothing alive until the next one."""
+        if self.taken:
+            self._took = self._work() - self._began
+            self._next = self._last + max(self._interval, self._took / SHARE)
         self.found = {}
         self.taken = False
 

@@ -84,11 +84,11 @@ async def memory(seconds: float = SECONDS, lines: int = LINES) -> MemoryReport:
     try:
         if not tracing:
             tracemalloc.start(FRAMES)
-        resident = resident_bytes()
+        resident = resident_bytes()  # eyewall: ignore[EW205] - the kernel has it at hand
         before = await loop.run_in_executor(pool, _by_line)
         await _wait(seconds)
         after = await loop.run_in_executor(pool, _by_line)
-        now = resident_bytes()
+        now = resident_bytes()  # eyewall: ignore[EW205]
     finally:
         _running = False
         pool.shutdown(wait=False)

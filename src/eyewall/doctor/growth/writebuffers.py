@@ -68,8 +68,12 @@ class WriteBuffers:
             self._find(self._census.found.get(self._wanted, ()))
         if not self._left:
             self._left = transports_of(loop)
-        part, self._left = self._left[-SLICE:], self._left[:-SLICE]
-        self._find(transport for each in part if (transport := each()) is not None)
+        part = self._left[-SLICE:]
+        del self._left[-SLICE:]
+        # Hardly any has so much: this is all that is done for the others.
+        self._find(
+            [transport for each in part if (transport := each()) is not None and unsent(transport) >= LEAST]
+        )
         now = self._clock()
         for key, followed in list(self._followed.items()):
             connection = followed.reference()

@@ -25,6 +25,8 @@ from eyewall.doctor.subjects import subject_of
 
 #: Seconds of CPU time between two looks with which a thread may still be idle.
 LITTLE = 0.02
+#: The share of a CPU below which a thread that is idle has hardly anything to do.
+CALM = 0.05
 #: The most that lies between two looks at a loop that runs, in seconds, unless the watchdog comes late.
 INTERVAL = 0.3
 #: Modules in which a thread waits that has nothing to do.
@@ -95,6 +97,14 @@ class Sight:
     def stands_still(self) -> bool:
         """Whether the thread was idle at the last look and has not run since. Raises OSError where it has ended."""
         return self._idle and time.clock_gettime(self._clock) == self._cpu
+
+    @property
+    def calm(self) -> bool:
+        """Whether the thread was idle at the last look and has hardly run since the one before."""
+        last, before = self._last, self._before
+        if last is None or before is None or not last.idle:
+            return False
+        return last.cpu - before.cpu < CALM * (last.now - before.now)
 
     def others(self) -> float:
         """Returns the CPU time of all other threads, where the thread stands still."""

@@ -2,6 +2,7 @@
 
     every 50 ms       has the loop's thread used its CPU? No: it still waits as it did at the last look. (10 µs)
                       Yes: where is it? In the selector: idle. Elsewhere: a ping is put into the loop's queue.
+    every 100 ms      the same, while it is idle nearly all the time
     no answer, 20 ms  its stack, its system call, the head of its queue: again and again, less often as time goes by
     `Turn` says       blocked, starved, over; `Teller` says by what
 
@@ -28,8 +29,10 @@ from eyewall.doctor.stalls.sight import Answer, Sight
 from eyewall.doctor.stalls.teller import Teller
 from eyewall.doctor.stalls.turn import LATE, Block, Turn
 
-#: Seconds between two looks at a loop that answers.
+#: Seconds between two looks at a loop that answers, and at one that has hardly anything to do. A block that sleeps, and
+#: begins right after a look, seems shorter by as much.
 PAUSE = 0.05
+CALM = 0.1
 #: And at one that does not, by the seconds for which it has not.
 PAUSES = ((2.0, 0.25), (0.5, 0.05), (0.0, 0.02))
 #: Looks at a loop that stands still, of which one looks at the loop all the same: whether it runs, and is closed.
@@ -110,7 +113,7 @@ class Watchdog:
         """Looks once. Returns the seconds until the next look, None where there is nothing left to watch."""
         self._looks += 1
         if late < LATE and not self._turn.pinged and not self._answers and self._stands_still():
-            return PAUSE
+            return CALM
         if late >= LATE:
             self._sight.seize()
         held = self._waited_for_interpreter(late)
@@ -148,14 +151,14 @@ class Watchdog:
             return False
         self._turn.still(time.monotonic(), self._sight.others())
         if self._dumper is not None:
-            self._dumper.arm(PAUSE + DUMP)
+            self._dumper.arm(CALM + DUMP)
         return True
 
     def _arm(self) -> float:
         lag = self._turn.lag
         if lag >= FILLING and self._turn.callbacks >= CALLBACKS:
             self._fillers.arm()
-        pause = PAUSE
+        pause = CALM if self._sight.calm else PAUSE
         if self._turn.pinged:
             pause = next(pause for since, pause in PAUSES if lag >= since)
         if self._dumper is not None:

@@ -3,6 +3,9 @@
 A timer, ten times a second, looks at three clocks. By how much it comes too late is the loop's lag. The time until a
 callback that it schedules for the next turn runs is the length of one turn: one in a tenth of a second, as good as any
 other. And the CPU time of the thread, between two beats, is how busy it was. It works on every loop that has timers.
+
+A loop with little to do is neither late nor busy, and to wake it up costs more than what it does by itself: it is
+looked at less often until a beat finds it at work.
 """
 
 from __future__ import annotations
@@ -16,6 +19,9 @@ from eyewall.guard.histogram import Histogram
 
 #: Seconds between two beats.
 INTERVAL = 0.1
+#: Up to how many times that they grow to while the loop is calm, and the busy share below which it is.
+SLOWEST = 5.0
+CALM = 0.05
 #: Seconds after which a mean of the busy share has forgotten two thirds of what was.
 MEMORY = 5.0
 #: Upper bounds of lags and turns, in seconds: finer below than those of requests.
@@ -61,7 +67,7 @@ class Pulse:
         self.busy = 0.0
         self.cpu_seconds = 0.0
         self.seconds = 0.0
-        self._interval = interval
+        self._interval = self._pause = interval
         self._cpu = cpu
         self._users = 0
         self._timer: asyncio.Handle | None = None
@@ -111,10 +117,11 @@ class Pulse:
     def _begin(self) -> None:
         self._beaten = self.loop.time()
         self._used = self._cpu()
+        self._pause = self._interval
         self._next(self._beaten)
 
     def _next(self, now: float) -> None:
-        self._due = now + self._interval
+        self._due = now + self._pause
         self._timer = self.loop.call_at(self._due, self._beat)
 
     def _beat(self) -> None:
@@ -128,6 +135,8 @@ class Pulse:
             self.seconds += passed
             share = min(1.0, ran / passed)
             self.busy += (share - self.busy) * min(1.0, passed / MEMORY)
+            calm = min(2.0 * self._pause, SLOWEST * self._interval)
+            self._pause = calm if share < CALM else self._interval
         self._next(now)
         self.loop.call_soon(self._turned, now)
 
