@@ -6,6 +6,7 @@ expire, a worker behind a queue, batches, a pool that fills.
 # under: eyewall, tornado
 
 import asyncio
+import contextlib
 import math
 import os
 import sys
@@ -18,7 +19,7 @@ from tornado.httpserver import HTTPServer
 from tornado.ioloop import PeriodicCallback
 from tornado.testing import bind_unused_port
 from tornado.web import Application, RequestHandler
-from tornado.websocket import WebSocketHandler, websocket_connect
+from tornado.websocket import WebSocketClosedError, WebSocketHandler, websocket_connect
 
 SECONDS = float(os.environ.get("HEALTHY_SECONDS", "30"))
 
@@ -35,8 +36,13 @@ class ChatHandler(WebSocketHandler):
 
     def open(self):
         self.rooms["lobby"].add(self)
-        self.beat = PeriodicCallback(lambda: self.ping(b""), 5000)
+        self.beat = PeriodicCallback(self.greet, 5000)
         self.beat.start()
+
+    def greet(self):
+        # It may be about to hear of its end.
+        with contextlib.suppress(WebSocketClosedError):
+            self.ping(b"")
 
     def on_message(self, message):
         for other in self.rooms["lobby"]:

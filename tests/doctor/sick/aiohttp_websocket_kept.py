@@ -33,7 +33,7 @@ async def main():
                 await websocket.send_str("hello")
                 await websocket.receive()
             await asyncio.sleep(0.1)
-        await asyncio.sleep(25)
+        await asyncio.sleep(60)
     await runner.cleanup()
 
 

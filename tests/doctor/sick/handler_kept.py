@@ -49,7 +49,7 @@ async def main():
     for _ in range(12):
         await visit(port)
         await asyncio.sleep(0.1)
-    await asyncio.sleep(25)
+    await asyncio.sleep(60)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ async def main():
         await connection.read_message()
         connection.close()
         await asyncio.sleep(0.1)
-    await asyncio.sleep(25)
+    await asyncio.sleep(60)
 
 
 if __name__ == "__main__":

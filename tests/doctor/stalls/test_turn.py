@@ -214,6 +214,18 @@ def test_a_loop_that_stops_running() -> None:
     assert scene.look(0.05, idle=True) == []
 
 
+@pytest.mark.parametrize("seen", [{"delay": 3.0}, {"lost": 3.0}])
+def test_a_loop_that_goes_on_before_the_watchdog_does(seen: dict[str, float]) -> None:
+    # Neither had a CPU; then the loop's thread has answered before anybody could look.
+    scene = Scene()
+    scene.busy(0.1)
+    assert scene.turn.answered(scene.tick.now + 3.0, scene.tick.cpu, **seen) == []
+    # What it has used a CPU for counts.
+    scene.busy(0.1)
+    [block] = scene.turn.answered(scene.tick.now + 3.0, scene.tick.cpu + 0.5, **seen)
+    assert block.wall == pytest.approx(0.5, abs=0.06)
+
+
 @given(
     st.lists(
         st.tuples(

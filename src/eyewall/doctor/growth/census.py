@@ -50,7 +50,7 @@ class Census:
         self,
         clock: Callable[[], float] = time.perf_counter,
         interval: float = INTERVAL,
-        work: Callable[[], float] = time.thread_time,
+        work: Callable[[], float] = getattr(time, "thread_time", time.perf_counter),
     ) -> None:
         self.found: dict[Wanted, list[Any]] = {}
         self.taken = False

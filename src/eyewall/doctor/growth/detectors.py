@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from eyewall.doctor.detector import Detector
 from eyewall.doctor.growth.callbacks import Callbacks
 from eyewall.doctor.growth.census import Census, CensusEnd
@@ -20,7 +18,7 @@ from eyewall.doctor.sweep import Sweep
 def growing(sweep: Sweep) -> list[Detector]:
     """Returns the detectors of what grows."""
     # What others do on the same machine makes it no dearer.
-    census, searches = Census(cpu=getattr(time, "thread_time", time.perf_counter)), Searches()
+    census, searches = Census(), Searches()
     return [
         census,
         Kept(census, searches),

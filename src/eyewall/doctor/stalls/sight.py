@@ -36,17 +36,19 @@ _WAITING = frozenset(("threading", "queue", "selectors", "concurrent.futures.thr
 class Answer:
     """What the loop's thread says when it comes to answer a ping. To be made in a callback of the loop.
 
-    `at`, `cpu`: the time and the thread's CPU time, in seconds. `depth`: frames beneath a callback; `base`: the code of
-    the innermost of them that is there while the loop is idle, too.
+    `at`, `cpu`, `delay`: the time, the thread's CPU time, and that for which it has waited for a CPU, in seconds.
+    `depth`: frames beneath a callback; `base`: the code of the innermost of them that is there while the loop is idle,
+    too.
     """
 
-    __slots__ = ("at", "base", "cpu", "depth", "ident", "thread")
+    __slots__ = ("at", "base", "cpu", "delay", "depth", "ident", "thread")
 
     def __init__(self) -> None:
         self.at = time.monotonic()
         self.cpu = time.thread_time()
         self.ident = threading.get_ident()
         self.thread = threading.get_native_id()
+        self.delay = kernel.waited_for_cpu(self.thread) or 0.0
         callback = sys._getframe(1)
         frame = callback.f_back
         self.depth = stack.depth_of(frame)

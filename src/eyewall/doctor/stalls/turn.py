@@ -178,12 +178,17 @@ class Turn:
         found.extend(self._judge(tick.now, tick.cpu, tick.delay, over=False))
         return found
 
-    def answered(self, at: float, cpu: float) -> list[Block]:
-        """The ping was answered at this time, by the loop's thread with this CPU time."""
+    def answered(self, at: float, cpu: float, delay: float = 0.0, lost: float = 0.0) -> list[Block]:
+        """The ping was answered at this time, by the loop's thread with this CPU time and `delay`.
+
+        `lost`: seconds since the last tick in which the process was not scheduled, as the watchdog knows that is late
+        itself: by the next tick, the loop's thread may have gone on before it.
+        """
         if not self.pinged or self._last is None:
             return []
-        delay = self._last.delay
-        found = self._judge(at, cpu, delay, over=True)
+        for span in {self._turn, self._callback}:
+            span.lost += lost
+        found = self._judge(at, cpu, max(delay, self._last.delay), over=True)
         self.pinged = False
         self._told = None
         # No block that is seen later has begun before.

@@ -124,8 +124,10 @@ class Watchdog:
             self._rest()
             return None if self._loop.is_closed() else PAUSE
         answered = bool(self._answers)
+        lost = late - held if late - held >= LATE else 0.0
         while self._answers:
-            self._take(self._answers.popleft())
+            self._take(self._answers.popleft(), lost)
+            lost = 0.0
         try:
             tick = self._sight.look(late, held)
         except OSError:
@@ -211,8 +213,8 @@ class Watchdog:
         # In the loop's thread.
         self._answers.append(Answer())
 
-    def _take(self, answer: Answer) -> None:
-        self._tell(self._turn.answered(answer.at, answer.cpu))
+    def _take(self, answer: Answer, lost: float) -> None:
+        self._tell(self._turn.answered(answer.at, answer.cpu, answer.delay, lost))
         self._forget()
         if self._sight.learn(answer):
             self._aim()
