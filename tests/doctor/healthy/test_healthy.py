@@ -6,15 +6,24 @@ from pathlib import Path
 
 import pytest
 
-from ..programs import Runs, paths
+from ..programs import Outcome, Runs, paths
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("path", paths(Path(__file__).parent), ids=lambda each: each.stem)
 def test_nothing_is_found(runs: Runs, path: Path) -> None:
-    wrong = [
-        f"{program.name}: it ended with {outcome.status}, and found {outcome.findings}\n{outcome.output}"
-        for program, outcome in runs.outcomes(path)
-        if outcome.status != 0 or outcome.findings != []
-    ]
+    wrong = []
+    for program, outcome in runs.outcomes(path):
+        if _is_wrong(outcome):
+            # Ten at once may be too much for a machine that does other things as well.
+            again = program.run()
+            if _is_wrong(again):
+                wrong += [
+                    f"{program.name}: it ended with {each.status}, and found {each.findings}\n{each.output}"
+                    for each in (outcome, again)
+                ]
     assert not wrong, "\n\n".join(wrong)
+
+
+def _is_wrong(outcome: Outcome) -> bool:
+    return outcome.status != 0 or outcome.findings != []

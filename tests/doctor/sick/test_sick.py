@@ -18,11 +18,16 @@ PATHS = paths(Path(__file__).parent)
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("path", PATHS, ids=lambda each: each.stem)
 def test_the_fault_is_found(runs: Runs, path: Path) -> None:
-    wrong = [
-        f"{program.name}: {fault}\n{outcome.output}"
-        for program, outcome in runs.outcomes(path)
-        if (fault := _wrong(program, outcome)) is not None
-    ]
+    wrong = []
+    for program, outcome in runs.outcomes(path):
+        fault = _wrong(program, outcome)
+        if fault is not None:
+            # Ten at once may be too much for a machine that does other things as well.
+            again = program.run()
+            if (second := _wrong(program, again)) is not None:
+                wrong.append(
+                    f"{program.name}: {fault}\n{outcome.output}\nand by itself: {second}\n{again.output}"
+                )
     assert not wrong, "\n\n".join(wrong)
 
 

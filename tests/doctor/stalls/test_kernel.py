@@ -101,3 +101,25 @@ def test_a_name_server() -> None:
 def test_the_time_without_a_cpu() -> None:
     own = kernel.waited_for_cpu(threading.get_native_id())
     assert own is None or own >= 0.0
+
+
+def test_a_thread_that_is_ready_and_one_that_waits() -> None:
+    assert kernel.is_ready(threading.get_native_id())
+    reading, writing = os.pipe()
+    ids: list[int] = []
+
+    def read() -> None:
+        ids.append(threading.get_native_id())
+        os.read(reading, 1)
+
+    thread = threading.Thread(target=read, name=") R (")
+    thread.start()
+    try:
+        # It is on its way there.
+        while not ids or kernel.is_ready(ids[0]):
+            time.sleep(0)
+    finally:
+        os.close(writing)
+        thread.join()
+        os.close(reading)
+    assert not kernel.is_ready(ids[0])

@@ -26,6 +26,8 @@ SHARE = 0.001
 #: Seconds that one may take without a reason, and the part of the time that those may take which are longer.
 LONG = 0.005
 RARE = 0.0003
+#: Not every system knows how long a thread had a CPU.
+_WORK: Callable[[], float] = getattr(time, "thread_time", time.perf_counter)
 #: How much must have been allocated before there is a reason.
 GROWN = 1.02
 
@@ -50,7 +52,7 @@ class Census:
         self,
         clock: Callable[[], float] = time.perf_counter,
         interval: float = INTERVAL,
-        work: Callable[[], float] = getattr(time, "thread_time", time.perf_counter),
+        work: Callable[[], float] = _WORK,
     ) -> None:
         self.found: dict[Wanted, list[Any]] = {}
         self.taken = False

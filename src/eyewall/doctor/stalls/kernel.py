@@ -212,3 +212,13 @@ def waited_for_cpu(thread: int) -> float | None:
             return int(file.read(100).split()[1]) / 1e9
     except (OSError, ValueError, IndexError):
         return None
+
+
+def is_ready(thread: int) -> bool:
+    """Whether the thread runs, or waits for a CPU to run on; False where that can't be known."""
+    try:
+        with open(f"/proc/self/task/{thread}/stat", "rb", buffering=0) as file:
+            # The name before may have blanks and parentheses.
+            return file.read(400).rpartition(b")")[2].split()[0] == b"R"
+    except (OSError, IndexError):
+        return False

@@ -85,6 +85,9 @@ class Sight:
         self._idle = False
         self._cpu = -1.0
         self._delay = 0.0
+        # Seconds that it waits for a CPU by now, without an end, and whether it did so at the last look.
+        self._waiting = 0.0
+        self._ready = False
 
     def learn(self, answer: Answer) -> bool:
         """Takes what an answer says. Returns whether the loop runs in another thread now."""
@@ -119,7 +122,7 @@ class Sight:
             self._cpu = cpu
             frames = self._frames()
             first = self._first(frames)
-            self._delay = kernel.waited_for_cpu(self.thread) or 0.0
+            self._delay = max(self._delay, self._waited(ran=used > 0.0))
             self._idle = not first and used < LITTLE + held and self._waits(frames)
             del frames
         self._before = self._last
@@ -135,6 +138,15 @@ class Sight:
             self._marked(first),
         )
         return self._last
+
+    def _waited(self, *, ran: bool) -> float:
+        """Returns for how long the thread has waited for a CPU. The kernel counts a wait when it has ended."""
+        was_ready, self._ready = self._ready, not ran and kernel.is_ready(self.thread)
+        if not self._ready:
+            self._waiting = 0.0
+        elif was_ready and self._last is not None:
+            self._waiting += time.monotonic() - self._last.now
+        return (kernel.waited_for_cpu(self.thread) or 0.0) + self._waiting
 
     def mark(self) -> Hashable:
         """Returns what changes when a callback ends."""
