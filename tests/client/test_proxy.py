@@ -161,7 +161,7 @@ def test_a_proxy_that_says_nothing(run: Run) -> None:
         async with scripted(silent) as proxy:
             client = client_of()
             with pytest.raises(HTTPTimeoutError, match=r"asking the proxy for example\.com:443"):
-                await client.fetch("https://example.com/", connect_timeout=0.02, **through(proxy.port))
+                await client.fetch("https://example.com/", connect_timeout=0.5, **through(proxy.port))
             client.close()
 
     run(main())

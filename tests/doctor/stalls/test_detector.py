@@ -149,9 +149,12 @@ def test_a_call_that_keeps_the_interpreter(run: Callable[..., Any]) -> None:
 def test_another_thread_that_keeps_the_interpreter(run: Callable[..., Any]) -> None:
     async def main() -> None:
         async with Watched() as watched:
-            while not watched.told.is_set():
+            rules: list[str] = []
+            # Whose fault one block was can't be told where the machine let the thread run again before it was seen.
+            while "loop-blocked-thread" not in rules:
                 await asyncio.to_thread(re.fullmatch, r"(\w+\s?)*", "a" * 24 + "!")
-            assert "loop-blocked-thread" in [found.rule for found in await watched.findings()]
+                if watched.told.is_set():
+                    rules = [found.rule for found in await watched.findings()]
 
     run(main())
 
