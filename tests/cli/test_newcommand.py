@@ -48,7 +48,7 @@ def test_its_own_tests_pass_and_it_is_served(folder: Path) -> None:
     assert "cd paper-shop" in done.stdout
     project = folder / "paper-shop"
     tests = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:asyncio"],
         cwd=project,
         env=environment(),
         capture_output=True,

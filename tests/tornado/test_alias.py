@@ -285,7 +285,7 @@ def test_tests_of_a_program_run_under_it(tmp_path: Path) -> None:
                 assert escape is sys.modules["eyewall.tornado.escape"]
             """,
     )
-    done = python(*ALIAS, "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=tmp_path)
+    done = python(*ALIAS, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", cwd=tmp_path)
     assert "1 passed" in done.stdout
 
 

@@ -103,7 +103,6 @@ def test_two_watches_tell_once_and_stop_in_any_order(run: Callable[..., None]) -
             await forgets()
         assert [sum(each.count for each in one.findings()) for one in collectors] == [0, 2]
         upper.stop()
-        lower.stop()
         assert warnings._warn_unawaited_coroutine is before  # type: ignore[attr-defined]
 
     run(main())

@@ -37,7 +37,7 @@ async def main():
     sock, port = bind_unused_port()
     server.add_socket(sock)
     clients = set()
-    for _ in range(300):
+    for _ in range(800):
         client = asyncio.create_task(fetch(port))
         clients.add(client)
         client.add_done_callback(clients.discard)

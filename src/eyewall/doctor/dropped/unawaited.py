@@ -58,7 +58,13 @@ class Unawaited:
         """Puts back what was there, unless somebody has put something else over it, which goes on to call us."""
         self._collector = None
         if self._before is not None and getattr(warnings, _HOOK) == self._destroyed:
-            setattr(warnings, _HOOK, self._before)
+            before: Any = self._before
+            # Of ours that were under this one, some may have been stopped meanwhile.
+            while (
+                isinstance(below := getattr(before, "__self__", None), Unawaited) and below._collector is None
+            ):
+                before = below._before
+            setattr(warnings, _HOOK, before)
         tracking = sys.get_coroutine_origin_tracking_depth()
         if self._thread == get_ident() and self._depth < 1 and tracking == 1:
             sys.set_coroutine_origin_tracking_depth(0)
