@@ -320,3 +320,28 @@ def test_a_tree(run: Callable[..., None]) -> None:
             task.cancel()
 
     run(main())
+
+
+@pytest.mark.parametrize("shielded", [False, True])
+def test_the_last_of_those_that_are_gathered(run: Callable[..., None], shielded: bool) -> None:
+    """Each of them knows who waits for it, and is not to be taken for what waits for that."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        gate = threading.Event()
+        with ThreadPoolExecutor(1) as pool:
+            jobs = [loop.run_in_executor(pool, int), loop.run_in_executor(pool, gate.wait, 60)]
+            await jobs[0]
+            found = await told(waits_for(asyncio.gather(*jobs[:1], *map(asyncio.shield, jobs[1:]))))
+            assert found["waits_for"]["kind"] == "executor"
+            gate.set()
+        ended, open_one = loop.create_future(), loop.create_future()
+        ended.set_result(None)
+        gathering = asyncio.gather(ended, open_one)
+        await turns()
+        found = await told(waits_for(asyncio.shield(gathering) if shielded else gathering))
+        assert found["waits_for"]["kind"] == "future"
+        gathering.cancel()
+        await turns()
+
+    run(main())

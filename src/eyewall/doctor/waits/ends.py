@@ -20,6 +20,8 @@ from eyewall.doctor.waits.links import Chain, Link
 from eyewall.doctor.waits.resources import DISTANCE, Resource, owner_of, resource_of
 
 _KNOWN = ("asyncio", "tornado", "eyewall", "anyio", "uvloop")
+#: Futures one behind the other that are followed.
+DEPTH = 20
 #: The last parts of the names of functions that take something.
 _TAKING = ("acquire", "acquire_on_behalf_of", "__aenter__", "enter", "lend", "_wait")
 #: Functions of asyncio by name: the kind of what they wait for, and how to say it.
@@ -212,33 +214,38 @@ def _flat(thing: object) -> list[object]:
     return list(thing) if isinstance(thing, set) else []
 
 
-def _futures(several: Sequence[Any], every: bool = False) -> End:
+def _futures(several: Sequence[Any], every: bool = False, depth: int = 0) -> End:
     pending = [each for each in several if not each.done()]
     if len(pending) == 1:
         only = pending[0]
         if isinstance(only, asyncio.Task):
             return End("task", f"task {only.get_name()}", on=(only,))
-        return _by_future((), only)
+        return _by_future((), only, depth + 1) if depth < DEPTH else End("future", "a future")
     names = [each.get_name() if isinstance(each, asyncio.Task) else "a future" for each in pending]
     listed = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
     return End("tasks", f"{len(pending)} tasks: {listed}", on=tuple(pending), every=every)
 
 
-def _by_future(links: Sequence[Link], future: Any) -> End:
+def _by_future(links: Sequence[Link], future: Any, depth: int = 0) -> End:
     if isinstance(future, asyncio.Task):
         return End("task", f"task {future.get_name()}", on=(future,))
     children = getattr(future, "_children", None)
     if isinstance(children, (list, tuple)) and children:
-        return _futures([each for each in children if not each.done()])
+        return _futures([each for each in children if not each.done()], depth=depth)
     inner = _inner(future)
     if isinstance(inner, futures.Future):
         return _job(inner)
     if inner is not None:
-        return _futures([inner])
+        return _futures([inner], depth=depth)
     number = _descriptor(future)
     if number is not None:
         return End("socket", f"file descriptor {number}")
     return _by_owner(links, future) or End("future", "a future")
+
+
+#: What the functions of asyncio that are put on such a future call the other one. Those that are put on the other one,
+#: and on each that is gathered, know the one that waits for it.
+_SOURCES = ("inner", "source")
 
 
 def _inner(future: object) -> Any:
@@ -246,8 +253,8 @@ def _inner(future: object) -> Any:
     for callback in gc.get_referents(future):
         for each in _callbacks(callback):
             if isinstance(each, FunctionType) and each.__module__ in ("asyncio.tasks", "asyncio.futures"):
-                for cell in each.__closure__ or ():
-                    held: Any = _content(cell)
+                for name, cell in zip(each.__code__.co_freevars, each.__closure__ or (), strict=True):
+                    held: Any = _content(cell) if name in _SOURCES else None
                     either = isinstance(held, futures.Future) or asyncio.isfuture(held)
                     if either and held is not future and not held.done():
                         return held
