@@ -37,6 +37,8 @@ PATIENCE = 100.0
 #: Which loops a program is run on, by how it is run. The loop makes no difference to what Tornado does.
 LOOPS = {"eyewall": ("uvloop", "asyncio"), "tornado": ("asyncio",), "asyncio": ("asyncio", "uvloop")}
 
+#: As it was before tests had theirs: programs begin while others run.
+_ENVIRONMENT = dict(os.environ)
 _HEADER = re.compile(r"^# (under|also): (.+)$", re.MULTILINE)
 _CULPRIT = re.compile(r"# finding: ([a-z-]+)")
 _ON_UVLOOP = "import runpy, sys, uvloop; uvloop.install(); runpy.run_path(sys.argv[1], run_name='__main__')"
@@ -86,7 +88,7 @@ class Program:
 
     def run(self) -> Outcome:
         """Runs it to its end, or to its finding."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("EYEWALL_")}
+        environment = {name: value for name, value in _ENVIRONMENT.items() if not name.startswith("EYEWALL_")}
         environment["EYEWALL_LOOP"] = self.loop
         environment["PYTHONUNBUFFERED"] = "1"
         with tempfile.TemporaryDirectory(prefix="eyewall-doctor-") as folder:
