@@ -72,6 +72,18 @@ def definition(code: CodeType) -> Place:
     return Place(code.co_filename, code.co_firstlineno, code.co_qualname)
 
 
+def definition_of(task: asyncio.Task[Any]) -> Place | None:
+    """Returns where the coroutine of `task` is defined, None for what is none."""
+    code = getattr(task.get_coro(), "cr_code", None)
+    return None if code is None else definition(code)
+
+
+def origin_of(task: asyncio.Task[Any]) -> tuple[Place, ...]:
+    """Returns where the coroutine of `task` was created, from the outermost place to the innermost, as far as the
+    interpreter has noted it."""
+    return tuple(Place(*each) for each in reversed(getattr(task.get_coro(), "cr_origin", None) or ()))
+
+
 def culprit_of(frames: Sequence[FrameType]) -> Place | None:
     """Returns the place that is of use, of frames from the outermost to the innermost; None where there are none."""
     return place_of(frames[awaiting.application_frame(list(frames))]) if frames else None

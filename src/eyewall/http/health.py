@@ -13,18 +13,15 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from eyewall.base.clock import http_date_bytes
 from eyewall.base.jsontext import json_encode
 from eyewall.base.query import TooManyFields, parse_fields
 from eyewall.guard.checks.healthregistry import MOST_EXCLUDED, Health
 from eyewall.guard.checks.healthregistry import health as shared
 from eyewall.guard.checks.healthreport import Report, ReportLine
-from eyewall.guard.profile import active
 from eyewall.guard.verdict import Probe, Status
 from eyewall.http.accesslog import log_request
-from eyewall.http.insiders import FORWARDING as FORWARDING
-from eyewall.http.insiders import Insiders
-from eyewall.http.startline import responses
+from eyewall.http.insiders import Insiders, was_forwarded
+from eyewall.http.plainanswer import answer_plainly
 
 if TYPE_CHECKING:
     from eyewall.http.exchange import Exchange
@@ -249,7 +246,7 @@ class _ProbeSink:
                 head.find(b"host"),
                 head.find(b"accept"),
                 head.find(b"authorization"),
-                any(head.find(name.lower().encode()) is not None for name in FORWARDING),
+                was_forwarded(head),
             )
         )
         if isinstance(answer, Answer):
@@ -270,13 +267,7 @@ class _ProbeSink:
 
     def _respond(self, answer: Answer) -> None:
         exchange = self._exchange
-        fields = [*answer.fields(), ("Date", http_date_bytes(time.time()).decode())]
-        token = active().server_token
-        if token:
-            fields.append(("Server", token))
-        block = "".join(f"{name}: {value}\r\n" for name, value in fields).encode("latin-1")
-        reason = responses.get(answer.status, "Unknown")
-        exchange.respond(answer.status, reason, block, answer.body, len(answer.body))
+        answer_plainly(exchange, answer.status, answer.fields(), answer.body)
         if self._endpoints.access_log:
             head = exchange.head
             seconds = time.monotonic() - self._began

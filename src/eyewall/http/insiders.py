@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 from hmac import compare_digest
+from typing import TYPE_CHECKING
 
 from eyewall.http.url import split_host_and_port
+
+if TYPE_CHECKING:
+    from eyewall.http.h1.head import Head
 
 #: What a proxy adds to a request. One that comes through a proxy on this machine does not come from this machine.
 FORWARDING = ("Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via")
@@ -39,6 +43,11 @@ class Insiders:
         # A page in a browser on this machine can make its own name lead here, but not leave that name out.
         name = split_host_and_port(host or "")[0]
         return name == "localhost" or is_loopback(name)
+
+
+def was_forwarded(head: Head) -> bool:
+    """Whether a request came through a proxy that says so."""
+    return any(head.find(name.lower().encode()) is not None for name in FORWARDING)
 
 
 def is_loopback(address: str) -> bool:

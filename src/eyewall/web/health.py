@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from eyewall.base import probe as slots
 from eyewall.guard.checks.healthregistry import Health
 from eyewall.guard.verdict import Probe
-from eyewall.http.health import FORWARDING, HealthApp, HealthEndpoints, Question
+from eyewall.http.health import HealthApp, HealthEndpoints, Question
+from eyewall.http.insiders import FORWARDING
 from eyewall.web.handler import RequestHandler
 from eyewall.web.routing import URLSpec
 

@@ -15,6 +15,7 @@ from typing import Any
 from eyewall._version import VERSION
 from eyewall.doctor.control.commands import Patient
 from eyewall.doctor.control.protocol import ControlError
+from eyewall.doctor.growth.load import numbers, resident_bytes
 from eyewall.doctor.places import Place, definition
 from eyewall.doctor.report import report
 from eyewall.doctor.timing.pulse import pulses
@@ -54,8 +55,8 @@ def state(patient: Patient, limit: int = LIMIT) -> dict[str, Any]:
     their requests went, what is open, and all of the guard. `limit`: entries of each registry."""
     return {
         "process": process(patient),
-        "memory": _memory(),
-        "files": _files(),
+        "memory": resident_bytes(),
+        "files": len(numbers()) or None,
         "threads": threading.active_count(),
         "tasks": [each for watch in patient.watches() for each in _tasks_by_site(watch)],
         "routes": [asdict(each) for each in route_times()],
@@ -141,23 +142,6 @@ def _histogram(histogram: Histogram) -> dict[str, Any]:
         "p99": round(histogram.quantile(0.99), 6),
         "largest": round(histogram.largest, 6),
     }
-
-
-def _memory() -> int | None:
-    """Returns the resident set in bytes; None where that can't be known."""
-    try:
-        with open("/proc/self/statm", "rb") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return None
-
-
-def _files() -> int | None:
-    """Returns how many files are open; None where that can't be known."""
-    try:
-        return len(os.listdir("/proc/self/fd"))
-    except OSError:
-        return None
 
 
 def _place(place: Place | None) -> dict[str, Any] | None:

@@ -22,7 +22,7 @@ from typing import Any
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Evidence, Finding, Severity
-from eyewall.doctor.places import Place, definition, frames_of_error, traceback_of
+from eyewall.doctor.places import definition_of, frames_of_error, traceback_of
 from eyewall.doctor.subjects import subject_of
 from eyewall.doctor.sweep import Sweep
 from eyewall.guard.deadlines import awaiting
@@ -167,7 +167,7 @@ def lost(future: asyncio.Future[Any], error: BaseException) -> Finding:
         return unclosed(error, task)
     places, place = traceback_of(error)
     stacks = {"raised in": places}
-    started = _defined(task)
+    started = None if task is None else definition_of(task)
     if started is not None:
         stacks["task"] = (started,)
         what = f"A task of {started.function}"
@@ -201,8 +201,3 @@ def unclosed(error: BaseException, task: asyncio.Task[Any] | None = None) -> Fin
         subject=subject_of(frames_of_error(error), task),
         evidence=Evidence(stacks={"raised in": places}, error=f"{type(error).__name__}: {error}"),
     )
-
-
-def _defined(task: asyncio.Task[Any] | None) -> Place | None:
-    code = None if task is None else getattr(task.get_coro(), "cr_code", None)
-    return None if code is None else definition(code)

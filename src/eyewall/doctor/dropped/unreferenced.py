@@ -17,7 +17,7 @@ from typing import Any
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Evidence, Finding, Severity
-from eyewall.doctor.places import Place, await_chain, best_of, definition, is_own
+from eyewall.doctor.places import await_chain, best_of, definition, definition_of, is_own, origin_of
 from eyewall.doctor.subjects import subject_of_task
 from eyewall.doctor.sweep import Sweep
 
@@ -67,14 +67,14 @@ def _waits_alone(task: asyncio.Task[Any]) -> bool:
     """Whether `task`, which something refers to once, is suspended, the application's, and of interest to nobody."""
     if task.done() or getattr(task, "_fut_waiter", None) is None or task._callbacks:
         return False
-    code = getattr(task.get_coro(), "cr_code", None)
-    return code is not None and is_own(definition(code))
+    defined = definition_of(task)
+    return defined is not None and is_own(defined)
 
 
 def _finding(task: asyncio.Task[Any]) -> Finding:
     coro: Any = task.get_coro()
     defined = definition(coro.cr_code)
-    origin = tuple(Place(*each) for each in reversed(coro.cr_origin or ()))
+    origin = origin_of(task)
     created = best_of(origin)
     chain = await_chain(task)
     return Finding(

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 from eyewall.doctor.examining.stacks import inner
 from eyewall.doctor.finding import Evidence, Finding, Severity
+from eyewall.doctor.growth.load import FOLDERS
 from eyewall.doctor.places import Place, best_of, is_own, stack_of
 
-_FOLDERS = ("/proc/self/fd", "/dev/fd")
 #: Openings that are remembered at most.
 REMEMBERED = 10_000
 
@@ -143,7 +143,7 @@ def _name(address: object) -> str:
 
 def _open() -> dict[int, str]:
     """Returns what is open: what each descriptor is of."""
-    for folder in _FOLDERS:
+    for folder in FOLDERS:
         try:
             names = os.listdir(folder)
         except OSError:

@@ -17,12 +17,12 @@ from typing import Any
 
 from eyewall.doctor.finding import Evidence, Finding, Severity
 from eyewall.doctor.places import (
-    Place,
     await_chain,
     best_of,
-    definition,
+    definition_of,
     is_installed,
     is_own,
+    origin_of,
     places_of,
     stack_of,
 )
@@ -76,10 +76,9 @@ class TaskLeaks:
         if task in self._exempt or task in self._told:
             return
         self._told.add(task)
-        code = getattr(task.get_coro(), "cr_code", None)
-        if code is None:
+        defined = definition_of(task)
+        if defined is None:
             return
-        defined = definition(code)
         if is_installed(defined):
             # A library's own; what the program had of it and has not closed is told as that.
             return
@@ -87,7 +86,7 @@ class TaskLeaks:
         if chain.places and chain.places[-1].file.endswith(("asyncio/streams.py", "asyncio\\streams.py")):
             return
         # Where the coroutine was made, the interpreter has noted while the doctor looks for those that nobody awaits.
-        origin = tuple(Place(*each) for each in reversed(getattr(task.get_coro(), "cr_origin", None) or ()))
+        origin = origin_of(task)
         created = best_of(origin)
         place = next(
             (each for each in (created, chain.culprit) if each is not None and is_own(each)), defined

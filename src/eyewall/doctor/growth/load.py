@@ -1,4 +1,4 @@
-"""How many descriptors a process has: what it has to do, as far as that explains what it holds.
+"""How many descriptors a process has: what it has to do, as far as that explains what it holds; and its memory.
 
 Since Linux 6.2 the size of a folder of `/proc` tells, in some microseconds; to list the folder takes milliseconds where
 there are many. Elsewhere they are counted along the free ones: each question for the next free descriptor takes a
@@ -11,6 +11,8 @@ import os
 
 #: Where a process sees its own descriptors.
 FOLDERS = ("/proc/self/fd", "/dev/fd")
+#: Where the system says how large a process is: pages, resident ones second.
+_STATM = "/proc/self/statm"
 #: Free descriptors that are gone along.
 HOLES = 32
 
@@ -75,3 +77,16 @@ def limit() -> int:
 
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return soft if soft != resource.RLIM_INFINITY else 1 << 30
+
+
+def resident_bytes() -> int | None:
+    """Returns how much of the process is in memory, in bytes; None where the system does not say."""
+    try:
+        with open(_STATM, "rb") as file:
+            pages = int(file.read().split()[1])
+    except OSError:
+        return None
+    # Not everywhere.
+    import resource
+
+    return pages * resource.getpagesize()

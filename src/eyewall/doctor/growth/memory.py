@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from eyewall.doctor.growth.load import resident_bytes
 from eyewall.doctor.places import Place, best_of, is_own
 
 #: Seconds that are looked at, by default and at most.
@@ -17,8 +18,6 @@ LONGEST = 3600.0
 FRAMES = 8
 #: Lines that are told.
 LINES = 20
-#: Where the system says how large a process is: pages, resident ones second.
-_STATM = "/proc/self/statm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,16 +137,3 @@ def _by_line() -> dict[Place, tuple[int, int]]:
         size, count = sizes.get(place, (0, 0))
         sizes[place] = size + statistic.size, count + statistic.count
     return sizes
-
-
-def resident_bytes() -> int | None:
-    """Returns how much of the process is in memory, in bytes; None where the system does not say."""
-    try:
-        with open(_STATM, "rb") as file:
-            pages = int(file.read().split()[1])
-    except OSError:
-        return None
-    # Not everywhere.
-    import resource
-
-    return pages * resource.getpagesize()

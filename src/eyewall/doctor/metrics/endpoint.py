@@ -7,16 +7,13 @@ how overloaded it is.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eyewall.base.clock import http_date_bytes
 from eyewall.doctor.metrics.rendering import exposition
-from eyewall.guard.profile import active
 from eyewall.http.health import is_prefix
-from eyewall.http.insiders import FORWARDING, Insiders
-from eyewall.http.startline import responses
+from eyewall.http.insiders import Insiders, was_forwarded
+from eyewall.http.plainanswer import answer_plainly
 
 if TYPE_CHECKING:
     from eyewall.http.exchange import Exchange
@@ -140,16 +137,10 @@ class _ScrapeSink:
                     head.find(b"host"),
                     head.find(b"accept"),
                     head.find(b"authorization"),
-                    any(head.find(name.lower().encode()) is not None for name in FORWARDING),
+                    was_forwarded(head),
                 )
             )
-        fields = [*reading.fields, ("Date", http_date_bytes(time.time()).decode())]
-        token = active().server_token
-        if token:
-            fields.append(("Server", token))
-        block = "".join(f"{name}: {value}\r\n" for name, value in fields).encode("latin-1")
-        reason = responses.get(reading.status, "Unknown")
-        exchange.respond(reading.status, reason, block, reading.body, len(reading.body))
+        answer_plainly(exchange, reading.status, reading.fields, reading.body)
 
     def closed(self) -> None:
         """The client has left."""

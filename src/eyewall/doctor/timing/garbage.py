@@ -6,27 +6,8 @@ import gc
 import time
 from collections.abc import Callable, Mapping
 
+from eyewall.doctor.timing.pulse import BOUNDS
 from eyewall.guard.histogram import Histogram
-
-#: Upper bounds, in seconds.
-BOUNDS = (
-    0.0001,
-    0.00025,
-    0.0005,
-    0.001,
-    0.0025,
-    0.005,
-    0.01,
-    0.025,
-    0.05,
-    0.1,
-    0.25,
-    0.5,
-    1.0,
-    2.5,
-    5.0,
-    10.0,
-)
 
 
 class Garbage:

@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 from eyewall.doctor.finding import Evidence, Finding, Severity
-from eyewall.doctor.places import Place, best_of, culprit_of, definition, place_of
+from eyewall.doctor.places import Place, best_of, culprit_of, definition_of, place_of
 from eyewall.doctor.subjects import subject_of
 from eyewall.doctor.waits.detector import last_place
 from eyewall.doctor.waits.links import chain_of
@@ -34,8 +34,7 @@ def destroyed(context: Mapping[str, Any]) -> Finding | None:
     if not waited and (last := last_place(task)) is not None:
         waited = (last,)
     created = _created(task)
-    code = getattr(task.get_coro(), "cr_code", None)
-    defined = None if code is None else definition(code)
+    defined = definition_of(task)
     stacks = {"waited in": waited} if waited else {}
     if created is not None:
         stacks["created at"] = (created,)
