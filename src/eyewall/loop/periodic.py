@@ -35,29 +35,26 @@ class PeriodicCallback:
             raise ValueError("Periodic callback must have a positive callback_time")
         self.callback, self.callback_time, self.jitter = callback, callback_time, jitter
         self.io_loop: IOLoop
-        self._running = False
+        #: Of the next call, or of the one that is being made; None while it is stopped.
         self._timeout: object | None = None
         self._next_timeout = 0.0
 
     def start(self) -> None:
         """Starts the calls, on the current loop; the first comes after one period."""
-        if self._running:
-            return
-        self.io_loop = IOLoop.current()
-        self._running = True
-        self._next_timeout = self.io_loop.time()
-        self._schedule()
+        if self._timeout is None:
+            self.io_loop = IOLoop.current()
+            self._next_timeout = self.io_loop.time()
+            self._schedule()
 
     def stop(self) -> None:
         """Ends the calls. A coroutine that has begun goes on to its end."""
-        self._running = False
-        if self._timeout is not None:
-            self.io_loop.remove_timeout(self._timeout)
-            self._timeout = None
+        handle, self._timeout = self._timeout, None
+        if handle is not None:
+            self.io_loop.remove_timeout(handle)
 
     def is_running(self) -> bool:
         """Whether it has been started and not stopped."""
-        return self._running
+        return self._timeout is not None
 
     def _schedule(self) -> None:
         self._update_next(self.io_loop.time())
@@ -85,7 +82,7 @@ class PeriodicCallback:
             self._go_on(handle)
 
     def _go_on(self, handle: object) -> None:
-        if self._running and self._timeout is handle:
+        if handle is not None and self._timeout is handle:
             self._schedule()
 
     def _log(self, error: Exception) -> None:

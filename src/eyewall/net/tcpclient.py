@@ -19,13 +19,16 @@ class TCPClient:
     """Connects to hosts. `resolver` is what looks their names up, by default what `Resolver()` makes."""
 
     def __init__(self, resolver: Resolver | None = None) -> None:
-        self._own_resolver = resolver is None
-        self.resolver = Resolver() if resolver is None else resolver
+        #: The resolver that is ours to close.
+        self._made: Resolver | None = None
+        if resolver is None:
+            resolver = self._made = Resolver()
+        self.resolver = resolver
 
     def close(self) -> None:
         """Closes the resolver, unless it was given."""
-        if self._own_resolver:
-            self.resolver.close()
+        if self._made is not None:
+            self._made.close()
 
     async def connect(
         self,
