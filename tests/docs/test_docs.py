@@ -25,6 +25,8 @@ from eyewall.guard.profile import activate, active
 
 from .pages import GENERATED, ROOT, Fence, anchors, code_spans, fences, links, pages, table_rows
 
+pytestmark = pytest.mark.one_build
+
 PAGES = pages()
 FENCES = [fence for page in PAGES for fence in fences(page)]
 #: Kinds of blocks that are not Python and not commands: output, configurations of others.

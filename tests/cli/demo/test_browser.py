@@ -20,7 +20,7 @@ WIDE = """
 """
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.one_build]
 
 
 @pytest.fixture
