@@ -139,7 +139,7 @@ def _by_site(tasks: Iterable[asyncio.Task[Any]]) -> list[dict[str, Any]]:
     """Returns what tasks run, the most frequent first."""
     count: Counter[CodeType | None] = Counter(map(_code, tasks))
     return [
-        {"place": None if code is None else _place(definition(code)), "count": number}
+        {"place": None if code is None else place(definition(code)), "count": number}
         for code, number in count.most_common()
     ]
 
@@ -190,7 +190,8 @@ def _histogram(histogram: Histogram) -> dict[str, Any]:
     }
 
 
-def _place(place: Place | None) -> dict[str, Any] | None:
-    if place is None:
+def place(where: Place | None) -> dict[str, Any] | None:
+    """Returns a place, and its line of source, as what `json.dumps` takes."""
+    if where is None:
         return None
-    return {"file": place.file, "line": place.line, "function": place.function, "source": place.source}
+    return {"file": where.file, "line": where.line, "function": where.function, "source": where.source}

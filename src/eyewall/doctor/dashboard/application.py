@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from eyewall.base.loggers import access_log, gen_log
+from eyewall.base.loggers import access_log
 from eyewall.doctor import enabling
 from eyewall.doctor.control.answers import group
 from eyewall.doctor.control.commands import Patient

@@ -1,4 +1,4 @@
-"""What a page may ask of a process, and tell it to do: names, arguments, bounds. Nothing else gets to a control socket."""
+"""What a page may ask of a process, and tell it to do: names, arguments, bounds. Nothing else gets to a socket."""
 
 from __future__ import annotations
 
