@@ -13,8 +13,10 @@ from dataclasses import asdict
 from typing import Any
 
 from eyewall._version import VERSION
+from eyewall.doctor.control import opened
 from eyewall.doctor.control.commands import Patient
 from eyewall.doctor.control.protocol import ControlError
+from eyewall.doctor.control.telling import place
 from eyewall.doctor.growth.load import numbers, resident_bytes
 from eyewall.doctor.places import Place, definition
 from eyewall.doctor.report import report
@@ -24,12 +26,12 @@ from eyewall.doctor.waits import detector
 from eyewall.doctor.watch import Watch
 from eyewall.guard.histogram import Histogram
 from eyewall.guard.inventory import inventory
-from eyewall.guard.registry import REGISTRIES
+from eyewall.guard.registry import REGISTRIES, requests
 
 #: Tasks that `stacks` tells of, and entries of each registry that `state` does; how many there are is told besides.
 LIMIT = 1000
-#: Seconds that a loop has to tell what is open.
-WAIT = 1.0
+#: Requests that are looked at to find the oldest ones.
+REQUESTS = 2000
 
 
 def process(patient: Patient) -> dict[str, Any]:
@@ -52,7 +54,8 @@ def findings(patient: Patient) -> dict[str, Any]:
 
 def state(patient: Patient, limit: int = LIMIT) -> dict[str, Any]:
     """Returns what holds now: memory and threads, loops and their tasks by what they run, routes and where the time of
-    their requests went, what is open, and all of the guard. `limit`: entries of each registry."""
+    their requests went, what is open, and all of the guard. `limit`: entries of each registry, the oldest ones of
+    requests; of what there is more of, a sample."""
     return {
         "process": process(patient),
         "memory": resident_bytes(),
@@ -105,7 +108,7 @@ def _tasks(watch: Watch) -> list[asyncio.Task[Any]]:
 def _tasks_by_site(watch: Watch) -> list[dict[str, Any]]:
     """Returns what the tasks of a loop run, the most frequent first."""
     count: Counter[Place | None] = Counter(map(_defined, _tasks(watch)))
-    return [{"place": _place(place), "count": number} for place, number in count.most_common()]
+    return [{"place": place(where), "count": number} for where, number in count.most_common()]
 
 
 def _defined(task: asyncio.Task[Any]) -> Place | None:
@@ -114,23 +117,21 @@ def _defined(task: asyncio.Task[Any]) -> Place | None:
 
 
 def _open(patient: Patient, limit: int) -> dict[str, Any]:
-    watches = [watch for watch in patient.watches() if watch.loop.is_running()]
-
-    def entries() -> dict[str, list[dict[str, Any]]]:
-        return {
-            registry.name: [
-                {"id": f"{id(each.subject):x}", **each.as_dict()} for each in registry.entries()[:limit]
-            ]
-            for registry in REGISTRIES
-        }
-
     found: dict[str, Any] = {"counts": {registry.name: len(registry) for registry in REGISTRIES}}
-    if watches:
-        try:
-            found["entries"] = patient.in_loop(watches[0].loop, entries, WAIT)
-        except ControlError as error:
-            # How many there are is known all the same.
-            found["missing"] = str(error)
+    if not any(watch.loop.is_running() for watch in patient.watches()):
+        return found
+    entries: dict[str, list[dict[str, Any]]] = {}
+    try:
+        for registry in REGISTRIES:
+            # The slowest of the requests are looked for.
+            most = max(limit, REQUESTS) if registry is requests else limit
+            described = opened.described(patient, registry, most)[0]
+            entries[registry.name] = sorted(described, key=lambda each: -float(each["age"]))[:limit]
+    except ControlError as error:
+        # How many there are is known all the same.
+        found["missing"] = str(error)
+    else:
+        found["entries"] = entries
     return found
 
 
@@ -142,9 +143,3 @@ def _histogram(histogram: Histogram) -> dict[str, Any]:
         "p99": round(histogram.quantile(0.99), 6),
         "largest": round(histogram.largest, 6),
     }
-
-
-def _place(place: Place | None) -> dict[str, Any] | None:
-    if place is None:
-        return None
-    return {"file": place.file, "line": place.line, "function": place.function, "source": place.source}
