@@ -202,10 +202,10 @@ def test_beside_with_what_can_not_be_meant(arguments: dict[str, Any], error: str
 
 
 def test_urls() -> None:
-    with socket.create_server(("0.0.0.0", 0)) as here:  # noqa: S104
+    with socket.create_server(("0.0.0.0", 0)) as here:
         port = here.getsockname()[1]
         assert url_of([here], "", "t") == f"http://localhost:{port}/login?token=t"
-        assert url_of([here], "0.0.0.0", "t") == f"http://localhost:{port}/login?token=t"  # noqa: S104
+        assert url_of([here], "0.0.0.0", "t") == f"http://localhost:{port}/login?token=t"
     with socket.create_server(("127.0.0.1", 0)) as here:
         port = here.getsockname()[1]
         assert url_of([here], "board.example", "t") == f"http://board.example:{port}/login?token=t"
