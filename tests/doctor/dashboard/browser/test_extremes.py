@@ -61,7 +61,7 @@ def test_ten_thousand_connections(browser: Viewer, stage: Stage) -> None:
     browser.until(lambda: any(given.get("sort") == "bytes_out" for _, _, given in stage.asked))
     browser.until(lambda: cells(browser, "What is open"))
     browser.find("[role=grid]").send_keys(Keys.HOME)
-    browser.until(lambda: cells(browser, "What is open")[0][-1] == f"{most / 1024**2:.1f} MiB")
+    browser.until(lambda: cells(browser, "What is open")[0][-1] == f"{most / 1024:,.0f} KiB")
     rare = stage.opened["connections"][7]
     rare.update(peer="192.0.2.7", bytes_out=0)
     browser.press("/", "192.0.2.7")
