@@ -34,7 +34,13 @@ export class Banners {
     }
     if (model.connection === "lost") {
       const last = model.time ? `What is shown is of ${clock(model.time)}. ` : "";
-      return [{ key: "lost", kind: "bad", text: `The server of the dashboard can’t be reached since ${clock(model.since)}. ${last}Trying again…` }];
+      return [
+        {
+          key: "lost",
+          kind: "bad",
+          text: `The server of the dashboard can’t be reached since ${clock(model.since)}. ${last}Trying again…`,
+        },
+      ];
     }
     const found = [...model.trouble.values()].map((each) => ({
       key: `trouble ${each.pid}`,
@@ -42,7 +48,8 @@ export class Banners {
       text: sentence(each, model),
     }));
     if (!found.length) {
-      for (const each of model.missing) found.push({ key: `missing ${each}`, kind: "calm", text: `Not known: ${each}` });
+      for (const each of model.missing)
+        found.push({ key: `missing ${each}`, kind: "calm", text: `Not known: ${each}` });
     }
     return found.slice(0, 4);
   }

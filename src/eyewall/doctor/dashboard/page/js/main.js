@@ -30,7 +30,10 @@ const links = new Map(
 );
 const badge = h("span", { class: "badge", hidden: true });
 links.get("findings").append(badge);
-fill(byId("views"), [...links.values()].map((link) => h("li", {}, link)));
+fill(
+  byId("views"),
+  [...links.values()].map((link) => h("li", {}, link)),
+);
 
 function follow(event, id) {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -66,7 +69,12 @@ async function show(id, parameters) {
   links.get(id).scrollIntoView({ block: "nearest", inline: "nearest" });
   document.title = `${view.title} · Eyewall`;
   const root = h("div", { class: `view view-${id}` });
-  const head = h("div", { class: "view-head" }, h("h1", { tabindex: "-1" }, view.title), view.single ? selector.single() : null);
+  const head = h(
+    "div",
+    { class: "view-head" },
+    h("h1", { tabindex: "-1" }, view.title),
+    view.single ? selector.single() : null,
+  );
   fill(main, head, root);
   shown = { view, root, mounted: module.default.mount(root, model) };
   // A view may have something that it was opened for.
@@ -122,7 +130,9 @@ function tellFindings() {
   for (const each of bad) known.add(name(each));
   if (worst !== null && fresh.length) {
     byId("polite").textContent =
-      fresh.length === 1 ? `New finding: ${fresh[0].summary}` : `${fresh.length} new findings, the first: ${fresh[0].summary}`;
+      fresh.length === 1
+        ? `New finding: ${fresh[0].summary}`
+        : `${fresh.length} new findings, the first: ${fresh[0].summary}`;
   }
   worst = bad.length;
 }

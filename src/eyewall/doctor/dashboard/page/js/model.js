@@ -214,7 +214,9 @@ export class Model {
   #remember() {
     const loops = this.state.process?.loops ?? this.state.loops ?? [];
     const lag = loops.length ? Math.max(...loops.map((each) => each.lag ?? 0)) : null;
-    const busy = loops.some((each) => typeof each.busy === "number") ? Math.max(...loops.map((each) => each.busy ?? 0)) : null;
+    const busy = loops.some((each) => typeof each.busy === "number")
+      ? Math.max(...loops.map((each) => each.busy ?? 0))
+      : null;
     const last = this.history.at(-1);
     if (last && this.time <= last[0]) return;
     this.history.push([this.time, lag, busy, this.requestsPerSecond, this.state.memory ?? null]);
@@ -259,7 +261,8 @@ export class Model {
 
   /** Asks all processes that are shown. Returns [{ pid, answer } or { pid, error }, …]; throws nothing. */
   async askEach(command, args = {}) {
-    const pids = this.process === "all" ? this.processes.filter((each) => each.alive).map((each) => each.pid) : [this.process];
+    const pids =
+      this.process === "all" ? this.processes.filter((each) => each.alive).map((each) => each.pid) : [this.process];
     return Promise.all(
       pids.map(async (pid) => {
         try {
