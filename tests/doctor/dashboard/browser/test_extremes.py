@@ -207,6 +207,10 @@ def test_a_loop_that_does_not_answer_is_said(browser: Viewer, stage: Stage) -> N
     stage.processes = {}
     browser.until(lambda: "has ended" in browser.text(".banner"))
     browser.until(lambda: browser.texts("#process option") == ["shop:app (4711), ended"])
+    # One that comes instead of it is shown, since nobody has chosen this one.
+    stage.processes = {4800: {"title": "shop:app"}}
+    browser.until(lambda: browser.run("return document.querySelector('#process').value") == "4800")
+    browser.until(lambda: not browser.texts(".banner"))
 
 
 def test_something_that_is_not_known_is_said(browser: Viewer, stage: Stage) -> None:
@@ -250,6 +254,15 @@ def test_a_lost_connection_is_said_and_mended(browser: Viewer) -> None:
         )
     browser.until(lambda: browser.text("#link-text") == "Live", "it is not tried again")
     assert browser.texts(".banner") == []
+
+
+def test_another_token_is_said(browser: Viewer) -> None:
+    browser.live()
+    browser.expected.append("401")
+    browser.forget()
+    browser.press("p")
+    browser.press("p")
+    browser.until(lambda: "another token" in browser.text(".banner.bad"))
 
 
 def test_nobody_is_asked_while_the_page_is_paused_or_hidden(browser: Viewer, stage: Stage) -> None:

@@ -32,6 +32,10 @@ export class Banners {
       const when = model.time ? ` at ${clock(model.time)}` : "";
       return [{ key: "paused", kind: "calm", text: `Paused: this is how it was${when}. Nobody is asked meanwhile.` }];
     }
+    if (model.connection === "lost" && model.refused) {
+      const text = "The dashboard was started anew with another token: open the URL that it has printed.";
+      return [{ key: "refused", kind: "bad", text }];
+    }
     if (model.connection === "lost") {
       const last = model.time ? `What is shown is of ${clock(model.time)}. ` : "";
       return [

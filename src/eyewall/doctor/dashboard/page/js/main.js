@@ -49,8 +49,9 @@ model.router = router;
 
 async function show(id, parameters) {
   const view = VIEWS.find((each) => each.id === id);
-  const turn = (asked += 1);
   if (parameters.process) model.select(parameters.process === "all" ? "all" : Number(parameters.process));
+  // After that: another selection shows the view anew.
+  const turn = (asked += 1);
   let module;
   try {
     module = await view.load();
