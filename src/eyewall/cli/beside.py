@@ -16,7 +16,6 @@ from pathlib import Path
 from types import TracebackType
 from weakref import WeakSet
 
-import eyewall
 from eyewall.doctor.dashboard.application import TOKEN
 from eyewall.doctor.dashboard.gate import Gate, new_token
 from eyewall.doctor.options import VARIABLE
@@ -121,7 +120,7 @@ def beside(
 
 def _path() -> dict[str, str]:
     """Returns what makes the child find this package, where a program has found it in a place of its own."""
-    here = str(Path(eyewall.__file__).parent.parent)
+    here = str(Path(__file__).parents[2])
     if here in site.getsitepackages():
         return {}
     return {"PYTHONPATH": os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), here]))}
