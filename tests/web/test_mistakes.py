@@ -49,13 +49,10 @@ def _build(request, monkeypatch, caplog):
     """A compiled `write` has no variables to look at."""
     if request.param == "as compiled":
         monkeypatch.setattr(mistakes, "_passed", lambda traceback: "")
-    # What others have left is not gone through.
-    gc.freeze()
     yield
     # The coroutines that nobody awaited are in the tracebacks: they are to go where their warning is expected.
     caplog.clear()
     gc.collect()
-    gc.unfreeze()
 
 
 def test_write_of_a_coroutine(caplog):
