@@ -1,0 +1,28 @@
+"""A handler computes, in plain Python."""
+
+import time
+
+from eyewall.cli.demo.customers import Customers
+from eyewall.web import RequestHandler
+
+
+def count_primes(until: float) -> int:
+    found = 0
+    number = 2
+    while time.monotonic() < until:
+        below = range(2, int(number**0.5) + 1)
+        found += all(number % each for each in below)  # finding: loop-blocked-computing
+        number += 1
+    return found
+
+
+class PrimesHandler(RequestHandler):
+    def get(self) -> None:
+        self.write(f"{count_primes(time.monotonic() + 1.5)} primes")
+
+
+routes = [("/primes", PrimesHandler)]
+
+
+async def press(customers: Customers) -> None:
+    await customers.get("/primes")
