@@ -57,6 +57,8 @@ OPTIONS = [
     "--no-health-exclude",
     "--metrics",
     "--metrics-token",
+    "--dashboard",
+    "--dashboard-token",
     "--xheaders",
     "--no-xheaders",
     "--forwarded",

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from types import TracebackType
+from weakref import WeakSet
 
 from eyewall.doctor.dashboard.application import TOKEN
 from eyewall.doctor.dashboard.gate import Gate, new_token
@@ -23,6 +24,8 @@ HOST = "127.0.0.1"
 #: Seconds that the child has to end before it is killed.
 GRACE = 2.0
 
+_running: WeakSet[Beside] = WeakSet()
+
 
 class Beside:
     """A dashboard that runs. `url` has the token; `sockets`' `port` is where it listens."""
@@ -33,6 +36,7 @@ class Beside:
         self.open_to_all = open_to_all
         self._child = child
         self._pid = os.getpid()
+        _running.add(self)
 
     def __enter__(self) -> Beside:
         return self
@@ -54,10 +58,19 @@ class Beside:
             self._child.wait()
 
     def forget(self) -> None:
-        """Lets go of it: it ends when nobody holds it. For children that are forked."""
+        """Lets go of it: it ends when nobody holds it. Children that are forked do so by themselves."""
         line = self._child.stdin
         if line is not None and not line.closed:
             line.close()
+
+
+def _forked() -> None:
+    """In a child: it lives longer than this process, perhaps, and is not to hold the dashboard."""
+    for each in list(_running):
+        each.forget()
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def beside(
@@ -71,7 +84,7 @@ def beside(
     """Starts a dashboard that shows process `pid`, by default this one, or the workers that it will start.
 
     It listens on `host` and `port` (0: any that is free). `token`: who has it may look; by default a new one.
-    `frame_ancestors`: origins whose pages may show it in a frame. A program that forks calls `forget` in the child.
+    `frame_ancestors`: origins whose pages may show it in a frame.
 
     Raises OSError where the address can't be listened on, ValueError for a token that is too short.
     """
@@ -84,8 +97,8 @@ def beside(
         command = [sys.executable, "-P", "-m", "eyewall", "dashboard", "--beside"]
         for each in sockets:
             command += ["--fd", str(each.fileno())]
-        for each in ancestors:
-            command += ["--frame-ancestor", each]
+        for origin in ancestors:
+            command += ["--frame-ancestor", origin]
         if host and host != "localhost":
             command += ["--name", host]
         child = subprocess.Popen(  # noqa: S603 - this interpreter

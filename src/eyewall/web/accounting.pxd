@@ -46,6 +46,7 @@ cdef class Account:
 cdef class Steps:
     cdef object __weakref__
     cdef readonly object inner
+    cdef public object record
     cdef readonly double made
     cdef readonly double running
     cdef readonly double blocking
@@ -53,6 +54,8 @@ cdef class Steps:
     cdef object _clock
 
     cpdef look(self, double now)
+    @cython.locals(began=double)
+    cdef _begin(self)
     @cython.locals(seconds=double)
     cdef _count(self, double now)
 

@@ -15,7 +15,7 @@ cdef object _plain_decoding
 cdef dict _running
 cdef object _deadlines, _overtime, _check_rates
 cdef bint _counting
-cdef object _time, SUSPENDED
+cdef object _time, SUSPENDED, _recorder
 cdef object _SAFE
 
 cdef class Dispatch:
@@ -52,7 +52,7 @@ cdef class Dispatch:
     cpdef closed(self)
     @cython.locals(exchange=Exchange, steps=Steps)
     cdef _start(self, rest)
-    @cython.locals(handler=Reply, account=Account)
+    @cython.locals(handler=Reply, account=Account, steps=Steps)
     cdef Steps _steps_of(self, rest)
     @cython.locals(account=Account, route=Route, handler=Reply)
     cdef _open_account(self)

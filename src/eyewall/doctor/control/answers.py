@@ -16,9 +16,11 @@ from typing import Any
 
 from eyewall._version import VERSION
 from eyewall.doctor.control.commands import Patient
+from eyewall.doctor.control.opened import add_places, as_answer
 from eyewall.doctor.control.protocol import ControlError
+from eyewall.doctor.control.telling import place
 from eyewall.doctor.growth.load import numbers, resident_bytes
-from eyewall.doctor.places import Place, definition
+from eyewall.doctor.places import definition
 from eyewall.doctor.report import report
 from eyewall.doctor.timing.pulse import pulses
 from eyewall.doctor.timing.times import route_times
@@ -26,7 +28,7 @@ from eyewall.doctor.waits import detector
 from eyewall.doctor.watch import Watch
 from eyewall.guard.histogram import Histogram
 from eyewall.guard.inventory import inventory
-from eyewall.guard.registry import REGISTRIES
+from eyewall.guard.registry import REGISTRIES, requests
 from eyewall.loop.process import task_id
 
 #: Tasks that `stacks` tells of, and entries of each registry that `state` does; how many there are is told besides.
@@ -74,7 +76,8 @@ def state(patient: Patient, limit: int = LIMIT, wait: float = WAIT) -> dict[str,
     """Returns what holds now: memory and threads, loops and their tasks by what they run, routes and where the time of
     their requests went, what is open, and all of the guard; "findings" is another number whenever these have changed.
 
-    `limit`: entries of each registry; of one that has more, some are told of, from all over it ("sampled").
+    `limit`: entries of each registry; of one that has more, some are told of, from all over it ("sampled"). Requests
+    have the place where they are suspended.
     `wait`: seconds that the loop has to tell of them.
     """
     tasks = {watch: _tasks(watch) for watch in patient.watches()}
@@ -154,10 +157,7 @@ def _open(patient: Patient, limit: int, wait: float) -> dict[str, Any]:
 
     def entries() -> dict[str, list[dict[str, Any]]]:
         return {
-            registry.name: [
-                {"id": f"{id(each.subject):x}", **each.as_dict()} for each in registry.sample(limit)
-            ]
-            for registry in REGISTRIES
+            registry.name: [as_answer(each) for each in registry.sample(limit)] for registry in REGISTRIES
         }
 
     counts = {registry.name: len(registry) for registry in REGISTRIES}
@@ -171,6 +171,8 @@ def _open(patient: Patient, limit: int, wait: float) -> dict[str, Any]:
         except ControlError as error:
             # How many there are is known all the same.
             found["missing"] = str(error)
+        else:
+            add_places(found["entries"][requests.name])
     return found
 
 
@@ -188,10 +190,3 @@ def _histogram(histogram: Histogram) -> dict[str, Any]:
             if number
         ],
     }
-
-
-def place(where: Place | None) -> dict[str, Any] | None:
-    """Returns a place, and its line of source, as what `json.dumps` takes."""
-    if where is None:
-        return None
-    return {"file": where.file, "line": where.line, "function": where.function, "source": where.source}

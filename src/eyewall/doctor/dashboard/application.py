@@ -76,7 +76,7 @@ def rules(board: Board, prefix: str = "") -> list[URLSpec]:
         URLSpec(f"{at}/", Page, here),
         URLSpec(f"{at}/login", Login, here),
         URLSpec(f"{at}/events", Events, here),
-        URLSpec(f"{at}/static/((?:css|js|vendor)/.+)", Static, here),
+        URLSpec(f"{at}/static/((?:css|js|vendor)/.+|[a-z-]+\\.svg)", Static, here),
         URLSpec(f"{at}/api/([^/]+)/([^/]+)", Api, here),
         URLSpec(f"{at}/.*", Missing, here),
     ]

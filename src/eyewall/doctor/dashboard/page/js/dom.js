@@ -3,6 +3,13 @@
 
 export const byId = (id) => document.getElementById(id);
 
+// What turns the order of other characters round is shown by its number: a path could otherwise look like another one.
+const TURNING = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** A text in which every character can be seen that changes how others are. */
+export const plain = (text) =>
+  String(text).replace(TURNING, (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
 /**
  * Makes an element: `h("p", { class: "hint", onclick: f, data: { kind: "a" } }, "text", child, null)`.
  *
@@ -17,7 +24,7 @@ export function h(tag, props = {}, ...children) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (name === "data") Object.assign(element.dataset, value);
     else if (name === "style") for (const [key, each] of Object.entries(value)) element.style.setProperty(key, each);
-    else if (name === "text") element.textContent = value;
+    else if (name === "text") element.textContent = plain(value);
     else if (name === "value") element.value = value;
     else element.setAttribute(name, value === true ? "" : String(value));
   }
@@ -44,13 +51,13 @@ export function s(tag, props = {}, ...children) {
 function append(element, children) {
   for (const each of children.flat(Infinity)) {
     if (each === null || each === undefined || each === false) continue;
-    element.append(each instanceof Node ? each : String(each));
+    element.append(each instanceof Node ? each : plain(each));
   }
 }
 
 /** Sets the text of an element, and touches nothing where it is the same. */
 export function setText(element, text) {
-  const wanted = String(text ?? "");
+  const wanted = plain(text ?? "");
   if (element.textContent !== wanted) element.textContent = wanted;
 }
 

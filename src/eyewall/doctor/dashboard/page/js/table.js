@@ -7,9 +7,12 @@
 //   new Table({
 //     label: "Connections", key: (row) => row.id, empty: "Nothing is open.",
 //     columns: [{ id, title, value(row), text(row), render(cell, row), align: "end", width: "8rem", wide: true }],
-//     sort: { id: "age", descending: true }, open(row), search(row) → text, filter: true,
+//     sort: { id: "age", descending: true }, open(row), act(row), search(row) → text, filter: true,
 //   })
 //   table.element; table.show(rows, { total: 10_000, note: "…" })
+//
+// `open` is called by Enter and a click, `act` by x or Delete. With `tree: { set(row, expanded) }` it is a `treegrid`: rows
+// have a `depth` and `expanded` (null without a branch), are shown as they come, and left and right close and open.
 
 import { h, setAttribute, setText } from "./dom.js";
 import { count, number, text as shown } from "./format.js";
@@ -29,7 +32,7 @@ export class Table {
   #drawn = "";
   #widths = "";
 
-  constructor({ label, columns, key, sort = null, empty = "Nothing.", open = null, search = null, filter = true, tools = [], height = null }) {
+  constructor({ label, columns, key, sort = null, empty = "Nothing.", open = null, act = null, tree = null, search = null, filter = true, tools = [], height = null }) {
     made += 1;
     this.name = `table-${made}`;
     this.columns = columns;
@@ -37,9 +40,10 @@ export class Table {
     this.sort = sort;
     this.empty = empty;
     this.open = open;
+    this.act = act;
+    this.tree = tree;
     this.search = search;
-    /** Called with the text of the filter where the server filters; rows are then shown as they come. */
-    this.onfilter = null;
+    /** Called with the sorting that is wanted now. */
     this.onsort = null;
     this.filterText = "";
     this.input = h("input", {
@@ -70,7 +74,7 @@ export class Table {
       "div",
       {
         class: "grid",
-        role: "grid",
+        role: tree ? "treegrid" : "grid",
         tabindex: "0",
         "aria-label": label,
         "aria-colcount": columns.length,
@@ -128,7 +132,6 @@ export class Table {
   filter(text) {
     this.filterText = text.trim().toLowerCase();
     if (this.input.value.trim().toLowerCase() !== this.filterText) this.input.value = text;
-    this.onfilter?.(this.filterText);
     this.#arrange();
     this.grid.scrollTop = 0;
   }
@@ -151,7 +154,7 @@ export class Table {
 
   #arrange() {
     let rows = this.#rows;
-    if (this.filterText && !this.onfilter) rows = rows.filter((row) => this.#searched(row).includes(this.filterText));
+    if (this.filterText) rows = rows.filter((row) => this.#searched(row).includes(this.filterText));
     const column = this.sort && this.columns.find((each) => each.id === this.sort.id);
     if (column) {
       const sign = this.sort.descending ? -1 : 1;
@@ -162,7 +165,7 @@ export class Table {
     this.#sorted = rows;
     const all = this.#told.total ?? this.#rows.length;
     const many = rows.length === all ? count(all, "row") : `${number(rows.length)} of ${count(all, "row")}`;
-    setText(this.told, many);
+    setText(this.told, this.filterText ? many : this.#told.counted ?? many);
     setText(this.noted, this.#told.note ?? "");
     this.noted.hidden = !this.#told.note;
     setAttribute(this.grid, "aria-rowcount", rows.length + 1);
@@ -187,9 +190,11 @@ export class Table {
             role: "columnheader",
             class: `cell ${column.align ?? ""}`,
             "aria-colindex": this.columns.indexOf(column) + 1,
-            "aria-sort": sorted ? direction : "none",
+            "aria-sort": this.tree ? null : sorted ? direction : "none",
           },
-          h(
+          this.tree
+            ? h("span", { class: "name" }, column.title)
+            : h(
             "button",
             {
               type: "button",
@@ -261,6 +266,10 @@ export class Table {
     setAttribute(element, "id", `${this.name}-${index}`);
     setAttribute(element, "aria-rowindex", index + 2);
     setAttribute(element, "aria-selected", key === this.#active ? "true" : "false");
+    if (this.tree) {
+      setAttribute(element, "aria-level", row.depth + 1);
+      setAttribute(element, "aria-expanded", row.expanded === null ? null : String(row.expanded));
+    }
     element.className = `row${key === this.#active ? " active" : ""}${this.open ? " opens" : ""}`;
     element.dataset.index = index;
     element.style.setProperty("transform", `translateY(${index * ROW}px)`);
@@ -315,8 +324,31 @@ export class Table {
     };
     if (event.key in moves) this.activate(moves[event.key]);
     else if (event.key === "Enter" && index >= 0 && this.open) this.open(this.#sorted[index]);
+    else if ((event.key === "x" || event.key === "Delete") && index >= 0 && this.act) this.act(this.#sorted[index]);
+    else if (this.tree && index >= 0 && event.key === "ArrowRight") this.#expand(index);
+    else if (this.tree && index >= 0 && event.key === "ArrowLeft") this.#collapse(index);
     else return;
     event.preventDefault();
+  }
+
+  #expand(index) {
+    const row = this.#sorted[index];
+    if (row.expanded === false) this.tree.set(row, true);
+    else if (row.expanded) this.activate(index + 1);
+  }
+
+  #collapse(index) {
+    const row = this.#sorted[index];
+    if (row.expanded) {
+      this.tree.set(row, false);
+      return;
+    }
+    for (let above = index - 1; above >= 0; above -= 1) {
+      if (this.#sorted[above].depth < row.depth) {
+        this.activate(above);
+        return;
+      }
+    }
   }
 
   #onClick(event) {
@@ -326,7 +358,8 @@ export class Table {
     if (!row) return;
     this.#active = this.key(row);
     this.#draw(true);
-    if (this.open && !event.target.closest("button, a")) this.open(row);
+    if (this.tree && row.expanded !== null && event.target.closest(".twist")) this.tree.set(row, !row.expanded);
+    else if (this.open && !event.target.closest("button, a")) this.open(row);
   }
 }
 
