@@ -57,7 +57,13 @@ _DEFAULT_HOST = "127.0.0.1"
     help="Let the page 'Break it' break the demo where other machines can reach it, too.",
 )
 def demo(
-    host: str, port: int | None, opened: bool, redis: str | None, watched: bool, shown: bool, allow_break: bool
+    host: str,
+    port: int | None,
+    opened: bool,
+    redis: str | None,
+    watched: bool,
+    shown: bool,
+    allow_break: bool,
 ) -> None:
     """Show what Eyewall can do.
 

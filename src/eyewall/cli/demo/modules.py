@@ -46,7 +46,9 @@ class Culprit(UIModule):
 
     def render(self, fault: Fault) -> str:
         lines = highlight(fault.source).splitlines()
-        first = next(number for number, line in enumerate(fault.source.splitlines(), 1) if number > 1 and line)
+        first = next(
+            number for number, line in enumerate(fault.source.splitlines(), 1) if number > 1 and line
+        )
         return "".join(
             f'<span class="line{" culprit" if number in fault.lines else ""}" data-line="{number}">{line}\n</span>'
             for number, line in enumerate(lines, 1)

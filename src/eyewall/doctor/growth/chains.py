@@ -29,7 +29,7 @@ DEPTH = 20
 #: Objects of a level that are gone on with, at most.
 WIDTH = 60
 #: Levels that are gone on for after something was found that runs, to find a module or class that holds it, too.
-FURTHER = 3
+FURTHER = 4
 
 #: Modules of ours whose objects hold others only to watch them.
 _OWN = ("eyewall.doctor.",)

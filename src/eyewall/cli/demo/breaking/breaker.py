@@ -71,7 +71,12 @@ class Breaker:
         file = self.shop.file(fault)
         for each in self._findings():
             place = each.place
-            if each.rule == fault.rule and place is not None and place.file == file and place.line in fault.lines:
+            if (
+                each.rule == fault.rule
+                and place is not None
+                and place.file == file
+                and place.line in fault.lines
+            ):
                 return each
         return None
 

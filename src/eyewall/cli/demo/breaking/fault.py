@@ -45,7 +45,9 @@ class Fault:
     def lines(self) -> tuple[int, ...]:
         """The lines of which the doctor names one."""
         return tuple(
-            number for number, line in enumerate(self._marked.splitlines(), 1) if _MARK.search(line) is not None
+            number
+            for number, line in enumerate(self._marked.splitlines(), 1)
+            if _MARK.search(line) is not None
         )
 
     @functools.cached_property

@@ -1,7 +1,7 @@
 """The shop: the application that has the faults, beside the demo, on an address of its own.
 
-Its handlers can be reached by nobody but its customers: it listens on the loopback interface, and only under a name that
-nobody else knows. So no page of another site can press a button here by making a browser fetch something.
+Its handlers can be reached by nobody but its customers: it listens on the loopback interface, and answers under a name
+only that nobody else knows. So no page of another site can press a button here by having a browser fetch something.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import sys
 from eyewall.cli.demo.customers import Customers
 from eyewall.web import RequestHandler
 
-CONVERTER = [sys.executable, "-S", "-E", "-c", "import time; time.sleep(1.5)"]
+CONVERTER = [sys.executable, "-S", "-E", "-c", "import time; time.sleep(1.2)"]
 
 
 class ConvertHandler(RequestHandler):

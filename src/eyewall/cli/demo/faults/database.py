@@ -11,7 +11,7 @@ async def connect() -> object:
     return object()
 
 
-pool = ResourcePool(connect, name="database", max_size=2)
+pool: ResourcePool[object] = ResourcePool(connect, name="database", max_size=2)
 
 
 class OrdersHandler(RequestHandler):

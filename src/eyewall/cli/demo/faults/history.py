@@ -22,7 +22,7 @@ audit = Audit()
 
 class PayHandler(RequestHandler):
     def post(self) -> None:
-        for _ in range(5):
+        for _ in range(2):
             audit.start()
 
 

@@ -13,7 +13,7 @@ lock = threading.Lock()
 def write_report(begun: threading.Event) -> None:
     with lock:
         begun.set()
-        time.sleep(1.5)
+        time.sleep(1.2)
 
 
 class StockHandler(RequestHandler):

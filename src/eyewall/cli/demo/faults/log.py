@@ -13,7 +13,7 @@ log.propagate = False
 
 
 def read_late(descriptor: int) -> None:
-    time.sleep(2)
+    time.sleep(1.5)
     while os.read(descriptor, 65536):
         pass
     os.close(descriptor)

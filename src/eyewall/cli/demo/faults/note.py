@@ -1,4 +1,4 @@
-"""A handler hands a coroutine to its own loop, as a thread would, and waits for the result: the loop waits for itself."""
+"""A handler hands a coroutine to its own loop, as a thread would, and waits for the result: it waits for itself."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ class NoteHandler(RequestHandler):
         loop = asyncio.get_running_loop()
         future = asyncio.run_coroutine_threadsafe(store(self.request.body), loop)
         with contextlib.suppress(TimeoutError):
-            future.result(timeout=4)  # finding: loop-waits-for-itself
+            future.result(timeout=3)  # finding: loop-waits-for-itself
 
 
 routes = [("/note", NoteHandler)]

@@ -15,7 +15,7 @@ async def notify() -> None:
 
 class NoticeHandler(RequestHandler):
     def post(self) -> None:
-        for _ in range(5):
+        for _ in range(2):
             task = asyncio.create_task(notify())  # finding: tasks-pile-up
             background.add(task)
             task.add_done_callback(background.discard)

@@ -17,7 +17,7 @@ class Piece:
 
 
 async def press(customers: Customers) -> None:
-    until = time.monotonic() + 4
+    until = time.monotonic() + 3
     for _ in range(4000):
         asyncio.get_running_loop().call_soon(Piece(until).move)
     while time.monotonic() < until:

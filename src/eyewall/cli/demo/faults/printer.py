@@ -1,16 +1,17 @@
-"""A bounded executor is full, stays so, and refuses what is too much: it has one thread for all the labels."""
+"""A bounded executor is full, stays so, and refuses jobs: its one thread waits for a printer that is jammed."""
 
-import time
+import threading
 
 from eyewall.cli.demo.customers import Customers
 from eyewall.guard.executors import ExecutorFull, ThreadExecutor
 from eyewall.web import RequestHandler
 
 printer = ThreadExecutor("printer", workers=1, queue=8)
+repaired = threading.Event()
 
 
 def print_label() -> None:
-    time.sleep(0.2)
+    repaired.wait(30)
 
 
 class LabelHandler(RequestHandler):
@@ -25,4 +26,9 @@ routes = [("/label", LabelHandler)]
 
 
 async def press(customers: Customers) -> None:
-    await customers.come("/label", every=0.05, method="POST")
+    repaired.clear()
+    await customers.come("/label", every=0.1, method="POST")
+
+
+def mend() -> None:
+    repaired.set()

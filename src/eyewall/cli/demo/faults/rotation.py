@@ -10,7 +10,7 @@ from eyewall.cli.demo.customers import Customers
 
 
 def save(number: int, frame: FrameType | None) -> None:
-    for _ in range(15):
+    for _ in range(12):
         time.sleep(0.1)  # finding: loop-blocked-signal
 
 

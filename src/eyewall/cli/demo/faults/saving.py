@@ -1,4 +1,4 @@
-"""Nobody has the task, nor the future that it waits for: the garbage collector takes both, in the middle of the work."""
+"""Nobody has the task, nor the future that it waits for: the garbage collector takes both, unfinished."""
 
 import asyncio
 import gc
@@ -18,7 +18,7 @@ async def press(customers: Customers) -> None:
     try:
         for number in range(3):
             asyncio.create_task(save(f"document {number}"))
-        await asyncio.sleep(4)
+        await asyncio.sleep(8)
     finally:
         gc.enable()
     gc.collect()

@@ -17,7 +17,7 @@ class ScanHandler(RequestHandler):
 
 def scan(device: Path) -> None:
     with open(device, "wb") as file:
-        time.sleep(1.5)
+        time.sleep(1.2)
         file.write(b"a page")
 
 

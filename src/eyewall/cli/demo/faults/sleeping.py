@@ -8,7 +8,7 @@ from eyewall.web import RequestHandler
 
 class RetryHandler(RequestHandler):
     async def get(self) -> None:
-        time.sleep(3)  # finding: loop-blocked-waiting
+        time.sleep(2)  # finding: loop-blocked-waiting
         self.write("at last")
 
 

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from eyewall.client import AsyncHTTPClient
 from eyewall.cli.demo.customers import Customers
+from eyewall.client import AsyncHTTPClient
 from eyewall.web import RequestHandler
 
 

@@ -13,7 +13,7 @@ async def look_up(name: str) -> str:
 
 def work(loop: asyncio.AbstractEventLoop) -> None:
     with contextlib.suppress(TimeoutError):
-        print(asyncio.run_coroutine_threadsafe(look_up("tea"), loop).result(timeout=4))
+        print(asyncio.run_coroutine_threadsafe(look_up("tea"), loop).result(timeout=3))
 
 
 async def press(customers: Customers) -> None:

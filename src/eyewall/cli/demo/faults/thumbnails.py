@@ -5,7 +5,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from eyewall.cli.demo.customers import Customers
-from eyewall.web import RequestHandler
 
 pool = ThreadPoolExecutor(1, "shop-thumbnails")
 
@@ -14,18 +13,17 @@ def shrink() -> None:
     time.sleep(0.1)
 
 
-class AlbumHandler(RequestHandler):
-    async def post(self) -> None:
-        loop = asyncio.get_running_loop()
-        jobs = [loop.run_in_executor(pool, shrink) for _ in range(10)]
-        await asyncio.gather(*jobs)  # finding: executor-queue-grows
-
-
-routes = [("/album", AlbumHandler)]
+async def import_album() -> None:
+    loop = asyncio.get_running_loop()
+    jobs = [loop.run_in_executor(pool, shrink) for _ in range(10)]
+    await asyncio.gather(*jobs)  # finding: executor-queue-grows
 
 
 async def press(customers: Customers) -> None:
-    await customers.come("/album", every=0.25, method="POST")
+    async with asyncio.TaskGroup() as group:
+        while True:
+            group.create_task(import_album())
+            await asyncio.sleep(0.25)
 
 
 def mend() -> None:

@@ -1,4 +1,4 @@
-"""A handler starts a task and keeps nothing of it: only what it waits for keeps it alive, and nobody learns of its end."""
+"""A handler starts a task and keeps nothing of it: what it waits for keeps it alive, and nobody else."""
 
 import asyncio
 

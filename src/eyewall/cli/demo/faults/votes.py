@@ -9,7 +9,7 @@ from eyewall.web import RequestHandler
 
 class VoteHandler(RequestHandler):
     def post(self) -> None:
-        database = sqlite3.connect(str(self.settings["folder"] / "votes.db"), timeout=1.5)
+        database = sqlite3.connect(str(self.settings["folder"] / "votes.db"), timeout=1.2)
         with contextlib.closing(database), contextlib.suppress(sqlite3.OperationalError):
             database.execute("INSERT INTO votes VALUES (1)")  # finding: loop-blocked-io
 

@@ -1,4 +1,4 @@
-"""A client of the warehouse keeps its connections in a list, and closed ones stay in there."""
+"""A client of the warehouse keeps its lines in a list, and those that are closed stay in there."""
 
 import asyncio
 import socket
@@ -6,12 +6,16 @@ import socket
 from eyewall.cli.demo.customers import Customers
 
 
+class Line(socket.socket):
+    """A line to the warehouse."""
+
+
 class Warehouse:
     def __init__(self) -> None:
-        self.lines: list[socket.socket] = []
+        self.lines: list[Line] = []
 
     def call(self) -> None:
-        line = socket.socket()
+        line = Line()
         self.lines.append(line)  # finding: connection-kept
         line.close()
 

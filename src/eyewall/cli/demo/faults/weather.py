@@ -20,7 +20,7 @@ def slow_service(listening: socket.socket) -> None:
         connection, _ = listening.accept()
     with connection:
         connection.recv(4096)
-        time.sleep(1.5)
+        time.sleep(1.2)
         connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n21")
 
 

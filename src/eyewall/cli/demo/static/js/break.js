@@ -5,7 +5,7 @@ import { ask } from "./http.js";
 
 const PULSE = 500;
 const QUIET = 5000;
-//: Milliseconds without an answer from which on the server is said to stand still.
+// Milliseconds without an answer from which on the server is said to stand still.
 const SLOW = 700;
 
 const allowed = !("refused" in byId("break").dataset);
@@ -27,6 +27,12 @@ for (const article of document.querySelectorAll("[data-code]")) {
   article.remove();
   article.hidden = false;
 }
+
+const frame = byId("dashboard");
+const origin = frame && new URL(frame.dataset.src).origin;
+
+/** What the dashboard calls a finding. */
+const keyOf = ({ pid, rule, place }) => `${pid} ${rule} ${place.file}:${place.line}`;
 
 // -- one fault ------------------------------------------------------------------------------------------------
 
@@ -99,7 +105,7 @@ const WORDS = {
   idle: () => "Press the button, and see which line the doctor names.",
   known: () => "The doctor has found it before:",
   running: () => "It happens now. The doctor looks…",
-  found: (fault) => `Found ${fault.found.toFixed(1)} seconds after you pressed:`,
+  found: (fault) => `Found ${fault.found.toFixed(1)} seconds after you pressed.`,
   missed: () => "It is over, and the doctor has not spoken up. A busy machine may be the cause: press again.",
 };
 
@@ -111,7 +117,7 @@ function show(fault) {
   byId("press").disabled = !allowed || fault.running;
   byId("mend").disabled = !fault.running;
   byId("says").dataset.state = state;
-  const running = state === "found" && fault.running ? " It still runs, and mends itself." : "";
+  const running = state === "found" && fault.running ? " It still goes on, and mends itself." : "";
   byId("says-what").textContent = WORDS[state](fault) + running;
   const finding = state === "found" || state === "known" ? fault.finding : null;
   byId("says-finding").hidden = finding === null;
@@ -138,6 +144,9 @@ function tell(finding) {
     ...facts.map(([name, text]) => make("div", {}, make("dt", {}, name), make("dd", {}, text))),
   );
   byId("says-advice").replaceChildren(make("b", {}, "What to do: "), finding.advice);
+  const link = byId("says-link");
+  if (link && finding.pid) link.href = `${origin}/#/findings?open=${encodeURIComponent(keyOf(finding))}`;
+  if (link) link.hidden = !finding.pid;
 }
 
 // -- whether the server answers, and what runs -----------------------------------------------------------------
@@ -180,15 +189,13 @@ document.addEventListener("visibilitychange", () => document.hidden || beat());
 
 // -- the dashboard ---------------------------------------------------------------------------------------------
 
-const frame = byId("dashboard");
 if (frame) {
-  const origin = new URL(frame.dataset.src).origin;
   addEventListener("message", (event) => {
     if (event.origin !== origin || event.data?.eyewall !== "findings") return;
     lastMessage = performance.now();
     take(event.data.findings);
   });
-  frame.src = frame.dataset.src;
+  frame.src = `${frame.dataset.src}#/findings`;
 }
 
 // -- the beginning ---------------------------------------------------------------------------------------------
