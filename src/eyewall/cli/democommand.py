@@ -119,8 +119,16 @@ def demo(
     try:
         # Whatever happens below, the files and the dashboard go.
         with dashboard or nullcontext(), tempfile.TemporaryDirectory(prefix="eyewall-demo-") as directory:
-            may_break = here or allow_break
-            run(serve(sockets, Path(directory), ready, redis, may_break=may_break, dashboard=shows))
+            serving = serve(
+                sockets,
+                Path(directory),
+                ready,
+                redis,
+                may_break=here or allow_break,
+                open_to_all=allow_break and not here,
+                dashboard=shows,
+            )
+            run(serving)
     except (asyncio.CancelledError, KeyboardInterrupt):
         # The second Ctrl-C.
         sys.exit(130)

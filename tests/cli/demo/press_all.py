@@ -29,7 +29,7 @@ async def press(breaker: Breaker, name: str) -> float:
     assert not breaker.press(FAULTS[name])
     while name in breaker.running():
         await asyncio.sleep(0.05)
-        if breaker.found(FAULTS[name]) is not None:
+        if name in breaker.found():
             breaker.mend(FAULTS[name])
     return round(time.monotonic() - began, 1)
 
@@ -50,8 +50,8 @@ async def main(waves: list[list[str]]) -> dict[str, Any]:
                 times = await asyncio.gather(*(press(breaker, name) for name in left))
                 for name, seconds in zip(left, times, strict=True):
                     took.setdefault(name, []).append(seconds)
-                left = [name for name in left if breaker.found(FAULTS[name]) is None]
-        found = {name: breaker.found(fault) for name, fault in FAULTS.items()}
+                left = [name for name in left if name not in breaker.found()]
+        found = {name: finding.as_json() for name, finding in breaker.found().items()}
         await asyncio.sleep(0.2)
         tasks = [str(task) for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         opened = descriptors() - before
@@ -60,7 +60,7 @@ async def main(waves: list[list[str]]) -> dict[str, Any]:
         await breaker.close()
     return {
         "took": took,
-        "found": {name: None if each is None else each.as_json() for name, each in found.items()},
+        "found": found,
         "findings": everything,
         "shop": shop,
         "tasks": tasks,

@@ -70,7 +70,19 @@ def test_what_a_page_needs_is_there_versioned_and_may_be_kept(visitor: Visitor) 
 
 
 def test_scripts_import_only_what_is_there(visitor: Visitor) -> None:
-    for name in ("visitor", "home", "break", "live", "chat", "files", "tasks", "numbers", "chart", "http", "dom"):
+    for name in (
+        "visitor",
+        "home",
+        "break",
+        "live",
+        "chat",
+        "files",
+        "tasks",
+        "numbers",
+        "chart",
+        "http",
+        "dom",
+    ):
         answer = visitor.ask("GET", f"/static/js/{name}.js")
         assert answer.headers["Content-Type"] == "text/javascript"
         for imported in re.findall(r'from "\./(\w+\.js)"', answer.text):

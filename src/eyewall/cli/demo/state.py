@@ -26,11 +26,18 @@ class Demo:
     """What the handlers work with. Its files are in `directory`, which is the caller's to remove.
 
     `redis` is the URL of a Redis through which several demos share their chat. `may_break`: whether the buttons of the
-    page 'Break it' do something. `dashboard`: the URL of the dashboard that shows this process, empty without one.
+    page 'Break it' do something; `open_to_all`: whether they do so by other names than those of this machine.
+    `dashboard`: the URL of the dashboard that shows this process, empty without one.
     """
 
     def __init__(
-        self, directory: Path, redis: str | None = None, *, may_break: bool = False, dashboard: str = ""
+        self,
+        directory: Path,
+        redis: str | None = None,
+        *,
+        may_break: bool = False,
+        open_to_all: bool = False,
+        dashboard: str = "",
     ) -> None:
         self.database = Database(directory / "demo.db")
         self.tasks = Tasks(self.database)
@@ -42,6 +49,7 @@ class Demo:
         #: When the loop may be blocked again.
         self.next_block = 0.0
         self.may_break = may_break
+        self.open_to_all = open_to_all
         self.dashboard = dashboard
         self.breaker = Breaker(directory, enabling.findings)
         self.meter = Meter(self._connections, self._publish)

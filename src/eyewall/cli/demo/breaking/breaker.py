@@ -66,19 +66,23 @@ class Breaker:
         now = time.monotonic()
         return {name: round(now - run.began, 1) for name, run in self._runs.items()}
 
-    def found(self, fault: Fault) -> Finding | None:
-        """Returns what the doctor has found of a fault."""
-        file = self.shop.file(fault)
+    def found(self) -> dict[str, Finding]:
+        """Returns what the doctor has found of the faults, by their names."""
+        found: dict[str, Finding] = {}
         for each in self._findings():
             place = each.place
+            fault = None if place is None else self.shop.fault(place.file)
             if (
-                each.rule == fault.rule
+                fault is not None
                 and place is not None
-                and place.file == file
+                and each.rule == fault.rule
                 and place.line in fault.lines
             ):
-                return each
-        return None
+                # Of a fault with two lines, the one that was seen last.
+                before = found.get(fault.name)
+                if before is None or before.last_seen < each.last_seen:
+                    found[fault.name] = each
+        return found
 
     async def close(self) -> None:
         """Ends all of it."""
@@ -95,24 +99,28 @@ class Breaker:
         try:
             await _either(run.enough, DELAY)
             if not run.enough.is_set():
-                before = self.found(fault)
+                before = self.found().get(fault.name)
                 module, customers = self.shop.enter(fault)
                 pressing = asyncio.create_task(module.press(customers))
                 try:
-                    await self._until_found(run, 0 if before is None else before.count)
+                    await self._until_found(run, before)
                 finally:
                     await _mend(fault, module, pressing)
         finally:
             del self._runs[fault.name]
 
-    async def _until_found(self, run: _Run, count: int) -> None:
+    async def _until_found(self, run: _Run, before: Finding | None) -> None:
         end = run.began + run.fault.seconds
         while time.monotonic() < end and not run.enough.is_set():
             await _either(run.enough, INTERVAL)
-            found = self.found(run.fault)
-            if found is not None and found.count > count:
+            found = self.found().get(run.fault.name)
+            if found is not None and _is_news(found, before):
                 await _either(run.enough, LINGER)
                 return
+
+
+def _is_news(found: Finding, before: Finding | None) -> bool:
+    return before is None or (found.place, found.count) != (before.place, before.count)
 
 
 async def _either(event: asyncio.Event, seconds: float) -> None:

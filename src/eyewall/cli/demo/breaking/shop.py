@@ -7,12 +7,14 @@ only that nobody else knows. So no page of another site can press a button here 
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import secrets
 import sys
 from pathlib import Path
 from types import ModuleType
 
+from eyewall.cli.demo.breaking.catalogue import FAULTS
 from eyewall.cli.demo.breaking.fault import Fault
 from eyewall.cli.demo.customers import Customers
 from eyewall.cli.demo.limits import SHOP_PROFILE
@@ -32,37 +34,40 @@ class Shop:
         self._parent = str(folder)
         self._host = f"{secrets.token_hex(16)}.shop"
         self._modules: dict[str, ModuleType] = {}
-        self._app = Application(folder=self.folder, log_function=_count_nothing, serve_traceback=False)
-        self._server = HTTPServer(self._app, profile=SHOP_PROFILE)
-        self.customers: Customers | None = None
+        # Made when somebody presses the first button.
+        self._app: Application | None = None
+        self._server: HTTPServer | None = None
+        self._customers: Customers | None = None
 
-    def file(self, fault: Fault) -> str:
-        """Returns the name of a fault's file, as findings have it."""
-        return str(self.folder / f"{fault.name}.py")
+    def fault(self, file: str) -> Fault | None:
+        """Returns the fault that has a file, by its name as findings have it; None for another file."""
+        folder, name = os.path.split(file)
+        return FAULTS.get(name.removesuffix(".py")) if folder == str(self.folder) else None
 
     def enter(self, fault: Fault) -> tuple[ModuleType, Customers]:
         """Returns the module of a fault, whose handlers are served from now on, and those who use them."""
-        if self.customers is None:
-            self.customers = self._open()
+        customers = self._customers or self._open()
         module = self._modules.get(fault.name)
         if module is None:
-            Path(self.file(fault)).write_text(fault.source, encoding="utf-8")
+            (self.folder / f"{fault.name}.py").write_text(fault.source, encoding="utf-8")
             importlib.invalidate_caches()
             module = self._modules[fault.name] = importlib.import_module(f"{PACKAGE}.{fault.name}")
+            assert self._app is not None
             self._app.add_handlers(re.escape(self._host), getattr(module, "routes", []))
-        return module, self.customers
+        return module, customers
 
     async def close(self) -> None:
         """Ends what is served, and forgets its modules."""
-        if self.customers is None:
+        server, self._server = self._server, None
+        if server is None:
             return
-        self._server.stop()
-        await self._server.close_all_connections()
+        server.stop()
+        await server.close_all_connections()
         sys.path.remove(self._parent)
         for name in [PACKAGE, *(f"{PACKAGE}.{each}" for each in self._modules)]:
             sys.modules.pop(name, None)
         self._modules.clear()
-        self.customers = None
+        self._app = self._customers = None
 
     def _open(self) -> Customers:
         self.folder.mkdir()
@@ -70,9 +75,12 @@ class Shop:
         # Another demo of this process has had one.
         sys.modules.pop(PACKAGE, None)
         sys.path.insert(0, self._parent)
+        self._app = Application(folder=self.folder, log_function=_count_nothing)
+        self._server = HTTPServer(self._app, profile=SHOP_PROFILE)
         sockets = bind_sockets(0, "127.0.0.1")
         self._server.add_sockets(sockets)
-        return Customers(sockets[0].getsockname()[1], self._host, self.folder)
+        self._customers = Customers(sockets[0].getsockname()[1], self._host, self.folder)
+        return self._customers
 
 
 def _count_nothing(handler: object) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urlsplit
 
 from eyewall.cli.demo.breaking.catalogue import FAULTS, GROUPS
 from eyewall.cli.demo.breaking.fault import Fault
 from eyewall.cli.demo.handlers.base import POLICY, JSONHandler, Page, Problem
 
-#: Names of this machine that the dashboard is shown under as well: its cookie is for the page's own name only.
+#: Names of this machine. The dashboard is shown under the same one as the page: its cookie is for that one only.
 _HERE = ("127.0.0.1", "localhost")
 
 
@@ -31,10 +30,12 @@ class Break(Page):
         )
 
     def _dashboard(self) -> str:
-        """Returns the URL of the dashboard under the name that the page was asked for; empty where there is none."""
-        url = self.demo.dashboard
+        """Returns the URL of the dashboard under the name that the page was asked for; empty where there is none.
+
+        It has the token, which nobody gets by a name that is not of this machine.
+        """
         name = self.request.host_name
-        return url.replace("127.0.0.1", name, 1) if url and name in _HERE else url
+        return self.demo.dashboard.replace("127.0.0.1", name, 1) if name in _HERE else ""
 
 
 class Breaking(JSONHandler):
@@ -42,11 +43,7 @@ class Breaking(JSONHandler):
 
     def get(self) -> None:
         breaker = self.demo.breaker
-        found: dict[str, Any] = {}
-        for name, fault in FAULTS.items():
-            finding = breaker.found(fault)
-            if finding is not None:
-                found[name] = finding.as_json()
+        found = {name: finding.as_json() for name, finding in breaker.found().items()}
         self.write({"running": breaker.running(), "found": found})
 
 
@@ -57,6 +54,9 @@ class BreakOne(JSONHandler):
         fault = self._fault(name)
         if not self.demo.may_break:
             raise Problem(403, "Not here: others than this machine can reach this demo.")
+        if not self.demo.open_to_all and self.request.host_name not in (*_HERE, "::1", "[::1]"):
+            # A name of somebody else's that leads here: DNS rebinding.
+            raise Problem(403, "Not by this name: open the page by the address of this machine.")
         if not self.demo.breaker.press(fault):
             raise Problem(409, "It runs already.")
         self.set_status(202)
