@@ -90,17 +90,21 @@ def dashboard(
         click.echo(f"eyewall dashboard: there is no process {pid}.", err=True)
         sys.exit(_NOT_ASKED)
     token = token or new_token()
+
+    def gate(port: int) -> Gate:
+        try:
+            return Gate(token, cookie=f"eyewall_dashboard_{port}", hosts=[*names, host], ancestors=ancestors)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+
+    # What can't be meant is told before anything is opened.
+    gate(port)
     try:
         sockets = [socket.socket(fileno=each) for each in fds] or bind_sockets(port, host)
     except OSError as error:
         click.echo(f"eyewall dashboard: can't listen on {host}:{port}: {error.args[-1]}.", err=True)
         sys.exit(ExitCode.ADDRESS)
-    bound = sockets[0].getsockname()[1]
-    try:
-        gate = Gate(token, cookie=f"eyewall_dashboard_{bound}", hosts=[*names, host], ancestors=ancestors)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
-    board = Board(gate, Directory(None if pid is None else {pid}))
+    board = Board(gate(sockets[0].getsockname()[1]), Directory(None if pid is None else {pid}))
     if not beside:
         url = url_of(sockets, host, token)
         click.echo(f"The dashboard is at {url}")

@@ -366,7 +366,7 @@ def _dashboard(settings: Settings) -> Beside | None:
         gen_log.info("The dashboard is at %s", board.url)
     else:
         # Logs are kept, and go far.
-        gen_log.info("The dashboard is at %s, for who has its token", board.url.partition("login?")[0])
+        gen_log.info("The dashboard is at %s and asks for its token", board.url.partition("login?")[0])
     if board.open_to_all:
         gen_log.warning(
             "Other machines can reach the dashboard, and what is sent is not encrypted: who reads along gets the token"

@@ -40,8 +40,8 @@ VIEWERS = 32
 ALL: Literal["all"] = "all"
 Which = int | Literal["all"]
 
-#: In the order in which they are sent.
-KINDS = ("processes", "history", "findings", "state", "trouble")
+#: Kinds of events, in the order in which they are sent at first.
+KINDS = ("processes", "trouble", "findings", "history", "state")
 
 
 class TooMany(EyewallError):
@@ -165,26 +165,35 @@ class Viewer:
     def __init__(self, process: Which, latest: tuple[_Latest, ...]) -> None:
         self.process = process
         self._latest = latest
-        self._had: dict[tuple[int, str], int] = {}
+        # By kind: the version, and in which place it was sent.
+        self._had: dict[tuple[int, str], tuple[int, int]] = {}
+        self._sent = 0
         self._wake = asyncio.Event()
         for each in latest:
             each.woken.add(self._wake)
 
-    def due(self) -> list[Event]:
-        """Returns what has come since it was asked last, of each kind only the newest."""
-        self._wake.clear()
-        found: list[tuple[int, int, Event]] = []
+    def due(self) -> Event | None:
+        """Returns the newest event of a kind of which it has not had that one; None where it has had all.
+
+        The kind that was sent longest ago comes first, so that one that changes all the time leaves room for others.
+        """
+        found: tuple[tuple[int, int], tuple[int, str], int, Event] | None = None
         for number, latest in enumerate(self._latest):
             for key, (version, event) in latest.events.items():
-                if self._had.get((number, key)) != version:
-                    self._had[number, key] = version
-                    kind = key.partition(" ")[0]
-                    found.append((KINDS.index(kind), version, event))
-        return [event for _, _, event in sorted(found, key=lambda each: each[:2])]
+                had, when = self._had.get((number, key), (0, 0))
+                order = (when, KINDS.index(key.partition(" ")[0]))
+                if had != version and (found is None or order < found[0]):
+                    found = (order, (number, key), version, event)
+        if found is None:
+            return None
+        self._sent += 1
+        self._had[found[1]] = (found[2], self._sent)
+        return found[3]
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         while True:
-            for event in self.due():
+            self._wake.clear()
+            while (event := self.due()) is not None:
                 yield event
             await self._wake.wait()
 

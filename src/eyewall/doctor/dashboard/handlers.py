@@ -149,7 +149,10 @@ class Page(Guarded):
         self.finish(text.replace("{{ csrf }}", self.board.gate.csrf))
 
     def _no_pass(self) -> None:
-        ask_for_token(self, "./login", 401)
+        if self.request.method == "GET":
+            ask_for_token(self, "./login", 401)
+        else:
+            super()._no_pass()
 
 
 class Slash(Guarded):
@@ -174,16 +177,16 @@ class Login(Guarded):
 
     def get(self) -> None:
         if "token" in self.request.query_arguments:
-            self._take(self.get_query_argument("token"))
+            self._take(self.request.query_arguments["token"])
         else:
             ask_for_token(self, "./login", 200)
 
     def post(self) -> None:
-        self._take(self.get_body_argument("token", ""))
+        self._take(self.request.body_arguments.get("token", []))
 
-    def _take(self, token: str) -> None:
+    def _take(self, given: list[bytes]) -> None:
         gate = self.board.gate
-        if not gate.takes_token(token):
+        if len(given) != 1 or not gate.takes_token(given[0].decode("utf-8", "replace")):
             ask_for_token(self, "./login", 403, "This is not the token.")
             return
         self.set_cookie(

@@ -5,6 +5,9 @@ import { h, setAttribute } from "./dom.js";
 import { clock } from "./format.js";
 import { colour, onTheme } from "./theme.js";
 
+/** Steps of an axis of sizes. */
+const BINARY = Array.from({ length: 45 }, (_, power) => 2 ** power);
+
 /** Seconds that are shown. */
 export const SPAN = 600;
 
@@ -14,20 +17,21 @@ export { uPlot };
  * A chart of one or several series over the last ten minutes.
  *
  * `series`: [{ label, colour: "--custom-property", fill: bool }]; `format(value)` for the axis and the label; `label`: what
- * it is; `floor`: the least that the top of the scale is. `show(times, [values, …])`.
+ * it is; `floor`: the least that the top of the scale is; `binary`: sizes in bytes. `show(times, [values, …])`.
  */
 export class Chart {
   #plot = null;
   #data = null;
 
-  constructor({ label, series, format, floor = 0, height = 120, span = SPAN }) {
+  constructor({ label, series, format, floor = 0, height = 120, span = SPAN, binary = false }) {
     this.label = label;
     this.series = series;
     this.format = format;
     this.floor = floor;
     this.height = height;
+    this.binary = binary;
     this.span = span;
-    this.element = h("div", { class: "chart", role: "img", "aria-label": label });
+    this.element = h("div", { class: "chart", role: "img", "aria-label": label, style: { "--height": `${height}px` } });
     this.resized = new ResizeObserver(() => this.#fit());
     this.resized.observe(this.element);
     this.untheme = onTheme(() => this.#plot?.redraw());
@@ -76,7 +80,7 @@ export class Chart {
         },
         axes: [
           { ...axis, size: 22, space: 70, values: (plot, splits) => splits.map((each) => clock(each).slice(0, 5)) },
-          { ...axis, size: 58, space: 34, values: (plot, splits) => splits.map((each) => this.format(each)) },
+          { ...axis, size: 58, space: 30, incrs: this.binary ? BINARY : undefined, values: (plot, splits) => splits.map((each) => this.format(each)) },
         ],
         series: [
           {},

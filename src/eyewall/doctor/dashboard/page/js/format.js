@@ -71,11 +71,8 @@ export function ago(moment, now) {
   return `${Math.floor(passed / 86400)} d ago`;
 }
 
-/** The end of a file's path: the name, and the folder where there is one. */
-export function shortFile(file) {
-  const parts = String(file).split("/").filter(Boolean);
-  return parts.length > 2 ? parts.slice(-2).join("/") : String(file);
-}
+/** The end of a file's path: its name. */
+export const shortFile = (file) => String(file).slice(String(file).lastIndexOf("/") + 1);
 
 /** A place as `report.py:42`; the whole path with `whole`. */
 export const where = (place, whole = false) =>

@@ -32,6 +32,8 @@ export class Model {
   #focus = null;
   #chosen = false;
   #failure = null;
+  #refining = false;
+  #unrefined = null;
 
   constructor({ token = "", root = "./" } = {}) {
     this.token = token;
@@ -54,6 +56,7 @@ export class Model {
     this.findings = [];
     this.findingsKnown = false;
     this.trouble = new Map();
+    this.#unrefined = null;
   }
 
   // -- listeners --------------------------------------------------------------------------------------------
@@ -95,7 +98,7 @@ export class Model {
 
   /** The title of a process, as the selector shows it. */
   title(pid) {
-    return this.processes.find((each) => each.pid === pid)?.title ?? `process ${pid}`;
+    return this.processes.find((each) => each.pid === pid)?.title || `process ${pid}`;
   }
 
   // -- the stream -------------------------------------------------------------------------------------------
@@ -183,6 +186,28 @@ export class Model {
     }
     this.#remember();
     this.#tell("state");
+    if (data.process !== "all") this.#refine();
+  }
+
+  /** A state has the lag of its moment; the worst since the last one is what the process itself has noted. */
+  async #refine() {
+    const { process } = this;
+    if (this.#refining || this.#unrefined === process) return;
+    this.#refining = true;
+    try {
+      const since = this.history.findLast((point) => point.noted)?.[0] ?? this.time - 5;
+      const { points } = await this.ask("history", { since, pid: process });
+      if (process !== this.process || !points.length) return;
+      for (const point of points) point.noted = true;
+      const last = points.at(-1)[0];
+      const kept = this.history.filter((point) => point[0] < points[0][0] || point[0] > last);
+      this.history = [...kept, ...points].sort((one, other) => one[0] - other[0]).slice(-KEPT);
+    } catch {
+      // It does not know the command, or its loop is busy: what was seen from here stays.
+      this.#unrefined = process;
+    } finally {
+      this.#refining = false;
+    }
   }
 
   /** Adds the new state to the history, as a process does itself while nobody looks. */
@@ -206,6 +231,7 @@ export class Model {
 
   #takeHistory(data) {
     const known = this.history.filter((each) => !data.points.length || each[0] > data.points.at(-1)[0]);
+    for (const point of data.points) point.noted = true;
     this.history = [...data.points, ...known].slice(-KEPT);
     this.#tell("history");
   }

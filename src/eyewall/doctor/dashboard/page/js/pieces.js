@@ -1,8 +1,8 @@
 // What several views are made of: places in source code, findings, bars, facts, and how something is ended.
 
 import { confirm, toast } from "./confirm.js";
-import { h, keyed, setAttribute, setText } from "./dom.js";
-import { ago, clock, count, number, seconds, share, shortFile, UNKNOWN } from "./format.js";
+import { fill, h, setAttribute, setText } from "./dom.js";
+import { ago, clock, number, seconds, share, UNKNOWN } from "./format.js";
 
 // -- places -------------------------------------------------------------------------------------------------
 
@@ -81,41 +81,57 @@ function measured(finding) {
   return found;
 }
 
-/** A finding as a card. `prominent`: as the first thing that is seen. Returned has `update(finding, now)`. */
+/**
+ * A finding as a card. `prominent`: as the first thing that is seen; `title`: of which process it is. What is returned has
+ * `bring(now, finding)`, which brings it up to date and leaves open what somebody has opened.
+ */
 export function findingCard(finding, { prominent = false, title = null } = {}) {
-  const when = h("span", { class: "when" });
-  const times = h("span", { class: "times" });
-  const evidence = h("ul", { class: "measured quiet" });
+  const card = h("article", { class: `finding${prominent ? " prominent" : ""}` });
+  card.bring = (now, known) => {
+    const { last_seen: last, first_seen: first, count: many, ...lasting } = known;
+    const drawn = JSON.stringify(lasting);
+    if (card.drawn !== drawn) {
+      card.drawn = drawn;
+      drawFinding(card, known, title);
+    }
+    setText(card.times, many > 1 ? `${number(many)} times` : "once");
+    setText(card.ago, `${ago(last, now)}${many > 1 ? `, first at ${clock(first)}` : ""}`);
+    setAttribute(card.ago, "title", `first ${first}, last ${last}`);
+  };
+  card.bring(Date.now() / 1000, finding);
+  return card;
+}
+
+function drawFinding(card, finding, title) {
+  const details = card.querySelector("details");
+  const focused = details?.contains(document.activeElement);
   const stacks = Object.entries(finding.evidence?.stacks ?? {}).filter(([, places]) => places.length);
   const subject = subjectText(finding.subject);
-  const card = h(
-    "article",
-    { class: `finding${prominent ? " prominent" : ""}`, data: { severity: finding.severity, rule: finding.rule } },
-    h("div", { class: "meta" }, severity(finding), h("span", { class: "rule" }, finding.rule), times, when, title ? h("span", { class: "of" }, title) : null),
-    h(prominent ? "h2" : "h3", { class: "summary" }, brief(finding.summary)),
+  Object.assign(card.dataset, { severity: finding.severity, rule: finding.rule });
+  card.ago = h("span", {});
+  card.times = h("span", {});
+  fill(
+    card,
+    h("div", { class: "meta" }, severity(finding), h("span", { class: "rule" }, finding.rule), card.times, card.ago, title ? h("span", {}, title) : null),
+    h("h2", { class: "summary" }, brief(finding.summary)),
     finding.place ? placeOf(finding.place) : null,
-    subject ? h("p", { class: "subject quiet" }, "in ", h("bdi", {}, brief(subject))) : null,
-    evidence,
+    h(
+      "ul",
+      { class: "known" },
+      subject ? h("li", {}, "in ", h("bdi", {}, brief(subject))) : null,
+      measured(finding).map((each) => h("li", {}, each)),
+    ),
     h("p", { class: "advice" }, h("b", {}, "What to do:"), brief(finding.advice)),
     stacks.length
       ? h(
           "details",
-          { open: false },
+          { open: details?.open ?? false },
           h("summary", {}, stacks.length === 1 ? stacks[0][0] : `${stacks.length} stacks`),
           h("div", { class: "evidence" }, stacks.map(([name, places]) => h("div", {}, h("h3", {}, name), trace(places, name)))),
         )
       : null,
   );
-  card.bring = (now, known = finding) => {
-    setText(times, known.count > 1 ? `${number(known.count)} times` : "once");
-    const since = known.count > 1 ? `, first at ${clock(known.first_seen)}` : "";
-    setText(when, `${ago(known.last_seen, now)}${since}`);
-    setAttribute(when, "title", `first ${known.first_seen}, last ${known.last_seen}`);
-    const said = measured(known);
-    keyed(evidence, said, (each) => each, (each) => h("li", {}, each));
-    evidence.hidden = said.length === 0;
-  };
-  return card;
+  if (focused) card.querySelector("summary")?.focus();
 }
 
 // -- bars ---------------------------------------------------------------------------------------------------
@@ -244,5 +260,3 @@ export function closeEntry(model, entry, pid) {
     done: `Closed the ${kind}${entry.peer ? ` of ${entry.peer}` : ""}.`,
   });
 }
-
-export { count, shortFile };

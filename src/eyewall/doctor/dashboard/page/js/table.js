@@ -11,6 +11,7 @@
 //   })
 //   table.element; table.show(rows, { total: 10_000, note: "…" })
 //
+// `covers(row, columns)` is over how many columns the first one goes in a row.
 // `open` is called by Enter and a click, `act` by x or Delete. With `tree: { set(row, expanded) }` it is a `treegrid`: rows
 // have a `depth` and `expanded` (null without a branch), are shown as they come, and left and right close and open.
 
@@ -32,7 +33,7 @@ export class Table {
   #drawn = "";
   #widths = "";
 
-  constructor({ label, columns, key, sort = null, empty = "Nothing.", open = null, act = null, tree = null, search = null, filter = true, tools = [], height = null }) {
+  constructor({ label, columns, key, sort = null, empty = "Nothing.", open = null, act = null, tree = null, covers = null, search = null, filter = true, tools = [], height = null }) {
     made += 1;
     this.name = `table-${made}`;
     this.columns = columns;
@@ -42,6 +43,7 @@ export class Table {
     this.open = open;
     this.act = act;
     this.tree = tree;
+    this.covers = covers;
     this.search = search;
     /** Called with the sorting that is wanted now. */
     this.onsort = null;
@@ -89,7 +91,7 @@ export class Table {
     this.element = h(
       "div",
       { class: "table" },
-      h("div", { class: "tools" }, filter ? this.input : null, this.told, ...tools),
+      filter || tools.length ? h("div", { class: "tools" }, filter ? this.input : null, this.told, ...tools) : null,
       this.noted,
       this.grid,
     );
@@ -279,8 +281,12 @@ export class Table {
       );
       element.replaceChildren(...element.cells);
     }
+    const covered = this.covers?.(row, columns) ?? 1;
+    element.cells[0].style.setProperty("grid-column", `1 / span ${covered}`);
     columns.forEach((column, position) => {
       const cell = element.cells[position];
+      cell.hidden = position > 0 && position < covered;
+      if (cell.hidden) return;
       if (column.render) column.render(cell, row);
       else setText(cell, brief(this.#text(column, row)));
     });

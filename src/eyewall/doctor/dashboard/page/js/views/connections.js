@@ -37,14 +37,14 @@ export default {
         { id: "peer", title: "Peer", value: (row) => row.peer, width: "minmax(8rem, 1fr)" },
         { id: "label", title: "What", value: (row) => row.label, width: "minmax(8rem, 2fr)" },
         { id: "route", title: "Route", value: (row) => row.route, width: "minmax(6rem, 1fr)", wide: true },
-        { id: "age", title: "Age", align: "end", value: (row) => row.age, text: (row) => seconds(row.age), width: "6rem" },
-        { id: "idle", title: "Idle", align: "end", value: (row) => row.idle, text: (row) => seconds(row.idle), width: "6rem", wide: true },
+        { id: "age", title: "Age", align: "end", value: (row) => row.age, text: (row) => seconds(row.age), width: "7rem" },
+        { id: "idle", title: "Idle", align: "end", value: (row) => row.idle, text: (row) => seconds(row.idle), width: "7rem", wide: true },
         { id: "bytes_in", title: "In", align: "end", value: (row) => row.bytes_in, text: (row) => size(row.bytes_in), width: "5.5rem", wide: true },
         { id: "bytes_out", title: "Out", align: "end", value: (row) => row.bytes_out, text: (row) => size(row.bytes_out), width: "5.5rem", wide: true },
         ...(model.process === "all" ? [{ id: "pid", title: "Process", align: "end", value: (row) => row.pid, width: "5.5rem", wide: true }] : []),
       ],
     });
-    root.append(h("div", { class: "tools kinds" }, h("div", { class: "choices-row", role: "group", "aria-label": "Kind" }, buttons)), table.element);
+    root.append(h("div", { class: "tools" }, h("div", { class: "choices-row", role: "group", "aria-label": "Kind" }, buttons)), table.element);
 
     const opened = new Opened(model, [kind], (rows, told) => {
       all.hidden = !told.cut || opened.limit >= MANY;

@@ -73,7 +73,7 @@ export default {
       keyed(
         list,
         found.slice(0, limit),
-        (each) => `${keyOf(each)} ${each.severity} ${each.summary}`,
+        keyOf,
         (each) => findingCard(each, { title: model.process === "all" ? model.title(each.pid) : null }),
         (card, each) => card.bring(now, each),
       );

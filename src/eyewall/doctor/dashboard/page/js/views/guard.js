@@ -20,14 +20,18 @@ const TITLES = {
   "rate limit": "Rate limits",
 };
 
-/** How full an item is: [what, taken, of how many], and what waits beside it. */
+/** How full an item is, by the names of its state: [title, taken, of how many], first places, then those that wait. */
 const FILLED = {
-  executor: (state) => [["Workers", state.busy, state.workers], ["Queue", state.queued, state.queue]],
-  pool: (state) => [["Lent", state.lent, state.max_size], ["Waiting", state.waiting, state.max_waiting]],
-  bulkhead: (state) => [["Inside", state.inside, state.limit], ["Waiting", state.waiting, state.max_waiting]],
-  requests: (state) => [["In flight", state.busy, state.most], ["Waiting", state.waiting, state.queue]],
-  connections: (state) => [["Open", state.open, state.total]],
+  executor: [["Workers", "busy", "workers"], ["Queue", "queued", "queue"]],
+  pool: [["Lent", "lent", "max_size"], ["Waiting", "waiting", "max_waiting"]],
+  bulkhead: [["Inside", "inside", "limit"], ["Waiting", "waiting", "max_waiting"]],
+  requests: [["In flight", "busy", "most"], ["Waiting", "waiting", "queue"]],
+  connections: [["Open", "open", "total"]],
 };
+
+/** What is drawn as a bar: [title, taken, of how many]. */
+const filledOf = ({ kind, state }) =>
+  (FILLED[kind] ?? []).map(([title, taken, whole]) => [title, state[taken], state[whole]]).filter(([, taken, whole]) => typeof taken === "number" && whole > 0);
 
 export default {
   id: "guard",
@@ -111,7 +115,8 @@ function numbered(found) {
 const trouble = ([, kind]) => ({ bad: 2, warm: 1 })[kind] ?? 0;
 
 /** In a word how an item is, and how bad that is. */
-function verdict({ kind, state }) {
+function verdict(item) {
+  const { kind, state } = item;
   if (kind === "breaker") {
     const word = String(state.state ?? "");
     return [word, /open/.test(word) && !/half/.test(word) ? "bad" : /half|forced|disabled/.test(word) ? "warm" : "good"];
@@ -119,7 +124,7 @@ function verdict({ kind, state }) {
   if (kind === "check") return [String(state.status), { passing: "good", pass: "good", ok: "good" }[state.status] ?? (/fail/.test(state.status) ? "bad" : "warm")];
   if (state.closed === true) return ["closed", "calm"];
   if (state.failing === true) return ["failing", "bad"];
-  const filled = (FILLED[kind]?.(state) ?? []).filter(([, , whole]) => whole > 0);
+  const filled = filledOf(item);
   if (!filled.length) return ["", "calm"];
   const [, taken, places] = filled[0];
   const queue = filled[1];
@@ -147,10 +152,10 @@ function draw(element, { each, verdict: [word, kind] }) {
   setText(element.pill, word);
   setAttribute(element.pill, "data-kind", kind);
   element.pill.hidden = !word;
-  const filled = (FILLED[each.kind]?.(state) ?? []).filter(([, taken, whole]) => typeof taken === "number" && whole > 0);
+  const drawnAsBars = new Set((FILLED[each.kind] ?? []).flatMap(([, ...names]) => names));
   keyed(
     element.meters,
-    filled,
+    filledOf(each),
     ([name]) => name,
     ([name, taken, whole]) => {
       const line = h("div", { class: "meter-line" }, h("span", {}, name), meter(`${name} of ${each.name || each.kind}`, taken, whole), h("span", { class: "many" }));
@@ -163,7 +168,9 @@ function draw(element, { each, verdict: [word, kind] }) {
   );
   const pairs = [
     ...(each.processes > 1 ? [["processes", number(each.processes)]] : []),
-    ...Object.entries(state).map(([name, value]) => [spoken(name), valueText(name, value)]),
+    ...Object.entries(state)
+      .filter(([name]) => !drawnAsBars.has(name))
+      .map(([name, value]) => [spoken(name), valueText(name, value)]),
     ...Object.entries(counters ?? {}).map(([name, value]) => [spoken(name), number(value)]),
     ...Object.entries(histograms ?? {}).map(([name, value]) => [spoken(name), value.count ? `${seconds(value.mean)}, p99 ${seconds(value.p99)}` : null]),
   ];

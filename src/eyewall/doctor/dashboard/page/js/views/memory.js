@@ -19,7 +19,7 @@ export default {
   mount(root, model) {
     const now = h("span", { class: "now" });
     const grown = h("span", { class: "more" });
-    const chart = new Chart({ label: "Memory", series: [{ label: "Memory", colour: "--receiving" }], format: size, floor: 1 << 20, height: 160 });
+    const chart = new Chart({ label: "Memory", series: [{ label: "Memory", colour: "--receiving" }], format: size, floor: 1 << 20, binary: true, height: 160 });
     const failed = h("div", {});
     const kinds = new Table({
       label: "What there is, by kind",
@@ -42,9 +42,9 @@ export default {
       height: "18rem",
       columns: [
         { id: "name", title: "Class", value: (row) => row.name, width: "minmax(9rem, 2fr)" },
-        { id: "noun", title: "What", value: (row) => row.noun, width: "minmax(6rem, 1fr)", wide: true },
+        { id: "noun", title: "What", value: (row) => row.noun, width: "minmax(10rem, 1fr)", wide: true },
         { id: "number", title: "Number", align: "end", value: (row) => row.number, text: (row) => number(row.number), width: "6rem" },
-        { id: "oldest", title: "Oldest", align: "end", value: (row) => row.oldest, text: (row) => seconds(row.oldest), width: "6rem" },
+        { id: "oldest", title: "Oldest", align: "end", value: (row) => row.oldest, text: (row) => seconds(row.oldest), width: "7.5rem" },
       ],
     });
     const handlers = new Table({

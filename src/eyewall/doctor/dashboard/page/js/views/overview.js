@@ -5,7 +5,7 @@ import { fill, h, keyed, setText } from "../dom.js";
 import { ago, count, number, rate, seconds, share, size, where } from "../format.js";
 import { drawStack, findingCard, keyOf, legend, newestFirst, severity } from "../pieces.js";
 
-const FURTHER = 4;
+const FURTHER = 3;
 const ROUTES = 6;
 
 const CHARTS = [
@@ -20,7 +20,7 @@ const CHARTS = [
   },
   { title: "Busy", label: "Busy share of the loop", colour: "--accent", index: 2, format: share, floor: 1, more: "of the loop’s time" },
   { title: "Requests", label: "Requests per second", colour: "--running", index: 3, format: rate, floor: 5, more: "per second" },
-  { title: "Memory", label: "Memory", colour: "--receiving", index: 4, format: size, floor: 1 << 20, more: "resident" },
+  { title: "Memory", label: "Memory", colour: "--receiving", index: 4, format: size, floor: 1 << 20, binary: true, more: "resident" },
 ];
 
 export default {
@@ -33,7 +33,7 @@ export default {
     const charts = CHARTS.map((each) => ({ ...each, chart: null, now: h("span", { class: "now" }) }));
     const routes = h("div", { class: "routes" });
     const cards = charts.map((each) => {
-      each.chart = new Chart({ label: each.label, series: [{ label: each.label, colour: each.colour }], format: each.format, floor: each.floor });
+      each.chart = new Chart({ label: each.label, series: [{ label: each.label, colour: each.colour }], format: each.format, floor: each.floor, height: 104, binary: each.binary });
       return h(
         "section",
         { class: "card" },
@@ -53,21 +53,20 @@ export default {
     function showFindings() {
       const ordered = newestFirst(model.findings);
       const [first, ...rest] = ordered;
-      // Its text is a part of the key: the same fault may be found with other evidence.
-      const key = first ? `${keyOf(first)} ${first.severity} ${first.summary}` : `none ${model.findingsKnown}`;
+      const key = first ? keyOf(first) : `none ${model.findingsKnown}`;
       if (key !== shown?.key) {
         const card = first ? findingCard(first, { prominent: true, title: model.process === "all" ? model.title(first.pid) : null }) : calm(model);
         shown = { key, card, list: h("div", { class: "further" }) };
         fill(top, card, shown.list);
       }
-      shown.card.bring?.(model.time || Date.now() / 1000, first);
+      if (first) shown.card.bring(model.time || Date.now() / 1000, first);
       const further = rest.slice(0, FURTHER).map((each) => ({ key: keyOf(each), each }));
       if (rest.length > FURTHER) further.push({ key: "more", more: rest.length - FURTHER });
       keyed(
         shown.list,
         further,
         (each) => each.key,
-        (each) => h("a", { href: "#/findings", onclick: (event) => open(event, each.key) }),
+        (each) => h("a", { href: "#/findings", class: each.more ? "more" : "", onclick: (event) => open(event, each.key) }),
         (element, each) => drawFurther(element, each),
       );
     }
@@ -82,17 +81,17 @@ export default {
         setText(element, `${count(item.more, "more finding")}`);
         return;
       }
-      if (!element.when) {
-        element.when = h("span", { class: "quiet" });
+      if (!element.seenAt) {
+        element.seenAt = h("span", { class: "quiet" });
         fill(
           element,
           severity(item.each),
           h("span", { class: "text" }, item.each.summary.slice(0, 300)),
           item.each.place ? h("span", { class: "at" }, where(item.each.place).slice(-80)) : null,
-          element.when,
+          element.seenAt,
         );
       }
-      setText(element.when, ago(item.each.last_seen, model.time || Date.now() / 1000));
+      setText(element.seenAt, ago(item.each.last_seen, model.time || Date.now() / 1000));
     }
 
     function showHistory() {

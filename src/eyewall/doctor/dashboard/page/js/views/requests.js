@@ -36,7 +36,7 @@ export default {
       height: "24rem",
       columns: [
         { id: "route", title: "Route", value: (row) => row.route, width: "minmax(7rem, 1.6fr)" },
-        { id: "handler", title: "Handler", value: (row) => row.handler, width: "minmax(6rem, 1fr)", wide: true },
+        { id: "handler", title: "Handler", value: (row) => row.handler, width: "minmax(8rem, 1fr)", wide: true },
         { id: "seconds", title: "Time", value: (row) => row.seconds, render: (cell, row) => drawStack(cell, row, row.seconds), width: "minmax(7rem, 2fr)" },
         { id: "mean", title: "Mean", align: "end", value: (row) => (row.count ? row.seconds / row.count : null), text: (row) => seconds(row.count ? row.seconds / row.count : null), width: "5.5rem" },
         { id: "blocking", title: "Blocking", align: "end", value: (row) => part(row, "blocking"), text: (row) => share(part(row, "blocking")), width: "6rem", wide: true },
@@ -55,13 +55,11 @@ export default {
       open: (row) => openRequest(row, model),
       columns: [
         { id: "age", title: "Age", align: "end", value: (row) => row.age, text: (row) => seconds(row.age), width: "5.2rem" },
-        { id: "label", title: "Request", value: (row) => row.label, width: "minmax(9rem, 1.6fr)" },
-        { id: "route", title: "Route", value: (row) => row.route, width: "minmax(6rem, 1fr)", wide: true },
+        { id: "label", title: "Request", value: (row) => row.label, width: "minmax(9rem, 1.5fr)" },
+        { id: "route", title: "Route", value: (row) => row.route, width: "minmax(8rem, 1fr)", wide: true },
         { id: "place", title: "Stands at", value: (row) => (row.place ? where(row.place) : ""), text: (row) => where(row.place), width: "minmax(7rem, 1fr)" },
-        { id: "waits", title: "Waits for", value: (row) => row.waits_for ?? "", text: (row) => text(row.waits_for), width: "minmax(7rem, 1.2fr)", wide: true },
+        { id: "waits", title: "Waits for", value: (row) => row.waits_for ?? "", text: (row) => text(row.waits_for), width: "minmax(9rem, 2fr)", wide: true },
         { id: "peer", title: "Peer", value: (row) => row.peer, width: "8rem", wide: true },
-        { id: "bytes_in", title: "In", align: "end", value: (row) => row.bytes_in, text: (row) => size(row.bytes_in), width: "5rem", wide: true },
-        { id: "bytes_out", title: "Out", align: "end", value: (row) => row.bytes_out, text: (row) => size(row.bytes_out), width: "5rem", wide: true },
         ...(several() ? [{ id: "pid", title: "Process", align: "end", value: (row) => row.pid, width: "5.5rem", wide: true }] : []),
       ],
     });

@@ -1,8 +1,8 @@
 // Live tasks: as a tree of who waits for whom, each with its chain of awaits; by what they run; and threads.
 
 import { sheet } from "../confirm.js";
-import { fill, h, setAttribute, setText } from "../dom.js";
-import { clock, count, number, seconds, where } from "../format.js";
+import { fill, h, keyed, setAttribute, setText } from "../dom.js";
+import { count, number, seconds, where } from "../format.js";
 import { cancelTask, facts, pill, placeOf, problem, subjectText, trace } from "../pieces.js";
 import { Polling } from "../polling.js";
 import { Table } from "../table.js";
@@ -33,10 +33,10 @@ export default {
     const chainBox = h("input", { type: "checkbox", onchange: () => ((chains = chainBox.checked), show()) });
     const chainLabel = h("label", { class: "check" }, chainBox, " Chains of awaits");
     const all = h("button", { type: "button", hidden: true, onclick: () => ((limit = MANY), polling.now()) }, `Show up to ${number(MANY)}`);
-    const note = h("p", { class: "note" });
+    const note = h("p", { class: "note", hidden: true });
     const place = h("div", {});
     const failed = h("div", {});
-    root.append(h("div", { class: "tools kinds" }, h("div", { class: "choices-row", role: "group", "aria-label": "Show as" }, modes), chainLabel, all), note, failed, place);
+    root.append(h("div", { class: "tools" }, h("div", { class: "choices-row", role: "group", "aria-label": "Show as" }, modes), chainLabel, all), note, failed, place);
 
     const columns = [
       { id: "state", title: "State", value: (row) => row.task?.state, render: drawState, width: "6.2rem", wide: true },
@@ -44,7 +44,7 @@ export default {
       { id: "where", title: "Stands at", value: (row) => placeText(row), text: placeText, width: "minmax(8rem, 1.1fr)" },
       { id: "for", title: "Waits for", value: (row) => row.words ?? "", text: (row) => row.words ?? "", width: "minmax(8rem, 1.6fr)", wide: true },
       { id: "subject", title: "On behalf of", value: (row) => subjectText(row.task?.subject), text: (row) => subjectText(row.task?.subject), width: "minmax(6rem, 1fr)", wide: true },
-      { id: "age", title: "Seen for", align: "end", value: (row) => row.task?.age, text: (row) => (row.task ? seconds(row.task.age) : ""), width: "5.5rem", wide: true },
+      { id: "age", title: "Seen for", align: "end", value: (row) => row.task?.age, text: (row) => (row.task ? seconds(row.task.age) : ""), width: "7rem", wide: true },
     ];
     const act = (row) => row.task && cancel(row.task);
     const open = (row) => row.task && openTask(row.task);
@@ -56,6 +56,7 @@ export default {
         open,
         act,
         tree: { set: (row, expanded) => (expanded ? closed.delete(row.key) : closed.add(row.key), show()) },
+        covers: (row, shown) => (row.task ? 1 : row.frame ? shown.findIndex((each) => each.id === "where") : shown.length),
         search: (row) => row.search,
         columns: [{ id: "name", title: "Task", render: drawName, text: (row) => row.name, width: "minmax(10rem, 1.8fr)" }, ...columns],
       }),
@@ -128,25 +129,32 @@ export default {
       }
       const omitted = answer.omitted ?? 0;
       all.hidden = !omitted || limit >= MANY;
-      setText(note, `As of ${clock(answer.time)}. ${omitted ? `${count(omitted, "more task")} not shown.` : ""}`);
+      note.hidden = !omitted;
+      setText(note, `${omitted ? `${count(omitted, "more task")} not shown.` : ""}`);
       if (mode === "tree") tables.tree.show(treeOf(tasks, closed, chainBox.checked), { counted: count(tasks.length, "task") });
       else if (mode === "list") tables.list.show(tasks.map((task) => ({ key: task.id, task, words: wordsOf(task) })), { total: tasks.length + omitted });
       else if (mode === "threads") showThreads();
     }
 
     function showThreads() {
-      const opened = new Set([...threads.querySelectorAll("details[open]")].map((each) => each.dataset.ident));
-      fill(
+      keyed(
         threads,
-        answer.threads.map((thread) =>
-          h(
-            "article",
-            { class: "card" },
-            h("h3", {}, thread.name, thread.daemon ? " " : null, thread.daemon ? pill("daemon") : null),
-            thread.place ? placeOf(thread.place) : null,
-            h("details", { data: { ident: thread.ident }, open: opened.has(String(thread.ident)) }, h("summary", {}, "Stack"), trace(thread.stack, `Stack of ${thread.name}`)),
-          ),
-        ),
+        answer.threads,
+        (thread) => thread.ident,
+        (thread) => {
+          const element = h("article", { class: "card thread" }, h("h2", {}, thread.name, thread.daemon ? " " : null, thread.daemon ? pill("daemon") : null));
+          element.spot = h("div", {});
+          element.stack = h("div", { class: "evidence" });
+          element.append(element.spot, h("details", {}, h("summary", {}, "Stack"), element.stack));
+          return element;
+        },
+        (element, thread) => {
+          const drawn = JSON.stringify(thread);
+          if (element.drawn === drawn) return;
+          element.drawn = drawn;
+          fill(element.spot, thread.place ? placeOf(thread.place) : null);
+          fill(element.stack, trace(thread.stack, `Stack of ${thread.name}`));
+        },
       );
     }
 
