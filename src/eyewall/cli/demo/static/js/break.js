@@ -5,6 +5,8 @@ import { ask } from "./http.js";
 
 const PULSE = 500;
 const QUIET = 5000;
+// Milliseconds after its end in which a finding may still be on its way; the dashboard asks once a second.
+const LATE = 2500;
 // Milliseconds without an answer from which on the server is said to stand still.
 const SLOW = 700;
 
@@ -21,8 +23,8 @@ for (const article of document.querySelectorAll("[data-code]")) {
     lines: lines.split(" ").map(Number),
     file: `/shop/${name}.py`,
     finding: null,
-    // When it was pressed, what was known then, whether it runs, and after how many seconds it was found.
-    pressed: null, before: 0, running: false, found: null,
+    // When it was pressed, what was known then, whether it runs, when it ended, after how many seconds it was found.
+    pressed: null, before: null, running: false, ended: -Infinity, found: null,
   });
   article.remove();
   article.hidden = false;
@@ -53,7 +55,7 @@ function choose(fault) {
 async function press(fault) {
   choose(fault);
   if (fault.running) return;
-  Object.assign(fault, { pressed: performance.now(), before: fault.finding?.count ?? 0, running: true, found: null });
+  Object.assign(fault, { pressed: performance.now(), before: fault.finding, running: true, found: null });
   show(fault);
   if (matchMedia("(max-width: 60rem)").matches) byId("told").scrollIntoView({ block: "start" });
   try {
@@ -81,24 +83,27 @@ async function mend(fault) {
 /** Takes what is known of the findings; each of them belongs to one fault at most. */
 function take(findings) {
   for (const fault of faults.values()) {
-    const finding = findings.find(
-      ({ rule, place }) => rule === fault.rule && place?.file.endsWith(fault.file) && fault.lines.includes(place.line),
-    );
-    if (!finding || (fault.finding?.count === finding.count && fault.finding.last_seen === finding.last_seen)) continue;
+    const [finding] = findings
+      .filter(({ rule, place }) => rule === fault.rule && place?.file.endsWith(fault.file) && fault.lines.includes(place.line))
+      .sort((one, other) => Date.parse(other.last_seen) - Date.parse(one.last_seen));
+    if (!finding || !isNews(finding, fault.finding)) continue;
     fault.finding = finding;
-    if (fault.pressed !== null && fault.found === null && finding.count > fault.before) {
+    if (fault.pressed !== null && fault.found === null && isNews(finding, fault.before)) {
       fault.found = (performance.now() - fault.pressed) / 1000;
     }
     show(fault);
   }
 }
 
+const isNews = (finding, before) =>
+  before === null || ["count", "last_seen"].some((name) => finding[name] !== before[name]) || finding.place.line !== before.place.line;
+
 // -- what is shown --------------------------------------------------------------------------------------------
 
 function stateOf(fault) {
   if (fault.pressed === null) return fault.finding ? "known" : "idle";
   if (fault.found !== null) return "found";
-  return fault.running ? "running" : "missed";
+  return fault.running || performance.now() - fault.ended < LATE ? "running" : "missed";
 }
 
 const WORDS = {
@@ -169,10 +174,14 @@ async function beat() {
     if (performance.now() - lastMessage > QUIET) take(Object.values(found));
     for (const fault of faults.values()) {
       const runs = fault.name in running;
-      if (runs && fault.pressed === null) Object.assign(fault, { pressed: began, before: fault.finding?.count ?? 0 });
+      if (runs && !fault.running) Object.assign(fault, { pressed: began, before: fault.finding, found: null });
       // What was pressed since the question is not in the answer.
       if (runs !== fault.running && (runs || fault.pressed < began)) {
         fault.running = runs;
+        if (!runs) {
+          fault.ended = performance.now();
+          setTimeout(() => show(fault), LATE + 50);
+        }
         show(fault);
       }
     }
