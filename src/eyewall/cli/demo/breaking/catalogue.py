@@ -70,7 +70,7 @@ GROUPS = (
             Fault("locks", "Take two locks in two orders"),
             Fault("circle", "Await each other"),
             Fault("quote", "Lose a future"),
-            Fault("saving", "Let a waiting task be collected"),
+            Fault("saving", "Let a waiting task be collected", 20.0),
             _blocks("note", "Wait for the loop in the loop"),
             _blocks("thread", "Join a thread that needs the loop"),
         ),

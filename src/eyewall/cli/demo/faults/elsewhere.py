@@ -1,4 +1,4 @@
-"""A handler is awaited as it should be: but the call of C in its thread keeps all other threads from running."""
+"""A handler is awaited as it should be: but each call of C in its thread keeps all other threads from running."""
 
 import asyncio
 import re
@@ -7,17 +7,17 @@ from eyewall.cli.demo.customers import Customers
 from eyewall.web import RequestHandler
 
 
-def is_name(text: str) -> bool:
-    return re.fullmatch(r"(\w+\s?)*", text) is not None  # finding: loop-blocked-thread
+def find_names(texts: list[str]) -> list[str]:
+    return [text for text in texts if re.fullmatch(r"(\w+\s?)*", text)]  # finding: loop-blocked-thread
 
 
 class SearchHandler(RequestHandler):
     async def post(self) -> None:
-        self.write({"name": await asyncio.to_thread(is_name, self.request.body.decode())})
+        self.write({"names": await asyncio.to_thread(find_names, self.request.body.decode().split(","))})
 
 
 routes = [("/search", SearchHandler)]
 
 
 async def press(customers: Customers) -> None:
-    await customers.post("/search", b"a" * 23 + b"!")
+    await customers.post("/search", b",".join([b"a" * 23 + b"!"] * 4))

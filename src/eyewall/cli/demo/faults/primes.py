@@ -10,8 +10,7 @@ def count_primes(until: float) -> int:
     found = 0
     number = 2
     while time.monotonic() < until:
-        below = range(2, int(number**0.5) + 1)
-        found += all(number % each for each in below)  # finding: loop-blocked-computing
+        found += all(number % each for each in range(2, number))  # finding: loop-blocked-computing
         number += 1
     return found
 

@@ -18,7 +18,7 @@ async def press(customers: Customers) -> None:
     try:
         for number in range(3):
             asyncio.create_task(save(f"document {number}"))
-        await asyncio.sleep(8)
+        await asyncio.sleep(10)
     finally:
         gc.enable()
     gc.collect()
