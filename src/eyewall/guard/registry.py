@@ -133,13 +133,14 @@ class Registry(Item):
             and (where is None or where(entry))
         ]
 
-    def sample(self, limit: int) -> list[Entry]:
-        """Returns a description of each, or where there are more than `limit`, of so many from all over them: what
-        costs is to describe them."""
+    def sample(self, limit: int) -> tuple[int, list[Entry]]:
+        """Returns how many there are, and a description of each; of more than `limit`, those of so many from all over
+        them: to describe them is what costs."""
         found = list(self)
-        if len(found) > limit:
-            found = [found[number * len(found) // limit] for number in range(limit)]
-        return [tracked._live_entry() for tracked in found]
+        count = len(found)
+        if count > limit:
+            found = [found[number * count // limit] for number in range(limit)]
+        return count, [tracked._live_entry() for tracked in found]
 
     def close(
         self,

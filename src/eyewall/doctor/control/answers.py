@@ -19,7 +19,7 @@ from eyewall.doctor.control.commands import Patient
 from eyewall.doctor.control.opened import add_places, as_answer
 from eyewall.doctor.control.protocol import ControlError
 from eyewall.doctor.control.telling import place
-from eyewall.doctor.growth.load import numbers, resident_bytes
+from eyewall.doctor.growth.load import how_many, resident_bytes
 from eyewall.doctor.places import definition
 from eyewall.doctor.report import report
 from eyewall.doctor.timing.pulse import pulses
@@ -27,7 +27,7 @@ from eyewall.doctor.timing.times import route_times
 from eyewall.doctor.waits import detector
 from eyewall.doctor.watch import Watch
 from eyewall.guard.histogram import Histogram
-from eyewall.guard.inventory import inventory
+from eyewall.guard.inventory import Item, inventory
 from eyewall.guard.registry import REGISTRIES, requests
 from eyewall.loop.process import task_id
 
@@ -35,6 +35,8 @@ from eyewall.loop.process import task_id
 LIMIT = 1000
 #: Places of tasks, routes, and items of the guard that `state` tells of.
 SITES = ROUTES = ITEMS = 300
+#: Requests, the oldest, of which it tells where they are suspended.
+PLACED = 50
 #: Seconds that a loop has to tell what is open.
 WAIT = 1.0
 
@@ -83,23 +85,24 @@ def state(patient: Patient, limit: int = LIMIT, wait: float = WAIT) -> dict[str,
     tasks = {watch: _tasks(watch) for watch in patient.watches()}
     sites = [each for found in tasks.values() for each in _by_site(found or ())]
     items = inventory.items()
+    opened = _open(patient, limit, wait)
     # What waits to be told is among them then.
     patient.collector.flush()
     return {
         "process": _process(patient, tasks),
         "memory": resident_bytes(),
-        "files": len(numbers()) or None,
+        "files": how_many(),
         "threads": threading.active_count(),
         "tasks": sites[:SITES],
         "tasks_left_out": sum(each["count"] for each in sites[SITES:]),
         "routes": [asdict(each) for each in route_times()[:ROUTES]],
-        "open": _open(patient, limit, wait),
+        "open": opened,
         "findings": patient.collector.changes,
         "guard": [
             {
                 "kind": item.kind,
                 "name": item.name,
-                "state": dict(item.state()),
+                "state": _state_of(item, opened["counts"]),
                 "counters": dict(item.counters()),
                 "histograms": {name: _histogram(each) for name, each in item.histograms().items()},
             }
@@ -153,27 +156,41 @@ def _code(task: asyncio.Task[Any]) -> CodeType | None:
 
 
 def _open(patient: Patient, limit: int, wait: float) -> dict[str, Any]:
+    """Returns how much is open, and some of it. The loop describes one registry at a time, and does other things
+    between two."""
     watches = [watch for watch in patient.watches() if watch.loop.is_running()]
-
-    def entries() -> dict[str, list[dict[str, Any]]]:
-        return {
-            registry.name: [as_answer(each) for each in registry.sample(limit)] for registry in REGISTRIES
-        }
-
-    counts = {registry.name: len(registry) for registry in REGISTRIES}
-    found: dict[str, Any] = {
-        "counts": counts,
-        "sampled": [name for name, number in counts.items() if number > limit],
-    }
-    if watches:
+    entries: dict[str, list[dict[str, Any]]] = {}
+    counts: dict[str, int] = {}
+    found: dict[str, Any] = {}
+    end = time.monotonic() + wait
+    for registry in REGISTRIES if watches else ():
+        left = max(0.0, end - time.monotonic())
         try:
-            found["entries"] = patient.in_loop(watches[0].loop, entries, wait)
+            counts[registry.name], some = patient.in_loop(
+                watches[0].loop, lambda registry=registry: registry.sample(limit), left
+            )
         except ControlError as error:
-            # How many there are is known all the same.
             found["missing"] = str(error)
-        else:
-            add_places(found["entries"][requests.name])
-    return found
+            break
+        entries[registry.name] = [as_answer(each) for each in some]
+    else:
+        oldest = sorted(entries.get(requests.name, ()), key=lambda each: -float(each["age"]))
+        add_places(oldest[:PLACED])
+    for registry in REGISTRIES:
+        # How many there are is known all the same.
+        counts.setdefault(registry.name, len(registry))
+    if "missing" not in found and watches:
+        found["entries"] = entries
+    return {
+        "counts": counts,
+        "sampled": [name for name, some in entries.items() if counts[name] > len(some)],
+        **found,
+    }
+
+
+def _state_of(item: Item, counts: Mapping[str, int]) -> dict[str, Any]:
+    # To count what is open takes time where that is much.
+    return {"open": counts[item.name]} if item in REGISTRIES else dict(item.state())
 
 
 def _histogram(histogram: Histogram) -> dict[str, Any]:

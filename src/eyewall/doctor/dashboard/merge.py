@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 #: Entries of each registry, and findings, that are told of.
-ENTRIES = 300
+ENTRIES = 200
 FINDINGS = 300
 #: Seconds of a history.
 SECONDS = 600
