@@ -16,8 +16,11 @@ PHONE = (360, 740)
 AXE = (Path(axe.__file__).parent / "axe.min.js").read_text("utf-8")
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 WIDE = """
-    const wide = document.documentElement.scrollWidth;
-    return wide > innerWidth ? [`the page is ${wide} wide`] : [];
+    const room = document.documentElement.clientWidth;
+    if (document.documentElement.scrollWidth <= room) return [];
+    return [...document.body.querySelectorAll("*")]
+      .filter((each) => each.getBoundingClientRect().right > room + 1)
+      .map((each) => `${each.tagName} ${each.className}`);
 """
 
 

@@ -70,6 +70,8 @@ async function show(id, parameters) {
   const head = h("div", { class: "view-head" }, h("h1", { tabindex: "-1" }, view.title), view.single ? selector.single() : null);
   fill(main, head, root);
   shown = { view, root, mounted: module.default.mount(root, model) };
+  // A view may have something that it was opened for.
+  if (root.contains(document.activeElement)) return;
   if (moved) head.querySelector("h1").focus({ preventScroll: true });
   scrollTo(0, 0);
 }

@@ -7,6 +7,7 @@
 //   new Table({
 //     label: "Connections", key: (row) => row.id, empty: "Nothing is open.",
 //     columns: [{ id, title, value(row), text(row), render(cell, row), align: "end", width: "8rem", wide: true }],
+//                                                          width: "8rem", or at least that: "minmax(8rem, 1fr)"
 //     sort: { id: "age", descending: true }, open(row), act(row), search(row) → text, filter: true,
 //   })
 //   table.element; table.show(rows, { total: 10_000, note: "…" })
@@ -31,7 +32,6 @@ export class Table {
   #told = {};
   #frame = 0;
   #drawn = "";
-  #widths = "";
 
   constructor({ label, columns, key, sort = null, empty = "Nothing.", open = null, act = null, tree = null, covers = null, search = null, filter = true, tools = [], height = null }) {
     made += 1;
@@ -179,8 +179,10 @@ export class Table {
 
   #heads() {
     const columns = this.#shown();
-    this.#widths = columns.map((each) => each.width ?? "minmax(6rem, 1fr)").join(" ");
-    this.grid.style.setProperty("--columns", this.#widths);
+    const widths = columns.map((each) => each.width ?? "minmax(6rem, 1fr)");
+    this.grid.style.setProperty("--columns", widths.join(" "));
+    // Heads and rows are as wide as one another, also where that is more than there is room for.
+    this.grid.style.setProperty("--least", `calc(${widths.map((each) => each.match(/[\d.]+rem/)[0]).join(" + ")})`);
     const focused = this.headRow.contains(document.activeElement) ? document.activeElement.dataset.column : null;
     this.headRow.replaceChildren(
       ...columns.map((column) => {

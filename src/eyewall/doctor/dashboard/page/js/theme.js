@@ -4,7 +4,7 @@ import { setAttribute, setText } from "./dom.js";
 
 const KEY = "eyewall-theme";
 const ORDER = ["system", "dark", "light"];
-const NAMES = { system: "System theme", dark: "Dark", light: "Light" };
+const NAMES = { system: "Auto", dark: "Dark", light: "Light" };
 const DARK = matchMedia("(prefers-color-scheme: dark)");
 const listeners = new Set();
 const probe = document.createElement("span");
@@ -27,8 +27,8 @@ export function choose(theme) {
 /** Lets a button go through the themes. */
 export function bind(button) {
   const show = () => {
-    setText(button, NAMES[chosen()]);
-    setAttribute(button, "aria-label", `Theme: ${NAMES[chosen()]}`);
+    setText(button, `◐ ${NAMES[chosen()]}`);
+    setAttribute(button, "aria-label", `Theme: ◐ ${NAMES[chosen()]}`);
   };
   button.addEventListener("click", () => choose(ORDER[(ORDER.indexOf(chosen()) + 1) % ORDER.length]));
   listeners.add(show);

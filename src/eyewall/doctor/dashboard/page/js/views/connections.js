@@ -34,8 +34,8 @@ export default {
       act: (row) => closeEntry(model, row, row.pid),
       tools: [all],
       columns: [
-        { id: "peer", title: "Peer", value: (row) => row.peer, width: "minmax(8rem, 1fr)" },
-        { id: "label", title: "What", value: (row) => row.label, width: "minmax(8rem, 2fr)" },
+        { id: "peer", title: "Peer", value: (row) => row.peer, width: "minmax(7rem, 1fr)" },
+        { id: "label", title: "What", value: (row) => row.label, width: "minmax(6rem, 2fr)" },
         { id: "route", title: "Route", value: (row) => row.route, width: "minmax(6rem, 1fr)", wide: true },
         { id: "age", title: "Age", align: "end", value: (row) => row.age, text: (row) => seconds(row.age), width: "7rem" },
         { id: "idle", title: "Idle", align: "end", value: (row) => row.idle, text: (row) => seconds(row.idle), width: "7rem", wide: true },

@@ -41,7 +41,7 @@ export default {
       sort: { id: "number", descending: true },
       height: "18rem",
       columns: [
-        { id: "name", title: "Class", value: (row) => row.name, width: "minmax(9rem, 2fr)" },
+        { id: "name", title: "Class", value: (row) => row.name, width: "minmax(7rem, 2fr)" },
         { id: "noun", title: "What", value: (row) => row.noun, width: "minmax(10rem, 1fr)", wide: true },
         { id: "number", title: "Number", align: "end", value: (row) => row.number, text: (row) => number(row.number), width: "6rem" },
         { id: "oldest", title: "Oldest", align: "end", value: (row) => row.oldest, text: (row) => seconds(row.oldest), width: "7.5rem" },

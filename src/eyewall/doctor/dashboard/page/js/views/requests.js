@@ -42,7 +42,7 @@ export default {
         { id: "blocking", title: "Blocking", align: "end", value: (row) => part(row, "blocking"), text: (row) => share(part(row, "blocking")), width: "6rem", wide: true },
         { id: "live", title: "Live", align: "end", value: (row) => row.live, text: (row) => number(row.live), width: "4rem", wide: true },
         { id: "rate", title: "Per second", align: "end", value: (row) => row.rate, text: (row) => rate(row.rate), width: "6.5rem", wide: true },
-        { id: "count", title: "Requests", align: "end", value: (row) => row.count, text: (row) => number(row.count), width: "6.2rem" },
+        { id: "count", title: "Requests", align: "end", value: (row) => row.count, text: (row) => number(row.count), width: "6.2rem", wide: true },
       ],
     });
 
@@ -55,9 +55,9 @@ export default {
       open: (row) => openRequest(row, model),
       columns: [
         { id: "age", title: "Age", align: "end", value: (row) => row.age, text: (row) => seconds(row.age), width: "5.2rem" },
-        { id: "label", title: "Request", value: (row) => row.label, width: "minmax(9rem, 1.5fr)" },
+        { id: "label", title: "Request", value: (row) => row.label, width: "minmax(8rem, 1.5fr)" },
         { id: "route", title: "Route", value: (row) => row.route, width: "minmax(8rem, 1fr)", wide: true },
-        { id: "place", title: "Stands at", value: (row) => (row.place ? where(row.place) : ""), text: (row) => where(row.place), width: "minmax(7rem, 1fr)" },
+        { id: "place", title: "Stands at", value: (row) => (row.place ? where(row.place) : ""), text: (row) => where(row.place), width: "minmax(6.5rem, 1fr)" },
         { id: "waits", title: "Waits for", value: (row) => row.waits_for ?? "", text: (row) => text(row.waits_for), width: "minmax(9rem, 2fr)", wide: true },
         { id: "peer", title: "Peer", value: (row) => row.peer, width: "8rem", wide: true },
         ...(several() ? [{ id: "pid", title: "Process", align: "end", value: (row) => row.pid, width: "5.5rem", wide: true }] : []),

@@ -41,7 +41,7 @@ export default {
     const columns = [
       { id: "state", title: "State", value: (row) => row.task?.state, render: drawState, width: "6.2rem", wide: true },
       { id: "waiting", title: "Waits", align: "end", value: (row) => row.task?.waiting, text: (row) => (row.task ? seconds(row.task.waiting) : ""), width: "5rem" },
-      { id: "where", title: "Stands at", value: (row) => placeText(row), text: placeText, width: "minmax(8rem, 1.1fr)" },
+      { id: "where", title: "Stands at", value: (row) => placeText(row), text: placeText, width: "minmax(6rem, 1fr)" },
       { id: "for", title: "Waits for", value: (row) => row.words ?? "", text: (row) => row.words ?? "", width: "minmax(8rem, 1.6fr)", wide: true },
       { id: "subject", title: "On behalf of", value: (row) => subjectText(row.task?.subject), text: (row) => subjectText(row.task?.subject), width: "minmax(6rem, 1fr)", wide: true },
       { id: "age", title: "Seen for", align: "end", value: (row) => row.task?.age, text: (row) => (row.task ? seconds(row.task.age) : ""), width: "7rem", wide: true },
@@ -58,7 +58,7 @@ export default {
         tree: { set: (row, expanded) => (expanded ? closed.delete(row.key) : closed.add(row.key), show()) },
         covers: (row, shown) => (row.task ? 1 : row.frame ? shown.findIndex((each) => each.id === "where") : shown.length),
         search: (row) => row.search,
-        columns: [{ id: "name", title: "Task", render: drawName, text: (row) => row.name, width: "minmax(10rem, 1.8fr)" }, ...columns],
+        columns: [{ id: "name", title: "Task", render: drawName, text: (row) => row.name, width: "minmax(9rem, 2.2fr)" }, ...columns],
       }),
       list: new Table({
         label: "Tasks",
@@ -75,9 +75,9 @@ export default {
         empty: "No task is there.",
         sort: { id: "count", descending: true },
         columns: [
-          { id: "count", title: "Tasks", align: "end", value: (row) => row.count, text: (row) => number(row.count), width: "6rem" },
-          { id: "function", title: "Coroutine", value: (row) => row.place?.function, width: "minmax(9rem, 1fr)" },
-          { id: "where", title: "Where it begins", value: (row) => where(row.place, true), text: (row) => where(row.place, true), width: "minmax(9rem, 2fr)" },
+          { id: "count", title: "Tasks", align: "end", value: (row) => row.count, text: (row) => number(row.count), width: "5rem" },
+          { id: "function", title: "Coroutine", value: (row) => row.place?.function, width: "minmax(7rem, 1fr)" },
+          { id: "where", title: "Where it begins", value: (row) => where(row.place, true), text: (row) => where(row.place, true), width: "minmax(7rem, 2fr)" },
         ],
       }),
     };
