@@ -37,7 +37,7 @@ cdef class Account:
     cdef dict _cells
     cdef Cell _last
 
-    @cython.locals(seconds=double, work=double, before=double, cell=Cell, at=int, measured=Steps)
+    @cython.locals(seconds=double, work=double, before=double, cell=Cell, at=int, measured=Steps, record=object)
     cpdef note(self, method, int status, double now, double began, double ready, double queued, steps)
     cdef Cell _cell(self, method, int status)
 

@@ -165,8 +165,9 @@ class Account:
         if type(steps) is Steps:
             measured: Steps = steps
             measured.look(now)
-            if measured.record is not None:
-                measured.record.ended(now, status)
+            record = measured.record
+            if record is not None:
+                record.ended(now, status)
             self.measured += 1
             self.measured_time += work
             self.measured_running += measured.running
@@ -230,8 +231,10 @@ class Steps:
             ended: float = self._clock()
             self._count(ended)
             self._began = 0.0
-        if self.record is not None:
-            self.record.suspended(ended, self.inner, awaited)
+        # Read once: another thread may take it away.
+        record = self.record
+        if record is not None:
+            record.suspended(ended, self.inner, awaited)
         return awaited
 
     def throw(self, *error: Any) -> Any:
@@ -243,15 +246,18 @@ class Steps:
             ended: float = self._clock()
             self._count(ended)
             self._began = 0.0
-        if self.record is not None:
-            self.record.suspended(ended, self.inner, awaited)
+        # Read once: another thread may take it away.
+        record = self.record
+        if record is not None:
+            record.suspended(ended, self.inner, awaited)
         return awaited
 
     def _begin(self) -> None:
         began: float = self._clock()
         self._began = began
-        if self.record is not None:
-            self.record.resumed(began)
+        record = self.record
+        if record is not None:
+            record.resumed(began)
 
     def close(self) -> None:
         """Ends it where it stands."""

@@ -24,7 +24,9 @@ def test_history(run: Callable[..., Any]) -> None:
             [pulse] = pulses()
             pulse.history.note(0.25, 0.5, 2.0)
             [point] = (await asked.ask("history"))["points"]
-            assert point[1:4] == [0.25, 0.25, 0.0]
+            # With what the loop did itself until then.
+            assert point[1] >= 0.25
+            assert point[2] > 0.0
             assert point[4] > 1_000_000
             assert await asked.ask("history", since=point[0] + 1.0) == {"points": []}
 

@@ -60,6 +60,14 @@ def test_the_slowest_requests_come_first() -> None:
     assert shown.rows[0].subject["id"] == "r2"
 
 
+def test_requests_that_say_where_they_are_suspended() -> None:
+    told = answers()
+    place = {"file": "/app/a.py", "line": 7, "function": "Slow.get", "source": "await lock.acquire()"}
+    told.state["open"]["entries"]["requests"][0].update(place=place, waits_for="lock 'a'")
+    [row] = [row for row in texts(table("requests", told)) if row[4] != "-"]
+    assert row[4:6] == ["lock 'a'", "/app/a.py:7 in Slow.get"]
+
+
 def test_what_is_open_is_unknown_while_the_loop_is_blocked() -> None:
     shown = table("requests", answers(open={"counts": {"requests": 2}, "missing": "the loop is busy"}))
     assert (shown.rows, shown.note) == ((), "Not known: the loop is busy")

@@ -247,12 +247,14 @@ def _drawn(seen: Mapping[int, _Seen]) -> tuple[dict[str, Node], list[Edge]]:
     edges: list[Edge] = []
     nodes: dict[str, Node] = {}
     frames = sys._current_frames()
-    # Whoever asks for it, and waits for the answer, is no part of the picture.
-    frames.pop(threading.get_ident(), None)
     jobs = running_jobs(frames)
+    own = threading.get_ident()
     wanted = {key for each in seen.values() if (key := each.facts.resource) is not None}
-    for key, each in seen.items():
-        edges.extend(_waiting(key, each, seen, nodes, jobs))
+    for each in seen.values():
+        if each.job is not None and jobs.get(each.job.id, (0, None))[0] == own:
+            # Whoever asks for it, and waits for the answer, is no part of the picture.
+            continue
+        edges.extend(_waiting(each, seen, nodes, jobs))
         for held in each.holds:
             # What nobody waits for needs no picture.
             if held.resource in wanted:
@@ -266,7 +268,6 @@ def _drawn(seen: Mapping[int, _Seen]) -> tuple[dict[str, Node], list[Edge]]:
 
 
 def _waiting(
-    key: int,
     each: _Seen,
     seen: Mapping[int, _Seen],
     nodes: dict[str, Node],
