@@ -24,7 +24,7 @@ routes = [("/cache", CacheHandler)]
 async def press(customers: Customers) -> None:
     gc.disable()
     try:
-        for _ in range(400):
+        for _ in range(500):
             for _ in range(2000):
                 Entry()
             await asyncio.sleep(0)

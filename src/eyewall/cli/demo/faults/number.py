@@ -15,4 +15,4 @@ routes = [("/key", KeyHandler)]
 
 
 async def press(customers: Customers) -> None:
-    await customers.get("/key?strength=3000000")
+    await customers.get("/key?strength=4000000")
