@@ -91,7 +91,8 @@ class Breaker:
             run.enough.set()
             assert run.task is not None
             tasks.append(run.task)
-        await asyncio.gather(*tasks)
+        # One that has failed has been told of.
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.shop.close()
 
     async def _run(self, run: _Run) -> None:

@@ -103,7 +103,8 @@ const isNews = (finding, before) =>
 function stateOf(fault) {
   if (fault.pressed === null) return fault.finding ? "known" : "idle";
   if (fault.found !== null) return "found";
-  return fault.running || performance.now() - fault.ended < LATE ? "running" : "missed";
+  if (fault.running || performance.now() - fault.ended < LATE) return "running";
+  return fault.finding ? "again" : "missed";
 }
 
 const WORDS = {
@@ -111,6 +112,7 @@ const WORDS = {
   known: () => "The doctor has found it before:",
   running: () => "It happens now. The doctor looks…",
   found: (fault) => `Found ${fault.found.toFixed(1)} seconds after you pressed.`,
+  again: () => "It is over. The doctor has told of this line before, and does not repeat everything:",
   missed: () => "It is over, and the doctor has not spoken up. A busy machine may be the cause: press again.",
 };
 
@@ -124,7 +126,7 @@ function show(fault) {
   byId("says").dataset.state = state;
   const running = state === "found" && fault.running ? " It still goes on, and mends itself." : "";
   byId("says-what").textContent = WORDS[state](fault) + running;
-  const finding = state === "found" || state === "known" ? fault.finding : null;
+  const finding = ["found", "known", "again"].includes(state) ? fault.finding : null;
   byId("says-finding").hidden = finding === null;
   fault.article.classList.toggle("named", state === "found");
   if (finding) tell(finding);
