@@ -116,7 +116,9 @@ class Breaker:
             await _either(run.enough, INTERVAL)
             found = self.found().get(run.fault.name)
             if found is not None and _is_news(found, before):
-                await _either(run.enough, LINGER)
+                if not run.fault.blocks:
+                    # What blocks is over by now.
+                    await _either(run.enough, LINGER)
                 return
 
 
