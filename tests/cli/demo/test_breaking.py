@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 
 import axe_core_python
 import pytest
 from selenium.webdriver.common.keys import Keys
 
+from eyewall.cli.demo.breaking.breaker import Breaker
 from eyewall.cli.demo.breaking.catalogue import FAULTS, GROUPS
 from eyewall.cli.demo.breaking.fault import DIRECTORY, Fault
+from eyewall.cli.demo.breaking.shop import Shop
 from tests.conftest import LOOP_KINDS
 
 from .browser import PHONE, Browser
@@ -121,6 +125,48 @@ def breaking(event_loop_kind: str, tmp_path: Path) -> Iterator[Site]:
         yield site
     finally:
         site.close()
+
+
+Run = Callable[[Coroutine[Any, Any, None]], None]
+
+
+def test_only_its_customers_reach_the_shop(run: Run, tmp_path: Path) -> None:
+    async def status(port: int, host: str) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"GET /stock HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        line = await reader.readline()
+        writer.close()
+        return line.split()[1]
+
+    async def main() -> None:
+        shop = Shop(tmp_path)
+        _, customers = shop.enter(FAULTS["locked"])
+        assert await status(customers.port, "127.0.0.1") == b"404"
+        assert await status(customers.port, "localhost") == b"404"
+        assert await status(customers.port, customers.host) == b"200"
+        await shop.close()
+        assert "shop" not in sys.modules
+
+    run(main())
+
+
+def test_a_fault_that_nobody_finds_ends_after_its_time(run: Run, tmp_path: Path) -> None:
+    async def main() -> None:
+        breaker = Breaker(tmp_path, list)
+        fault = Fault("notices", "Start tasks that never end", 0.5)
+        assert breaker.press(fault)
+        while breaker.running():
+            await asyncio.sleep(0.01)
+        # Its tasks are told to end; they do so at their next step.
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        # And what still runs at the end of the demo ends with it.
+        assert breaker.press(FAULTS["notices"])
+        await breaker.close()
+        assert breaker.running() == {}
+
+    run(main())
 
 
 # -- without a browser --------------------------------------------------------------------------------------

@@ -27,8 +27,8 @@ class Customers:
 
     def __init__(self, port: int, host: str, folder: Path) -> None:
         self.folder = folder
-        self._port = port
-        self._host = host
+        self.port = port
+        self.host = host
 
     async def get(self, path: str, method: str = "GET") -> None:
         """Makes one request, and waits for the end of its response."""
@@ -84,12 +84,12 @@ class Customers:
 
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncIterator[tuple[StreamReader, StreamWriter]]:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port, limit=_ROOM)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=_ROOM)
         try:
             yield reader, writer
         finally:
             writer.transport.abort()
 
     def _head(self, method: str, path: str, body: bytes, more: bytes) -> bytes:
-        head = f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Length: {len(body)}\r\n"
+        head = f"{method} {path} HTTP/1.1\r\nHost: {self.host}\r\nContent-Length: {len(body)}\r\n"
         return head.encode() + more + b"\r\n"

@@ -54,6 +54,7 @@ GROUPS = (
             Fault("unkept", "Start a task, keep nothing"),
             Fault("mail", "Fail in a task"),
             Fault("reply", "Fail in a lost future"),
+            Fault("restock", "Fail in a callback"),
             Fault("timer", "Fail in a timer"),
             Fault("total", "Fail in a done-callback"),
             Fault("archive", "Fail in a thread’s job"),
