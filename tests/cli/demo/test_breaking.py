@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import faulthandler
 import json
 import os
 import subprocess
@@ -174,6 +175,8 @@ def test_a_fault_that_nobody_finds_ends_after_its_time(run: Run, tmp_path: Path)
 
 def test_the_doctor_names_each_line_and_nothing_is_left(tmp_path: Path) -> None:
     """On asyncio's own loop; the demo that the browser sees is on the other one."""
+    # pytest's own limit is for tests that do something themselves; this one waits, and has limits for that.
+    faulthandler.cancel_dump_traceback_later()
     told = tmp_path / "pressed.json"
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("EYEWALL_")},
@@ -304,6 +307,7 @@ def wait_for(page: Browser, names: list[str]) -> list[str]:
 
 
 def test_each_button_leads_to_its_line_in_the_dashboard(page: Browser, demo: Demo) -> None:
+    faulthandler.cancel_dump_traceback_later()
     page.open("/break")
     page.until(lambda: page.text("#pulse") == "This server answers")
     page.until(lambda: "Nothing is wrong" in told(page), "the dashboard does not come")
