@@ -8,12 +8,11 @@ from eyewall.cli.demo.breaking.fault import Fault
 
 
 class Group(NamedTuple):
-    """Faults of a kind. `id` is for links; `page` of the documentation says more."""
+    """Faults of a kind. `id` is for links."""
 
     id: str
     title: str
     text: str
-    page: str
     faults: tuple[Fault, ...]
 
 
@@ -26,7 +25,6 @@ GROUPS = (
         "blocked",
         "Block the loop",
         "One thread serves everybody. Whoever keeps it makes all others wait; here, this page, too.",
-        "stalls",
         (
             _blocks("sleeping", "Sleep in a handler"),
             _blocks("locked", "Wait for a thread’s lock"),
@@ -48,7 +46,6 @@ GROUPS = (
         "dropped",
         "Drop something",
         "What was never run, or has failed where nobody looks.",
-        "dropped",
         (
             Fault("forgotten", "Forget an await"),
             Fault("unkept", "Start a task, keep nothing"),
@@ -66,7 +63,6 @@ GROUPS = (
         "never",
         "Wait for ever",
         "Tasks that wait for each other, or for what nobody can bring about.",
-        "waits",
         (
             Fault("locks", "Take two locks in two orders"),
             Fault("circle", "Await each other"),
@@ -80,7 +76,6 @@ GROUPS = (
         "grows",
         "Let something grow",
         "What stays after its end, and what comes faster than it goes. It takes ten seconds or so to be sure.",
-        "growth",
         (
             Fault("chat", "Keep closed WebSockets", 40.0),
             Fault("news", "Keep event streams", 40.0),
@@ -101,7 +96,6 @@ GROUPS = (
         "slow",
         "Be slow without blocking",
         "The loop is free, and everybody waits all the same.",
-        "timing",
         (
             Fault("supplier", "Ask a service without a timeout"),
             Fault("rates", "Hold a lock for long"),
