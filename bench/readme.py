@@ -37,7 +37,9 @@ def table(report: str) -> str:
         found = re.search(rf"^## {re.escape(heading)}\n\n((?:\|.*\n)+)", report, re.M)
         if found is None:
             raise ValueError(f"the report has no table of {heading!r}")
-        head, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in found[1].splitlines()]
+        head, _, *rows = [
+            [cell.strip() for cell in line.strip("|").split("|")] for line in found[1].splitlines()
+        ]
         column = head.index("× Tornado")
         # The median, without the extremes behind it.
         ratios = {row[0].strip("*"): row[column].partition(" ")[0] for row in rows}

@@ -19,6 +19,7 @@ Typed literally, but for two things: port 8000 is another one that is free, sinc
 from __future__ import annotations
 
 import os
+import random
 import re
 import shlex
 import shutil
@@ -283,8 +284,8 @@ class Reader:
             assert fits(shown, came, self.port), f"{told}\n-- is not what the page shows:\n" + "\n".join(
                 shown
             )
-        # Where the page shows what comes, it may show an error.
         else:
+            # Where the page shows what comes, it may show an error.
             assert done.returncode == 0, told
 
     def end_server(self) -> None:
@@ -315,6 +316,13 @@ def is_server(command: str) -> bool:
 
 
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """A port that is free, and not one of those that the system gives to whoever asks for any."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                sock.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port

@@ -79,7 +79,9 @@ def is_excerpt(text: str, source: str) -> bool:
 #: Its code shows interfaces, not programs.
 CONTRACTS = ROOT / "docs" / "design" / "contracts.md"
 EXCERPTS = [
-    fence for fence in FENCES if (fence.kind == "python" and fence.page != CONTRACTS) or fence.mark is not None
+    fence
+    for fence in FENCES
+    if (fence.kind == "python" and fence.page != CONTRACTS) or fence.mark is not None
 ]
 
 

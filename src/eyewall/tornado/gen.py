@@ -1,4 +1,4 @@
-"""Tornado's `tornado.gen`, with the `Future` that programs take from it (Bokeh does), although it is another module's."""
+"""Tornado's `tornado.gen`, and the `Future` that programs, Bokeh among them, take from it although it is another's."""
 
 from eyewall.loop.concurrent import Future as Future
 from eyewall.loop.gen import BadYieldError as BadYieldError, KeyReuseError as KeyReuseError
