@@ -35,9 +35,7 @@ def test_the_page_is_true(tmp_path: Path) -> None:
 def test_its_files_are_shown_whole() -> None:
     shown = {fence.mark: fence.text for fence in fences(PAGE) if fence.mark}
     for file in sorted(EXAMPLES.glob("*.py")):
-        # The one that the page says so of.
-        if file.name != "old.py":
-            assert shown[f"examples/start/{file.name}"] == file.read_text("utf-8")
+        assert shown[f"examples/start/{file.name}"] == file.read_text("utf-8")
 
 
 # -- the runner ---------------------------------------------------------------------------------------------
