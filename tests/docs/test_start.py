@@ -7,6 +7,8 @@ port is one that is free.
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,9 +27,11 @@ EXAMPLES = ROOT / "examples" / "start"
 def test_the_page_is_true(tmp_path: Path) -> None:
     folder = tmp_path / "empty"
     folder.mkdir()
-    with Reader(
-        folder, EXAMPLES, replaced={"../eyewall": str(checkout(tmp_path))}, environment={"EYEWALL_PURE": "1"}
-    ) as reader:
+    # The interpreter that the wheel is for.
+    interpreter = Path(sys.executable).resolve().parent
+    environment = {"EYEWALL_PURE": "1", "PATH": f"{interpreter}:{os.environ['PATH']}"}
+    replaced = {"../eyewall": str(checkout(tmp_path))}
+    with Reader(folder, EXAMPLES, replaced=replaced, environment=environment) as reader:
         reader.follow(PAGE)
         reader.end_server()
 
