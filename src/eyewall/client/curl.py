@@ -45,7 +45,7 @@ _GRACE = 5.0
 
 
 class CurlAsyncHTTPClient(AsyncHTTPClient):
-    """Makes requests with libcurl. See the head of this file, and AsyncHTTPClient."""
+    """Makes requests with libcurl, which needs the extra `curl`. Used as `AsyncHTTPClient`."""
 
     def initialize(  # type: ignore[override]
         self, max_clients: int = 10, defaults: dict[str, Any] | None = None, max_body_size: int = _MAX_BODY

@@ -55,6 +55,20 @@ class HTTPRequest:
     `url`, `method`, `headers` and `body` say what is sent; `body_producer` writes a body in pieces. Times are
     in seconds: `connect_timeout` to reach the server, `request_timeout` for all of it, 0 for no limit. None leaves an
     option to the client.
+
+    `auth_username`, `auth_password`, `auth_mode` ("basic" or "digest"): how to log in. `if_modified_since`: a time
+    (seconds since the epoch, or a datetime). `follow_redirects`, `max_redirects`: whether, and how many (5).
+    `user_agent`: that field. `decompress_response` (`use_gzip` is its old name): ask for compression, and undo it.
+    `network_interface`: address, or for libcurl name, of the one to connect from. `allow_ipv6`: whether to use it.
+    `streaming_callback` is called with each piece of content, which the response then does not have;
+    `header_callback` with each line of the head. `expect_100_continue`: wait with the content until it is wanted.
+    `allow_nonstandard_methods`: any method, and content where a method has none as a rule.
+
+    `proxy_host`, `proxy_port`, `proxy_username`, `proxy_password`, `proxy_auth_mode`: a proxy, and how to log in there.
+    `validate_cert`, `ca_certs` (file of authorities), `client_key`, `client_cert` (files): TLS; or `ssl_options`, a
+    context, which comes before these. `prepare_curl_callback` is given the handle of libcurl.
+
+    `fetch` raises ValueError for what would let one request pass for two.
     """
 
     _DEFAULTS: ClassVar[Mapping[str, Any]] = DEFAULTS

@@ -61,7 +61,9 @@ class Collector:
     """Takes findings from detectors and hands them to sinks, none of them a flood.
 
     `clock` returns seconds and never goes back; `wall` returns seconds since the epoch, for people. `ignore`: rules
-    that are not taken. `dropped` counts the findings that had no room.
+    that are not taken. `interval`, `longest`: seconds until the same fault is told again, doubled each time up to the
+    longest. `keys`: faults that are told apart at once. `inbox`: findings that wait there. `burst`, `window`: how many
+    findings sinks get within so many seconds. `dropped` counts the findings that had no room.
     """
 
     def __init__(

@@ -256,6 +256,7 @@ class Profile:
         return f"<Profile {self.name}>"
 
 
+#: Strict and safe: the profile of programs that choose none.
 NATIVE = Profile(name="native", server_token="Eyewall", client_token="Eyewall")  # noqa: S106 - product tokens
 
 #: Tornado's documented defaults: no pings, no head deadline or body rate, an hour of idle time.

@@ -148,7 +148,7 @@ class HTTPServerRequest(RequestCore):
 
     @lazy_attribute
     def cookies(self) -> SimpleCookie:
-        """The cookies, by name, as `http.cookies.Morsel`s."""
+        """The cookies, by name, as `http.cookies.Morsel` objects."""
         return request_cookies(self.find_header(b"cookie"))
 
     # -- of the connection ------------------------------------------------------------------------------

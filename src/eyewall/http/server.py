@@ -74,7 +74,9 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     an `ssl.SSLContext`, or a dict of keyword arguments for `ssl.wrap_socket`. `xheaders`: believe what the nearest
     proxy says of the client (`trusted_downstream`: addresses of further ones). `protocol`: "http" or "https" where
     the connection does not tell. `decompress_request`: undo the Content-Encoding of requests. `chunk_size`: bytes
-    of content that an application gets at once, by default as many as have come.
+    of content that an application gets at once, by default as many as have come. `max_header_size`, `max_body_size`,
+    `max_buffer_size` (bytes), `idle_connection_timeout`, `body_timeout` (seconds): limits of the profile by Tornado's
+    names. `no_keep_alive`: a connection for each request.
 
     Everything happens on one loop, the current one when listening begins. Connections that are accepted have no
     stream, unless a subclass overrides `handle_stream`; a stream that a program has is served by that method, too.

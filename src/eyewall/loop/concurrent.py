@@ -53,6 +53,7 @@ class DummyExecutor(futures.Executor):
         """Does nothing: there is never anything to wait for."""
 
 
+#: Runs a function at once, in the thread that submits it; its future is done when `submit` returns.
 dummy_executor = DummyExecutor()
 
 

@@ -72,7 +72,10 @@ def new_policy_loop() -> AbstractEventLoop:
 
 
 def run(main: Coroutine[Any, Any, T], *, debug: bool | None = None) -> T:
-    """Runs `main` in a new loop and returns its result, as `asyncio.run` does."""
+    """Runs `main` in a new loop and returns its result, as `asyncio.run` does.
+
+    `debug`: asyncio's debug mode, by default as the environment says.
+    """
     with asyncio.Runner(debug=debug, loop_factory=new_event_loop) as runner:
         return runner.run(main)
 

@@ -82,6 +82,8 @@ def convert_yielded(yielded: Any) -> Any:
 _default = _convert.dispatch(object)
 convert_yielded.register = _convert.register  # type: ignore[attr-defined]
 convert_yielded.dispatch = _convert.dispatch  # type: ignore[attr-defined]
+# What looks at functions takes it for a `functools.singledispatch`, and expects all of one.
+convert_yielded.registry = _convert.registry  # type: ignore[attr-defined]
 
 
 def multi(children: Iterable[Any] | Mapping[Any, Any], quiet_exceptions: Exceptions = ()) -> Future[Any]:

@@ -75,7 +75,7 @@ class TCPServer:
         flags: int | None = None,
         reuse_port: bool = False,
     ) -> None:
-        """Binds `port`; `start` starts accepting. `listen` does both."""
+        """Binds `port`, with the arguments of `listen`; `start` starts accepting. `listen` does both."""
         self._bound += bind_sockets(port, address, family, self._backlog(backlog), flags, reuse_port)
 
     def _backlog(self, stated: int) -> int:

@@ -65,7 +65,8 @@ def client_context(
     """Returns a context for a client, which verifies the server's certificate and name unless `verify` is
     false.
 
-    `ca_certs` replaces the authorities of the system; `certfile` and `keyfile` are what the client presents.
+    `ca_certs` replaces the authorities of the system; `certfile` and `keyfile` are what the client presents,
+    `password` is that of an encrypted key. `alpn`: protocols to offer, the best first.
     Raises TLSConfigError.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

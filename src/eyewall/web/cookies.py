@@ -127,7 +127,7 @@ class CookiesMixin(SettingsMixin):
 
     @property
     def cookies(self) -> Mapping[str, Any]:
-        """The cookies of the request, by name, as `http.cookies.Morsel`s."""
+        """The cookies of the request, by name, as `http.cookies.Morsel` objects."""
         return self.request.cookies
 
     def get_cookie(self, name: str, default: str | None = None) -> str | None:
@@ -156,7 +156,9 @@ class CookiesMixin(SettingsMixin):
         """Sets a cookie, in place of one that this response has set under the same name.
 
         `expires` is a time (seconds since the epoch, a time tuple or a datetime; naive ones are UTC) and wins
-        over `expires_days` from now; `max_age` counts seconds. Zero and None set none of them. Other
+        over `expires_days` from now; `max_age` counts seconds. Zero and None set none of them. `domain`
+        and `path` say where it is sent to, `secure` only over TLS; `httponly` keeps it from scripts; `samesite` is
+        "Strict", "Lax" or "None" and says whether other sites' requests have it (RFC 6265bis section 5.2). Other
         attributes may be given as keywords, in any case (deprecated for those named here).
 
         Raises http.cookies.CookieError for names and attributes that could inject others, ValueError for a
@@ -245,7 +247,8 @@ class CookiesMixin(SettingsMixin):
         """Returns what `set_signed_cookie` stored, or None if it is missing, forged or older than
         `max_age_days`.
 
-        `value` is verified instead of the request's cookie when it is given.
+        `value` is verified instead of the request's cookie `name` when it is given. `min_version` is the oldest form of
+        signature that counts, 2 by default.
         """
         secret = self._cookie_secret()
         stated = self.get_cookie(name) if value is None else value

@@ -219,7 +219,12 @@ class Rule:
 
 class URLSpec(Rule):
     """A rule for paths: the regular expression `pattern`, which the whole path has to match, and a
-    handler."""
+    handler.
+
+    Its groups are the arguments of the handler's verbs, by name where all have one. `kwargs` are given to the handler's
+    `initialize`. `name` is what `reverse_url` finds the rule by. Raises ValueError for a mixture of groups
+    with names and without.
+    """
 
     def __init__(
         self,

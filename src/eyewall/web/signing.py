@@ -105,6 +105,8 @@ def decode_signed_value(
     """Returns what was signed, or None when `value` is missing, malformed, forged, for another name or too
     old.
 
+    `secret`: what it was signed with, or a dict of these by the version of the key. `max_age_days`: how old it may be.
+    `min_version`: the oldest form of signature that counts, 2 by default. `clock` returns seconds since the epoch.
     Raises ValueError only for a `min_version` that does not exist.
     """
     if min_version is None:

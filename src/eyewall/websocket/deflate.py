@@ -25,7 +25,10 @@ _SMALLEST_WINDOW = 9
 class DeflateOptions:
     """What this side wants of permessage-deflate.
 
-    `level` 0 to 9 and `mem_level` 1 to 9 are zlib's. The window bits (9 to 15) bound the memory of the peers.
+    `level` 0 to 9 and `mem_level` 1 to 9 are zlib's. The window bits
+    (`server_max_window_bits`, `client_max_window_bits`, 9 to 15) bound the memory of the peers. With
+    `server_no_context_takeover`, `client_no_context_takeover`, that side compresses each message by itself (RFC 7692
+    section 7.1).
     """
 
     level: int = 6

@@ -27,7 +27,12 @@ de_dupe_gen_log = functools.lru_cache(gen_log.log)
 
 @dataclass
 class WebSocketParams:
-    """What a WebSocket is opened with. Times are seconds, None for the profile's; sizes are bytes."""
+    """What a WebSocket is opened with. Times are seconds, None for the profile's; sizes are bytes.
+
+    `ping_interval`: between two pings, 0 for none. `ping_timeout`: how long the answer may take. `max_message_size`: of
+    a message, decompressed. `compression_options`: what `get_compression_options` of a handler returns; None for no
+    compression.
+    """
 
     ping_interval: float | None = None
     ping_timeout: float | None = None

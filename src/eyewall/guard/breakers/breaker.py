@@ -55,7 +55,9 @@ class CircuitOpen(Overloaded):
 
 
 class CircuitBreaker(Item):
-    """See the head of this file. Times are seconds.
+    """Refuses calls of a dependency that fails or hangs, until a few trials say that it is well again.
+
+    `name` is what errors, the log and the inventory call it. Times are seconds.
 
     It opens when, of the last `window_calls` calls, or of those in the last `window_seconds` where that is given, at
     least `minimum_calls` and of them the share `failure_rate` have failed, or the share `slow_rate` took `slow_after`

@@ -75,7 +75,9 @@ def _read(text: str | bytes) -> _Field | None:
 
 
 class SharedBreakers(Item):
-    """See the head of this file. `redis` is a client of redis-py (`redis.asyncio`), which stays the caller's, or a URL.
+    """Tells the breakers of other processes, through Redis, when one of this process opens or closes.
+
+    `redis` is a client of redis-py (`redis.asyncio`), which stays the caller's, or a URL.
 
     `interval`: seconds between two looks; `timeout`: how long Redis may take to answer. To be entered, or started and
     closed, in the loop whose breakers it shares.

@@ -31,7 +31,10 @@ class BulkheadTimeout(Overloaded, TimeoutError):
 
 
 class Bulkhead(Item):
-    """See the head of this file. Any number of tasks may be in `async with` with the same one, up to `limit`.
+    """A bound for the calls of one dependency that are under way at once: one that hangs takes no more of the program.
+
+    Any number of tasks may be in `async with` with the same one, up to `limit`. `name` is what errors, the log and the
+    inventory call it.
 
     `max_waiting`: those who wait, first come first served; others are refused at once. `timeout`: seconds that they
     wait, at most what the deadline at hand leaves; None: no other limit. Raises ValueError for a limit below 1.

@@ -45,7 +45,9 @@ class CallTimeout(EyewallError, TimeoutError):
 
 
 class Policy:
-    """See the head of this file. Whatever is None does nothing.
+    """Fallback, retry, breaker, bulkhead and timeout for the calls of one dependency, in this order from outside.
+
+    `name` is what the log and the inventory call it. Whatever is None does nothing.
 
     `timeout`: seconds for each attempt. `fallback` is called with the error when it is of one of `fallback_on`; what it
     returns, or is awaited for, is the result.

@@ -72,7 +72,9 @@ class RetryBudget:
 
 
 class Retry(Item):
-    """See the head of this file. It repeats nothing but what is said to be idempotent, when it is called.
+    """Calls again what has failed, after a pause, within a budget.
+
+    It repeats nothing but what is said to be idempotent, when it is called. `name` is what the log calls it.
 
     `attempts`: calls altogether. `backoff`: the pauses; by default up to 0.1 s, 0.2 s, … by chance ("full jitter").
     `on`: exceptions after which it tries again, unless they are of `not_on`; and what the guard refuses (`Overloaded`)

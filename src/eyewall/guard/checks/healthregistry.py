@@ -192,7 +192,11 @@ class Health(Item):
         failures: int = 2,
         successes: int = 1,
     ) -> Check:
-        """Adds a check: `function` raises, or returns False, where something is wrong; see `CheckRules` for the rest.
+        """Adds a check: `function` raises, or returns False, where something is wrong.
+
+        `interval`: seconds from the end of one run to the next. `timeout`: seconds after which a run counts as failed.
+        `criticality`: what a failing check means. `probe`: which question it belongs to; one of liveness counts for
+        readiness as well. `failures`, `successes`: results in a row that change what is.
 
         A coroutine function runs on the loop, any other in a thread. Raises ValueError for a name that is taken or not
         made of letters, digits and `._/-`, for rules that can't be meant, and beyond `MOST_CHECKS`.

@@ -482,7 +482,7 @@ class BoundedExecutor(Item, Executor):
             return [JobView.of(job, now) for job in cast("list[Job]", list(self._jobs.running))]
 
     def callers(self) -> Counter[str]:
-        """Returns who fills the queue: how many queued and waiting jobs were submitted at which file:line."""
+        """Returns who fills the queue: how many queued and waiting jobs were submitted at which `file:line`."""
         with self._lock:
             jobs = cast("list[Job]", [*self._jobs.queued, *self._jobs.waiting])
         return Counter(job.caller for job in jobs)

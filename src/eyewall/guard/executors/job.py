@@ -30,7 +30,7 @@ class JobFuture(Future[T]):
     """The future of a job.
 
     `cancel` withdraws a job that has not begun, and its place in the queue is free at once. One that runs goes on.
-    `function` names what is called, `submitted` where from (file:line).
+    `function` names what is called, `submitted` where from (`file:line`).
     """
 
     def __init__(self, function: str, submitted: str, executor: str) -> None:

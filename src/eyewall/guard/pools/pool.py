@@ -60,7 +60,9 @@ class PoolClosed(Overloaded):
 
 
 class ResourcePool(Item, Generic[T]):
-    """See the head of this file. Times are seconds.
+    """Resources that are opened once and lent to one user after the other, like connections of a database.
+
+    Times are seconds.
 
     `open` returns a resource, or an awaitable of one. `close` takes one; by default its `aclose()` or `close()` is
     called, and awaited where that makes sense. `max_size`: resources at once; `min_size`: those that are kept open,
