@@ -83,8 +83,10 @@ lint: $(VENV)/.test ## ruff, mypy, and eyewall check
 	$(BIN)/mypy
 	$(BIN)/eyewall check --no-types src examples
 
-docs: $(VENV)/.test ## check the documentation: links, examples, tables of defaults
-	$(PYTEST) -o pythonpath= tests/docs tests/test_examples.py
+docs: $(VENV)/.test ## build the documentation into build/docs, and check it: links, examples, tables of defaults
+	PYTHONPATH=src $(BIN)/python -m docs.site build/docs
+	BUILT_DOCS=build/docs $(PYTEST) -o pythonpath= tests/docs tests/test_examples.py
+	@echo "The documentation is in $(CURDIR)/build/docs/index.html"
 
 bench: $(VENV)/.bench build peers ## measure against the peers (half an hour), and write docs/benchmarks.md
 	$(BIN)/python -m bench $(ARGS)
