@@ -3,6 +3,7 @@
 import { byId, fill, h } from "./dom.js";
 import { Banners } from "./banners.js";
 import { toast } from "./confirm.js";
+import { tellAncestor } from "./embedding.js";
 import { Keys } from "./keys.js";
 import { Model } from "./model.js";
 import { Router } from "./router.js";
@@ -109,6 +110,7 @@ model.listen((what) => {
   if (what === "processes" || what === "selection") selector.show();
   banners.show();
   if (what === "findings") tellFindings();
+  if (what === "findings" || what === "state") tellAncestor(model);
   if (what === "selection") {
     known.clear();
     worst = null;
