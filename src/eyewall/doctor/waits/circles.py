@@ -257,7 +257,7 @@ def _finding(
     return Finding(
         rule,
         Severity.ERROR,
-        f"{who} for {what}: {'it' if len(tasks) == 1 else 'none of them'} will never go on",
+        f"{who} for {what}: {'it will never' if len(tasks) == 1 else 'none of them will ever'} go on",
         advice,
         place=place,
         subject=subject_of(frames, first),
