@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,7 +65,7 @@ def test_the_slowest_requests_come_first() -> None:
 
 
 def test_requests_that_say_where_they_are_suspended() -> None:
-    told = answers()
+    told = deepcopy(answers())
     place = {"file": "/app/a.py", "line": 7, "function": "Slow.get", "source": "await lock.acquire()"}
     told.state["open"]["entries"]["requests"][0].update(place=place, waits_for="lock 'a'")
     [row] = [row for row in texts(table("requests", told)) if row[4] != "-"]

@@ -53,11 +53,13 @@ export class Banners {
     }));
     if (!found.length) {
       for (const each of model.missing)
-        found.push({ key: `missing ${each}`, kind: "calm", text: `Not known: ${each}` });
+        found.push({ key: `missing ${each}`, kind: "calm", text: capital(each) });
     }
     return found.slice(0, 4);
   }
 }
+
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 function sentence(trouble, model) {
   const who = model.title(trouble.pid);
