@@ -7,10 +7,12 @@ in the backlog. The child ends when the pipe to it closes, which the kernel does
 from __future__ import annotations
 
 import os
+import site
 import socket
 import subprocess
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from types import TracebackType
 from weakref import WeakSet
 
@@ -105,7 +107,7 @@ def beside(
             [*command, str(os.getpid() if pid is None else pid)],
             stdin=subprocess.PIPE,
             pass_fds=[each.fileno() for each in sockets],
-            env={**os.environ, TOKEN: token, VARIABLE: "0"},
+            env={**os.environ, **_path(), TOKEN: token, VARIABLE: "0"},
             # What a terminal sends to this process is not for it: it shows how the others drain.
             start_new_session=True,
         )
@@ -114,6 +116,14 @@ def beside(
     finally:
         for each in sockets:
             each.close()
+
+
+def _path() -> dict[str, str]:
+    """Returns what makes the child find this package, where a program has found it in a place of its own."""
+    here = str(Path(__file__).parents[2])
+    if here in site.getsitepackages():
+        return {}
+    return {"PYTHONPATH": os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), here]))}
 
 
 def url_of(sockets: Iterable[socket.socket], host: str, token: str) -> str:

@@ -192,8 +192,7 @@ class Settings:
         if self.dashboard is not None and not is_dashboard(self.dashboard):
             raise SettingError("--dashboard", f"is HOST:PORT, PORT, on or off, not {self.dashboard!r}")
         if self.dashboard_address is None:
-            if self.dashboard_token is not None and self.dashboard is None:
-                raise SettingError("--dashboard-token", "needs --dashboard as well")
+            # The token may be for a dashboard that the application has.
             return
         if not self.doctor:
             raise SettingError("--dashboard", "shows what the doctor knows, and that is off")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from eyewall import doctor
+from eyewall.base import probe
 from eyewall.doctor.dashboard import dashboard_rules
 from eyewall.doctor.dashboard.application import TOKEN as VARIABLE
 from eyewall.doctor.dashboard.gate import Gate
@@ -62,6 +63,21 @@ def test_shows_its_own_process_without_a_socket(run: Run) -> None:
                 assert json.loads(answer.body)["pid"] == os.getpid()
             await until(lambda: threading.active_count() == threads)
         doctor.disable()
+
+    run(main())
+
+
+def test_mounting_it_listens_to_nothing(run: Run) -> None:
+    async def main() -> None:
+        slots = [each for each in vars(probe).values() if isinstance(each, probe.Slot)]
+        before = [each.fire for each in slots]
+        assert len(before) > 5
+        tasks = asyncio.all_tasks()
+        app = Application([*dashboard_rules(token=TOKEN), ("/", Main)])
+        async with serving(app) as port:
+            assert (await Site(_Board(), port, "").fetch("/")).status == 200  # type: ignore[arg-type]
+            assert [each.fire for each in slots] == before
+            await until(lambda: asyncio.all_tasks() == tasks)
 
     run(main())
 

@@ -15,6 +15,8 @@ from eyewall.doctor.top.model import Answers, as_text, heading, tables, tasks_at
 
 from .answers import FINDINGS, JOB, STACKS, STATE, answers, route
 
+pytestmark = pytest.mark.one_build
+
 
 def table(name: str, now: Answers, before: Answers | None = None) -> Table:
     return next(each for each in tables(now, before) if each.name == name)

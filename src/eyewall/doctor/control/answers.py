@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from functools import partial
 from types import CodeType
 from typing import Any
 
@@ -167,7 +168,7 @@ def _open(patient: Patient, limit: int, wait: float) -> dict[str, Any]:
         left = max(0.0, end - time.monotonic())
         try:
             counts[registry.name], some = patient.in_loop(
-                watches[0].loop, lambda registry=registry: registry.sample(limit), left
+                watches[0].loop, partial(registry.sample, limit), left
             )
         except ControlError as error:
             found["missing"] = str(error)

@@ -42,5 +42,6 @@ class Board:
             return await source.ask(command, arguments, patience)
         finally:
             self._asking -= 1
+            # This process is asked by the same threads each second.
             if source is not self.feed.directory.own or not self.feed.asks:
                 source.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import threading
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
@@ -115,13 +116,16 @@ class SocketSource:
 class OwnSource:
     """This process, which answers `patient`'s questions in threads of its own: a command may wait for the loop.
 
-    The threads are there from the first question to `close`.
+    The threads are there from the first question until all are answered after `close`.
     """
 
     def __init__(self, patient: Patient) -> None:
         self._patient = patient
+        # What follows is changed by the loop's thread, and by those that answer.
+        self._lock = threading.Lock()
         self._threads: ThreadPoolExecutor | None = None
         self._open: set[Future[Any]] = set()
+        self._closed = True
 
     @property
     def pid(self) -> int:
@@ -130,13 +134,16 @@ class OwnSource:
 
     async def ask(self, command: str, arguments: Mapping[str, Any], patience: float) -> Any:
         """See `Source`."""
-        if len(self._open) >= THREADS + WAITING:
-            raise ControlError("busy", "too much is asked of this process at once")
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(THREADS, "eyewall-dashboard")
-        answer = self._threads.submit(answer_to, self._patient, command, dict(arguments))
-        self._open.add(answer)
-        answer.add_done_callback(self._open.discard)
+        with self._lock:
+            if len(self._open) >= THREADS + WAITING:
+                raise ControlError("busy", "too much is asked of this process at once")
+            if self._threads is None:
+                self._threads = ThreadPoolExecutor(THREADS, "eyewall-dashboard")
+            self._closed = False
+            answer = self._threads.submit(answer_to, self._patient, command, dict(arguments))
+            self._open.add(answer)
+        # Not under the lock: it is called at once where the answer is there already.
+        answer.add_done_callback(self._answered)
         try:
             async with asyncio.timeout(patience):
                 return await asyncio.wrap_future(answer)
@@ -145,6 +152,17 @@ class OwnSource:
 
     def close(self) -> None:
         """See `Source`."""
-        threads, self._threads = self._threads, None
-        if threads is not None:
-            threads.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            self._closed = True
+            self._rest()
+
+    def _answered(self, answer: Future[Any]) -> None:
+        with self._lock:
+            self._open.discard(answer)
+            self._rest()
+
+    def _rest(self) -> None:
+        """Ends the threads where nobody needs them."""
+        if self._closed and not self._open and self._threads is not None:
+            self._threads.shutdown(wait=False)
+            self._threads = None

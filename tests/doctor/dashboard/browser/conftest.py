@@ -44,5 +44,3 @@ def browser(dashboard_browser: Viewer, stage: Stage) -> Iterator[Viewer]:
     assert [error for error in errors if not any(part in error for part in dashboard_browser.expected)] == []
     own = (stage.url + "/", "about:blank", "data:")
     assert [url for url in asked if not url.startswith(own)] == []
-
-

@@ -51,7 +51,9 @@ def finding(**changes: Any) -> dict[str, Any]:
                         "get",
                         "return request('get', url, params=params, **kwargs)",
                     ),
-                    place("../lib/python3.12/ssl.py", 1166, "SSLSocket.read", "return self._sslobj.read(len)"),
+                    place(
+                        "../lib/python3.12/ssl.py", 1166, "SSLSocket.read", "return self._sslobj.read(len)"
+                    ),
                 ]
             },
             "counts": {"connections that waited": 214},
@@ -59,8 +61,8 @@ def finding(**changes: Any) -> dict[str, Any]:
             "cpu": 0.021,
             "error": None,
         },
-        "advice": "Use an asynchronous client: await AsyncHTTPClient().fetch(…). Where there is none, put the call into "
-        "an executor.",
+        "advice": "Use an asynchronous client: await AsyncHTTPClient().fetch(…). Where there is none, put the call "
+        "into an executor.",
         "first_seen": "2026-09-21T14:01:12.500Z",
         "last_seen": "2026-09-21T14:13:15.250Z",
         "count": 7,
@@ -393,7 +395,7 @@ def _since(route: dict[str, Any], seconds: float) -> dict[str, Any]:
 
 def points(until: float, number: int = 600) -> list[list[float | None]]:
     """Ten minutes of history before `until`, always the same."""
-    chance = random.Random(7)  # noqa: S311 - a recording
+    chance = random.Random(7)
     found: list[list[float | None]] = []
     for second in range(number):
         wave = math.sin(second / 70) * 0.5 + 0.5
@@ -406,7 +408,9 @@ def points(until: float, number: int = 600) -> list[list[float | None]]:
     return found
 
 
-def task(number: int, name: str, coroutine: str, chain: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
+def task(
+    number: int, name: str, coroutine: str, chain: list[dict[str, Any]], **changes: Any
+) -> dict[str, Any]:
     found: dict[str, Any] = {
         "id": f"7f22{number:08x}",
         "name": name,
@@ -462,7 +466,12 @@ def stacks(pid: int) -> dict[str, Any]:
             waits_for=waits(
                 "lock",
                 "the lock taken at shop/ledger.py:21",
-                held_by=[{"task": "book 77", **place("shop/ledger.py", 21, "Ledger.book", "async with ledger.lock:")}],
+                held_by=[
+                    {
+                        "task": "book 77",
+                        **place("shop/ledger.py", 21, "Ledger.book", "async with ledger.lock:"),
+                    }
+                ],
             ),
             holds=[{"what": "the lock of the stock", **STOCK}],
             waiting=94.2,
@@ -475,7 +484,12 @@ def stacks(pid: int) -> dict[str, Any]:
             waits_for=waits(
                 "lock",
                 "the lock taken at shop/stock.py:55",
-                held_by=[{"task": "reserve 1182", **place("shop/stock.py", 55, "Stock.reserve", "async with stock.lock:")}],
+                held_by=[
+                    {
+                        "task": "reserve 1182",
+                        **place("shop/stock.py", 55, "Stock.reserve", "async with stock.lock:"),
+                    }
+                ],
             ),
             holds=[{"what": "the lock of the ledger", **LEDGER}],
             waiting=94.2,
@@ -495,11 +509,27 @@ def stacks(pid: int) -> dict[str, Any]:
             "Cart.get",
             [place("shop/cart.py", 18, "Cart.get", "cart = await self.cache.fetch(key)"), CACHE],
             subject={"method": "GET", "path": "/cart", "handler": "Cart"},
-            waits_for=waits("lock", "the lock at shop/cache.py:31", held_by=[{"task": "cache warm-up", **CACHE}]),
+            waits_for=waits(
+                "lock", "the lock at shop/cache.py:31", held_by=[{"task": "cache warm-up", **CACHE}]
+            ),
             waiting=0.01,
         ),
-        task(9, "sweep", "Sweeper.run", [place("shop/sweep.py", 9, "Sweeper.run", "await asyncio.sleep(30)")], waits_for=waits("sleep", "a timer", seconds_left=12.7)),
-        task(10, "rebuild", "Index.rebuild", [place("shop/search.py", 90, "Index.rebuild", "self.add(document)")], state="running", waiting=None, waits_for=None),
+        task(
+            9,
+            "sweep",
+            "Sweeper.run",
+            [place("shop/sweep.py", 9, "Sweeper.run", "await asyncio.sleep(30)")],
+            waits_for=waits("sleep", "a timer", seconds_left=12.7),
+        ),
+        task(
+            10,
+            "rebuild",
+            "Index.rebuild",
+            [place("shop/search.py", 90, "Index.rebuild", "self.add(document)")],
+            state="running",
+            waiting=None,
+            waits_for=None,
+        ),
     ]
     return {
         "pid": pid,
@@ -524,7 +554,15 @@ def many_tasks(number: int) -> dict[str, Any]:
     found = []
     for index in range(number):
         after = [f"job {each}" for each in range(index + 1, index + 10)] if index % 10 == 0 else []
-        found.append(task(index, f"job {index}", "Jobs.run", [FEED, CACHE], waits_for=waits("gather", "others", tasks=after)))
+        found.append(
+            task(
+                index,
+                f"job {index}",
+                "Jobs.run",
+                [FEED, CACHE],
+                waits_for=waits("gather", "others", tasks=after),
+            )
+        )
     return {**stacks(1), "tasks": found}
 
 
@@ -557,9 +595,30 @@ def memory() -> dict[str, Any]:
             "threshold": [700, 10, 10],
             "frozen": 0,
             "generations": [
-                {"waiting": 311, "collections": 4021, "collected": 71_234, "uncollectable": 0, "seconds": 0.81, "longest": 0.0021},
-                {"waiting": 4, "collections": 365, "collected": 8_123, "uncollectable": 0, "seconds": 0.42, "longest": 0.0082},
-                {"waiting": 2, "collections": 31, "collected": 912, "uncollectable": 0, "seconds": 1.92, "longest": 0.1104},
+                {
+                    "waiting": 311,
+                    "collections": 4021,
+                    "collected": 71_234,
+                    "uncollectable": 0,
+                    "seconds": 0.81,
+                    "longest": 0.0021,
+                },
+                {
+                    "waiting": 4,
+                    "collections": 365,
+                    "collected": 8_123,
+                    "uncollectable": 0,
+                    "seconds": 0.42,
+                    "longest": 0.0082,
+                },
+                {
+                    "waiting": 2,
+                    "collections": 31,
+                    "collected": 912,
+                    "uncollectable": 0,
+                    "seconds": 1.92,
+                    "longest": 0.1104,
+                },
             ],
         },
     }

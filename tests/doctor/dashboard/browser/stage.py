@@ -106,7 +106,11 @@ class Stage:
     def _open(self, pid: int, arguments: Mapping[str, Any]) -> Any:
         entries = self.opened[arguments["registry"]]
         needle = arguments.get("contains", "").casefold()
-        found = [each for each in entries if needle in f"{each['label']}\n{each['peer']}\n{each['route']}".casefold()]
+        found = [
+            each
+            for each in entries
+            if needle in f"{each['label']}\n{each['peer']}\n{each['route']}".casefold()
+        ]
         sort = arguments.get("sort", "age")
         found.sort(key=lambda each: each[sort], reverse=sort in ("age", "idle", "bytes_in", "bytes_out"))
         shown = found[: arguments.get("limit", 1000)]

@@ -125,7 +125,13 @@ def test_branches_close_and_open_with_keys(browser: Viewer) -> None:
 
 def test_keys_lead_everywhere_and_can_be_switched_off(browser: Viewer) -> None:
     browser.live()
-    for key, view in (("f", "findings"), ("r", "requests"), ("g", "guard"), ("m", "memory"), ("o", "overview")):
+    for key, view in (
+        ("f", "findings"),
+        ("r", "requests"),
+        ("g", "guard"),
+        ("m", "memory"),
+        ("o", "overview"),
+    ):
         browser.press(key)
         browser.until(lambda view=view: browser.all(f".view-{view}"), view)
         assert browser.find(f"#views a[href='#/{view}']").get_attribute("aria-current") == "page"
@@ -140,7 +146,8 @@ def test_keys_lead_everywhere_and_can_be_switched_off(browser: Viewer) -> None:
     browser.press("f")
     browser.press("?")
     browser.until(lambda: browser.all("dialog.sheet[open]"))
-    assert browser.all(".view-overview") and not browser.all(".view-findings")
+    assert browser.all(".view-overview")
+    assert not browser.all(".view-findings")
     browser.find("dialog input[type=checkbox]").click()
     browser.press(Keys.ESCAPE)
     browser.until(lambda: not browser.all("dialog"))
@@ -159,7 +166,11 @@ def test_of_all_processes_the_right_one_is_told(browser: Viewer, stage: Stage) -
         4713: {"title": "worker 2", "group": 4711},
     }
     browser.page.refresh()
-    browser.until(lambda: browser.texts("#process option") == ["All (2 processes)", "worker 1 (4712)", "worker 2 (4713)"])
+    browser.until(
+        lambda: (
+            browser.texts("#process option") == ["All (2 processes)", "worker 1 (4712)", "worker 2 (4713)"]
+        )
+    )
     browser.view("connections")
     browser.until(lambda: browser.text(".told") == "428 rows")
     browser.find("[data-column=pid]").click()

@@ -61,7 +61,7 @@ def test_ten_thousand_connections(browser: Viewer, stage: Stage) -> None:
     browser.until(lambda: any(given.get("sort") == "bytes_out" for _, _, given in stage.asked))
     browser.until(lambda: cells(browser, "What is open"))
     browser.find("[role=grid]").send_keys(Keys.HOME)
-    browser.until(lambda: cells(browser, "What is open")[0][-1] == f"{most / 1024**2:.1f} MiB")
+    browser.until(lambda: cells(browser, "What is open")[0][-1] == f"{most / 1024:,.0f} KiB")
     rare = stage.opened["connections"][7]
     rare.update(peer="192.0.2.7", bytes_out=0)
     browser.press("/", "192.0.2.7")
@@ -75,10 +75,17 @@ def test_five_thousand_tasks(browser: Viewer, stage: Stage) -> None:
     browser.until(lambda: browser.text(".view-tasks > .note") == "4,500 more tasks not shown.")
     assert browser.text("[data-mode=tree]") == "Tree 5,000"
     browser.find(".tools > button").click()
-    browser.until(lambda: browser.text(".view-tasks > .note") == "" and browser.text(".told") == "5,000 tasks")
+    browser.until(
+        lambda: browser.text(".view-tasks > .note") == "" and browser.text(".told") == "5,000 tasks"
+    )
     assert elements(browser) < ELEMENTS
     browser.find("[role=treegrid]").send_keys(Keys.END)
-    browser.until(lambda: "job 4999" in "".join(each[0] for each in cells(browser, "Tasks, each above those that it waits for")))
+    browser.until(
+        lambda: (
+            "job 4999"
+            in "".join(each[0] for each in cells(browser, "Tasks, each above those that it waits for"))
+        )
+    )
     assert elements(browser) < ELEMENTS
 
 
@@ -103,7 +110,13 @@ def test_hostile_texts_are_text(browser: Viewer, stage: Stage) -> None:
                 advice=text,
                 place={**bad, "function": text},
                 subject={"method": "GET", "path": text, "handler": text},
-                evidence={"stacks": {text: [bad]}, "counts": {text: 1}, "wall": None, "cpu": None, "error": text},
+                evidence={
+                    "stacks": {text: [bad]},
+                    "counts": {text: 1},
+                    "wall": None,
+                    "cpu": None,
+                    "error": text,
+                },
                 rule=f"rule-{number}",
             )
             for number, text in enumerate((ATTACK, TURNED, LONG))
@@ -111,17 +124,34 @@ def test_hostile_texts_are_text(browser: Viewer, stage: Stage) -> None:
     )
     stage.opened = {
         name: [
-            recorded.entry(name.rstrip("s"), number, label=f"GET {text}", route=text, peer=text, place=bad, waits_for=text)
+            recorded.entry(
+                name.rstrip("s"),
+                number,
+                label=f"GET {text}",
+                route=text,
+                peer=text,
+                place=bad,
+                waits_for=text,
+            )
             for number, text in enumerate((ATTACK, TURNED, LONG))
         ]
         for name in recorded.opened()
     }
     hostile = [
-        recorded.task(number, text, text, [bad], subject={"method": "GET", "path": text}, waits_for=recorded.waits("lock", text))
+        recorded.task(
+            number,
+            text,
+            text,
+            [bad],
+            subject={"method": "GET", "path": text},
+            waits_for=recorded.waits("lock", text),
+        )
         for number, text in enumerate((ATTACK, TURNED, LONG))
     ]
     stage.answers["stacks"] = lambda pid, _: {**recorded.stacks(pid), "tasks": hostile}
-    guard = [{**each, "name": ATTACK, "state": {**each["state"], "reason": ATTACK}} for each in recorded.GUARD]
+    guard = [
+        {**each, "name": ATTACK, "state": {**each["state"], "reason": ATTACK}} for each in recorded.GUARD
+    ]
     state = stage.answers["state"]
     routes = [{**recorded.ROUTES[0], "route": text, "handler": text} for text in (ATTACK, TURNED, LONG)]
     stage.answers["state"] = lambda pid, given: {**state(pid, given), "guard": guard, "routes": routes}
@@ -161,7 +191,9 @@ def test_a_loop_that_does_not_answer_is_said(browser: Viewer, stage: Stage) -> N
     browser.live()
     browser.until(lambda: browser.all(".finding.prominent"))
     answers = dict(stage.answers)
-    stage.fail("state", ControlError("busy", "process 4711 has not answered within 3 s: it hangs, or was stopped"))
+    stage.fail(
+        "state", ControlError("busy", "process 4711 has not answered within 3 s: it hangs, or was stopped")
+    )
     browser.until(lambda: browser.texts(".banner.bad"))
     [said] = browser.texts(".banner.bad")
     assert said.startswith("The loop of shop:app (4711) does not answer")
@@ -175,6 +207,10 @@ def test_a_loop_that_does_not_answer_is_said(browser: Viewer, stage: Stage) -> N
     stage.processes = {}
     browser.until(lambda: "has ended" in browser.text(".banner"))
     browser.until(lambda: browser.texts("#process option") == ["shop:app (4711), ended"])
+    # One that comes instead of it is shown, since nobody has chosen this one.
+    stage.processes = {4800: {"title": "shop:app"}}
+    browser.until(lambda: browser.run("return document.querySelector('#process').value") == "4800")
+    browser.until(lambda: not browser.texts(".banner"))
 
 
 def test_something_that_is_not_known_is_said(browser: Viewer, stage: Stage) -> None:
@@ -196,7 +232,11 @@ def test_a_lost_connection_is_said_and_mended(browser: Viewer) -> None:
     browser.expected += ["ERR_INTERNET_DISCONNECTED", "events?process"]
     browser.run("window.sources = []")
     browser.command(
-        "Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=-1, uploadThroughput=-1
+        "Network.emulateNetworkConditions",
+        offline=True,
+        latency=0,
+        downloadThroughput=-1,
+        uploadThroughput=-1,
     )
     try:
         # A stream that is open stays so when the network goes: the next one is lost.
@@ -206,10 +246,23 @@ def test_a_lost_connection_is_said_and_mended(browser: Viewer) -> None:
         assert "can’t be reached since" in browser.text(".banner.bad")
     finally:
         browser.command(
-            "Network.emulateNetworkConditions", offline=False, latency=0, downloadThroughput=-1, uploadThroughput=-1
+            "Network.emulateNetworkConditions",
+            offline=False,
+            latency=0,
+            downloadThroughput=-1,
+            uploadThroughput=-1,
         )
     browser.until(lambda: browser.text("#link-text") == "Live", "it is not tried again")
     assert browser.texts(".banner") == []
+
+
+def test_another_token_is_said(browser: Viewer) -> None:
+    browser.live()
+    browser.expected.append("401")
+    browser.forget()
+    browser.press("p")
+    browser.press("p")
+    browser.until(lambda: "another token" in browser.text(".banner.bad"))
 
 
 def test_nobody_is_asked_while_the_page_is_paused_or_hidden(browser: Viewer, stage: Stage) -> None:

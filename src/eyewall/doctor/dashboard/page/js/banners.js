@@ -32,9 +32,19 @@ export class Banners {
       const when = model.time ? ` at ${clock(model.time)}` : "";
       return [{ key: "paused", kind: "calm", text: `Paused: this is how it was${when}. Nobody is asked meanwhile.` }];
     }
+    if (model.connection === "lost" && model.refused) {
+      const text = "The dashboard was started anew with another token: open the URL that it has printed.";
+      return [{ key: "refused", kind: "bad", text }];
+    }
     if (model.connection === "lost") {
       const last = model.time ? `What is shown is of ${clock(model.time)}. ` : "";
-      return [{ key: "lost", kind: "bad", text: `The server of the dashboard can’t be reached since ${clock(model.since)}. ${last}Trying again…` }];
+      return [
+        {
+          key: "lost",
+          kind: "bad",
+          text: `The server of the dashboard can’t be reached since ${clock(model.since)}. ${last}Trying again…`,
+        },
+      ];
     }
     const found = [...model.trouble.values()].map((each) => ({
       key: `trouble ${each.pid}`,
@@ -42,7 +52,8 @@ export class Banners {
       text: sentence(each, model),
     }));
     if (!found.length) {
-      for (const each of model.missing) found.push({ key: `missing ${each}`, kind: "calm", text: `Not known: ${each}` });
+      for (const each of model.missing)
+        found.push({ key: `missing ${each}`, kind: "calm", text: `Not known: ${each}` });
     }
     return found.slice(0, 4);
   }

@@ -80,7 +80,13 @@ export class Chart {
         },
         axes: [
           { ...axis, size: 22, space: 70, values: (plot, splits) => splits.map((each) => clock(each).slice(0, 5)) },
-          { ...axis, size: 58, space: 30, incrs: this.binary ? BINARY : undefined, values: (plot, splits) => splits.map((each) => this.format(each)) },
+          {
+            ...axis,
+            size: 58,
+            space: 30,
+            incrs: this.binary ? BINARY : undefined,
+            values: (plot, splits) => splits.map((each) => this.format(each)),
+          },
         ],
         series: [
           {},

@@ -11,7 +11,13 @@ function dialog(kind, title, content, buttons) {
   const element = h(
     "dialog",
     { class: kind, "aria-labelledby": name },
-    h("form", { method: "dialog" }, h("h2", { id: name }, title), h("div", { class: "said" }, content), h("div", { class: "choices" }, buttons)),
+    h(
+      "form",
+      { method: "dialog" },
+      h("h2", { id: name }, title),
+      h("div", { class: "said" }, content),
+      h("div", { class: "choices" }, buttons),
+    ),
   );
   element.addEventListener("close", () => {
     element.remove();
@@ -29,10 +35,15 @@ function dialog(kind, title, content, buttons) {
 /** Asks whether something is to be done. Returns a promise of true or false. What does no harm has the focus. */
 export function confirm({ title, text, details = [], action, danger = true }) {
   return new Promise((resolve) => {
-    const element = dialog("confirm", title, [h("p", {}, text), ...details], [
-      h("button", { value: "", autofocus: true }, "Leave it"),
-      h("button", { value: "yes", class: danger ? "danger" : "primary" }, action),
-    ]);
+    const element = dialog(
+      "confirm",
+      title,
+      [h("p", {}, text), ...details],
+      [
+        h("button", { value: "", autofocus: true }, "Leave it"),
+        h("button", { value: "yes", class: danger ? "danger" : "primary" }, action),
+      ],
+    );
     element.addEventListener("close", () => resolve(element.returnValue === "yes"));
   });
 }

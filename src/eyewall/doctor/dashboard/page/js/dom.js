@@ -26,7 +26,7 @@ export function h(tag, props = {}, ...children) {
     else if (name === "style") for (const [key, each] of Object.entries(value)) element.style.setProperty(key, each);
     else if (name === "text") element.textContent = plain(value);
     else if (name === "value") element.value = value;
-    else element.setAttribute(name, value === true ? "" : String(value));
+    else element.setAttribute(name, value === true ? "" : plain(value));
   }
   append(element, children);
   return element;
@@ -42,7 +42,7 @@ export function s(tag, props = {}, ...children) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (name === "data") Object.assign(element.dataset, value);
     else if (name === "style") for (const [key, each] of Object.entries(value)) element.style.setProperty(key, each);
-    else element.setAttribute(name, value === true ? "" : String(value));
+    else element.setAttribute(name, value === true ? "" : plain(value));
   }
   append(element, children);
   return element;
@@ -64,7 +64,7 @@ export function setText(element, text) {
 /** Sets or takes away an attribute, and touches nothing where it is the same. */
 export function setAttribute(element, name, value) {
   if (value === null || value === undefined || value === false) element.removeAttribute(name);
-  else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, String(value));
+  else if (element.getAttribute(name) !== plain(value)) element.setAttribute(name, plain(value));
 }
 
 /** Puts children in the place of those that an element has. */

@@ -22,7 +22,11 @@ export function seconds(value) {
   if (size < 1) return `${figures(value * 1e3, 0)} ms`;
   if (size < 60) return `${figures(value, size < 10 ? 1 : 0)} s`;
   const whole = Math.floor(size);
-  const pairs = [[86400, "d", 3600, "h"], [3600, "h", 60, "min"], [60, "min", 1, "s"]];
+  const pairs = [
+    [86400, "d", 3600, "h"],
+    [3600, "h", 60, "min"],
+    [60, "min", 1, "s"],
+  ];
   const [long, longName, short, shortName] = pairs.find(([each]) => whole >= each);
   const rest = Math.floor((whole % long) / short);
   return `${Math.floor(whole / long)} ${longName}${rest ? ` ${rest} ${shortName}` : ""}`;
@@ -43,7 +47,8 @@ export function size(value) {
 }
 
 /** A share of one: `12 %`. */
-export const share = (value) => (known(value) ? `${figures(value * 100, value > 0 && value < 0.0995 ? 1 : 0)} %` : UNKNOWN);
+export const share = (value) =>
+  known(value) ? `${figures(value * 100, value > 0 && value < 0.0995 ? 1 : 0)} %` : UNKNOWN;
 
 /** A text, or that there is none. */
 export const text = (value) => (value === null || value === undefined || value === "" ? UNKNOWN : String(value));

@@ -68,7 +68,18 @@ export class Keys {
         h(
           "dl",
           { class: "keys" },
-          rows.map(([key, what]) => h("div", {}, h("dt", {}, key.split(" ").map((each) => h("kbd", {}, each))), h("dd", {}, what))),
+          rows.map(([key, what]) =>
+            h(
+              "div",
+              {},
+              h(
+                "dt",
+                {},
+                key.split(" ").map((each) => h("kbd", {}, each)),
+              ),
+              h("dd", {}, what),
+            ),
+          ),
         ),
         h(
           "label",

@@ -31,7 +31,10 @@ const links = new Map(
 );
 const badge = h("span", { class: "badge", hidden: true });
 links.get("findings").append(badge);
-fill(byId("views"), [...links.values()].map((link) => h("li", {}, link)));
+fill(
+  byId("views"),
+  [...links.values()].map((link) => h("li", {}, link)),
+);
 
 function follow(event, id) {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -47,8 +50,9 @@ model.router = router;
 
 async function show(id, parameters) {
   const view = VIEWS.find((each) => each.id === id);
-  const turn = (asked += 1);
   if (parameters.process) model.select(parameters.process === "all" ? "all" : Number(parameters.process));
+  // After that: another selection shows the view anew.
+  const turn = (asked += 1);
   let module;
   try {
     module = await view.load();
@@ -67,7 +71,12 @@ async function show(id, parameters) {
   links.get(id).scrollIntoView({ block: "nearest", inline: "nearest" });
   document.title = `${view.title} · Eyewall`;
   const root = h("div", { class: `view view-${id}` });
-  const head = h("div", { class: "view-head" }, h("h1", { tabindex: "-1" }, view.title), view.single ? selector.single() : null);
+  const head = h(
+    "div",
+    { class: "view-head" },
+    h("h1", { tabindex: "-1" }, view.title),
+    view.single ? selector.single() : null,
+  );
   fill(main, head, root);
   shown = { view, root, mounted: module.default.mount(root, model) };
   // A view may have something that it was opened for.
@@ -124,7 +133,9 @@ function tellFindings() {
   for (const each of bad) known.add(name(each));
   if (worst !== null && fresh.length) {
     byId("polite").textContent =
-      fresh.length === 1 ? `New finding: ${fresh[0].summary}` : `${fresh.length} new findings, the first: ${fresh[0].summary}`;
+      fresh.length === 1
+        ? `New finding: ${fresh[0].summary}`
+        : `${fresh.length} new findings, the first: ${fresh[0].summary}`;
   }
   worst = bad.length;
 }

@@ -9,7 +9,7 @@
 //                 .timeBefore: the ones before that; .missing: texts, why something in it is not known
 //   "history"     .history: [[time, lag_s, busy_share, requests_per_second, memory_bytes], …], the last ten minutes
 //   "findings"    .findings: [a finding as JSON, with its `pid`, …]
-//   "connection"  .connection: "waiting", "open" or "lost"; .since: when that began; .paused
+//   "connection"  .connection: "waiting", "open" or "lost"; .since: when that began; .paused; .refused: the token is not taken
 //   "trouble"     .trouble: Map of pid to { pid, code, message, time }
 //   "selection"   .process: a pid, or "all"; .pid: the one that single questions are put to
 
@@ -43,6 +43,7 @@ export class Model {
     this.connection = "waiting";
     this.since = Date.now() / 1000;
     this.paused = false;
+    this.refused = false;
     this.#forget();
   }
 
@@ -110,7 +111,7 @@ export class Model {
   pause(paused) {
     if (paused === this.paused) return;
     this.paused = paused;
-    this.#follow();
+    this.#turn();
     this.#tell("connection");
   }
 
@@ -118,10 +119,11 @@ export class Model {
   hide(hidden) {
     if (hidden === this.#hidden) return;
     this.#hidden = hidden;
-    this.#follow();
+    this.#turn();
   }
 
-  #follow() {
+  /** Opens or closes the stream. */
+  #turn() {
     if (this.paused || this.#hidden) this.#close();
     else this.#open();
   }
@@ -142,7 +144,7 @@ export class Model {
       if (this.#source !== source) return;
       this.#connection("lost");
       // A browser tries again by itself, but for an answer that is no stream.
-      if (source.readyState === EventSource.CLOSED) this.#failure = setTimeout(() => this.#open(), 2000);
+      if (source.readyState === EventSource.CLOSED) this.#retry();
     });
     const on = (name, take) =>
       source.addEventListener(name, (event) => {
@@ -155,7 +157,20 @@ export class Model {
     on("trouble", (data) => this.#takeTrouble(data));
   }
 
+  /** Tries again what was refused, and finds out whether that is for want of the token. */
+  async #retry() {
+    this.#failure = setTimeout(() => this.#open(), 2000);
+    try {
+      const { status } = await fetch(this.root, { credentials: "same-origin" });
+      this.refused = status === 401 || status === 403;
+    } catch {
+      this.refused = false;
+    }
+    this.#tell("connection");
+  }
+
   #connection(state) {
+    if (state === "open") this.refused = false;
     if (state === this.connection) return;
     // While it is tried again, it is still lost.
     if (state === "waiting" && this.connection === "lost") return;
@@ -170,8 +185,17 @@ export class Model {
       if (!data.some((each) => each.pid === pid)) this.trouble.delete(pid);
     }
     this.#tell("processes");
-    // Of a single process there is more to say than of "all" of one.
-    if (this.process === "all" && !this.#chosen && data.length === 1) this.select(data[0].pid, false);
+    if (!this.#chosen) this.#follow(data);
+  }
+
+  /** Of a single process there is more to say than of "all" of one; and one that has ended may have a successor. */
+  #follow(processes) {
+    const living = processes.filter((each) => each.alive);
+    if (this.process === "all") {
+      if (processes.length === 1) this.select(processes[0].pid, false);
+    } else if (living.length && !living.some((each) => each.pid === this.process)) {
+      this.select(living.length === 1 ? living[0].pid : "all", false);
+    }
   }
 
   #takeState(data) {
@@ -180,9 +204,10 @@ export class Model {
     this.state = data.state;
     this.time = data.time;
     this.missing = data.missing ?? [];
-    if (data.process !== "all" || this.missing.length === 0) {
-      const cured = data.process === "all" ? [...this.trouble.keys()] : [data.process];
-      for (const pid of cured) this.trouble.delete(pid);
+    for (const [pid, trouble] of this.trouble) {
+      if (data.process === pid || (data.process === "all" && !this.missing.includes(trouble.message))) {
+        this.trouble.delete(pid);
+      }
     }
     this.#remember();
     this.#tell("state");
@@ -214,7 +239,9 @@ export class Model {
   #remember() {
     const loops = this.state.process?.loops ?? this.state.loops ?? [];
     const lag = loops.length ? Math.max(...loops.map((each) => each.lag ?? 0)) : null;
-    const busy = loops.some((each) => typeof each.busy === "number") ? Math.max(...loops.map((each) => each.busy ?? 0)) : null;
+    const busy = loops.some((each) => typeof each.busy === "number")
+      ? Math.max(...loops.map((each) => each.busy ?? 0))
+      : null;
     const last = this.history.at(-1);
     if (last && this.time <= last[0]) return;
     this.history.push([this.time, lag, busy, this.requestsPerSecond, this.state.memory ?? null]);
@@ -259,7 +286,8 @@ export class Model {
 
   /** Asks all processes that are shown. Returns [{ pid, answer } or { pid, error }, …]; throws nothing. */
   async askEach(command, args = {}) {
-    const pids = this.process === "all" ? this.processes.filter((each) => each.alive).map((each) => each.pid) : [this.process];
+    const pids =
+      this.process === "all" ? this.processes.filter((each) => each.alive).map((each) => each.pid) : [this.process];
     return Promise.all(
       pids.map(async (pid) => {
         try {

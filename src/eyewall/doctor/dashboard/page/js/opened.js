@@ -70,7 +70,10 @@ export class Opened {
       }
     });
     if (sampled) notes.push("There are so many that a process looked at some of them only.");
-    if (cut) notes.push(`Of ${number(total)}, ${number(rows.length)} are shown, first by ${this.sort.replaceAll("_", " ")}; a filter looks through all.`);
+    if (cut)
+      notes.push(
+        `Of ${number(total)}, ${number(rows.length)} are shown, first by ${this.sort.replaceAll("_", " ")}; a filter looks through all.`,
+      );
     this.show(rows, { total, note: [...new Set(notes)].join(" "), cut });
   }
 
@@ -81,6 +84,6 @@ export class Opened {
 
   /** What the state counts, where it is of one process. */
   #count(registry, processes) {
-    return processes === 1 ? this.model.state?.open?.counts?.[registry] ?? 0 : 0;
+    return processes === 1 ? (this.model.state?.open?.counts?.[registry] ?? 0) : 0;
   }
 }

@@ -21,12 +21,21 @@ export function at(place) {
 
 /** A place with its line of source. */
 export function placeOf(place) {
-  return h("div", { class: "place" }, at(place), place.source ? h("code", { class: "source" }, brief(place.source)) : null);
+  return h(
+    "div",
+    { class: "place" },
+    at(place),
+    place.source ? h("code", { class: "source" }, brief(place.source)) : null,
+  );
 }
 
 /** Places from the outermost to the innermost. */
 export function trace(places, label) {
-  return h("ol", { class: "trace", "aria-label": label }, places.map((each) => h("li", {}, placeOf(each))));
+  return h(
+    "ol",
+    { class: "trace", "aria-label": label },
+    places.map((each) => h("li", {}, placeOf(each))),
+  );
 }
 
 const LONGEST = 2000;
@@ -46,7 +55,8 @@ export const keyOf = (finding) =>
   `${finding.pid} ${finding.rule} ${finding.place ? `${finding.place.file}:${finding.place.line}` : finding.summary}`;
 
 /** The worst first, and of these the one that was seen last. */
-export const worstFirst = (findings) => [...findings].sort((one, other) => rank(one) - rank(other) || seen(other) - seen(one));
+export const worstFirst = (findings) =>
+  [...findings].sort((one, other) => rank(one) - rank(other) || seen(other) - seen(one));
 
 /**
  * What somebody who has just come must see, first: what was seen last, and of what was seen at about the same time the
@@ -58,16 +68,20 @@ export function newestFirst(findings) {
   return [...findings].sort(
     (one, other) =>
       group(one) - group(other) ||
-      (group(one) === 0 ? rank(one) - rank(other) || Date.parse(other.first_seen) - Date.parse(one.first_seen) : seen(other) - seen(one)),
+      (group(one) === 0
+        ? rank(one) - rank(other) || Date.parse(other.first_seen) - Date.parse(one.first_seen)
+        : seen(other) - seen(one)),
   );
 }
 
-export const severity = (finding) => h("span", { class: "severity", data: { severity: finding.severity } }, finding.severity);
+export const severity = (finding) =>
+  h("span", { class: "severity", data: { severity: finding.severity } }, finding.severity);
 
 /** On whose behalf it ran. */
 export function subjectText(subject) {
   if (!subject) return "";
-  if (subject.path !== undefined) return `${subject.method ?? ""} ${subject.path}${subject.handler ? ` (${subject.handler})` : ""}`.trim();
+  if (subject.path !== undefined)
+    return `${subject.method ?? ""} ${subject.path}${subject.handler ? ` (${subject.handler})` : ""}`.trim();
   return subject.task ? `task ${subject.task}` : "";
 }
 
@@ -75,7 +89,8 @@ export function subjectText(subject) {
 function measured(finding) {
   const { wall, cpu, error, counts = {} } = finding.evidence ?? {};
   const found = [];
-  if (typeof wall === "number") found.push(`took ${seconds(wall)}${typeof cpu === "number" ? `, ${seconds(cpu)} of it on the CPU` : ""}`);
+  if (typeof wall === "number")
+    found.push(`took ${seconds(wall)}${typeof cpu === "number" ? `, ${seconds(cpu)} of it on the CPU` : ""}`);
   if (error) found.push(brief(error));
   for (const [name, value] of Object.entries(counts)) found.push(`${name}: ${number(value)}`);
   return found;
@@ -112,7 +127,15 @@ function drawFinding(card, finding, title) {
   card.times = h("span", {});
   fill(
     card,
-    h("div", { class: "meta" }, severity(finding), h("span", { class: "rule" }, finding.rule), card.times, card.ago, title ? h("span", {}, title) : null),
+    h(
+      "div",
+      { class: "meta" },
+      severity(finding),
+      h("span", { class: "rule" }, finding.rule),
+      card.times,
+      card.ago,
+      title ? h("span", {}, title) : null,
+    ),
     h("h2", { class: "summary" }, brief(finding.summary)),
     finding.place ? placeOf(finding.place) : null,
     h(
@@ -127,7 +150,11 @@ function drawFinding(card, finding, title) {
           "details",
           { open: details?.open ?? false },
           h("summary", {}, stacks.length === 1 ? stacks[0][0] : `${stacks.length} stacks`),
-          h("div", { class: "evidence" }, stacks.map(([name, places]) => h("div", {}, h("h3", {}, name), trace(places, name)))),
+          h(
+            "div",
+            { class: "evidence" },
+            stacks.map(([name, places]) => h("div", {}, h("h3", {}, name), trace(places, name))),
+          ),
         )
       : null,
   );
@@ -173,7 +200,11 @@ export function drawStack(element, parts, whole) {
 
 /** A bar of how much of something is taken. `kind` by itself: warm from 70 %, bad from 95 %. */
 export function meter(label, part, whole) {
-  const element = h("span", { class: "meter", role: "meter", "aria-label": label, "aria-valuemin": "0" }, h("span", {}));
+  const element = h(
+    "span",
+    { class: "meter", role: "meter", "aria-label": label, "aria-valuemin": "0" },
+    h("span", {}),
+  );
   drawMeter(element, part, whole);
   return element;
 }
@@ -229,7 +260,14 @@ export function cancelTask(model, task, pid) {
   return end(model, {
     title: `Cancel ${task.name}?`,
     text: "It gets a CancelledError at the await where it stands. Whoever waits for it gets one as well.",
-    details: [facts([["Coroutine", task.coroutine], ["Stands at", task.place ? placeOf(task.place) : null], ["On behalf of", subjectText(task.subject)], ["Process", String(pid)]])],
+    details: [
+      facts([
+        ["Coroutine", task.coroutine],
+        ["Stands at", task.place ? placeOf(task.place) : null],
+        ["On behalf of", subjectText(task.subject)],
+        ["Process", String(pid)],
+      ]),
+    ],
     action: "Cancel the task",
     command: "cancel-task",
     args: { pid, task: task.id, name: task.name },
@@ -252,8 +290,19 @@ export function closeEntry(model, entry, pid) {
   const kind = kindText(entry.kind);
   return end(model, {
     title: `Close this ${kind}?`,
-    text: entry.kind === "request" ? "The request is ended; whoever made it gets no answer, or the end of one." : `The ${kind} is closed in order, from this side.`,
-    details: [facts([["What", entry.label], ["Peer", entry.peer], ["Route", entry.route], ["Open for", seconds(entry.age)], ["Process", String(pid)]])],
+    text:
+      entry.kind === "request"
+        ? "The request is ended; whoever made it gets no answer, or the end of one."
+        : `The ${kind} is closed in order, from this side.`,
+    details: [
+      facts([
+        ["What", entry.label],
+        ["Peer", entry.peer],
+        ["Route", entry.route],
+        ["Open for", seconds(entry.age)],
+        ["Process", String(pid)],
+      ]),
+    ],
     action: `Close the ${kind}`,
     command: "close-connection",
     args: { pid, connection: entry.id, peer: entry.peer ?? "" },

@@ -21,7 +21,13 @@ export class Selector {
     const options = processes.map((each) => h("option", { value: String(each.pid) }, option(each)));
     if (processes.length !== 1 || process === "all") {
       const living = processes.filter((each) => each.alive).length;
-      options.unshift(h("option", { value: "all" }, processes.length ? `All (${count(living, "process", "processes")})` : "All processes"));
+      options.unshift(
+        h(
+          "option",
+          { value: "all" },
+          processes.length ? `All (${count(living, "process", "processes")})` : "All processes",
+        ),
+      );
     }
     if (process !== "all" && !processes.some((each) => each.pid === process)) {
       options.push(h("option", { value: String(process) }, `process ${process} (unknown)`));
@@ -33,7 +39,12 @@ export class Selector {
 
   /** A choice for a view that tells of one process only; empty while one is selected anyway. */
   single() {
-    this.single_ = h("label", { class: "single" }, "of process ", h("select", { onchange: (event) => this.model.focus(Number(event.target.value)) }));
+    this.single_ = h(
+      "label",
+      { class: "single" },
+      "of process ",
+      h("select", { onchange: (event) => this.model.focus(Number(event.target.value)) }),
+    );
     this.#fillSingle();
     return this.single_;
   }
@@ -42,7 +53,10 @@ export class Selector {
     const living = this.model.processes.filter((each) => each.alive);
     this.single_.hidden = this.model.process !== "all" || living.length < 2;
     const select = this.single_.querySelector("select");
-    fill(select, living.map((each) => h("option", { value: String(each.pid) }, option(each))));
+    fill(
+      select,
+      living.map((each) => h("option", { value: String(each.pid) }, option(each))),
+    );
     select.value = String(this.model.pid);
   }
 }

@@ -33,7 +33,21 @@ export class Table {
   #frame = 0;
   #drawn = "";
 
-  constructor({ label, columns, key, sort = null, empty = "Nothing.", open = null, act = null, tree = null, covers = null, search = null, filter = true, tools = [], height = null }) {
+  constructor({
+    label,
+    columns,
+    key,
+    sort = null,
+    empty = "Nothing.",
+    open = null,
+    act = null,
+    tree = null,
+    covers = null,
+    search = null,
+    filter = true,
+    tools = [],
+    height = null,
+  }) {
     made += 1;
     this.name = `table-${made}`;
     this.columns = columns;
@@ -147,7 +161,10 @@ export class Table {
 
   #searched(row) {
     if (this.search) return this.search(row).toLowerCase();
-    return this.columns.map((column) => this.#text(column, row)).join("\n").toLowerCase();
+    return this.columns
+      .map((column) => this.#text(column, row))
+      .join("\n")
+      .toLowerCase();
   }
 
   #text(column, row) {
@@ -167,7 +184,7 @@ export class Table {
     this.#sorted = rows;
     const all = this.#told.total ?? this.#rows.length;
     const many = rows.length === all ? count(all, "row") : `${number(rows.length)} of ${count(all, "row")}`;
-    setText(this.told, this.filterText ? many : this.#told.counted ?? many);
+    setText(this.told, this.filterText ? many : (this.#told.counted ?? many));
     setText(this.noted, this.#told.note ?? "");
     this.noted.hidden = !this.#told.note;
     setAttribute(this.grid, "aria-rowcount", rows.length + 1);
@@ -199,14 +216,14 @@ export class Table {
           this.tree
             ? h("span", { class: "name" }, column.title)
             : h(
-            "button",
-            {
-              type: "button",
-              data: { column: column.id },
-              onclick: () => this.sortBy(column.id, sorted ? !this.sort.descending : column.align === "end"),
-            },
-            column.title,
-          ),
+                "button",
+                {
+                  type: "button",
+                  data: { column: column.id },
+                  onclick: () => this.sortBy(column.id, sorted ? !this.sort.descending : column.align === "end"),
+                },
+                column.title,
+              ),
         );
       }),
     );
@@ -248,7 +265,11 @@ export class Table {
     if (!this.#sorted.length) this.#drawEmpty(columns.length);
     else for (let index = first; index < last; index += 1) this.#drawRow(this.#pool[index - first], index, columns);
     const active = this.#sorted.length ? this.#index() : -1;
-    setAttribute(this.grid, "aria-activedescendant", active >= first && active < last ? `${this.name}-${active}` : null);
+    setAttribute(
+      this.grid,
+      "aria-activedescendant",
+      active >= first && active < last ? `${this.name}-${active}` : null,
+    );
   }
 
   #drawEmpty(span) {
@@ -259,7 +280,7 @@ export class Table {
     setAttribute(row, "aria-rowindex", 2);
     row.style.setProperty("transform", "none");
     const filtered = this.filterText && this.#rows.length;
-    const message = filtered ? "Nothing contains what the filter says." : this.#told.empty ?? this.empty;
+    const message = filtered ? "Nothing contains what the filter says." : (this.#told.empty ?? this.empty);
     row.replaceChildren(h("div", { role: "gridcell", class: "cell", "aria-colspan": span }, message));
     row.cells = null;
   }
@@ -279,7 +300,11 @@ export class Table {
     element.style.setProperty("transform", `translateY(${index * ROW}px)`);
     if (!element.cells) {
       element.cells = columns.map((column) =>
-        h("div", { role: "gridcell", class: `cell ${column.align ?? ""}`, "aria-colindex": this.columns.indexOf(column) + 1 }),
+        h("div", {
+          role: "gridcell",
+          class: `cell ${column.align ?? ""}`,
+          "aria-colindex": this.columns.indexOf(column) + 1,
+        }),
       );
       element.replaceChildren(...element.cells);
     }

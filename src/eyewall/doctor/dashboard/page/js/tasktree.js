@@ -26,7 +26,15 @@ export function treeOf(tasks, closed, chains) {
       }
       const { task, depth } = item;
       if (shown.has(task.id)) {
-        rows.push({ key: `${task.id} again ${rows.length}`, depth, expanded: null, name: task.name, more: "see above", words: "", search: task.name.toLowerCase() });
+        rows.push({
+          key: `${task.id} again ${rows.length}`,
+          depth,
+          expanded: null,
+          name: task.name,
+          more: "see above",
+          words: "",
+          search: task.name.toLowerCase(),
+        });
         continue;
       }
       shown.add(task.id);
@@ -62,7 +70,11 @@ function hide(tasks, byName, shown) {
     const task = todo.pop();
     if (shown.has(task.id)) continue;
     shown.add(task.id);
-    todo.push(...waitedFor(task).map((name) => byName.get(name)).filter(Boolean));
+    todo.push(
+      ...waitedFor(task)
+        .map((name) => byName.get(name))
+        .filter(Boolean),
+    );
   }
 }
 
@@ -79,10 +91,23 @@ function frameRow(task, frame, index, depth) {
   };
 }
 
-const waitedFor = (task) => [...(task.waits_for?.tasks ?? []), ...(task.waits_for?.held_by ?? []).map((each) => each.task)];
+const waitedFor = (task) => [
+  ...(task.waits_for?.tasks ?? []),
+  ...(task.waits_for?.held_by ?? []).map((each) => each.task),
+];
 
 const searched = (task) =>
-  [task.name, task.coroutine, task.state, task.subject?.path, task.place?.file, task.place?.function, task.waits_for?.words].join("\n").toLowerCase();
+  [
+    task.name,
+    task.coroutine,
+    task.state,
+    task.subject?.path,
+    task.place?.file,
+    task.place?.function,
+    task.waits_for?.words,
+  ]
+    .join("\n")
+    .toLowerCase();
 
 export function wordsOf(task) {
   if (!task.waits_for || task.state !== "waiting") return "";

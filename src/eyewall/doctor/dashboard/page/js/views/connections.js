@@ -23,8 +23,14 @@ export default {
   mount(root, model) {
     let kind = KINDS.some(([id]) => id === model.router.parameters.kind) ? model.router.parameters.kind : "connections";
     let writing = 0;
-    const buttons = KINDS.map(([id, title]) => h("button", { type: "button", data: { kind: id, title }, onclick: () => choose(id) }, title));
-    const all = h("button", { type: "button", hidden: true, onclick: () => opened.change({ limit: MANY }) }, `Show up to ${number(MANY)}`);
+    const buttons = KINDS.map(([id, title]) =>
+      h("button", { type: "button", data: { kind: id, title }, onclick: () => choose(id) }, title),
+    );
+    const all = h(
+      "button",
+      { type: "button", hidden: true, onclick: () => opened.change({ limit: MANY }) },
+      `Show up to ${number(MANY)}`,
+    );
     const table = new Table({
       label: "What is open",
       key: (row) => `${row.pid} ${row.id}`,
@@ -37,14 +43,50 @@ export default {
         { id: "peer", title: "Peer", value: (row) => row.peer, width: "minmax(7rem, 1fr)" },
         { id: "label", title: "What", value: (row) => row.label, width: "minmax(6rem, 2fr)" },
         { id: "route", title: "Route", value: (row) => row.route, width: "minmax(6rem, 1fr)", wide: true },
-        { id: "age", title: "Age", align: "end", value: (row) => row.age, text: (row) => seconds(row.age), width: "7rem" },
-        { id: "idle", title: "Idle", align: "end", value: (row) => row.idle, text: (row) => seconds(row.idle), width: "7rem", wide: true },
-        { id: "bytes_in", title: "In", align: "end", value: (row) => row.bytes_in, text: (row) => size(row.bytes_in), width: "5.5rem", wide: true },
-        { id: "bytes_out", title: "Out", align: "end", value: (row) => row.bytes_out, text: (row) => size(row.bytes_out), width: "5.5rem", wide: true },
-        ...(model.process === "all" ? [{ id: "pid", title: "Process", align: "end", value: (row) => row.pid, width: "5.5rem", wide: true }] : []),
+        {
+          id: "age",
+          title: "Age",
+          align: "end",
+          value: (row) => row.age,
+          text: (row) => seconds(row.age),
+          width: "7rem",
+        },
+        {
+          id: "idle",
+          title: "Idle",
+          align: "end",
+          value: (row) => row.idle,
+          text: (row) => seconds(row.idle),
+          width: "7rem",
+          wide: true,
+        },
+        {
+          id: "bytes_in",
+          title: "In",
+          align: "end",
+          value: (row) => row.bytes_in,
+          text: (row) => size(row.bytes_in),
+          width: "5.5rem",
+          wide: true,
+        },
+        {
+          id: "bytes_out",
+          title: "Out",
+          align: "end",
+          value: (row) => row.bytes_out,
+          text: (row) => size(row.bytes_out),
+          width: "5.5rem",
+          wide: true,
+        },
+        ...(model.process === "all"
+          ? [{ id: "pid", title: "Process", align: "end", value: (row) => row.pid, width: "5.5rem", wide: true }]
+          : []),
       ],
     });
-    root.append(h("div", { class: "tools" }, h("div", { class: "choices-row", role: "group", "aria-label": "Kind" }, buttons)), table.element);
+    root.append(
+      h("div", { class: "tools" }, h("div", { class: "choices-row", role: "group", "aria-label": "Kind" }, buttons)),
+      table.element,
+    );
 
     const opened = new Opened(model, [kind], (rows, told) => {
       all.hidden = !told.cut || opened.limit >= MANY;
@@ -103,7 +145,11 @@ function open(row, model) {
     buttons: [
       h(
         "button",
-        { type: "button", class: "danger", onclick: async () => (await closeEntry(model, row, row.pid)) && element.close() },
+        {
+          type: "button",
+          class: "danger",
+          onclick: async () => (await closeEntry(model, row, row.pid)) && element.close(),
+        },
         `Close the ${kindText(row.kind)}…`,
       ),
     ],

@@ -43,7 +43,12 @@ export default {
     const none = h("p", { class: "card calm", hidden: true });
     const more = h("button", { type: "button", hidden: true, onclick: () => ((limit += PAGE), show()) });
     root.append(
-      h("div", { class: "tools" }, h("div", { class: "choices-row", role: "group", "aria-label": "Severity" }, buttons), filter),
+      h(
+        "div",
+        { class: "tools" },
+        h("div", { class: "choices-row", role: "group", "aria-label": "Severity" }, buttons),
+        filter,
+      ),
       none,
       h("section", { "aria-label": "Findings" }, list),
       more,
@@ -57,18 +62,31 @@ export default {
 
     const contains = (finding) =>
       !text ||
-      [finding.summary, finding.rule, finding.advice, finding.place?.file, finding.place?.function, finding.place?.source, finding.subject?.path]
+      [
+        finding.summary,
+        finding.rule,
+        finding.advice,
+        finding.place?.file,
+        finding.place?.function,
+        finding.place?.source,
+        finding.subject?.path,
+      ]
         .join("\n")
         .toLowerCase()
         .includes(text);
 
     function show() {
       for (const each of buttons) {
-        const many = each.dataset.kind === "all" ? model.findings.length : model.findings.filter((one) => one.severity === each.dataset.kind).length;
+        const many =
+          each.dataset.kind === "all"
+            ? model.findings.length
+            : model.findings.filter((one) => one.severity === each.dataset.kind).length;
         setText(each, `${each.dataset.title} ${number(many)}`);
         setAttribute(each, "aria-pressed", each.dataset.kind === kind ? "true" : "false");
       }
-      const found = worstFirst(model.findings).filter((each) => (kind === "all" || each.severity === kind) && contains(each));
+      const found = worstFirst(model.findings).filter(
+        (each) => (kind === "all" || each.severity === kind) && contains(each),
+      );
       const now = model.time || Date.now() / 1000;
       keyed(
         list,
@@ -81,7 +99,14 @@ export default {
       setText(more, `Show more of ${number(found.length)}`);
       none.hidden = found.length > 0;
       if (!found.length) {
-        fill(none, model.findings.length ? "None of the findings is so." : model.findingsKnown ? "Nothing is wrong, as far as the doctor sees." : "Asking what the doctor has found…");
+        fill(
+          none,
+          model.findings.length
+            ? "None of the findings is so."
+            : model.findingsKnown
+              ? "Nothing is wrong, as far as the doctor sees."
+              : "Asking what the doctor has found…",
+        );
       }
       if (wanted && found.length) reveal(found);
     }

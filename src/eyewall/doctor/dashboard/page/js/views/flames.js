@@ -1,6 +1,5 @@
 // A profile on demand: for how long, by which clock, and what came of it as a flame graph and as a table.
 
-import { toast } from "../confirm.js";
 import { fill, h, setText } from "../dom.js";
 import { FlameGraph, functionsOf, isOwn, matched, parts, treeOf } from "../flamegraph.js";
 import { seconds, share } from "../format.js";
@@ -113,7 +112,6 @@ export default {
       graph.show(treeOf(answer.stacks));
       tell(graph.top);
       find();
-      toast("The profile is there.");
     }
 
     function find() {

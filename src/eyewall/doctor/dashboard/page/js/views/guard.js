@@ -22,16 +22,30 @@ const TITLES = {
 
 /** How full an item is, by the names of its state: [title, taken, of how many], first places, then those that wait. */
 const FILLED = {
-  executor: [["Workers", "busy", "workers"], ["Queue", "queued", "queue"]],
-  pool: [["Lent", "lent", "max_size"], ["Waiting", "waiting", "max_waiting"]],
-  bulkhead: [["Inside", "inside", "limit"], ["Waiting", "waiting", "max_waiting"]],
-  requests: [["In flight", "busy", "most"], ["Waiting", "waiting", "queue"]],
+  executor: [
+    ["Workers", "busy", "workers"],
+    ["Queue", "queued", "queue"],
+  ],
+  pool: [
+    ["Lent", "lent", "max_size"],
+    ["Waiting", "waiting", "max_waiting"],
+  ],
+  bulkhead: [
+    ["Inside", "inside", "limit"],
+    ["Waiting", "waiting", "max_waiting"],
+  ],
+  requests: [
+    ["In flight", "busy", "most"],
+    ["Waiting", "waiting", "queue"],
+  ],
   connections: [["Open", "open", "total"]],
 };
 
 /** What is drawn as a bar: [title, taken, of how many]. */
 const filledOf = ({ kind, state }) =>
-  (FILLED[kind] ?? []).map(([title, taken, whole]) => [title, state[taken], state[whole]]).filter(([, taken, whole]) => typeof taken === "number" && whole > 0);
+  (FILLED[kind] ?? [])
+    .map(([title, taken, whole]) => [title, state[taken], state[whole]])
+    .filter(([, taken, whole]) => typeof taken === "number" && whole > 0);
 
 export default {
   id: "guard",
@@ -63,7 +77,9 @@ export default {
       );
       setText(none, text ? "Nothing contains what the filter says." : "Nothing of the guard is in use here.");
       none.hidden = items.length > 0;
-      const kinds = [...new Set(items.map((each) => each.kind))].sort((one, other) => order(one) - order(other) || one.localeCompare(other));
+      const kinds = [...new Set(items.map((each) => each.kind))].sort(
+        (one, other) => order(one) - order(other) || one.localeCompare(other),
+      );
       keyed(
         sections,
         kinds,
@@ -77,10 +93,21 @@ export default {
           return element;
         },
         (element, kind) => {
-          const found = items.filter((each) => each.kind === kind).map((each, index) => ({ each, index, verdict: verdict(each) }));
+          const found = items
+            .filter((each) => each.kind === kind)
+            .map((each, index) => ({ each, index, verdict: verdict(each) }));
           found.sort((one, other) => trouble(other.verdict) - trouble(one.verdict) || one.index - other.index);
-          setText(element.head, `${TITLES[kind] ?? kind.charAt(0).toUpperCase() + kind.slice(1)} ${found.length > 1 ? number(found.length) : ""}`.trim());
-          keyed(element.list, numbered(found.slice(0, MOST)), (item) => item.key, (item) => card(item.each), draw);
+          setText(
+            element.head,
+            `${TITLES[kind] ?? kind.charAt(0).toUpperCase() + kind.slice(1)} ${found.length > 1 ? number(found.length) : ""}`.trim(),
+          );
+          keyed(
+            element.list,
+            numbered(found.slice(0, MOST)),
+            (item) => item.key,
+            (item) => card(item.each),
+            draw,
+          );
           element.left.hidden = found.length <= MOST;
           setText(element.left, `${count(found.length - MOST, "more")} of this kind: the filter finds them.`);
         },
@@ -119,9 +146,16 @@ function verdict(item) {
   const { kind, state } = item;
   if (kind === "breaker") {
     const word = String(state.state ?? "");
-    return [word, /open/.test(word) && !/half/.test(word) ? "bad" : /half|forced|disabled/.test(word) ? "warm" : "good"];
+    return [
+      word,
+      /open/.test(word) && !/half/.test(word) ? "bad" : /half|forced|disabled/.test(word) ? "warm" : "good",
+    ];
   }
-  if (kind === "check") return [String(state.status), { passing: "good", pass: "good", ok: "good" }[state.status] ?? (/fail/.test(state.status) ? "bad" : "warm")];
+  if (kind === "check")
+    return [
+      String(state.status),
+      { passing: "good", pass: "good", ok: "good" }[state.status] ?? (/fail/.test(state.status) ? "bad" : "warm"),
+    ];
   if (state.closed === true) return ["closed", "calm"];
   if (state.failing === true) return ["failing", "bad"];
   const filled = filledOf(item);
@@ -158,7 +192,13 @@ function draw(element, { each, verdict: [word, kind] }) {
     filledOf(each),
     ([name]) => name,
     ([name, taken, whole]) => {
-      const line = h("div", { class: "meter-line" }, h("span", {}, name), meter(`${name} of ${each.name || each.kind}`, taken, whole), h("span", { class: "many" }));
+      const line = h(
+        "div",
+        { class: "meter-line" },
+        h("span", {}, name),
+        meter(`${name} of ${each.name || each.kind}`, taken, whole),
+        h("span", { class: "many" }),
+      );
       return line;
     },
     (line, [, taken, whole]) => {
@@ -172,7 +212,10 @@ function draw(element, { each, verdict: [word, kind] }) {
       .filter(([name]) => !drawnAsBars.has(name))
       .map(([name, value]) => [spoken(name), valueText(name, value)]),
     ...Object.entries(counters ?? {}).map(([name, value]) => [spoken(name), number(value)]),
-    ...Object.entries(histograms ?? {}).map(([name, value]) => [spoken(name), value.count ? `${seconds(value.mean)}, p99 ${seconds(value.p99)}` : null]),
+    ...Object.entries(histograms ?? {}).map(([name, value]) => [
+      spoken(name),
+      value.count ? `${seconds(value.mean)}, p99 ${seconds(value.p99)}` : null,
+    ]),
   ];
   const drawn = JSON.stringify(pairs);
   if (drawn === element.drawn) return;
@@ -190,4 +233,3 @@ function valueText(name, value) {
   if (TIMES.test(name)) return seconds(value);
   return number(value, Number.isInteger(value) ? 0 : 3);
 }
-

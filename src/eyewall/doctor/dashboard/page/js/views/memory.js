@@ -19,7 +19,14 @@ export default {
   mount(root, model) {
     const now = h("span", { class: "now" });
     const grown = h("span", { class: "more" });
-    const chart = new Chart({ label: "Memory", series: [{ label: "Memory", colour: "--receiving" }], format: size, floor: 1 << 20, binary: true, height: 160 });
+    const chart = new Chart({
+      label: "Memory",
+      series: [{ label: "Memory", colour: "--receiving" }],
+      format: size,
+      floor: 1 << 20,
+      binary: true,
+      height: 160,
+    });
     const failed = h("div", {});
     const kinds = new Table({
       label: "What there is, by kind",
@@ -29,8 +36,22 @@ export default {
       height: "26rem",
       columns: [
         { id: "name", title: "Kind", value: (row) => row.name.replaceAll("_", " "), width: "minmax(9rem, 2fr)" },
-        { id: "count", title: "Number", align: "end", value: (row) => row.count, text: (row) => number(row.count), width: "minmax(5rem, 1fr)" },
-        { id: "grown", title: "Growth", align: "end", value: (row) => row.grown, text: (row) => signed(row.grown, number), width: "minmax(5rem, 1fr)" },
+        {
+          id: "count",
+          title: "Number",
+          align: "end",
+          value: (row) => row.count,
+          text: (row) => number(row.count),
+          width: "minmax(5rem, 1fr)",
+        },
+        {
+          id: "grown",
+          title: "Growth",
+          align: "end",
+          value: (row) => row.grown,
+          text: (row) => signed(row.grown, number),
+          width: "minmax(5rem, 1fr)",
+        },
       ],
     });
     const kept = new Table({
@@ -43,8 +64,22 @@ export default {
       columns: [
         { id: "name", title: "Class", value: (row) => row.name, width: "minmax(7rem, 2fr)" },
         { id: "noun", title: "What", value: (row) => row.noun, width: "minmax(10rem, 1fr)", wide: true },
-        { id: "number", title: "Number", align: "end", value: (row) => row.number, text: (row) => number(row.number), width: "6rem" },
-        { id: "oldest", title: "Oldest", align: "end", value: (row) => row.oldest, text: (row) => seconds(row.oldest), width: "7.5rem" },
+        {
+          id: "number",
+          title: "Number",
+          align: "end",
+          value: (row) => row.number,
+          text: (row) => number(row.number),
+          width: "6rem",
+        },
+        {
+          id: "oldest",
+          title: "Oldest",
+          align: "end",
+          value: (row) => row.oldest,
+          text: (row) => seconds(row.oldest),
+          width: "7.5rem",
+        },
       ],
     });
     const handlers = new Table({
@@ -56,7 +91,14 @@ export default {
       height: "18rem",
       columns: [
         { id: "name", title: "Handler", value: (row) => row.name, width: "minmax(9rem, 2fr)" },
-        { id: "count", title: "Number", align: "end", value: (row) => row.count, text: (row) => number(row.count), width: "6rem" },
+        {
+          id: "count",
+          title: "Number",
+          align: "end",
+          value: (row) => row.count,
+          text: (row) => number(row.count),
+          width: "6rem",
+        },
       ],
     });
     const generations = h("div", {});
@@ -66,31 +108,100 @@ export default {
       empty: "Not traced yet.",
       sort: { id: "bytes", descending: true },
       columns: [
-        { id: "bytes", title: "Growth", align: "end", value: (row) => row.bytes, text: (row) => signed(row.bytes, size), width: "6.5rem" },
-        { id: "where", title: "Line", value: (row) => where(row.place, true), text: (row) => where(row.place, true), width: "minmax(9rem, 1.4fr)" },
-        { id: "source", title: "Source", value: (row) => row.place?.source ?? "", text: (row) => row.place?.source ?? "", width: "minmax(9rem, 1.6fr)", wide: true },
-        { id: "blocks", title: "Blocks", align: "end", value: (row) => row.blocks, text: (row) => signed(row.blocks, number), width: "6rem", wide: true },
-        { id: "total", title: "In all", align: "end", value: (row) => row.total_bytes, text: (row) => size(row.total_bytes), width: "6.5rem", wide: true },
+        {
+          id: "bytes",
+          title: "Growth",
+          align: "end",
+          value: (row) => row.bytes,
+          text: (row) => signed(row.bytes, size),
+          width: "6.5rem",
+        },
+        {
+          id: "where",
+          title: "Line",
+          value: (row) => where(row.place, true),
+          text: (row) => where(row.place, true),
+          width: "minmax(9rem, 1.4fr)",
+        },
+        {
+          id: "source",
+          title: "Source",
+          value: (row) => row.place?.source ?? "",
+          text: (row) => row.place?.source ?? "",
+          width: "minmax(9rem, 1.6fr)",
+          wide: true,
+        },
+        {
+          id: "blocks",
+          title: "Blocks",
+          align: "end",
+          value: (row) => row.blocks,
+          text: (row) => signed(row.blocks, number),
+          width: "6rem",
+          wide: true,
+        },
+        {
+          id: "total",
+          title: "In all",
+          align: "end",
+          value: (row) => row.total_bytes,
+          text: (row) => size(row.total_bytes),
+          width: "6.5rem",
+          wide: true,
+        },
       ],
     });
     const button = h("button", { type: "button", onclick: traceSites }, "Trace allocations…");
     const since = h("span", { class: "quiet" });
     root.append(
-      h("section", { class: "card" }, h("div", { class: "figure" }, h("h2", {}, "Resident memory"), grown, now), chart.element),
+      h(
+        "section",
+        { class: "card" },
+        h("div", { class: "figure" }, h("h2", {}, "Resident memory"), grown, now),
+        chart.element,
+      ),
       failed,
       h(
         "div",
         { class: "columns" },
-        h("section", { class: "section" }, h("div", { class: "section-head" }, h("h2", {}, "By kind"), since), kinds.element),
-        h("section", { class: "section" }, h("div", { class: "section-head" }, h("h2", {}, "Ended and still there")), kept.element),
-        h("section", { class: "section" }, h("div", { class: "section-head" }, h("h2", {}, "Handlers of live requests")), handlers.element),
-        h("section", { class: "section" }, h("div", { class: "section-head" }, h("h2", {}, "Garbage collector")), generations),
+        h(
+          "section",
+          { class: "section" },
+          h("div", { class: "section-head" }, h("h2", {}, "By kind"), since),
+          kinds.element,
+        ),
+        h(
+          "section",
+          { class: "section" },
+          h("div", { class: "section-head" }, h("h2", {}, "Ended and still there")),
+          kept.element,
+        ),
+        h(
+          "section",
+          { class: "section" },
+          h("div", { class: "section-head" }, h("h2", {}, "Handlers of live requests")),
+          handlers.element,
+        ),
+        h(
+          "section",
+          { class: "section" },
+          h("div", { class: "section-head" }, h("h2", {}, "Garbage collector")),
+          generations,
+        ),
       ),
-      h("section", { class: "section" }, h("div", { class: "section-head" }, h("h2", {}, "By line"), button), sites.element),
+      h(
+        "section",
+        { class: "section" },
+        h("div", { class: "section-head" }, h("h2", {}, "By line"), button),
+        sites.element,
+      ),
     );
 
     function showChart() {
-      chart.show(model.history.map((point) => point[0]), [model.history.map((point) => point[4] ?? null)]);
+      chart.show(
+        model.history.map((point) => point[0]),
+        [model.history.map((point) => point[4] ?? null)],
+      );
     }
 
     const polling = new Polling(

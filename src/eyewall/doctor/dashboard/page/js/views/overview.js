@@ -18,9 +18,34 @@ const CHARTS = [
     floor: 0.01,
     more: "how late the loop is",
   },
-  { title: "Busy", label: "Busy share of the loop", colour: "--accent", index: 2, format: share, floor: 1, more: "of the loop’s time" },
-  { title: "Requests", label: "Requests per second", colour: "--running", index: 3, format: rate, floor: 5, more: "per second" },
-  { title: "Memory", label: "Memory", colour: "--receiving", index: 4, format: size, floor: 1 << 20, binary: true, more: "resident" },
+  {
+    title: "Busy",
+    label: "Busy share of the loop",
+    colour: "--accent",
+    index: 2,
+    format: share,
+    floor: 1,
+    more: "of the loop’s time",
+  },
+  {
+    title: "Requests",
+    label: "Requests per second",
+    colour: "--running",
+    index: 3,
+    format: rate,
+    floor: 5,
+    more: "per second",
+  },
+  {
+    title: "Memory",
+    label: "Memory",
+    colour: "--receiving",
+    index: 4,
+    format: size,
+    floor: 1 << 20,
+    binary: true,
+    more: "resident",
+  },
 ];
 
 export default {
@@ -33,7 +58,14 @@ export default {
     const charts = CHARTS.map((each) => ({ ...each, chart: null, now: h("span", { class: "now" }) }));
     const routes = h("div", { class: "routes" });
     const cards = charts.map((each) => {
-      each.chart = new Chart({ label: each.label, series: [{ label: each.label, colour: each.colour }], format: each.format, floor: each.floor, height: 104, binary: each.binary });
+      each.chart = new Chart({
+        label: each.label,
+        series: [{ label: each.label, colour: each.colour }],
+        format: each.format,
+        floor: each.floor,
+        height: 104,
+        binary: each.binary,
+      });
       return h(
         "section",
         { class: "card" },
@@ -45,7 +77,12 @@ export default {
       top,
       h("div", { class: "charts" }, cards),
       h("section", { class: "section" }, h("div", { class: "section-head" }, h("h2", {}, "Open now")), tiles),
-      h("section", { class: "section" }, h("div", { class: "section-head" }, h("h2", {}, "Where the time of requests goes"), legend()), routes),
+      h(
+        "section",
+        { class: "section" },
+        h("div", { class: "section-head" }, h("h2", {}, "Where the time of requests goes"), legend()),
+        routes,
+      ),
     );
 
     let shown = null;
@@ -55,7 +92,9 @@ export default {
       const [first, ...rest] = ordered;
       const key = first ? keyOf(first) : `none ${model.findingsKnown}`;
       if (key !== shown?.key) {
-        const card = first ? findingCard(first, { prominent: true, title: model.process === "all" ? model.title(first.pid) : null }) : calm(model);
+        const card = first
+          ? findingCard(first, { prominent: true, title: model.process === "all" ? model.title(first.pid) : null })
+          : calm(model);
         shown = { key, card, list: h("div", { class: "further" }) };
         fill(top, card, shown.list);
       }
@@ -66,7 +105,8 @@ export default {
         shown.list,
         further,
         (each) => each.key,
-        (each) => h("a", { href: "#/findings", class: each.more ? "more" : "", onclick: (event) => open(event, each.key) }),
+        (each) =>
+          h("a", { href: "#/findings", class: each.more ? "more" : "", onclick: (event) => open(event, each.key) }),
         (element, each) => drawFurther(element, each),
       );
     }
@@ -125,7 +165,17 @@ export default {
         ([key]) => key,
         ([key, label, , view]) => {
           const value = h("span", { class: "number" });
-          const tile = h("a", { class: "card tile", href: `#/${view}`, data: { count: key }, onclick: (event) => (event.preventDefault(), model.router.open(view)) }, value, h("span", { class: "label" }, label));
+          const tile = h(
+            "a",
+            {
+              class: "card tile",
+              href: `#/${view}`,
+              data: { count: key },
+              onclick: (event) => (event.preventDefault(), model.router.open(view)),
+            },
+            value,
+            h("span", { class: "label" }, label),
+          );
           tile.value = value;
           return tile;
         },
@@ -151,7 +201,13 @@ export default {
         most,
         (each) => `${each.route} ${each.handler}`,
         (each) => {
-          const element = h("div", { class: "route-line" }, h("span", { class: "name mono" }, each.route), h("span", { class: "bar-place" }), h("span", { class: "mean" }));
+          const element = h(
+            "div",
+            { class: "route-line" },
+            h("span", { class: "name mono" }, each.route),
+            h("span", { class: "bar-place" }),
+            h("span", { class: "mean" }),
+          );
           return element;
         },
         (element, each) => {
@@ -184,6 +240,8 @@ export default {
 };
 
 function calm(model) {
-  const text = model.findingsKnown ? "Nothing is wrong, as far as the doctor sees." : "Asking what the doctor has found…";
+  const text = model.findingsKnown
+    ? "Nothing is wrong, as far as the doctor sees."
+    : "Asking what the doctor has found…";
   return h("div", { class: "card calm" }, h("p", {}, text));
 }

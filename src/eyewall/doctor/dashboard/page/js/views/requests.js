@@ -23,7 +23,9 @@ export default {
     const buttons = [
       ["start", "Since the start", false],
       ["lately", `Last ${LATELY} s`, true],
-    ].map(([id, title, value]) => h("button", { type: "button", data: { period: id }, onclick: () => ((lately = value), showRoutes()) }, title));
+    ].map(([id, title, value]) =>
+      h("button", { type: "button", data: { period: id }, onclick: () => ((lately = value), showRoutes()) }, title),
+    );
     fill(rates, buttons);
 
     const routes = new Table({
@@ -37,12 +39,57 @@ export default {
       columns: [
         { id: "route", title: "Route", value: (row) => row.route, width: "minmax(7rem, 1.6fr)" },
         { id: "handler", title: "Handler", value: (row) => row.handler, width: "minmax(8rem, 1fr)", wide: true },
-        { id: "seconds", title: "Time", value: (row) => row.seconds, render: (cell, row) => drawStack(cell, row, row.seconds), width: "minmax(7rem, 2fr)" },
-        { id: "mean", title: "Mean", align: "end", value: (row) => (row.count ? row.seconds / row.count : null), text: (row) => seconds(row.count ? row.seconds / row.count : null), width: "5.5rem" },
-        { id: "blocking", title: "Blocking", align: "end", value: (row) => part(row, "blocking"), text: (row) => share(part(row, "blocking")), width: "6rem", wide: true },
-        { id: "live", title: "Live", align: "end", value: (row) => row.live, text: (row) => number(row.live), width: "4rem", wide: true },
-        { id: "rate", title: "Per second", align: "end", value: (row) => row.rate, text: (row) => rate(row.rate), width: "6.5rem", wide: true },
-        { id: "count", title: "Requests", align: "end", value: (row) => row.count, text: (row) => number(row.count), width: "6.2rem", wide: true },
+        {
+          id: "seconds",
+          title: "Time",
+          value: (row) => row.seconds,
+          render: (cell, row) => drawStack(cell, row, row.seconds),
+          width: "minmax(7rem, 2fr)",
+        },
+        {
+          id: "mean",
+          title: "Mean",
+          align: "end",
+          value: (row) => (row.count ? row.seconds / row.count : null),
+          text: (row) => seconds(row.count ? row.seconds / row.count : null),
+          width: "5.5rem",
+        },
+        {
+          id: "blocking",
+          title: "Blocking",
+          align: "end",
+          value: (row) => part(row, "blocking"),
+          text: (row) => share(part(row, "blocking")),
+          width: "6rem",
+          wide: true,
+        },
+        {
+          id: "live",
+          title: "Live",
+          align: "end",
+          value: (row) => row.live,
+          text: (row) => number(row.live),
+          width: "4rem",
+          wide: true,
+        },
+        {
+          id: "rate",
+          title: "Per second",
+          align: "end",
+          value: (row) => row.rate,
+          text: (row) => rate(row.rate),
+          width: "6.5rem",
+          wide: true,
+        },
+        {
+          id: "count",
+          title: "Requests",
+          align: "end",
+          value: (row) => row.count,
+          text: (row) => number(row.count),
+          width: "6.2rem",
+          wide: true,
+        },
       ],
     });
 
@@ -54,19 +101,46 @@ export default {
       sort: { id: "age", descending: true },
       open: (row) => openRequest(row, model),
       columns: [
-        { id: "age", title: "Age", align: "end", value: (row) => row.age, text: (row) => seconds(row.age), width: "5.2rem" },
+        {
+          id: "age",
+          title: "Age",
+          align: "end",
+          value: (row) => row.age,
+          text: (row) => seconds(row.age),
+          width: "5.2rem",
+        },
         { id: "label", title: "Request", value: (row) => row.label, width: "minmax(8rem, 1.5fr)" },
         { id: "route", title: "Route", value: (row) => row.route, width: "minmax(8rem, 1fr)", wide: true },
-        { id: "place", title: "Stands at", value: (row) => (row.place ? where(row.place) : ""), text: (row) => where(row.place), width: "minmax(6.5rem, 1fr)" },
-        { id: "waits", title: "Waits for", value: (row) => row.waits_for ?? "", text: (row) => text(row.waits_for), width: "minmax(9rem, 2fr)", wide: true },
+        {
+          id: "place",
+          title: "Stands at",
+          value: (row) => (row.place ? where(row.place) : ""),
+          text: (row) => where(row.place),
+          width: "minmax(6.5rem, 1fr)",
+        },
+        {
+          id: "waits",
+          title: "Waits for",
+          value: (row) => row.waits_for ?? "",
+          text: (row) => text(row.waits_for),
+          width: "minmax(9rem, 2fr)",
+          wide: true,
+        },
         { id: "peer", title: "Peer", value: (row) => row.peer, width: "8rem", wide: true },
-        ...(several() ? [{ id: "pid", title: "Process", align: "end", value: (row) => row.pid, width: "5.5rem", wide: true }] : []),
+        ...(several()
+          ? [{ id: "pid", title: "Process", align: "end", value: (row) => row.pid, width: "5.5rem", wide: true }]
+          : []),
       ],
     });
 
     root.append(
       h("section", { class: "section" }, h("div", { class: "section-head" }, h("h2", {}, "By route")), routes.element),
-      h("section", { class: "section" }, h("div", { class: "section-head" }, h("h2", {}, "Live, the slowest first")), live.element),
+      h(
+        "section",
+        { class: "section" },
+        h("div", { class: "section-head" }, h("h2", {}, "Live, the slowest first")),
+        live.element,
+      ),
     );
 
     const opened = new Opened(model, ["requests"], (rows, told) => live.show(rows, told));
@@ -79,7 +153,8 @@ export default {
     }
 
     function showRoutes() {
-      for (const each of buttons) setAttribute(each, "aria-pressed", (each.dataset.period === "lately") === lately ? "true" : "false");
+      for (const each of buttons)
+        setAttribute(each, "aria-pressed", (each.dataset.period === "lately") === lately ? "true" : "false");
       const { state } = model;
       if (!state) return;
       const alive = new Map();
@@ -91,7 +166,8 @@ export default {
         const row = { ...route, live: alive.get(route.route) ?? 0 };
         row.rate = passed > 0 ? Math.max(0, route.count - (known?.count ?? 0)) / passed : null;
         if (lately && before) {
-          for (const name of ["count", "seconds", ...Object.keys(PHASES)]) row[name] = Math.max(0, route[name] - (known?.[name] ?? 0));
+          for (const name of ["count", "seconds", ...Object.keys(PHASES)])
+            row[name] = Math.max(0, route[name] - (known?.[name] ?? 0));
         }
         return row;
       });
@@ -184,10 +260,13 @@ function openRequest(row, model) {
     buttons: [
       h(
         "button",
-        { type: "button", class: "danger", onclick: async () => (await closeEntry(model, row, row.pid)) && element.close() },
+        {
+          type: "button",
+          class: "danger",
+          onclick: async () => (await closeEntry(model, row, row.pid)) && element.close(),
+        },
         "Close the request…",
       ),
     ],
   });
 }
-

@@ -29,22 +29,68 @@ export default {
       ["list", "List"],
       ["kinds", "By what they run"],
       ["threads", "Threads"],
-    ].map(([id, title]) => h("button", { type: "button", data: { mode: id, title }, onclick: () => ((mode = id), show()) }, title));
+    ].map(([id, title]) =>
+      h("button", { type: "button", data: { mode: id, title }, onclick: () => ((mode = id), show()) }, title),
+    );
     const chainBox = h("input", { type: "checkbox", onchange: () => ((chains = chainBox.checked), show()) });
     const chainLabel = h("label", { class: "check" }, chainBox, " Chains of awaits");
-    const all = h("button", { type: "button", hidden: true, onclick: () => ((limit = MANY), polling.now()) }, `Show up to ${number(MANY)}`);
+    const all = h(
+      "button",
+      { type: "button", hidden: true, onclick: () => ((limit = MANY), polling.now()) },
+      `Show up to ${number(MANY)}`,
+    );
     const note = h("p", { class: "note", hidden: true });
     const place = h("div", {});
     const failed = h("div", {});
-    root.append(h("div", { class: "tools" }, h("div", { class: "choices-row", role: "group", "aria-label": "Show as" }, modes), chainLabel, all), note, failed, place);
+    root.append(
+      h(
+        "div",
+        { class: "tools" },
+        h("div", { class: "choices-row", role: "group", "aria-label": "Show as" }, modes),
+        chainLabel,
+        all,
+      ),
+      note,
+      failed,
+      place,
+    );
 
     const columns = [
       { id: "state", title: "State", value: (row) => row.task?.state, render: drawState, width: "6.2rem", wide: true },
-      { id: "waiting", title: "Waits", align: "end", value: (row) => row.task?.waiting, text: (row) => (row.task ? seconds(row.task.waiting) : ""), width: "5rem" },
+      {
+        id: "waiting",
+        title: "Waits",
+        align: "end",
+        value: (row) => row.task?.waiting,
+        text: (row) => (row.task ? seconds(row.task.waiting) : ""),
+        width: "5rem",
+      },
       { id: "where", title: "Stands at", value: (row) => placeText(row), text: placeText, width: "minmax(6rem, 1fr)" },
-      { id: "for", title: "Waits for", value: (row) => row.words ?? "", text: (row) => row.words ?? "", width: "minmax(8rem, 1.6fr)", wide: true },
-      { id: "subject", title: "On behalf of", value: (row) => subjectText(row.task?.subject), text: (row) => subjectText(row.task?.subject), width: "minmax(6rem, 1fr)", wide: true },
-      { id: "age", title: "Seen for", align: "end", value: (row) => row.task?.age, text: (row) => (row.task ? seconds(row.task.age) : ""), width: "7rem", wide: true },
+      {
+        id: "for",
+        title: "Waits for",
+        value: (row) => row.words ?? "",
+        text: (row) => row.words ?? "",
+        width: "minmax(8rem, 1.6fr)",
+        wide: true,
+      },
+      {
+        id: "subject",
+        title: "On behalf of",
+        value: (row) => subjectText(row.task?.subject),
+        text: (row) => subjectText(row.task?.subject),
+        width: "minmax(6rem, 1fr)",
+        wide: true,
+      },
+      {
+        id: "age",
+        title: "Seen for",
+        align: "end",
+        value: (row) => row.task?.age,
+        text: (row) => (row.task ? seconds(row.task.age) : ""),
+        width: "7rem",
+        wide: true,
+      },
     ];
     const act = (row) => row.task && cancel(row.task);
     const open = (row) => row.task && openTask(row.task);
@@ -56,9 +102,13 @@ export default {
         open,
         act,
         tree: { set: (row, expanded) => (expanded ? closed.delete(row.key) : closed.add(row.key), show()) },
-        covers: (row, shown) => (row.task ? 1 : row.frame ? shown.findIndex((each) => each.id === "where") : shown.length),
+        covers: (row, shown) =>
+          row.task ? 1 : row.frame ? shown.findIndex((each) => each.id === "where") : shown.length,
         search: (row) => row.search,
-        columns: [{ id: "name", title: "Task", render: drawName, text: (row) => row.name, width: "minmax(9rem, 2.2fr)" }, ...columns],
+        columns: [
+          { id: "name", title: "Task", render: drawName, text: (row) => row.name, width: "minmax(9rem, 2.2fr)" },
+          ...columns,
+        ],
       }),
       list: new Table({
         label: "Tasks",
@@ -67,7 +117,17 @@ export default {
         open,
         act,
         sort: { id: "waiting", descending: true },
-        columns: [{ id: "name", title: "Task", value: (row) => row.task.name, width: "minmax(8rem, 1fr)" }, { id: "coroutine", title: "Coroutine", value: (row) => row.task.coroutine, width: "minmax(8rem, 1fr)", wide: true }, ...columns],
+        columns: [
+          { id: "name", title: "Task", value: (row) => row.task.name, width: "minmax(8rem, 1fr)" },
+          {
+            id: "coroutine",
+            title: "Coroutine",
+            value: (row) => row.task.coroutine,
+            width: "minmax(8rem, 1fr)",
+            wide: true,
+          },
+          ...columns,
+        ],
       }),
       kinds: new Table({
         label: "Tasks by what they run",
@@ -75,9 +135,22 @@ export default {
         empty: "No task is there.",
         sort: { id: "count", descending: true },
         columns: [
-          { id: "count", title: "Tasks", align: "end", value: (row) => row.count, text: (row) => number(row.count), width: "5rem" },
+          {
+            id: "count",
+            title: "Tasks",
+            align: "end",
+            value: (row) => row.count,
+            text: (row) => number(row.count),
+            width: "5rem",
+          },
           { id: "function", title: "Coroutine", value: (row) => row.place?.function, width: "minmax(7rem, 1fr)" },
-          { id: "where", title: "Where it begins", value: (row) => where(row.place, true), text: (row) => where(row.place, true), width: "minmax(7rem, 2fr)" },
+          {
+            id: "where",
+            title: "Where it begins",
+            value: (row) => where(row.place, true),
+            text: (row) => where(row.place, true),
+            width: "minmax(7rem, 2fr)",
+          },
         ],
       }),
     };
@@ -98,11 +171,41 @@ export default {
             ["Seen for", task.age === null ? null : seconds(task.age)],
             ["Begins at", task.defined ? where(task.defined, true) : null],
           ]),
-          h("section", {}, h("h3", {}, "Chain of awaits, the outermost first"), trace(task.chain, "Chain of awaits"), waits && task.state !== "running" ? h("p", { class: "chain-end" }, `waits for ${waits.words}${left(waits)}`) : null),
-          waits?.held_by ? h("section", {}, h("h3", {}, "Held by"), waits.held_by.length ? waits.held_by.map((each) => h("div", {}, h("p", {}, `task ${each.task}, taken at`), placeOf(each))) : h("p", { class: "quiet" }, "It is not known who holds it.")) : null,
-          task.holds?.length ? h("section", {}, h("h3", {}, "Holds"), task.holds.map((each) => h("div", {}, h("p", {}, `${each.what}, taken at`), placeOf(each)))) : null,
+          h(
+            "section",
+            {},
+            h("h3", {}, "Chain of awaits, the outermost first"),
+            trace(task.chain, "Chain of awaits"),
+            waits && task.state !== "running"
+              ? h("p", { class: "chain-end" }, `waits for ${waits.words}${left(waits)}`)
+              : null,
+          ),
+          waits?.held_by
+            ? h(
+                "section",
+                {},
+                h("h3", {}, "Held by"),
+                waits.held_by.length
+                  ? waits.held_by.map((each) => h("div", {}, h("p", {}, `task ${each.task}, taken at`), placeOf(each)))
+                  : h("p", { class: "quiet" }, "It is not known who holds it."),
+              )
+            : null,
+          task.holds?.length
+            ? h(
+                "section",
+                {},
+                h("h3", {}, "Holds"),
+                task.holds.map((each) => h("div", {}, h("p", {}, `${each.what}, taken at`), placeOf(each))),
+              )
+            : null,
         ],
-        buttons: [h("button", { type: "button", class: "danger", onclick: async () => (await cancel(task)) && element.close() }, "Cancel the task…")],
+        buttons: [
+          h(
+            "button",
+            { type: "button", class: "danger", onclick: async () => (await cancel(task)) && element.close() },
+            "Cancel the task…",
+          ),
+        ],
       });
     }
 
@@ -120,8 +223,12 @@ export default {
       if (place.firstChild !== wanted) fill(place, wanted);
       if (mode === "kinds") {
         const left = model.state?.tasks_left_out;
-        if (model.process === "all") tables.kinds.show(model.state?.tasks ?? [], { note: "Of all processes that are shown." });
-        else tables.kinds.show(model.state?.tasks ?? [], { note: left ? `${count(left, "more task")} are not told of.` : "" });
+        if (model.process === "all")
+          tables.kinds.show(model.state?.tasks ?? [], { note: "Of all processes that are shown." });
+        else
+          tables.kinds.show(model.state?.tasks ?? [], {
+            note: left ? `${count(left, "more task")} are not told of.` : "",
+          });
       }
       if (!answer) {
         if (mode === "tree" || mode === "list") tables[mode].show([], { empty: "Asking…" });
@@ -131,8 +238,13 @@ export default {
       all.hidden = !omitted || limit >= MANY;
       note.hidden = !omitted;
       setText(note, `${omitted ? `${count(omitted, "more task")} not shown.` : ""}`);
-      if (mode === "tree") tables.tree.show(treeOf(tasks, closed, chainBox.checked), { counted: count(tasks.length, "task") });
-      else if (mode === "list") tables.list.show(tasks.map((task) => ({ key: task.id, task, words: wordsOf(task) })), { total: tasks.length + omitted });
+      if (mode === "tree")
+        tables.tree.show(treeOf(tasks, closed, chainBox.checked), { counted: count(tasks.length, "task") });
+      else if (mode === "list")
+        tables.list.show(
+          tasks.map((task) => ({ key: task.id, task, words: wordsOf(task) })),
+          { total: tasks.length + omitted },
+        );
       else if (mode === "threads") showThreads();
     }
 
@@ -142,7 +254,11 @@ export default {
         answer.threads,
         (thread) => thread.ident,
         (thread) => {
-          const element = h("article", { class: "card thread" }, h("h2", {}, thread.name, thread.daemon ? " " : null, thread.daemon ? pill("daemon") : null));
+          const element = h(
+            "article",
+            { class: "card thread" },
+            h("h2", {}, thread.name, thread.daemon ? " " : null, thread.daemon ? pill("daemon") : null),
+          );
           element.spot = h("div", {});
           element.stack = h("div", { class: "evidence" });
           element.append(element.spot, h("details", {}, h("summary", {}, "Stack"), element.stack));
@@ -190,7 +306,10 @@ export default {
 
 const placeText = (row) => (row.task ? where(row.task.place) : where(row.frame));
 
-const left = (waits) => (waits.seconds_left === null || waits.seconds_left === undefined ? "" : `, ${seconds(Math.max(0, waits.seconds_left))} left`);
+const left = (waits) =>
+  waits.seconds_left === null || waits.seconds_left === undefined
+    ? ""
+    : `, ${seconds(Math.max(0, waits.seconds_left))} left`;
 
 const STATES = { running: "good", ready: "warm", waiting: "calm" };
 
@@ -202,7 +321,12 @@ function drawState(cell, row) {
 
 function drawName(cell, row) {
   if (!cell.parts) {
-    cell.parts = [h("span", { class: "indent" }), h("span", { class: "twist", "aria-hidden": "true" }), h("span", {}), h("span", { class: "quiet" })];
+    cell.parts = [
+      h("span", { class: "indent" }),
+      h("span", { class: "twist", "aria-hidden": "true" }),
+      h("span", {}),
+      h("span", { class: "quiet" }),
+    ];
     fill(cell, cell.parts);
   }
   const [indent, twist, name, more] = cell.parts;
@@ -213,4 +337,3 @@ function drawName(cell, row) {
   setText(name, row.name.slice(0, 300));
   setText(more, row.more ? ` ${row.more.slice(0, 200)}` : "");
 }
-

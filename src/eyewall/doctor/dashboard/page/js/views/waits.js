@@ -34,6 +34,7 @@ export default {
       label: "Who waits for whom",
       key: (row) => row.id,
       empty: "Nobody waits for anybody.",
+      search: (row) => `${row.label} ${row.kind} ${where(row.place)} ${row.circle ? "deadlock" : ""}`,
       sort: { id: "waiters", descending: true },
       columns: [
         { id: "label", title: "Who", value: (row) => row.label, width: "minmax(9rem, 1.4fr)" },
