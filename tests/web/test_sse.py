@@ -403,6 +403,25 @@ def test_who_falls_behind_is_disconnected(kind, caplog):
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
+def test_a_class_may_state_how_far_behind_its_clients_may_be():
+    profile = NATIVE.replace(sse_unsent_bytes=100_000)
+
+    class Patient(Topic):
+        UNSENT_BYTES = 50_000_000
+
+    async def main():
+        streams, log = [], []
+        app = Application([("/", Patient, {"streams": streams, "log": log})], profile=profile)
+        async with serving(app, profile=profile) as port, connected(port):
+            event = Event("x" * 50_000)
+            assert sum(broadcast(streams, event) for _ in range(500)) == 500
+            assert streams[0].is_open
+            streams[0].break_off()
+            await until(lambda: log == ["close"])
+
+    run(main)
+
+
 @pytest.mark.parametrize("kind", LOOP_KINDS)
 def test_awaiting_send_waits_for_the_client(kind):
     class Handler(Recorder):

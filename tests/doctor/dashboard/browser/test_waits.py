@@ -55,7 +55,8 @@ def test_a_deadlock_is_said_and_drawn(viewer: Viewer) -> None:
     )
     assert colours[0] == colours[1] != colours[2]
     assert viewer.text(".view > .quiet") == (
-        "4,920 tasks, of which 3,500 wait for nobody else; 1,412 further nodes that fewest wait for are left out."
+        "4,920 tasks, of which 3,500 wait for nobody else; 1,412 further nodes that fewest wait for are left out. "
+        "Solid lines lead to what somebody waits for, dashed ones to who holds it."
     )
 
 

@@ -32,7 +32,7 @@ export default {
         { id: "request", title: "Request", value: (row) => `${row.method} ${row.path}`, width: "minmax(10rem, 2fr)" },
         { id: "state", title: "State", value: stateText, render: (cell, row) => fill(cell, state(row)), width: "6.5rem" },
         { id: "took", title: "Took", align: "end", value: (row) => row.seconds, text: (row) => seconds(row.seconds), width: "6rem" },
-        { id: "most", title: "Mostly", value: mostly, width: "8rem", wide: true },
+        { id: "most", title: "Mostly", value: mostly, width: "9.5rem", wide: true },
         { id: "handler", title: "Handler", value: (row) => row.handler, width: "minmax(7rem, 1fr)", wide: true },
         { id: "started", title: "Began", align: "end", value: (row) => row.started, text: (row) => clock(row.started), width: "6.5rem", wide: true },
       ],

@@ -8,13 +8,13 @@ import { Polling } from "../polling.js";
 import { Table } from "../table.js";
 
 const LIMIT = 120;
-const WIDTH = 196;
+const WIDTH = 178;
 const HEIGHT = 46;
-const ACROSS = 92;
+const ACROSS = 76;
 const DOWN = 14;
 const MARGIN = 14;
 /** Characters that fit into a box. */
-const FITS = 25;
+const FITS = 22;
 
 export default {
   id: "waits",
@@ -77,11 +77,12 @@ export default {
       const said = [`${count(answer.tasks, "task")}, of which ${number(answer.alone)} wait for nobody else`];
       if (answer.left_out) said.push(`${count(answer.left_out, "further node")} that fewest wait for ${answer.left_out === 1 ? "is" : "are"} left out`);
       if (answer.unseen) said.push(`${count(answer.unseen, "task")} could not be looked at in time`);
-      setText(summary, `${said.join("; ")}.`);
+      const key = answer.edges.length ? " Solid lines lead to what somebody waits for, dashed ones to who holds it." : "";
+      setText(summary, `${said.join("; ")}.${key}`);
       table.show(rows, answer.left_out ? { total: answer.nodes.length + answer.left_out } : {});
-      const key = JSON.stringify([answer.nodes.map((each) => [each.id, each.label, each.waiters]), answer.edges, answer.circles]);
-      if (key === drawn) return;
-      drawn = key;
+      const picturing = JSON.stringify([answer.nodes.map((each) => [each.id, each.label, each.waiters]), answer.edges, answer.circles]);
+      if (picturing === drawn) return;
+      drawn = picturing;
       fill(rings, answer.circles.map((each) => ringCard(each, names)));
       drawGraph(answer, circle);
       if (chosen && names.has(chosen)) choose(chosen);
@@ -147,7 +148,7 @@ export default {
         "g",
         { class: `edge${bad ? " bad" : ""}${edge.label === "is held by" ? " held" : ""}` },
         s("path", { d, "marker-end": `url(#arrow-${bad ? "bad" : "plain"})` }),
-        back.has(edge) ? null : s("text", { x: (sx + ex) / 2, y: (sy + ey) / 2 - 4, "text-anchor": "middle" }, edge.label === "is held by" ? "held by" : edge.label),
+        back.has(edge) || !(bad || edge.label === "is held by") ? null : s("text", { x: (sx + ex) / 2, y: (sy + ey) / 2 - 4, "text-anchor": "middle" }, edge.label === "is held by" ? "held by" : edge.label),
       );
     }
 
