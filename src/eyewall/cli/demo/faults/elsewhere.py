@@ -20,4 +20,4 @@ routes = [("/search", SearchHandler)]
 
 
 async def press(customers: Customers) -> None:
-    await customers.post("/search", b",".join([b"a" * 24 + b"!"] * 2))
+    await customers.post("/search", b",".join([b"a" * 23 + b"!"] * 6))

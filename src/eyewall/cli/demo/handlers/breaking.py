@@ -26,7 +26,6 @@ class Break(Page):
             allowed=self.demo.may_break,
             watched=self.demo.watched,
             dashboard=dashboard,
-            folder=self.demo.breaker.shop.folder,
         )
 
     def _dashboard(self) -> str:
