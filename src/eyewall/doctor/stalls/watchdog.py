@@ -86,6 +86,13 @@ class Watchdog:
         self._garbage.stop()
         if os.getpid() == self._process and self._running.locked():
             self._running.release()
+        else:
+            self._sight.close()
+
+    def forked(self) -> None:
+        """This is a child of the process, which has no such thread, and no use for what is known of the parent's."""
+        self._garbage.stop()
+        self._sight.close()
 
     def _aim(self) -> None:
         if self._dumper is not None:
@@ -108,6 +115,7 @@ class Watchdog:
             self._garbage.stop()
             if self._dumper is not None:
                 self._dumper.stop()
+            self._sight.close()
 
     def _look(self, late: float) -> float | None:
         """Looks once. Returns the seconds until the next look, None where there is nothing left to watch."""
@@ -128,12 +136,12 @@ class Watchdog:
         while self._answers:
             self._take(self._answers.popleft(), lost)
             lost = 0.0
+        pinged = self._turn.pinged
         try:
-            tick = self._sight.look(late, held)
+            tick = self._sight.look(late, held, marked=pinged or late >= LATE)
         except OSError:
             self._rest()
             return PAUSE
-        pinged = self._turn.pinged
         if pinged or late >= LATE:
             self._teller.add(self._sight.sample(tick, self._dumper))
         blocks = self._turn.tick(tick)
@@ -211,7 +219,7 @@ class Watchdog:
 
     def _answered(self) -> None:
         # In the loop's thread.
-        self._answers.append(Answer())
+        self._answers.append(Answer(self._sight.files))
 
     def _take(self, answer: Answer, lost: float) -> None:
         self._tell(self._turn.answered(answer.at, answer.cpu, answer.delay, lost))
