@@ -1,8 +1,8 @@
 """Which line opened what: an audit hook notes it.
 
 The interpreter tells hooks of each file that is opened and each socket that is made, and of much else, which is passed
-over (`audits`). Such a hook can't be taken away again; without anybody who listens it does nothing. The line is the innermost of
-the application on the stack, down to where the loop calls back: what is below that has not asked for it.
+over (`audits`). Such a hook can't be taken away again; without anybody who listens it does nothing. The line is the
+innermost of the application on the stack, down to where the loop calls back: what is below that has not asked for it.
 
 Files are found again by their path, since they do not exist yet when the hook is called; sockets by themselves.
 """

@@ -168,7 +168,7 @@ class ThreadFiles:
             return None
 
     def waited_for_cpu(self) -> float | None:
-        """Returns the seconds in which the thread was ready to run and no CPU was free; None where that can't be known."""
+        """Returns the seconds in which the thread was ready and no CPU was free; None where that can't be known."""
         try:
             return int(self._read("schedstat", 100).split()[1]) / 1e9
         except (OSError, ValueError, IndexError):

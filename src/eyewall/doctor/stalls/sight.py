@@ -34,8 +34,8 @@ _WAITING = frozenset(("threading", "queue", "selectors", "concurrent.futures.thr
 
 
 class Answer:
-    """What the loop's thread says when it comes to answer a ping. To be made in a callback of the loop. `files`: those of
-    the thread in which it was last known to run.
+    """What the loop's thread says when it comes to answer a ping. To be made in a callback of the loop. `files`: those
+    of the thread in which it was last known to run.
 
     `at`, `cpu`, `delay`: the time, the thread's CPU time, and that for which it has waited for a CPU, in seconds.
     `depth`: frames beneath a callback; `base`: the code of the innermost of them that is there while the loop is idle,
@@ -122,7 +122,7 @@ class Sight:
         return time.process_time() - self._cpu
 
     def look(self, late: float, held: float, *, marked: bool = True) -> Tick:
-        """Returns what is seen now; with `mark` where that is to be `marked`. Raises OSError where the thread has ended."""
+        """Returns what is seen now, with its `mark` if that is wanted. Raises OSError where the thread has ended."""
         cpu = time.clock_gettime(self._clock)
         first = 0
         if cpu != self._cpu or not self._idle:
@@ -147,6 +147,28 @@ class Sight:
             # Where it was while nobody could look counts, not where it is by now.
             self._idle and not (held >= LATE and self._seized.spots),
             self._marked(first) if marked else None,
+        )
+        return self._last
+
+    def glance(self, late: float, answer: Answer) -> Tick | None:
+        """Returns what `look` would, without a mark, of a thread that has just answered and has run too much since the
+        last look to be idle; None for any other."""
+        if answer.ident != self._ident or self._cpu < 0.0:
+            return None
+        try:
+            cpu = time.clock_gettime(self._clock)
+        except OSError:
+            return None
+        if cpu - self._cpu < LITTLE:
+            return None
+        self._depth, self._base = answer.depth, answer.base
+        self._cpu = cpu
+        self._idle = self._ready = False
+        self._waiting = 0.0
+        self._delay = max(self._delay, self.files.waited_for_cpu() or 0.0)
+        self._before = self._last
+        self._last = Tick(
+            time.monotonic(), late, 0.0, cpu, time.process_time() - cpu, self._delay, False, None
         )
         return self._last
 

@@ -1,6 +1,7 @@
 """The watchdog: a thread that looks at the thread of a loop.
 
     every 50 ms       has the loop's thread used its CPU? No: it still waits as it did at the last look. (10 µs)
+                      Much, and the last ping was answered: it is busy and well. Another ping. (30 µs)
                       Yes: where is it? In the selector: idle. Elsewhere: a ping is put into the loop's queue.
     every 100 ms      the same, while it is idle nearly all the time
     no answer, 20 ms  its stack, its system call, the head of its queue: again and again, less often as time goes by
@@ -20,6 +21,7 @@ import sys
 import threading
 import time
 from collections import deque
+from functools import partial
 
 from eyewall.doctor.collector import Collector, failure
 from eyewall.doctor.stalls import readyqueue
@@ -56,6 +58,7 @@ class Watchdog:
     ) -> None:
         self._loop = loop
         self._collector = collector
+        self._call_soon = partial(type(loop).call_soon_threadsafe, loop)
         self._turn = Turn(threshold, starved)
         self._sight = Sight(loop)
         self._garbage = Garbage()
@@ -120,8 +123,12 @@ class Watchdog:
     def _look(self, late: float) -> float | None:
         """Looks once. Returns the seconds until the next look, None where there is nothing left to watch."""
         self._looks += 1
-        if late < LATE and not self._turn.pinged and not self._answers and self._stands_still():
-            return CALM
+        if late < LATE:
+            if self._turn.pinged:
+                if self._goes_on(late):
+                    return PAUSE
+            elif not self._answers and self._stands_still():
+                return CALM
         if late >= LATE:
             self._sight.seize()
         held = self._waited_for_interpreter(late)
@@ -164,6 +171,24 @@ class Watchdog:
             self._dumper.arm(CALM + DUMP)
         return True
 
+    def _goes_on(self, late: float) -> bool:
+        """Whether the loop is busy and has answered in time, as one under load does at each look; asks it again."""
+        if len(self._answers) != 1 or self._garbage.running or not self._loop.is_running():
+            return False
+        answer = self._answers[0]
+        if not self._turn.is_prompt(answer.at, time.monotonic()):
+            return False
+        tick = self._sight.glance(late, answer)
+        if tick is None:
+            return False
+        self._answers.popleft()
+        self._forget()
+        self._waited_for_interpreter(late)
+        self._turn.go_on(answer.at, answer.cpu, tick)
+        self._ping()
+        self._arm_dumper(PAUSE)
+        return True
+
     def _arm(self, *, hurry: bool) -> float:
         lag = self._turn.lag
         if lag >= FILLING and self._turn.callbacks >= CALLBACKS:
@@ -171,13 +196,16 @@ class Watchdog:
         pause = CALM if self._sight.calm else PAUSE
         if self._turn.pinged and hurry:
             pause = next(pause for since, pause in PAUSES if lag >= since)
+        self._arm_dumper(pause)
+        return pause
+
+    def _arm_dumper(self, pause: float) -> None:
         if self._dumper is not None:
             if self._dumper.was_replaced():
                 self._dumper.stop()
                 self._dumper = None
             else:
                 self._dumper.arm(pause + DUMP)
-        return pause
 
     def _rest(self) -> None:
         # Until it runs, a look is where the first turn begins.
@@ -210,7 +238,8 @@ class Watchdog:
 
     def _ping(self) -> None:
         try:
-            self._loop.call_soon_threadsafe(self._answered)
+            # Not by what a detector has put over it to see who calls.
+            self._call_soon(self._answered)
         except RuntimeError:
             # It was closed meanwhile.
             self._turn.rest(None)
