@@ -43,8 +43,10 @@ class _Load:
         self._pid = server.pid
         begun = cpu_nanoseconds(self._pid)
         self._process = subprocess.Popen(
-            [program, "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "300s"]
-            + [f"http://{HOST}:{server.port}/plaintext"],
+            [
+                *(program, "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "300s"),
+                f"http://{HOST}:{server.port}/plaintext",
+            ],
             stdout=subprocess.PIPE,
             text=True,
         )

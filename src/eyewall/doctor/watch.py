@@ -140,9 +140,9 @@ def _detectors(sweep: Sweep, options: Options) -> list[Detector]:
         CallbackErrors(lost),
         Cancellations(sweep),
         Unreferenced(sweep),
-        Stalls(),
-        Waits(sweep),
-        *growing(sweep),
+        Stalls(options.blocked, options.starved),
+        Waits(sweep, orphaned=options.orphaned),
+        *growing(sweep, options.kept),
         Accountant(),
-        RequestWaits(sweep),
+        RequestWaits(sweep, options.jammed),
     ]

@@ -11,8 +11,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from eyewall.base.clock import format_timestamp
-from eyewall.base.clock import unix_time
+from eyewall.base.clock import format_timestamp, unix_time
 from eyewall.base.jsonencoder import json_encode
 from eyewall.base.text import utf8
 from eyewall.http.etags import matches_any

@@ -25,6 +25,8 @@ from eyewall.doctor.subjects import subject_of
 
 #: Seconds of CPU time between two looks with which a thread may still be idle.
 LITTLE = 0.02
+#: Seconds between two looks in which a thread runs, or waits for a CPU, that has much to do.
+BUSY = 0.01
 #: The share of a CPU below which a thread that is idle has hardly anything to do.
 CALM = 0.05
 #: The most that lies between two looks at a loop that runs, in seconds, unless the watchdog comes late.
@@ -151,21 +153,21 @@ class Sight:
         return self._last
 
     def glance(self, late: float, answer: Answer) -> Tick | None:
-        """Returns what `look` would, without a mark, of a thread that has just answered and has run too much since the
-        last look to be idle; None for any other."""
+        """Returns what `look` would, without a mark, of a thread that has answered, and has run for much of the time
+        since the last look, or wanted to: one that is not idle, or for a moment. None for any other."""
         if answer.ident != self._ident or self._cpu < 0.0:
             return None
         try:
             cpu = time.clock_gettime(self._clock)
         except OSError:
             return None
-        if cpu - self._cpu < LITTLE:
+        delay = max(self._delay, self.files.waited_for_cpu() or 0.0)
+        if cpu - self._cpu + delay - self._delay < BUSY:
             return None
         self._depth, self._base = answer.depth, answer.base
-        self._cpu = cpu
+        self._cpu, self._delay = cpu, delay
         self._idle = self._ready = False
         self._waiting = 0.0
-        self._delay = max(self._delay, self.files.waited_for_cpu() or 0.0)
         self._before = self._last
         self._last = Tick(
             time.monotonic(), late, 0.0, cpu, time.process_time() - cpu, self._delay, False, None

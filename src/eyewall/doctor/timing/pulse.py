@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from weakref import WeakSet
+from weakref import ref
 
 from eyewall.guard.histogram import Histogram
 
@@ -76,13 +76,14 @@ class Pulse:
     @staticmethod
     def of(loop: asyncio.AbstractEventLoop) -> Pulse:
         """Returns the pulse of `loop`: the one that is measured already, or a new one."""
-        return next((each for each in _pulses if each.loop is loop), None) or Pulse(loop)
+        return next((each for each in pulses() if each.loop is loop), None) or Pulse(loop)
 
     def start(self) -> None:
         """Begins to beat; several may want it to, and it beats until all of them have called `stop`."""
         self._users += 1
         if self._users == 1:
-            _pulses.add(self)
+            key = id(self)
+            _pulses[key] = ref(self, lambda gone: _discard(key, gone))
             self.resume()
 
     def stop(self) -> None:
@@ -90,7 +91,7 @@ class Pulse:
         self._users -= 1
         if self._users > 0:
             return
-        _pulses.discard(self)
+        _pulses.pop(id(self), None)
         self.pause()
 
     def pause(self) -> None:
@@ -112,7 +113,7 @@ class Pulse:
         """This is a child of the process that the loop belongs to: forgets it, and does not touch it."""
         self._users = 0
         self._timer = None
-        _pulses.discard(self)
+        _pulses.pop(id(self), None)
 
     def _begin(self) -> None:
         self._beaten = self.loop.time()
@@ -144,9 +145,18 @@ class Pulse:
         self.turns.observe(max(0.0, self.loop.time() - began))
 
 
-_pulses: WeakSet[Pulse] = WeakSet()
+#: By identity. To go over a weak set runs Python for each of its items, between which another thread may change it.
+_pulses: dict[int, ref[Pulse]] = {}
+
+
+def _discard(key: int, reference: ref[Pulse]) -> None:
+    # Called by the collector, at any moment. A new one may have the same identity.
+    if _pulses.get(key) is reference:
+        del _pulses[key]
 
 
 def pulses() -> list[Pulse]:
-    """Returns the loops of this process that are measured now."""
-    return list(_pulses)
+    """Returns the loops of this process that are measured now. May be called in any thread."""
+    # A copy by one call of C, which no other thread interrupts.
+    references = list(_pulses.values())
+    return [pulse for each in references if (pulse := each()) is not None]
