@@ -284,11 +284,12 @@ def test_a_busy_loop_that_answers_in_time_goes_on_as_if_it_were_looked_at(
         at, now = one.tick.now + answered, one.tick.now + answered + then
         cpu = one.tick.cpu + answered * share
         tick = one.tick._replace(now=now, cpu=cpu + then * share, delay=one.tick.delay + waited, mark=None)
+        one_before = other.tick.delay
         if not other.turn.is_prompt(at, now):
             break
         assert one.turn.answered(at, cpu) == []
         assert one.turn.tick(tick) == []
-        other.turn.go_on(at, cpu, tick)
+        other.turn.go_on(at, cpu, one_before, tick)
         for scene in (one, other):
             scene.turn.mark(None)
             scene.tick = tick

@@ -161,7 +161,8 @@ class Sight:
             cpu = time.clock_gettime(self._clock)
         except OSError:
             return None
-        delay = max(self._delay, self.files.waited_for_cpu() or 0.0)
+        # As the answer has it: to read a file is to let go of the interpreter, for which a busy loop waits.
+        delay = max(self._delay, answer.delay)
         if cpu - self._cpu + delay - self._delay < BUSY:
             return None
         self._depth, self._base = answer.depth, answer.base

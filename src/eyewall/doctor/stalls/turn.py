@@ -205,10 +205,9 @@ class Turn:
             and now - at < self._threshold
         )
 
-    def go_on(self, at: float, cpu: float, tick: Tick) -> None:
+    def go_on(self, at: float, cpu: float, delay: float, tick: Tick) -> None:
         """The same as `answered` and then `tick`, where the answer was prompt, and `tick` shows a loop that is busy and
-        a watchdog that is not late: another ping is to be sent."""
-        delay = 0.0 if self._last is None else self._last.delay
+        a watchdog that is not late: another ping is to be sent. `delay`: that of the thread when it answered."""
         self._begin(Tick(at, cpu=cpu, delay=delay), tick, 0.0, 0.0, 0.0)
         self._last = tick
 

@@ -184,7 +184,7 @@ class Watchdog:
         self._answers.popleft()
         self._forget()
         self._waited_for_interpreter(late)
-        self._turn.go_on(answer.at, answer.cpu, tick)
+        self._turn.go_on(answer.at, answer.cpu, tick.delay, tick)
         self._ping()
         self._arm_dumper(PAUSE)
         return True
