@@ -289,7 +289,7 @@ def test_a_busy_loop_that_answers_in_time_goes_on_as_if_it_were_looked_at(
             break
         assert one.turn.answered(at, cpu) == []
         assert one.turn.tick(tick) == []
-        other.turn.go_on(at, cpu, one_before, tick)
+        other.turn.go_on(at, cpu, one_before, tick, 10.0)
         for scene in (one, other):
             scene.turn.mark(None)
             scene.tick = tick
@@ -297,6 +297,15 @@ def test_a_busy_loop_that_answers_in_time_goes_on_as_if_it_were_looked_at(
         scene.busy(blocked)
         scene.answer(0.01)
     assert one.blocks == other.blocks
+
+
+def test_what_many_callbacks_have_taken_is_not_put_down_to_the_last_one() -> None:
+    scene = Scene()
+    scene.busy(0.05, cpu=1.0)
+    at, cpu = scene.tick.now, scene.tick.cpu
+    scene.tick = scene.tick._replace(now=at + 0.1, cpu=cpu + 0.1)
+    scene.turn.go_on(at, cpu, 0.0, scene.tick, 0.05)
+    assert scene.turn.lag == pytest.approx(0.05)
 
 
 def test_what_is_not_to_be_passed_over() -> None:

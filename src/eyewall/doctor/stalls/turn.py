@@ -205,9 +205,13 @@ class Turn:
             and now - at < self._threshold
         )
 
-    def go_on(self, at: float, cpu: float, delay: float, tick: Tick) -> None:
+    def go_on(self, at: float, cpu: float, delay: float, tick: Tick, most: float) -> None:
         """The same as `answered` and then `tick`, where the answer was prompt, and `tick` shows a loop that is busy and
-        a watchdog that is not late: another ping is to be sent. `delay`: that of the thread when it answered."""
+        a watchdog that is not late: another ping is to be sent. `delay`: that of the thread when it answered.
+
+        Of the time since the answer, which many callbacks may have taken, no more than `most` seconds are put down to
+        the one that runs now."""
+        at = max(at, tick.now - most)
         self._begin(Tick(at, cpu=cpu, delay=delay), tick, 0.0, 0.0, 0.0)
         self._last = tick
 

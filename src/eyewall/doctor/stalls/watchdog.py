@@ -3,7 +3,7 @@
     every 50 ms       has the loop's thread used its CPU? No: it still waits as it did at the last look. (10 µs)
                       Much, and the last ping was answered: it is busy and well. Another ping. (30 µs)
                       Yes: where is it? In the selector: idle. Elsewhere: a ping is put into the loop's queue.
-    every 100 ms      the same, while it is idle nearly all the time
+    every 100 ms      the same, while it is idle nearly all the time, or busy and well all the time
     no answer, 20 ms  its stack, its system call, the head of its queue: again and again, less often as time goes by
     `Turn` says       blocked, starved, over; `Teller` says by what
 
@@ -31,10 +31,11 @@ from eyewall.doctor.stalls.sight import Answer, Sight
 from eyewall.doctor.stalls.teller import Teller
 from eyewall.doctor.stalls.turn import LATE, Block, Turn
 
-#: Seconds between two looks at a loop that answers, and at one that has hardly anything to do. A block that sleeps, and
-#: begins right after a look, seems shorter by as much.
+#: Seconds between two looks at a loop that answers, and at one that has hardly anything to do, or has been busy and
+#: well at the last `STEADY` looks. A block that sleeps, and begins right after a look, seems shorter by as much.
 PAUSE = 0.05
 CALM = 0.1
+STEADY = 4
 #: And at one that does not, by the seconds for which it has not.
 PAUSES = ((2.0, 0.25), (0.5, 0.05), (0.0, 0.02))
 #: Looks at a loop that stands still, of which one looks at the loop all the same: whether it runs, and is closed.
@@ -70,6 +71,8 @@ class Watchdog:
         # How often this thread was put to sleep, and how often it has looked since that was asked.
         self._switches = 0
         self._looks = 0
+        # How many looks in a row have seen a loop that is busy and answers.
+        self._well = 0
         self._process = os.getpid()
         # Held as long as it is to run: waiting for it is the pause.
         self._running = threading.Lock()
@@ -126,9 +129,11 @@ class Watchdog:
         if late < LATE:
             if self._turn.pinged:
                 if self._goes_on(late):
-                    return PAUSE
+                    self._well += 1
+                    return self._arm_dumper(PAUSE if self._well < STEADY else CALM)
             elif not self._answers and self._stands_still():
                 return CALM
+        self._well = 0
         if late >= LATE:
             self._sight.seize()
         held = self._waited_for_interpreter(late)
@@ -184,9 +189,8 @@ class Watchdog:
         self._answers.popleft()
         self._forget()
         self._waited_for_interpreter(late)
-        self._turn.go_on(answer.at, answer.cpu, tick.delay, tick)
+        self._turn.go_on(answer.at, answer.cpu, tick.delay, tick, PAUSE)
         self._ping()
-        self._arm_dumper(PAUSE)
         return True
 
     def _arm(self, *, hurry: bool) -> float:
@@ -196,16 +200,16 @@ class Watchdog:
         pause = CALM if self._sight.calm else PAUSE
         if self._turn.pinged and hurry:
             pause = next(pause for since, pause in PAUSES if lag >= since)
-        self._arm_dumper(pause)
-        return pause
+        return self._arm_dumper(pause)
 
-    def _arm_dumper(self, pause: float) -> None:
+    def _arm_dumper(self, pause: float) -> float:
         if self._dumper is not None:
             if self._dumper.was_replaced():
                 self._dumper.stop()
                 self._dumper = None
             else:
                 self._dumper.arm(pause + DUMP)
+        return pause
 
     def _rest(self) -> None:
         # Until it runs, a look is where the first turn begins.
