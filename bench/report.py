@@ -7,7 +7,7 @@ of the rounds.
 import argparse
 from pathlib import Path
 
-from bench import chart, results
+from bench import chart, readme, results
 from bench.results import Results
 from bench.stats import Summary, number
 from bench.targets import verdicts
@@ -124,12 +124,17 @@ def markdown(data: Results, picture: str = "") -> str:
 
 
 def write(data: Results, folder: Path) -> tuple[Path, Path]:
-    """Writes `benchmarks.md` and `benchmarks.svg` into `folder` and returns their paths."""
+    """Writes `benchmarks.md` and `benchmarks.svg` into `folder` and returns their paths.
+
+    Where that is `docs`, the table of the README, which quotes them, is written, too.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / "benchmarks.md"
     picture = folder / "benchmarks.svg"
     picture.write_text(chart.render(data))
     page.write_text(markdown(data, picture.name))
+    if page.resolve() == readme.REPORT:
+        readme.update()
     return page, picture
 
 

@@ -37,9 +37,10 @@ PATIENCE = 25.0
 class Process:
     """A Python program; `lines` is what it says on standard error. Leaving it ends it."""
 
-    def __init__(self, *args: str) -> None:
+    def __init__(self, *args: str, **variables: str) -> None:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("EYEWALL_")}
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
+        environment.update(variables)
         self.process = subprocess.Popen(
             [sys.executable, *args],
             cwd=ROOT,
@@ -679,6 +680,25 @@ def test_doctor_metrics() -> None:
         assert process.stop() == 0
 
 
+def test_doctor_dashboard() -> None:
+    token = "correct-horse-battery"
+    run = ("-m", "eyewall", "run", "examples/doctor/dashboard.py", "--port", "0")
+    with Process(*run, EYEWALL_DASHBOARD_TOKEN=token) as process:
+        site = Site(int(process.wait_for(r"Listening on http://127\.0\.0\.1:(\d+)")[1]))
+        assert json.loads(site.get("/report/7")[1]) == {"report": 7}
+        assert site.get("/ops/dashboard/")[0].status == 401
+        response, _ = site.post_form("/ops/dashboard/login", {"token": token})
+        assert (response.status, response.headers["Location"]) == (303, "./")
+        cookie = response.headers["Set-Cookie"].partition(";")[0]
+        assert site.get("/ops/dashboard/", Cookie=cookie)[0].status == 200
+        with site.streaming("/ops/dashboard/events", Cookie=cookie) as events:
+            while events.readline() != b"event: state\n":
+                continue
+            routes = json.loads(events.readline().removeprefix(b"data: "))["state"]["routes"]
+            assert r"/report/(\d+)" in [each["route"] for each in routes]
+        assert process.stop() == 0
+
+
 def test_doctor_tracing() -> None:
     done = subprocess.run(
         [sys.executable, "examples/doctor/tracing.py"],
@@ -747,6 +767,7 @@ def test_every_example_is_tried() -> None:
     tree = ast.parse(Path(__file__).read_text())
     stated = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     programs = {str(file.relative_to(EXAMPLES)) for file in EXAMPLES.rglob("*.py")}
-    # Those for Tornado are tried by `test_tornado_examples`.
     untried = {name for name in programs if not stated & {name, f"examples/{name}"}}
-    assert {name for name in untried if not name.startswith("tornado/")} == set()
+    # By `test_tornado_examples`, `docs/test_start`, `test_tutorial`, `test_migrating`.
+    elsewhere = ("tornado/", "start/", "tutorial/", "migrating/")
+    assert {name for name in untried if not name.startswith(elsewhere)} == set()

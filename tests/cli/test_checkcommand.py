@@ -18,6 +18,8 @@ from eyewall.doctor.checking.checker import check
 from eyewall.doctor.checking.rulebook import BOOK
 from eyewall.doctor.checking.settings import Settings
 
+pytestmark = pytest.mark.one_build
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROGRAM = "import time\n\nasync def main():\n    time.sleep(1)\n    open('x')\n"
 OURS = ("--no-types", "--no-ruff")

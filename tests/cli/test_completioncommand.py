@@ -15,6 +15,8 @@ from click.testing import CliRunner
 from eyewall.cli import main
 from eyewall.cli.completioncommand import SHELLS
 
+pytestmark = pytest.mark.one_build
+
 #: What pressing a key must not wait for.
 HEAVY = (
     "asyncio",

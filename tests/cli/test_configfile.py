@@ -48,6 +48,14 @@ def test_values_of_every_kind(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("true", "on"), ("false", "off"), ("9000", "9000"), ('"127.0.0.1:9000"', "127.0.0.1:9000")],
+)
+def test_the_dashboard_has_an_address_or_none(tmp_path: Path, text: str, value: str) -> None:
+    assert read(tmp_path, f"dashboard = {text}") == {"dashboard": value}
+
+
 def test_paths_are_those_of_the_file(tmp_path: Path) -> None:
     said = read(
         tmp_path,

@@ -57,6 +57,8 @@ OPTIONS = [
     "--no-health-exclude",
     "--metrics",
     "--metrics-token",
+    "--dashboard",
+    "--dashboard-token",
     "--xheaders",
     "--no-xheaders",
     "--forwarded",
@@ -123,6 +125,25 @@ def test_help_says_all_of_it() -> None:
     result = call("--help")
     assert "run" in result.output
     assert "version" in result.output
+
+
+@pytest.mark.parametrize(
+    ("args", "address", "target"),
+    [
+        (("app", "--dashboard"), ("127.0.0.1", 0), "app"),
+        (("--dashboard", "app:app"), ("127.0.0.1", 0), "app:app"),
+        (("--dashboard", "--port", "82", "app"), ("127.0.0.1", 0), "app"),
+        (("--dashboard", "9000", "app"), ("127.0.0.1", 9000), "app"),
+        (("--dashboard", "[::1]:9000", "app"), ("::1", 9000), "app"),
+        (("--dashboard=off", "app"), None, "app"),
+        (("app",), None, "app"),
+    ],
+)
+def test_the_dashboard_s_address_may_be_left_away(
+    served: list[Settings], args: tuple[str, ...], address: tuple[str, int] | None, target: str
+) -> None:
+    assert call("run", *args).exit_code == 0
+    assert [(each.dashboard_address, each.target) for each in served] == [(address, target)]
 
 
 def test_the_command_line_comes_before_the_environment_and_that_before_the_defaults(

@@ -17,6 +17,8 @@ from eyewall.cli import main, newcommand
 from eyewall.cli.exits import ExitCode
 from tests.cli.program import Program, get
 
+pytestmark = pytest.mark.one_build
+
 #: Where `eyewall` is imported from in these tests; programs that are started need to know it.
 SOURCES = str(Path(newcommand.__file__).parents[2])
 

@@ -20,6 +20,8 @@ from eyewall.doctor.control.client import Client
 
 from .program import PATIENCE
 
+pytestmark = pytest.mark.one_build
+
 BUSY = """
 import asyncio, time
 

@@ -104,6 +104,11 @@ def test_nothing_else_comes_of_a_limit(text: str) -> None:
         ({"metrics": "::1:9100"}, "--metrics"),
         ({"metrics_token": "x"}, "--metrics-token"),
         ({"metrics": ":9100", "metrics_token": ""}, "--metrics-token"),
+        ({"dashboard": "app:app"}, "--dashboard"),
+        ({"dashboard": "127.0.0.1:65536"}, "--dashboard"),
+        ({"dashboard": ""}, "--dashboard"),
+        ({"dashboard": "on", "doctor": False}, "--dashboard"),
+        ({"dashboard": "on", "dashboard_token": "short"}, "--dashboard-token"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -111,6 +116,25 @@ def test_combinations_that_make_no_sense(options: dict[str, Any], option: str) -
     with pytest.raises(SettingError) as caught:
         settings(**options)
     assert caught.value.option == option
+
+
+@pytest.mark.parametrize(
+    ("dashboard", "address"),
+    [
+        (None, None),
+        ("off", None),
+        ("0", None),
+        ("on", ("127.0.0.1", 0)),
+        ("TRUE", ("127.0.0.1", 0)),
+        ("9000", ("127.0.0.1", 9000)),
+        (":9000", ("127.0.0.1", 9000)),
+        ("*:9000", ("", 9000)),
+        ("board.example:9000", ("board.example", 9000)),
+        ("[::1]:9000", ("::1", 9000)),
+    ],
+)
+def test_an_address_for_the_dashboard(dashboard: str | None, address: tuple[str, int] | None) -> None:
+    assert settings(dashboard=dashboard).dashboard_address == address
 
 
 @pytest.mark.parametrize(

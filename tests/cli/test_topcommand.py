@@ -21,6 +21,8 @@ from eyewall.doctor.top.source import Process
 
 from .program import PATIENCE
 
+pytestmark = pytest.mark.one_build
+
 PROGRAM = """
 import asyncio
 

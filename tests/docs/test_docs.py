@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import itertools
 import re
 import shlex
 import textwrap
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.one_build
 PAGES = pages()
 FENCES = [fence for page in PAGES for fence in fences(page)]
 #: Kinds of blocks that are not Python and not commands: output, configurations of others.
-OTHER_KINDS = {"", "json", "nginx", "ini", "yaml"}
+OTHER_KINDS = {"", "json", "nginx", "ini", "yaml", "html"}
 #: Variables of ours that no option of `eyewall run` sets.
 VARIABLES = {
     "EYEWALL_PURE",
@@ -77,11 +78,16 @@ def is_excerpt(text: str, source: str) -> bool:
 
 #: Its code shows interfaces, not programs.
 CONTRACTS = ROOT / "docs" / "design" / "contracts.md"
-PYTHON = [fence for fence in FENCES if fence.kind == "python" and fence.page != CONTRACTS]
+EXCERPTS = [
+    fence
+    for fence in FENCES
+    if (fence.kind == "python" and fence.page != CONTRACTS) or fence.mark is not None
+]
 
 
-@pytest.mark.parametrize("fence", PYTHON, ids=where)
-def test_python_is_taken_from_an_example(fence: Fence) -> None:
+@pytest.mark.parametrize("fence", EXCERPTS, ids=where)
+def test_an_excerpt_is_taken_from_an_example(fence: Fence) -> None:
+    """Python always is one; what else says so, too."""
     assert fence.mark, "a comment before it must name the file: <!-- examples/name.py -->"
     assert fence.mark.startswith("examples/")
     source = (ROOT / fence.mark).read_text("utf-8")
@@ -136,6 +142,12 @@ def test_a_command_parses(command: str, place: str, monkeypatch: pytest.MonkeyPa
     if ">" in words:
         # The shell's part.
         words = words[: words.index(">")]
+    if "=" in words[0]:
+        # The shell's as well.
+        words = list(itertools.dropwhile(lambda word: "=" in word, words))
+    if len(words) > 2 and words[1] == "run" and words[2] == "--processes":
+        # The configuration of the project that the page is about names what is served.
+        words.insert(2, "examples/hello.py")
     if len(words) == 2 or words[2:3] == ["--reload"]:
         # The command alone, in a sentence.
         words = [*words[:2], "--help"]

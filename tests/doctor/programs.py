@@ -4,7 +4,8 @@ healthy ones, of which it must find nothing.
 A program's first docstring says its fault. Comments in it say the rest:
 
     # under: eyewall, tornado     how it is run: with `tornado` meaning Eyewall, with the Tornado that is installed;
-                                  or `asyncio`, for a program that knows neither
+                                  or `asyncio`, for a program that knows neither. These two are run with one build
+                                  of Eyewall: of it they use nothing but the doctor
     # also: rule, rule            what else the doctor may find there, which is true as well
     ...  # finding: rule          the culprit; where several lines have one, each of them is right
 
@@ -32,11 +33,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 #: Seconds after which a program will not get there any more, on a machine that does much else.
 PATIENCE = 100.0
 #: Which loops a program is run on, by how it is run. The loop makes no difference to what Tornado does.
 LOOPS = {"eyewall": ("uvloop", "asyncio"), "tornado": ("asyncio",), "asyncio": ("asyncio", "uvloop")}
 
+_OF_EYEWALL = "eyewall"
 #: As it was before tests had theirs: programs begin while others run.
 _ENVIRONMENT = dict(os.environ)
 _HEADER = re.compile(r"^# (under|also): (.+)$", re.MULTILINE)
@@ -150,10 +154,24 @@ def paths(folder: Path) -> list[Path]:
     return [each for each in sorted(folder.glob("*.py")) if not each.name.startswith(("test_", "_"))]
 
 
+def parameters(folder: Path) -> list[Any]:
+    """All programs in `folder`, for a test of each."""
+    return [
+        pytest.param(
+            each,
+            id=each.stem,
+            marks=() if _OF_EYEWALL in _headers(each).get("under", ()) else pytest.mark.one_build,
+        )
+        for each in paths(folder)
+    ]
+
+
 def programs(path: Path) -> list[Program]:
-    """A program in all ways that it is to be run."""
+    """A program in all ways that it is to be run with this build."""
     under = _headers(path).get("under")
     assert under, f"{path} does not say what it is to be run under"
+    if _ENVIRONMENT.get("EYEWALL_EXPECT_BUILD") == "pure":
+        under = [each for each in under if each == _OF_EYEWALL]
     return [Program(path, each, loop) for each in under for loop in LOOPS[each]]
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.one_build
+
 pytest_plugins = ["pytester"]
 
 PLUGIN = "eyewall.doctor.pytestplugin"

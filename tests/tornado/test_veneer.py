@@ -40,3 +40,10 @@ def test_it_re_exports_and_nothing_else(path: Path) -> None:
         lazy = isinstance(node, ast.FunctionDef) and node.name == "__getattr__" and len(node.body) == 1
         imports = isinstance(node, ast.Import | ast.ImportFrom)
         assert docstring or runs or renames or lazy or imports, ast.unparse(node)
+
+
+def test_a_name_that_programs_take_from_another_module() -> None:
+    """Bokeh has its futures from `tornado.gen`, where the documentation does not list it."""
+    from eyewall.tornado import concurrent, gen
+
+    assert gen.Future is concurrent.Future

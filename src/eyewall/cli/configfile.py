@@ -156,6 +156,9 @@ def _value(key: str, value: object, parameter: click.Parameter, ctx: click.Conte
         texts = _executors(value)
         _checked(parse_executors, texts)
         return texts
+    if key == "dashboard" and isinstance(value, bool | int):
+        # Like the option, which may have an address or none.
+        value = _plain(value)
     if parameter.multiple:
         if not isinstance(value, list):
             value = [value]

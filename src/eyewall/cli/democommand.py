@@ -8,12 +8,17 @@ import os
 import socket
 import sys
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from eyewall._version import VERSION
 from eyewall.cli.exits import ExitCode
+
+if TYPE_CHECKING:
+    from eyewall.cli.beside import Beside
 
 _DEFAULT_HOST = "127.0.0.1"
 
@@ -39,17 +44,39 @@ _DEFAULT_HOST = "127.0.0.1"
     envvar="EYEWALL_DOCTOR",
     help="Look for what goes wrong, and say where.",
 )
-def demo(host: str, port: int | None, opened: bool, redis: str | None, watched: bool) -> None:
+@click.option(
+    "--dashboard/--no-dashboard",
+    "shown",
+    default=True,
+    show_default=True,
+    help="Show the dashboard beside it, in a process of its own; on this machine only.",
+)
+@click.option(
+    "--allow-break",
+    is_flag=True,
+    help="Let the page 'Break it' break the demo where other machines can reach it, too.",
+)
+def demo(
+    host: str,
+    port: int | None,
+    opened: bool,
+    redis: str | None,
+    watched: bool,
+    shown: bool,
+    allow_break: bool,
+) -> None:
     """Show what Eyewall can do.
 
-    Serves a chat over WebSockets, live charts over server-sent events, uploads, a JSON interface over SQLite
-    and pages from templates, until Ctrl-C. Everything it keeps is in a temporary directory, removed at the end.
+    Serves a page that breaks it, beside the dashboard that names the line; a chat over WebSockets, live charts over
+    server-sent events, uploads, a JSON interface over SQLite and pages from templates, until Ctrl-C. Everything it
+    keeps is in a temporary directory, removed at the end.
     """
     # The help does not wait for the server.
     from eyewall.base.log import enable_pretty_logging
     from eyewall.cli.demo.server import DEFAULT_PORT, bind, serve
     from eyewall.doctor.enabling import enable
     from eyewall.doctor.options import VARIABLE
+    from eyewall.http.insiders import is_loopback
     from eyewall.loop import run
     from eyewall.net.occupant import occupant_of
 
@@ -68,6 +95,7 @@ def demo(host: str, port: int | None, opened: bool, redis: str | None, watched: 
         click.echo(f"Can't listen on {where}: {error.args[-1]}.{by}", err=True)
         sys.exit(ExitCode.ADDRESS)
     bound = sockets[0].getsockname()[1]
+    here = all(is_loopback(str(each.getsockname()[0])) for each in sockets)
     url = f"http://{_written(host, sockets[0])}:{bound}/"
 
     def ready() -> None:
@@ -76,20 +104,46 @@ def demo(host: str, port: int | None, opened: bool, redis: str | None, watched: 
             by = f" by {holder}" if holder else ""
             click.echo(f"Port {DEFAULT_PORT} is taken{by}; this is on port {bound}.")
         click.echo(f"Eyewall {VERSION} shows what it can do on {url}")
-        if not ipaddress.ip_address(sockets[0].getsockname()[0]).is_loopback:
+        if not here:
             click.echo("Everybody who can reach this address can use it.")
+            if allow_break:
+                click.echo("And break it.")
+        if dashboard is not None:
+            click.echo(f"What goes on in it is shown on {dashboard.url}")
         click.echo("Ctrl-C ends it.")
         if opened:
             _open(url)
 
+    dashboard = _beside(bound) if watched and shown and here else None
+    shows = "" if dashboard is None else dashboard.url
     try:
-        # Whatever happens below, the files go.
-        with tempfile.TemporaryDirectory(prefix="eyewall-demo-") as directory:
-            run(serve(sockets, Path(directory), ready, redis))
+        # Whatever happens below, the files and the dashboard go.
+        with dashboard or nullcontext(), tempfile.TemporaryDirectory(prefix="eyewall-demo-") as directory:
+            serving = serve(
+                sockets,
+                Path(directory),
+                ready,
+                redis,
+                may_break=here or allow_break,
+                open_to_all=allow_break and not here,
+                dashboard=shows,
+            )
+            run(serving)
     except (asyncio.CancelledError, KeyboardInterrupt):
         # The second Ctrl-C.
         sys.exit(130)
     click.echo("Ended; its files are removed.")
+
+
+def _beside(port: int) -> Beside | None:
+    """Starts the dashboard, which pages of the demo on `port` may show in a frame; None where that can't be done."""
+    from eyewall.cli.beside import beside
+
+    try:
+        return beside(frame_ancestors=[f"http://{name}:{port}" for name in ("127.0.0.1", "localhost")])
+    except OSError as error:
+        click.echo(f"There is no dashboard: {error}.", err=True)
+        return None
 
 
 def _check_redis(url: str) -> None:

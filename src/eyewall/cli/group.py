@@ -24,6 +24,7 @@ _COMMANDS = {
     "doctor": ("eyewall.cli.doctorcommand", "Say what is wrong with a process, and where."),
     "stacks": ("eyewall.cli.stackscommand", "Show where every task and thread of a process stands."),
     "top": ("eyewall.cli.topcommand", "Show what a process does, live."),
+    "dashboard": ("eyewall.cli.dashboardcommand", "Show what processes do, live, in a browser."),
     "profile": ("eyewall.cli.profilecommand", "Say where the time of a process goes: on a CPU, and waiting."),
     "check": ("eyewall.cli.checkcommand", "Find what is wrong in a program without running it."),
     "tornado": ("eyewall.cli.tornadocommand", "Let `tornado` mean Eyewall in this virtual environment."),

@@ -9,7 +9,10 @@ import click
 from click.core import ParameterSource
 
 from eyewall.cli.configfile import defaults_from, find
+from eyewall.cli.settings import is_dashboard
 
+#: The option whose value may be left away.
+_OPTIONAL = "--dashboard"
 _FILE = "eyewall.cli.configuration"
 
 COMMAND_LINE = "command line"
@@ -34,7 +37,7 @@ class ConfiguredCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
-            return super().parse_args(ctx, args)
+            return super().parse_args(ctx, _with_values(args))
         except click.BadParameter as error:
             blamed = blame(ctx, error.param) if error.param is not None else ""
             if not blamed:
@@ -42,6 +45,17 @@ class ConfiguredCommand(click.Command):
             raise click.BadParameter(
                 error.message + blamed, error.ctx, error.param, error.param_hint
             ) from None
+
+
+def _with_values(args: list[str]) -> list[str]:
+    """Returns the arguments with a value for each `--dashboard` that has none: what follows it may be the target."""
+    found: list[str] = []
+    for number, each in enumerate(args):
+        if each == "--":
+            return [*found, *args[number:]]
+        follows = args[number + 1] if number + 1 < len(args) else ""
+        found.append("--dashboard=on" if each == _OPTIONAL and not is_dashboard(follows) else each)
+    return found
 
 
 def read_file(ctx: click.Context, _: click.Parameter, value: str | None) -> None:

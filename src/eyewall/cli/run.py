@@ -6,7 +6,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 from eyewall.base.loggers import gen_log
 from eyewall.cli.addresses import Addresses
 from eyewall.cli.executors import parse_executors
-from eyewall.cli.exits import StartError
+from eyewall.cli.exits import ExitCode, StartError
 from eyewall.cli.origins import ConfiguredCommand, blame_option, read_file
 from eyewall.cli.settings import (
     INTERFACES,
@@ -26,6 +26,9 @@ from eyewall.cli.settings import (
     parse_limits,
 )
 from eyewall.cli.shedding import parse_shedding
+
+if TYPE_CHECKING:
+    from eyewall.cli.beside import Beside
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -200,6 +203,18 @@ _PATH = click.Path()
     "--metrics-token", default=None, help="Only who sends it sees metrics. Better set in the environment."
 )
 @_option(
+    "--dashboard",
+    metavar="[HOST:PORT]",
+    default=None,
+    help="Show what the process does, or all of several, in a browser: on a port of its own, any of this machine where "
+    "none is named. Prints the URL.",
+)
+@_option(
+    "--dashboard-token",
+    default=None,
+    help="Who has it may look, 16 characters or more. Better set in the environment. [default: a new one]",
+)
+@_option(
     "--xheaders/--no-xheaders", default=False, help="Believe X-Real-Ip, X-Forwarded-For, X-Scheme of a proxy."
 )
 @_option("--forwarded/--no-forwarded", default=False, help="Believe Forwarded (RFC 7239) of a proxy.")
@@ -312,7 +327,9 @@ def serve(settings: Settings) -> int:
     except StartError as error:
         gen_log.error("%s", error)
         return error.code
+    board = None
     try:
+        board = _dashboard(settings)
         urls = addresses.urls("https" if settings.tls_cert is not None else "http")
         for url in addresses.probe_urls():
             gen_log.info("Probes are answered at %s%s", url, (settings.health or "").rstrip("/") + "/readyz")
@@ -321,9 +338,40 @@ def serve(settings: Settings) -> int:
         if settings.supervised:
             return Supervisor(settings, addresses, urls, processes, notifier).run()
         return Worker(settings, addresses, urls, notifier=notifier).run()
+    except StartError as error:
+        gen_log.error("%s", error)
+        return error.code
     finally:
+        if board is not None:
+            board.stop()
         addresses.close()
         addresses.remove_files()
+
+
+def _dashboard(settings: Settings) -> Beside | None:
+    """Starts the dashboard, where there is to be one. Raises StartError."""
+    if settings.dashboard_address is None:
+        return None
+    # Most programs have none.
+    from eyewall.cli.beside import beside
+
+    host, port = settings.dashboard_address
+    try:
+        board = beside(None, host, port, token=settings.dashboard_token)
+    except OSError as error:
+        raise StartError(
+            ExitCode.ADDRESS, f"The dashboard can't listen on {host or '*'}:{port}: {error.args[-1]}"
+        ) from None
+    if settings.dashboard_token is None:
+        gen_log.info("The dashboard is at %s", board.url)
+    else:
+        # Logs are kept, and go far.
+        gen_log.info("The dashboard is at %s and asks for its token", board.url.partition("login?")[0])
+    if board.open_to_all:
+        gen_log.warning(
+            "Other machines can reach the dashboard, and what is sent is not encrypted: who reads along gets the token"
+        )
+    return board
 
 
 def _cores() -> int:

@@ -22,11 +22,14 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
+#: Characters of a token that lets in who acts on a process.
+SHORTEST_TOKEN = 16
 
 _SIZE = re.compile(r"([0-9]{1,15})(?:([KMG])(?:iB)?)?", re.ASCII)
 _SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?", re.ASCII)
 #: What can begin a path in a request, without its query.
 _PREFIX = re.compile(r"/[!\"$->@-~]*", re.ASCII)
+_PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 _ADDRESS = re.compile(r"(?:[^:/\[\]\s]*|\[[0-9A-Fa-f:.%]+\]):[0-9]{1,5}", re.ASCII)
 _FACTORS = {None: 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 _SWITCHES = {
@@ -101,6 +104,10 @@ class Settings:
     metrics: str | None = None
     metrics_token: str | None = None
 
+    #: HOST:PORT or PORT of the dashboard, "on" for any port of this machine; None or "off" for none.
+    dashboard: str | None = None
+    dashboard_token: str | None = None
+
     xheaders: bool = False
     forwarded: bool = False
     trusted_proxies: tuple[str, ...] = ()
@@ -158,6 +165,7 @@ class Settings:
                 raise SettingError("--metrics-token", "needs --metrics as well")
             if not (self.metrics_token.isascii() and self.metrics_token.isprintable() and self.metrics_token):
                 raise SettingError("--metrics-token", "is printable ASCII")
+        self._check_dashboard()
         if self.drain_timeout < 0:
             raise SettingError("--drain-timeout", "can't be negative")
 
@@ -179,6 +187,34 @@ class Settings:
                 )
         elif _ADDRESS.fullmatch(where) is None or int(where.rpartition(":")[2]) > 65535:
             raise SettingError("--metrics", f"is a path like /metrics or HOST:PORT, not {where!r}")
+
+    def _check_dashboard(self) -> None:
+        if self.dashboard is not None and not is_dashboard(self.dashboard):
+            raise SettingError("--dashboard", f"is HOST:PORT, PORT, on or off, not {self.dashboard!r}")
+        if self.dashboard_address is None:
+            # The token may be for a dashboard that the application has.
+            return
+        if not self.doctor:
+            raise SettingError("--dashboard", "shows what the doctor knows, and that is off")
+        token = self.dashboard_token
+        if token is not None and not (
+            len(token) >= SHORTEST_TOKEN and token.isascii() and token.isprintable()
+        ):
+            raise SettingError(
+                "--dashboard-token", f"is printable ASCII, and at least {SHORTEST_TOKEN} characters of it"
+            )
+
+    @property
+    def dashboard_address(self) -> tuple[str, int] | None:
+        """Host and port of the dashboard; None where there is none. Port 0: any that is free."""
+        said = self.dashboard
+        if said is None or _SWITCHES.get(said.lower()) is False:
+            return None
+        if _SWITCHES.get(said.lower()):
+            return DEFAULT_HOST, 0
+        host, colon, port = said.rpartition(":")
+        # Like `--host`, where * is for all interfaces.
+        return ("" if host == "*" else host.strip("[]")) if colon and host else DEFAULT_HOST, int(port)
 
     @property
     def metrics_address(self) -> tuple[str, int] | None:
@@ -204,6 +240,15 @@ class Settings:
         """
         base = PROFILES[self.profile] if self.profile is not None else own or NATIVE
         return base.replace(**self.limits) if self.limits else base
+
+
+def is_dashboard(text: str) -> bool:
+    """Whether `text` can be the value of `--dashboard`."""
+    if text.lower() in _SWITCHES:
+        return True
+    return (_PORT.fullmatch(text) or _ADDRESS.fullmatch(text)) is not None and int(
+        text.rpartition(":")[2]
+    ) <= 65535
 
 
 def parse_limits(texts: Iterable[str]) -> dict[str, Limit]:

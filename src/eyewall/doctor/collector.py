@@ -84,6 +84,8 @@ class Collector:
                 f"burst={burst!r}"
             )
         self.dropped = 0
+        #: Another number whenever what `findings` returns has changed.
+        self.changes = 0
         self._clock = clock
         self._wall = wall
         self._interval = interval
@@ -150,6 +152,7 @@ class Collector:
         self._inbox.clear()
         self._records.clear()
         self._untold.clear()
+        self.changes += 1
         self.dropped = self._dropped_before = 0
         self._told = 0
         self._window_ends = 0.0
@@ -174,6 +177,7 @@ class Collector:
                 return
             record = _Record(finding, seen, now, self._interval)
         self._records[key] = record
+        self.changes += 1
         record.finding = finding
         record.last_seen = max(record.last_seen, seen)
         record.count += finding.count

@@ -133,6 +133,15 @@ class Registry(Item):
             and (where is None or where(entry))
         ]
 
+    def sample(self, limit: int) -> tuple[int, list[Entry]]:
+        """Returns how many there are, and a description of each; of more than `limit`, those of so many from all over
+        them: to describe them is what costs."""
+        found = list(self)
+        count = len(found)
+        if count > limit:
+            found = [found[number * count // limit] for number in range(limit)]
+        return count, [tracked._live_entry() for tracked in found]
+
     def close(
         self,
         *,

@@ -1,5 +1,6 @@
-"""Tornado's `tornado.gen`."""
+"""Tornado's `tornado.gen`, and the `Future` that programs, Bokeh among them, take from it although it is another's."""
 
+from eyewall.loop.concurrent import Future as Future
 from eyewall.loop.gen import BadYieldError as BadYieldError, KeyReuseError as KeyReuseError
 from eyewall.loop.gen import LeakedCallbackError as LeakedCallbackError, Multi as Multi, Return as Return
 from eyewall.loop.gen import ReturnValueIgnoredError as ReturnValueIgnoredError, Runner as Runner

@@ -37,7 +37,7 @@ cdef class Account:
     cdef dict _cells
     cdef Cell _last
 
-    @cython.locals(seconds=double, work=double, before=double, cell=Cell, at=int, measured=Steps)
+    @cython.locals(seconds=double, work=double, before=double, cell=Cell, at=int, measured=Steps, record=object)
     cpdef note(self, method, int status, double now, double began, double ready, double queued, steps)
     cdef Cell _cell(self, method, int status)
 
@@ -46,6 +46,7 @@ cdef class Account:
 cdef class Steps:
     cdef object __weakref__
     cdef readonly object inner
+    cdef public object record
     cdef readonly double made
     cdef readonly double running
     cdef readonly double blocking
@@ -53,6 +54,8 @@ cdef class Steps:
     cdef object _clock
 
     cpdef look(self, double now)
+    @cython.locals(began=double)
+    cdef _begin(self)
     @cython.locals(seconds=double)
     cdef _count(self, double now)
 

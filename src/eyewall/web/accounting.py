@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from eyewall.guard.histogram import SECONDS
 
@@ -42,6 +42,19 @@ _BUCKETS = len(SECONDS)
 _blocking: float = BLOCKING
 _bounds: tuple[float, ...] = SECONDS
 _accounts: dict[str, Account] = {}
+
+
+class Record(Protocol):
+    """What is told of the steps of one request; none of its methods may raise."""
+
+    def resumed(self, now: float) -> None:
+        """A step begins."""
+
+    def suspended(self, now: float, inner: Any, awaited: Any) -> None:
+        """It has ended: `inner` is suspended, until `awaited` is done."""
+
+    def ended(self, now: float, status: int) -> None:
+        """The response is written."""
 
 
 class Cell:
@@ -156,6 +169,9 @@ class Account:
         if type(steps) is Steps:
             measured: Steps = steps
             measured.look(now)
+            record = measured.record
+            if record is not None:
+                record.ended(now, status)
             self.measured += 1
             self.measured_time += work
             self.measured_running += measured.running
@@ -183,13 +199,15 @@ class Steps:
     """A coroutine whose steps are measured: a task runs it in place of `inner`.
 
     `made`: when it was made. `running`, `blocking`: seconds of the steps that were shorter than `BLOCKING`, and of the
-    longer ones. What follows a chain of awaits finds `inner` as `cr_await`. `clock` is that of `note`.
+    longer ones. What follows a chain of awaits finds `inner` as `cr_await`. `clock` is that of `note`. `record` is told
+    of each step, where somebody wants to know.
     """
 
-    __slots__ = ("__weakref__", "_began", "_clock", "blocking", "inner", "made", "running")
+    __slots__ = ("__weakref__", "_began", "_clock", "blocking", "inner", "made", "record", "running")
 
     def __init__(self, inner: Any, clock: Callable[[], float] = time.time) -> None:
         self.inner = inner
+        self.record: Record | None = None
         self.running = self.blocking = 0.0
         self._clock = clock
         self.made: float = clock()
@@ -210,21 +228,40 @@ class Steps:
 
     def send(self, value: Any) -> Any:
         """Runs a step."""
-        self._began = self._clock()
+        self._begin()
         try:
-            return self.inner.send(value)
+            awaited = self.inner.send(value)
         finally:
-            self._count(self._clock())
+            ended: float = self._clock()
+            self._count(ended)
             self._began = 0.0
+        # Read once: another thread may take it away.
+        record = self.record
+        if record is not None:
+            record.suspended(ended, self.inner, awaited)
+        return awaited
 
     def throw(self, *error: Any) -> Any:
         """Runs a step that begins with an exception."""
-        self._began = self._clock()
+        self._begin()
         try:
-            return self.inner.throw(*error)
+            awaited = self.inner.throw(*error)
         finally:
-            self._count(self._clock())
+            ended: float = self._clock()
+            self._count(ended)
             self._began = 0.0
+        # Read once: another thread may take it away.
+        record = self.record
+        if record is not None:
+            record.suspended(ended, self.inner, awaited)
+        return awaited
+
+    def _begin(self) -> None:
+        began: float = self._clock()
+        self._began = began
+        record = self.record
+        if record is not None:
+            record.resumed(began)
 
     def close(self) -> None:
         """Ends it where it stands."""

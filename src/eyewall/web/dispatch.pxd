@@ -16,7 +16,7 @@ cdef object _plain_decoding
 cdef dict _running
 cdef object _deadlines, _overtime, _check_rates
 cdef bint _counting
-cdef object SUSPENDED
+cdef object SUSPENDED, _recorder
 cdef object _SAFE
 
 cdef class Dispatch:
@@ -53,7 +53,7 @@ cdef class Dispatch:
     cpdef closed(self)
     @cython.locals(exchange=Exchange, steps=Steps)
     cdef _start(self, rest)
-    @cython.locals(handler=Reply, account=Account)
+    @cython.locals(handler=Reply, account=Account, steps=Steps)
     cdef Steps _steps_of(self, rest)
     @cython.locals(account=Account, route=Route, handler=Reply)
     cdef _open_account(self)

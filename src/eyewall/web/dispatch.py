@@ -10,7 +10,7 @@ A class with `stream_request_body` begins when the head has come, and `data` pas
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +57,8 @@ _overtime: Any = None
 _check_rates: Any = None
 #: Somebody wants to know where the time of requests goes.
 _counting = False
+#: Gives what measures the steps of a request a record, while somebody looks at single requests.
+_recorder: Callable[[Dispatch, Steps], object] | None = None
 
 
 def keep_time() -> None:
@@ -78,6 +80,18 @@ def keep_accounts(wanted: bool = True) -> None:
     """Counts every request from now on, see `web.accounting`; or none any more."""
     global _counting
     _counting = wanted
+
+
+def counts() -> bool:
+    """Whether requests are counted."""
+    return _counting
+
+
+def keep_records(recorder: Callable[[Dispatch, Steps], object] | None) -> None:
+    """Has `recorder` called with each request whose steps are measured from now on, and with what measures them; None
+    for nobody. It must not raise."""
+    global _recorder
+    _recorder = recorder
 
 
 def running() -> list[asyncio.Task[None]]:
@@ -314,7 +328,10 @@ class Dispatch:
         if account is None or account.budget <= 0:
             return None
         account.budget -= 1
-        return Steps(rest)
+        steps = Steps(rest)
+        if _recorder is not None:
+            _recorder(self, steps)
+        return steps
 
     @property
     def label(self) -> str:

@@ -23,6 +23,8 @@ class RequestLog:
         """Logs a finished request: with the setting `log_function` if there is one, else to `tornado.access`."""
         if _request_end.fire is not None:
             request = handler.request
+            # For those who listen: it does not know its handler.
+            request._handler, request._steps = type(handler), handler._steps
             _request_end.fire(request, handler.get_status(), request.request_time())
         log = self.settings.get("log_function")
         if log is not None:

@@ -107,6 +107,8 @@ class EventSourceHandler(RequestHandler):
     HEARTBEAT: float = 15.0
     #: Milliseconds the client is told to wait before it comes back; None leaves it to the client.
     RETRY: int | None = None
+    #: Bytes that may wait for the client before it is disconnected; None: `Profile.sse_unsent_bytes`.
+    UNSENT_BYTES: int | None = None
 
     _kind = "event stream"
     _carrier: Any = None
@@ -224,7 +226,7 @@ class EventSourceHandler(RequestHandler):
         if self.RETRY is not None:
             self.write(Event(retry=self.RETRY).encoded)
         profile = getattr(self.application, "profile", None) or active()
-        self._limit = profile.sse_unsent_bytes
+        self._limit = profile.sse_unsent_bytes if self.UNSENT_BYTES is None else self.UNSENT_BYTES
         self._carrier = getattr(self.request.connection, "carrier", None)
         self._opened = True
         self.flush()

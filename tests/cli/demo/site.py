@@ -21,11 +21,14 @@ PATIENCE = 20.0
 class Site:
     """Serves the demo on a free port, until `close`."""
 
-    def __init__(self, kind: str, directory: Path, redis: str | None = None) -> None:
+    def __init__(
+        self, kind: str, directory: Path, redis: str | None = None, *, may_break: bool = False
+    ) -> None:
         self._sockets = bind_sockets(0, "127.0.0.1")
         self.port: int = self._sockets[0].getsockname()[1]
         self.directory = directory
         self.redis = redis
+        self.may_break = may_break
         self._stop = asyncio.Event()
         self._loop = loop_factory(kind)()
         self._ready = threading.Event()
@@ -41,7 +44,15 @@ class Site:
     def _run(self) -> None:
         try:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-                runner.run(run(self._sockets, self.directory, self._stop, self._ready.set, self.redis))
+                demo = run(
+                    self._sockets,
+                    self.directory,
+                    self._stop,
+                    self._ready.set,
+                    self.redis,
+                    may_break=self.may_break,
+                )
+                runner.run(demo)
         except BaseException as error:
             self._error = error
 

@@ -12,7 +12,7 @@ from tests.conftest import LOOP_KINDS
 from .browser import PHONE, Browser
 from .site import Site
 
-PAGES = ["/", "/chat", "/live", "/files", "/tasks", "/guestbook", "/nothing"]
+PAGES = ["/", "/break", "/chat", "/live", "/files", "/tasks", "/guestbook", "/nothing"]
 WIDE = """
     return [...document.body.querySelectorAll("*")]
       .filter((each) => each.getBoundingClientRect().right > innerWidth + 1)

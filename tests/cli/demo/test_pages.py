@@ -13,7 +13,7 @@ from tests.conftest import LOOP_KINDS
 
 from .site import FORM, Site, Visitor, form_body
 
-PAGES = ["/", "/chat", "/live", "/files", "/tasks", "/guestbook"]
+PAGES = ["/", "/break", "/chat", "/live", "/files", "/tasks", "/guestbook"]
 
 
 @pytest.fixture
@@ -70,7 +70,19 @@ def test_what_a_page_needs_is_there_versioned_and_may_be_kept(visitor: Visitor) 
 
 
 def test_scripts_import_only_what_is_there(visitor: Visitor) -> None:
-    for name in ("visitor", "home", "live", "chat", "files", "tasks", "numbers", "chart", "http", "dom"):
+    for name in (
+        "visitor",
+        "home",
+        "break",
+        "live",
+        "chat",
+        "files",
+        "tasks",
+        "numbers",
+        "chart",
+        "http",
+        "dom",
+    ):
         answer = visitor.ask("GET", f"/static/js/{name}.js")
         assert answer.headers["Content-Type"] == "text/javascript"
         for imported in re.findall(r'from "\./(\w+\.js)"', answer.text):
@@ -100,6 +112,8 @@ def test_the_code_behind_a_page_is_shown_as_text(visitor: Visitor) -> None:
         ("POST", "/api/files/upload"),
         ("DELETE", "/api/files/0123456789abcdef"),
         ("POST", "/api/block/thread"),
+        ("POST", "/api/break/forgotten"),
+        ("DELETE", "/api/break/forgotten"),
         ("POST", "/guestbook"),
     ],
 )

@@ -8,6 +8,8 @@ import pytest
 
 from .marked import holds
 
+pytestmark = pytest.mark.one_build
+
 
 def test_coroutines_handlers_protocols_and_callbacks_run_in_the_loop(tmp_path: Path) -> None:
     holds(

@@ -13,6 +13,8 @@ from eyewall.doctor.checking.settings import Settings
 
 from .marked import write
 
+pytestmark = pytest.mark.one_build
+
 
 def all_of(folder: Path, sources: dict[str, str], *, types: bool = False, ruff: bool = False) -> Report:
     write(folder, sources)

@@ -14,6 +14,8 @@ from eyewall.doctor.checking.rulebook import BOOK
 
 from .marked import checked
 
+pytestmark = pytest.mark.one_build
+
 PROGRAM = """\
 import time
 from tornado.web import RequestHandler

@@ -11,6 +11,8 @@ from eyewall.doctor.checking.settings import Settings, SettingsError, find, load
 
 from .marked import checked
 
+pytestmark = pytest.mark.one_build
+
 SECTION = """
 [tool.eyewall.check]
 select = ["EW2", "coroutine-never-awaited"]

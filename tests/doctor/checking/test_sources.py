@@ -10,6 +10,8 @@ import pytest
 from eyewall.doctor.checking import sources
 from eyewall.doctor.checking.sources import Sources, matches, within
 
+pytestmark = pytest.mark.one_build
+
 
 def names(found: Sources) -> list[str]:
     return [each.path.name for each in found.read()]

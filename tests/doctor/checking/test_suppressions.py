@@ -8,6 +8,8 @@ import pytest
 
 from .marked import checked
 
+pytestmark = pytest.mark.one_build
+
 #: Is found as EW201 in line 4, with what is written after it.
 PROGRAM = "import time\n\nasync def main():\n    time.sleep(1){}\n"
 

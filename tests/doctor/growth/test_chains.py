@@ -14,6 +14,10 @@ import pytest
 
 from eyewall.doctor.growth.chains import Search, chain_of
 from eyewall.doctor.growth.timers import Handles
+from eyewall.http.server import HTTPServer
+from eyewall.net.address import bind_sockets
+from eyewall.web import Application, RequestHandler
+from eyewall.web.dispatch import dispatches
 
 HERE = __name__
 
@@ -110,6 +114,41 @@ def test_a_slot() -> None:
     slotted.kept = Thing()
     assert text_of(slotted.kept) == f"{HERE}.slotted.kept"
     del slotted.kept
+
+
+def test_a_request_that_runs_does_not_hide_who_keeps_its_handler(run: Callable[..., None]) -> None:
+    class Stays(RequestHandler):
+        async def get(self) -> None:
+            registry.members.append(self)
+            reached.set_result(self)
+            await asyncio.sleep(3600)
+
+    async def main() -> None:
+        nonlocal reached
+        reached = asyncio.get_running_loop().create_future()
+        sockets = bind_sockets(0, "127.0.0.1")
+        server = HTTPServer(Application([("/", Stays)]))
+        server.add_sockets(sockets)
+        _, writer = await asyncio.open_connection(*sockets[0].getsockname())
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        try:
+            handler = await reached
+            reached = asyncio.get_running_loop().create_future()
+            assert text_of(handler) == f"{HERE}.registry.members[0] (list)"
+            registry.members.clear()
+            # Now it is the request's alone, which is no leak.
+            chain = chain_of(handler)
+            assert chain is not None
+            assert not chain.lasting
+        finally:
+            writer.close()
+            server.stop()
+            for task in dispatches():
+                task.cancel()
+            await server.close_all_connections()
+
+    reached: asyncio.Future[RequestHandler]
+    run(main())
 
 
 def test_a_deque_and_keys() -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from ..programs import Outcome, Runs, paths
+from ..programs import Outcome, Runs, parameters
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("path", paths(Path(__file__).parent), ids=lambda each: each.stem)
+@pytest.mark.parametrize("path", parameters(Path(__file__).parent))
 def test_nothing_is_found(runs: Runs, path: Path) -> None:
     wrong = []
     for program, outcome in runs.outcomes(path):

@@ -10,6 +10,8 @@ from eyewall.doctor.profiling import callgraph
 from eyewall.doctor.profiling.callgraph import Called, roots, stacks_of
 from eyewall.doctor.profiling.recording import Frame
 
+pytestmark = pytest.mark.one_build
+
 
 def frame(name: str) -> Frame:
     return Frame(name, "/app/a.py", 1)

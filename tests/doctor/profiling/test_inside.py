@@ -18,6 +18,8 @@ from eyewall.doctor.profiling.summary import summarize
 
 from ..patient import turns
 
+pytestmark = pytest.mark.one_build
+
 yappi = pytest.importorskip("yappi")
 
 

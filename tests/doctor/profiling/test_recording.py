@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from eyewall.doctor.profiling.recording import DEPTH, Frame, Recording, from_folded, to_folded
 
+pytestmark = pytest.mark.one_build
+
 FRAMES = st.builds(
     Frame,
     st.text("abcdef.<>_", min_size=1, max_size=8),

@@ -21,6 +21,8 @@ from eyewall.doctor.profiling.recording import Frame, Recording, Stack
 from eyewall.doctor.profiling.speedscope import speedscope
 from eyewall.doctor.profiling.summary import summarize, summary_text
 
+pytestmark = pytest.mark.one_build
+
 APPLICATION = """\
 class Hello:
     @cached

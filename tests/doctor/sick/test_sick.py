@@ -10,13 +10,13 @@ import pytest
 from eyewall.doctor.finding import Severity
 from eyewall.doctor.report import STATUS
 
-from ..programs import Outcome, Program, Runs, paths
+from ..programs import Outcome, Program, Runs, parameters, paths
 
-PATHS = paths(Path(__file__).parent)
+FOLDER = Path(__file__).parent
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("path", PATHS, ids=lambda each: each.stem)
+@pytest.mark.parametrize("path", parameters(FOLDER))
 def test_the_fault_is_found(runs: Runs, path: Path) -> None:
     wrong = []
     for program, outcome in runs.outcomes(path):
@@ -53,7 +53,8 @@ def _wrong(program: Program, outcome: Outcome) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("path", PATHS, ids=lambda each: each.stem)
+@pytest.mark.one_build
+@pytest.mark.parametrize("path", paths(FOLDER), ids=lambda each: each.stem)
 def test_a_program_says_its_fault(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text()))
     assert Program(path, "", "").culprits, "no line is marked as the culprit"

@@ -15,6 +15,8 @@ from eyewall.doctor.top.model import Answers, as_text, heading, tables, tasks_at
 
 from .answers import FINDINGS, JOB, STACKS, STATE, answers, route
 
+pytestmark = pytest.mark.one_build
+
 
 def table(name: str, now: Answers, before: Answers | None = None) -> Table:
     return next(each for each in tables(now, before) if each.name == name)
@@ -58,6 +60,14 @@ def test_the_slowest_requests_come_first() -> None:
         ["2.0 s", "500 ms", "GET /report", "/report"],
     ]
     assert shown.rows[0].subject["id"] == "r2"
+
+
+def test_requests_that_say_where_they_are_suspended() -> None:
+    told = answers()
+    place = {"file": "/app/a.py", "line": 7, "function": "Slow.get", "source": "await lock.acquire()"}
+    told.state["open"]["entries"]["requests"][0].update(place=place, waits_for="lock 'a'")
+    [row] = [row for row in texts(table("requests", told)) if row[4] != "-"]
+    assert row[4:6] == ["lock 'a'", "/app/a.py:7 in Slow.get"]
 
 
 def test_what_is_open_is_unknown_while_the_loop_is_blocked() -> None:

@@ -20,6 +20,8 @@ from eyewall.doctor.top.view import Top
 
 from .answers import STACKS, STATE, answers
 
+pytestmark = pytest.mark.one_build
+
 
 class Fabricated:
     """A process that says what a test wants; and what it was told to do."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from eyewall._version import VERSION
 from eyewall.cli.demo import modules
 from eyewall.cli.demo.handlers.base import NotFound
+from eyewall.cli.demo.handlers.breaking import Break, Breaking, BreakOne
 from eyewall.cli.demo.handlers.chat import Chat, ChatSocket
 from eyewall.cli.demo.handlers.files import Download, FileItem, FileList, Files, Upload
 from eyewall.cli.demo.handlers.guestbook import GuestBookPage
@@ -43,6 +44,9 @@ def make_app(demo: Demo) -> Application:
             (r"/", Home, state),
             (r"/ping", Ping, state),
             (r"/api/name", Name, state),
+            (r"/break", Break, state),
+            (r"/api/break", Breaking, state),
+            (r"/api/break/([a-z]{1,40})", BreakOne, state),
             (r"/chat", Chat, state),
             (r"/chat/socket", ChatSocket, state),
             (r"/live", Live, state),

@@ -55,5 +55,11 @@ ENTRY_CHARS = 500
 PAGE_SIZE = 8
 MOST_PER_PAGE = 100
 
+# -- faults -------------------------------------------------------------------------------------------------
+#: The shop that has them, on the loopback interface.
+SHOP_PROFILE = PROFILE.replace(name="demo-shop", websocket_write_bytes=16 * MIB)
+#: Customers that wait at once, for one fault.
+CROWD = 60
+
 # -- the end ------------------------------------------------------------------------------------------------
 DRAIN_SECONDS = 5.0

@@ -64,14 +64,30 @@ class Signals:
 
 
 async def serve(
-    sockets: list[socket.socket], directory: Path, ready: Callable[[], None], redis: str | None = None
+    sockets: list[socket.socket],
+    directory: Path,
+    ready: Callable[[], None],
+    redis: str | None = None,
+    *,
+    may_break: bool = False,
+    open_to_all: bool = False,
+    dashboard: str = "",
 ) -> None:
     """Does what `run` does until a signal comes; a second one, when the first is too slow, cancels it."""
     task = asyncio.current_task()
     assert task is not None
     signals = Signals(task)
     signals.take()
-    await run(sockets, directory, signals.stop, ready, redis)
+    await run(
+        sockets,
+        directory,
+        signals.stop,
+        ready,
+        redis,
+        may_break=may_break,
+        open_to_all=open_to_all,
+        dashboard=dashboard,
+    )
 
 
 async def run(
@@ -80,12 +96,16 @@ async def run(
     stop: asyncio.Event,
     ready: Callable[[], None],
     redis: str | None = None,
+    *,
+    may_break: bool = False,
+    open_to_all: bool = False,
+    dashboard: str = "",
 ) -> None:
     """Serves the demo on `sockets`, which are its own from now on, until `stop` is set; then says goodbye.
 
-    Its files are in `directory`. `ready` is called when it serves. `redis`: see `Demo`.
+    Its files are in `directory`. `ready` is called when it serves. The other arguments are `Demo`'s.
     """
-    demo = Demo(directory, redis)
+    demo = Demo(directory, redis, may_break=may_break, open_to_all=open_to_all, dashboard=dashboard)
     server = HTTPServer(make_app(demo), profile=PROFILE)
     try:
         await demo.start(server)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from eyewall.cli.demo.breaking.breaker import Breaker
 from eyewall.cli.demo.database import Database
 from eyewall.cli.demo.guestbook import GuestBook
 from eyewall.cli.demo.limits import SAMPLES, SAMPLES_SECONDS
@@ -12,6 +13,7 @@ from eyewall.cli.demo.meter import Meter
 from eyewall.cli.demo.room import Room
 from eyewall.cli.demo.shelf import Shelf
 from eyewall.cli.demo.tasks import Tasks
+from eyewall.doctor import enabling
 from eyewall.guard import Hub, Replay
 from eyewall.http.server import HTTPServer
 
@@ -23,10 +25,20 @@ _WELCOME = "Welcome! This page is made on the server, in your language.\nLeave a
 class Demo:
     """What the handlers work with. Its files are in `directory`, which is the caller's to remove.
 
-    `redis` is the URL of a Redis through which several demos share their chat.
+    `redis` is the URL of a Redis through which several demos share their chat. `may_break`: whether the buttons of the
+    page 'Break it' do something; `open_to_all`: whether they do so by other names than those of this machine.
+    `dashboard`: the URL of the dashboard that shows this process, empty without one.
     """
 
-    def __init__(self, directory: Path, redis: str | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        redis: str | None = None,
+        *,
+        may_break: bool = False,
+        open_to_all: bool = False,
+        dashboard: str = "",
+    ) -> None:
         self.database = Database(directory / "demo.db")
         self.tasks = Tasks(self.database)
         self.guestbook = GuestBook(self.database)
@@ -36,6 +48,10 @@ class Demo:
         self.numbers = Hub("numbers", replay=Replay(messages=SAMPLES, age=SAMPLES_SECONDS))
         #: When the loop may be blocked again.
         self.next_block = 0.0
+        self.may_break = may_break
+        self.open_to_all = open_to_all
+        self.dashboard = dashboard
+        self.breaker = Breaker(directory, enabling.findings)
         self.meter = Meter(self._connections, self._publish)
         self._server: HTTPServer | None = None
 
@@ -50,8 +66,14 @@ class Demo:
     async def close(self) -> None:
         """Ends what runs, and closes its files."""
         self.meter.stop()
+        await self.breaker.close()
         await self.room.hub.close()
         await self.database.close()
+
+    @property
+    def watched(self) -> bool:
+        """Whether the doctor watches."""
+        return enabling.enabled()
 
     def _connections(self) -> int:
         server = self._server

@@ -39,7 +39,7 @@ class Client:
 
     def __init__(self, pid: int, timeout: float = TIMEOUT) -> None:
         self.pid = pid
-        self._connection = _connected(pid, timeout)
+        self._connection = connected(pid, timeout)
         self._lines = Lines(protocol.ANSWER)
         self._asked = 0
 
@@ -94,12 +94,20 @@ def processes() -> list[int]:
     return sorted(found)
 
 
-def _connected(pid: int, timeout: float) -> socket.socket:
+def connected(pid: int, timeout: float) -> socket.socket:
+    """Returns a connection to the doctor in process `pid`, with this timeout; 0.0 never waits.
+
+    Raises NoDoctor where there is none, and ControlError ("busy") where more wait to be connected than it takes.
+    """
     user = _owner(pid)
     for folder in places.folders(user):
         try:
             with places.opened(folder, user) as descriptor:
                 return places.connect(descriptor, folder, pid, timeout)
+        except (BlockingIOError, TimeoutError):
+            raise ControlError(
+                "busy", f"process {pid} takes no connections: it was stopped, perhaps"
+            ) from None
         except OSError:
             # Not there; or nobody listens there any more.
             continue

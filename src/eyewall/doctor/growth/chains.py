@@ -29,10 +29,12 @@ DEPTH = 20
 #: Objects of a level that are gone on with, at most.
 WIDTH = 60
 #: Levels that are gone on for after something was found that runs, to find a module or class that holds it, too.
-FURTHER = 3
+FURTHER = 4
 
 #: Modules of ours whose objects hold others only to watch them.
 _OWN = ("eyewall.doctor.",)
+#: What holds a handler for as long as its request runs, though it is found from a module.
+_DISPATCH = ("eyewall.web.dispatch", "Dispatch")
 _SUSPENDED = (CoroutineType, GeneratorType, AsyncGeneratorType)
 
 
@@ -173,6 +175,8 @@ def _runs(thing: object) -> bool:
         return True
     if isinstance(thing, asyncio.Task):
         return not thing.done()
+    if (type(thing).__module__, type(thing).__name__) == _DISPATCH:
+        return True
     # Handles of uvloop are of kinds of their own.
     return type(thing).__module__ == "uvloop.loop" and type(thing).__name__ in ("Handle", "TimerHandle")
 

@@ -20,7 +20,7 @@ import weakref
 from collections.abc import Callable
 from functools import partial
 from types import CoroutineType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Evidence, Finding, Severity, Subject
@@ -70,6 +70,26 @@ class _Class:
         self.held = 0.0
 
 
+class Remains(NamedTuple):
+    """Objects of one class that have ended and are still there: how many, and for how many seconds the oldest."""
+
+    name: str
+    noun: str
+    number: int
+    oldest: float
+
+
+#: The detectors that work, of all loops of this process.
+_working: weakref.WeakSet[Kept] = weakref.WeakSet()
+
+
+def remains() -> list[Remains]:
+    """Returns what has ended and is still there, the most of it first, as far as the last census knows. From any
+    thread. Most of it is garbage that nobody has collected yet."""
+    found = [each for detector in list(_working) for each in detector.remains()]
+    return sorted(found, key=lambda each: (-each.number, each.name))
+
+
 class Kept:
     """The detector of what stays after it ended. `clock` returns seconds and never goes back."""
 
@@ -96,6 +116,17 @@ class Kept:
         """Begins to look."""
         self._loop, self._collector = loop, collector
         self._handles = Handles(loop)
+        _working.add(self)
+
+    def remains(self) -> list[Remains]:
+        """See the function."""
+        now, found = self._clock(), []
+        for owner, kind in list(self._classes.items()):
+            there = [since for reference, since in list(kind.since.values()) if reference() is not None]
+            if there:
+                name = naming.type_name(owner)
+                found.append(Remains(name, kind.ending.noun, len(there), now - min(there)))
+        return found
 
     def look(self) -> None:
         """Notes what has ended since the last census, and has what stays searched for."""
@@ -112,6 +143,7 @@ class Kept:
 
     def stop(self) -> None:
         """Ends looking."""
+        _working.discard(self)
         self._loop = self._collector = self._handles = None
         self._classes.clear()
 

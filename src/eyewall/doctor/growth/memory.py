@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import tracemalloc
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock
 
 from eyewall.doctor.growth.load import resident_bytes
 from eyewall.doctor.places import Place, best_of, is_own
@@ -52,11 +55,15 @@ class MemoryReport:
         return "\n".join([*lines, *(f"  {each}" for each in self.growing)])
 
 
+Sizes = Mapping[Place, tuple[int, int]]
+
+
 class TracingError(RuntimeError):
     """Allocations are being looked at already."""
 
 
-_running = False
+#: Held by the one that is at work.
+_at_work = Lock()
 
 
 async def memory(seconds: float = SECONDS, lines: int = LINES) -> MemoryReport:
@@ -67,46 +74,74 @@ async def memory(seconds: float = SECONDS, lines: int = LINES) -> MemoryReport:
 
     Raises ValueError for a time that makes no sense, TracingError where another call is at work.
     """
-    global _running
+    _check(seconds, lines)
+    loop = asyncio.get_running_loop()
+    with _tracing():
+        # Of its own: the loop's may have too much to do.
+        pool = ThreadPoolExecutor(1, "eyewall-memory")
+        try:
+            resident = resident_bytes()  # eyewall: ignore[EW205] - the kernel has it at hand
+            before = await loop.run_in_executor(pool, _by_line)
+            await _wait(seconds)
+            after = await loop.run_in_executor(pool, _by_line)
+            now = resident_bytes()  # eyewall: ignore[EW205]
+        finally:
+            pool.shutdown(wait=False)
+    return _report(seconds, lines, (resident, before), (now, after))
+
+
+def memory_in_thread(
+    seconds: float, lines: int = LINES, sleep: Callable[[float], object] = time.sleep
+) -> MemoryReport:
+    """As `memory`, for a thread without a loop. `sleep` waits."""
+    _check(seconds, lines)
+    with _tracing():
+        resident, before = resident_bytes(), _by_line()
+        sleep(seconds)
+        now, after = resident_bytes(), _by_line()
+    return _report(seconds, lines, (resident, before), (now, after))
+
+
+def _check(seconds: float, lines: int) -> None:
     if not 0.0 < seconds <= LONGEST or lines < 1:
         raise ValueError(
             f"memory is looked at for up to {LONGEST:g} s, and one line at least is told, "
             f"not {seconds!r} s and {lines!r}"
         )
-    if _running:
+
+
+@contextmanager
+def _tracing() -> Iterator[None]:
+    """Traces allocations, unless the program does so itself."""
+    if not _at_work.acquire(blocking=False):
         raise TracingError("memory() is at work already: wait for it to end")
-    _running = True
-    tracing = tracemalloc.is_tracing()
-    loop = asyncio.get_running_loop()
-    # Of its own: the loop's may have too much to do.
-    pool = ThreadPoolExecutor(1, "eyewall-memory")
     try:
-        if not tracing:
+        own = tracemalloc.is_tracing()
+        if not own:
             tracemalloc.start(FRAMES)
-        resident = resident_bytes()  # eyewall: ignore[EW205] - the kernel has it at hand
-        before = await loop.run_in_executor(pool, _by_line)
-        await _wait(seconds)
-        after = await loop.run_in_executor(pool, _by_line)
-        now = resident_bytes()  # eyewall: ignore[EW205]
+        try:
+            yield
+        finally:
+            if not own:
+                tracemalloc.stop()
     finally:
-        _running = False
-        pool.shutdown(wait=False)
-        if not tracing:
-            tracemalloc.stop()
-    grown = growing(before, after)
+        _at_work.release()
+
+
+def _report(
+    seconds: float, lines: int, first: tuple[int | None, Sizes], last: tuple[int | None, Sizes]
+) -> MemoryReport:
+    (resident, before), (now, after) = first, last
     return MemoryReport(
         seconds,
         None if now is None or resident is None else now - resident,
         sum(size for size, _ in after.values()) - sum(size for size, _ in before.values()),
-        tuple(grown[:lines]),
+        tuple(growing(before, after)[:lines]),
     )
 
 
 async def _wait(seconds: float) -> None:
     await asyncio.sleep(seconds)
-
-
-Sizes = Mapping[Place, tuple[int, int]]
 
 
 def growing(before: Sizes, after: Sizes) -> list[Allocation]:

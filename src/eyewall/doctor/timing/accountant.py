@@ -8,6 +8,7 @@ import sys
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.timing.garbage import garbage
 from eyewall.doctor.timing.pulse import Pulse
+from eyewall.doctor.timing.timelines import timelines
 
 _DISPATCH = "eyewall.web.dispatch"
 _ACCOUNTING = "eyewall.web.accounting"
@@ -40,6 +41,7 @@ class Accountant:
             self._count()
         else:
             sys.modules[_ACCOUNTING].fill_budgets()
+            timelines.look()
 
     def stop(self) -> None:
         """Counts no more, where no other loop is watched."""
@@ -51,6 +53,7 @@ class Accountant:
             self._started = False
             garbage.stop()
         if self._counting and not _wanted:
+            timelines.stop()
             sys.modules[_DISPATCH].keep_accounts(False)
         self._counting = False
 

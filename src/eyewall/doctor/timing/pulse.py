@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from weakref import ref
 
+from eyewall.doctor.timing.history import History
 from eyewall.guard.histogram import Histogram
 
 #: Seconds between two beats.
@@ -52,6 +53,7 @@ class Pulse:
 
     `cpu`: seconds that this thread was on a CPU. `lags`, `turns`: histograms, in seconds. `busy`: the share of the last
     seconds in which the thread ran. `cpu_seconds`, `seconds`: what it ran for, and for how long it was measured.
+    `history`: how it was in the last minutes.
     """
 
     def __init__(
@@ -60,8 +62,10 @@ class Pulse:
         *,
         interval: float = INTERVAL,
         cpu: Callable[[], float] = _thread_time,
+        history: History | None = None,
     ) -> None:
         self.loop = loop
+        self.history = History() if history is None else history
         self.lags = Histogram(BOUNDS)
         self.turns = Histogram(BOUNDS)
         self.busy = 0.0
@@ -96,6 +100,7 @@ class Pulse:
 
     def pause(self) -> None:
         """The loop runs no more, for now: that it is late means nothing."""
+        self.history.pause()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -128,7 +133,8 @@ class Pulse:
 
     def _beat(self) -> None:
         now = self.loop.time()
-        self.lags.observe(max(0.0, now - self._due))
+        lag = max(0.0, now - self._due)
+        self.lags.observe(lag)
         used = self._cpu()
         ran, passed = max(0.0, used - self._used), now - self._beaten
         self._used, self._beaten = used, now
@@ -139,6 +145,7 @@ class Pulse:
             self.busy += (share - self.busy) * min(1.0, passed / MEMORY)
             calm = min(2.0 * self._pause, SLOWEST * self._interval)
             self._pause = calm if share < CALM else self._interval
+            self.history.note(lag, ran, passed)
         self._next(now)
         self.loop.call_soon(self._turned, now)
 

@@ -147,6 +147,8 @@ def _requests(state: Answer) -> Table:
         Column("Idle", True),
         Column("Request"),
         Column("Route"),
+        Column("Waits for"),
+        Column("Stands at"),
         Column("Peer"),
         Column("In", True),
         Column("Out", True),
@@ -158,6 +160,9 @@ def _requests(state: Answer) -> Table:
             seconds(each["idle"]),
             text(each["label"]),
             text(each["route"]),
+            # Those of other releases do not tell.
+            text(each.get("waits_for")),
+            place(each.get("place")),
             text(each["peer"]),
             size(each["bytes_in"]),
             size(each["bytes_out"]),

@@ -23,7 +23,7 @@ from eyewall.doctor.places import Place, culprit_of, place_of
 from eyewall.doctor.subjects import subject_of
 from eyewall.doctor.sweep import Sweep
 from eyewall.doctor.waits.acquired import acquired
-from eyewall.doctor.waits.ends import end_of
+from eyewall.doctor.waits.ends import End, end_of
 from eyewall.doctor.waits.graph import Need, circles
 from eyewall.doctor.waits.holdings import Hold, holdings
 from eyewall.doctor.waits.links import Chain, chain_of
@@ -108,7 +108,9 @@ class Circles:
         early = False
         if len(self._blocked) > MANY:
             self._next = now + PAUSE
-        needs, holders = _needs(_linked(self._blocked))
+        needs, holders = needs_of(
+            {node: record.facts for node, record in self._blocked.items() if record.facts is not None}
+        )
         for circle in circles(needs):
             records = [self._blocked[node] for node in circle]
             tasks = [task for record in records if (task := record.task()) is not None]
@@ -132,7 +134,11 @@ class Circles:
 def facts_of(task: asyncio.Task[Any], chain: Chain | None = None) -> Facts:
     """Returns what is known of the wait of `task`, which is not running."""
     chain = chain_of(task) if chain is None else chain
-    end = end_of(chain)
+    return facts_from(chain, end_of(chain))
+
+
+def facts_from(chain: Chain, end: End) -> Facts:
+    """As `facts_of`, where it is known what the chain ends in."""
     on = None if end.on is None else tasks_of(end.on)
     resource = end.resource
     facts = Facts(
@@ -147,11 +153,15 @@ def facts_of(task: asyncio.Task[Any], chain: Chain | None = None) -> Facts:
     )
     if not facts.is_blocked:
         return facts
-    held = tuple(
+    return facts._replace(holds=held_by(chain))
+
+
+def held_by(chain: Chain) -> tuple[Held, ...]:
+    """Returns what the links of a chain hold, in a form that keeps nothing alive."""
+    return tuple(
         Held(each.resource.key, str(each.resource), each.resource.capacity, each.place)
         for each in all_holdings(chain)
     )
-    return facts._replace(holds=held)
 
 
 def all_holdings(chain: Chain) -> list[Hold]:
@@ -164,29 +174,17 @@ def all_holdings(chain: Chain) -> list[Hold]:
     return found
 
 
-def _linked(blocked: Mapping[int, Record]) -> dict[int, Record]:
-    """Returns those that somebody may wait for: because they hold something, or are awaited themselves."""
-    awaited = {
-        node for record in blocked.values() if record.facts is not None for node in record.facts.on or ()
-    }
-    return {
-        node: record
-        for node, record in blocked.items()
-        if node in awaited or (record.facts is not None and record.facts.holds)
-    }
-
-
-def _needs(blocked: Mapping[int, Record]) -> tuple[dict[int, Need], dict[int, list[int]]]:
-    """Returns what each waits for, by identities, and of each resource who is known to hold it."""
+def needs_of(waits: Mapping[int, Facts]) -> tuple[dict[int, Need], dict[int, list[int]]]:
+    """Returns what each of those that are blocked waits for, by identities, and of each resource who is known to hold
+    it. Only those are looked at that somebody may wait for: they hold something, or are awaited themselves."""
+    awaited = {node for facts in waits.values() for node in facts.on or ()}
+    linked = {node: facts for node, facts in waits.items() if node in awaited or facts.holds}
     holders: dict[int, list[int]] = {}
-    for node, record in blocked.items():
-        for held in record.facts.holds if record.facts is not None else ():
+    for node, facts in linked.items():
+        for held in facts.holds:
             holders.setdefault(held.resource, []).append(node)
     needs: dict[int, Need] = {}
-    for node, record in blocked.items():
-        facts = record.facts
-        if facts is None:
-            continue
+    for node, facts in linked.items():
         if facts.resource is None:
             needs[node] = Need(facts.on or frozenset(), facts.every)
         else:
@@ -259,7 +257,7 @@ def _finding(
     return Finding(
         rule,
         Severity.ERROR,
-        f"{who} for {what}: {'it' if len(tasks) == 1 else 'none of them'} will never go on",
+        f"{who} for {what}: {'it will never' if len(tasks) == 1 else 'none of them will ever'} go on",
         advice,
         place=place,
         subject=subject_of(frames, first),

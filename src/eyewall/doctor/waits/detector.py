@@ -93,7 +93,7 @@ def stacks(limit: int = LIMIT) -> Stacks:
     May be called in any thread. Since when a task waits is known where the doctor watches its loop. `limit`: tasks that
     are told of; how many there are besides is told, too.
     """
-    return snapshot(_known, limit)
+    return snapshot(known, limit)
 
 
 def last_place(task: asyncio.Task[Any]) -> Place | None:
@@ -107,5 +107,6 @@ def _text() -> str:
     return stacks().text()
 
 
-def _known(task: asyncio.Task[Any]) -> Record | None:
+def known(task: asyncio.Task[Any]) -> Record | None:
+    """Returns what the doctor knows of `task`: since when it waits. None where it does not watch its loop."""
     return next((record for each in list(_working) if (record := each.patience.of(task)) is not None), None)

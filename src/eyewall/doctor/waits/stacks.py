@@ -194,18 +194,25 @@ def _running(
     return found
 
 
-def _jobs(frames: Mapping[int, FrameType]) -> dict[int, str]:
-    """Returns where the jobs of executors run, by the identities of their futures."""
-    names = {each.ident: each.name for each in threading.enumerate()}
-    found: dict[int, str] = {}
+def running_jobs(frames: Mapping[int, FrameType]) -> dict[int, tuple[int, Place | None]]:
+    """Returns in which thread the jobs of executors run, and where they are, by the identities of their futures."""
+    found: dict[int, tuple[int, Place | None]] = {}
     for ident, frame in frames.items():
         stack = stack_of(frame)
         for each in stack:
             variable = _RUNNERS.get(each.f_code.co_qualname)
             future = None if variable is None else getattr(each.f_locals.get(variable), "future", None)
             if future is not None:
-                found[id(future)] = f"in thread {names.get(ident, ident)} at {culprit_of(stack)}"
+                found[id(future)] = ident, culprit_of(stack)
     return found
+
+
+def _jobs(frames: Mapping[int, FrameType]) -> dict[int, str]:
+    names = {each.ident: each.name for each in threading.enumerate()}
+    return {
+        job: f"in thread {names.get(ident, ident)} at {place}"
+        for job, (ident, place) in running_jobs(frames).items()
+    }
 
 
 def _threads(frames: Mapping[int, FrameType]) -> list[dict[str, Any]]:

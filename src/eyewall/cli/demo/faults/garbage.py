@@ -1,0 +1,33 @@
+"""Somebody has turned the garbage collector off, since it is slow, and now collects by hand: all at once."""
+
+import asyncio
+import gc
+
+from eyewall.cli.demo.customers import Customers
+from eyewall.web import RequestHandler
+
+
+class Entry:
+    def __init__(self) -> None:
+        self.parts = [self]
+
+
+class CacheHandler(RequestHandler):
+    def delete(self) -> None:
+        gc.collect()  # finding: loop-blocked-gc
+        self.write("tidy")
+
+
+routes = [("/cache", CacheHandler)]
+
+
+async def press(customers: Customers) -> None:
+    gc.disable()
+    try:
+        for _ in range(500):
+            for _ in range(2000):
+                Entry()
+            await asyncio.sleep(0)
+        await customers.get("/cache", method="DELETE")
+    finally:
+        gc.enable()
