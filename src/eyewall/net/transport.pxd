@@ -47,6 +47,8 @@ cdef class FlowControl:
 
     cpdef write(self, data)
 
+    cpdef bint is_plain(self) except -1
+
     cpdef int open_socket(self, double now) except -2
 
     cpdef Py_ssize_t waiting(self)

@@ -148,6 +148,12 @@ class FlowControl:
         self.written += len(data)
         transport.write(data)
 
+    def is_plain(self) -> bool:
+        """Whether there is a transport whose bytes are those of its socket, as they are."""
+        if self._descriptor == _UNKNOWN and self.transport is not None:
+            self._descriptor = _descriptor_of(self.transport)
+        return self._descriptor >= 0
+
     def open_socket(self, now: float) -> int:
         """Returns the descriptor of the socket where bytes may be written to it past the transport, at once; or -1.
 
@@ -158,10 +164,8 @@ class FlowControl:
         transport = self.transport
         if transport is None or self.outside or self._written_at == now:
             return -1
-        if self._descriptor == _UNKNOWN:
-            self._descriptor = _descriptor_of(transport)
         # Closing, it may have closed its socket, and the number may be another's.
-        if self._descriptor < 0 or transport.is_closing() or transport.get_write_buffer_size() > 0:
+        if not self.is_plain() or transport.is_closing() or transport.get_write_buffer_size() > 0:
             return -1
         self._written_at = now
         return self._descriptor
