@@ -176,6 +176,11 @@ class Dispatch:
 
     # -- what the connection calls ----------------------------------------------------------------------
 
+    @property
+    def whole(self) -> bool:
+        """Whether content is kept until all of it has come."""
+        return not self.streaming
+
     def begin(self) -> None:
         """The head has come: a streaming handler starts now."""
         if _request_begin.fire is not None:
