@@ -60,7 +60,7 @@ def test_pictures(browser: Viewer, stage: Stage, scheme: str) -> None:
     try:
         browser.page.refresh()
         browser.live()
-        full = {view: FULL[view] for view in VIEWS} | (OTHERS if WRITES else {})
+        full = {view: FULL[view] for view in VIEWS} | OTHERS
         for view, selector in full.items():
             browser.view(view)
             arrange(browser, view)
