@@ -65,6 +65,7 @@ def test_pictures(browser: Viewer, stage: Stage, scheme: str) -> None:
             browser.view(view)
             arrange(browser, view)
             browser.until(lambda selector=selector: browser.all(selector), view)
+            browser.run("scrollTo(0, 0)")
             browser.until(lambda: not browser.all(".toast:not([hidden])"))
             file = IMAGES / f"dashboard-{view}-{scheme}.png"
             if WRITES:
