@@ -63,9 +63,7 @@ def redis() -> Iterator[RedisServer]:
 
 @pytest.mark.timeout(140)
 @pytest.mark.parametrize("page", FOLLOWED, ids=lambda page: page.stem)
-def test_a_page_is_true(
-    page: Path, tmp_path: Path, tools: Path, request: pytest.FixtureRequest
-) -> None:
+def test_a_page_is_true(page: Path, tmp_path: Path, tools: Path, request: pytest.FixtureRequest) -> None:
     replaced = {}
     if "6379" in page.read_text("utf-8"):
         replaced["6379"] = str(request.getfixturevalue("redis").port)
