@@ -1,6 +1,7 @@
 """The how-tos, followed: their programs are started, what stands behind a `$` is typed, what comes is compared.
 
-What takes long, or depends on the machine, stands in blocks without a kind, and is not typed.
+What takes long, or depends on the machine, stands in blocks without a kind, and is not typed. Port 8001 is another one
+that is free.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import pytest
 import eyewall
 from tests.redisserver import RedisServer, redis_server
 
-from .console import Reader, Step, is_server, steps
+from .console import Reader, Step, free_port, is_server, steps
 from .pages import ROOT, fences
 
 pytestmark = pytest.mark.one_build
@@ -64,7 +65,7 @@ def redis() -> Iterator[RedisServer]:
 @pytest.mark.timeout(140)
 @pytest.mark.parametrize("page", FOLLOWED, ids=lambda page: page.stem)
 def test_a_page_is_true(page: Path, tmp_path: Path, tools: Path, request: pytest.FixtureRequest) -> None:
-    replaced = {}
+    replaced = {"8001": str(free_port())}
     if "6379" in page.read_text("utf-8"):
         replaced["6379"] = str(request.getfixturevalue("redis").port)
     environment = {
