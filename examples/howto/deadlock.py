@@ -21,7 +21,7 @@ async def move(source: str, target: str) -> None:
 class Transfer(RequestHandler):
     async def get(self, source: str, target: str) -> None:
         async with locks[source]:
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(1.0)
             async with locks[target]:
                 await move(source, target)
         self.write(balance)

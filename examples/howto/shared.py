@@ -8,7 +8,7 @@ import os
 from eyewall.guard import SharedRateLimit
 from eyewall.web import Application, RequestHandler, url
 
-SEARCHES = SharedRateLimit(0.01, 3, os.environ["REDIS_URL"], name="search")
+SEARCHES = SharedRateLimit(0.01, 3, os.environ["REDIS_URL"], name="search", timeout=2.0)
 
 
 class Search(RequestHandler):

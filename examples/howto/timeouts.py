@@ -41,4 +41,4 @@ class Order(RequestHandler):
         await asyncio.sleep(0.1)
 
 
-app = Application([("/stock", Stock), ("/shop", Shop), ("/order", Order)], request_timeout=1.0)
+app = Application([("/stock", Stock), ("/shop", Shop), ("/order", Order)], request_timeout=2.0)
