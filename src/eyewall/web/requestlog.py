@@ -36,4 +36,16 @@ class RequestLog:
         if _levels.get(level) is False or not access_log.isEnabledFor(level):
             return
         milliseconds = 1000.0 * handler.request.request_time()
-        access_log.log(level, "%d %s %.2fms", status, handler._request_summary(), milliseconds)
+        # As `log` does, but without a search for who calls: compiled, it has no frame, and the loop would be found.
+        access_log.handle(
+            access_log.makeRecord(
+                access_log.name,
+                level,
+                __file__,
+                1,
+                "%d %s %.2fms",
+                (status, handler._request_summary(), milliseconds),
+                None,
+                "log_request",
+            )
+        )

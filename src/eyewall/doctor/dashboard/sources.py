@@ -100,7 +100,8 @@ class SocketSource:
     async def _converse(self, command: str, arguments: Mapping[str, Any]) -> bytes:
         loop = asyncio.get_running_loop()
         if self._connection is None:
-            self._connection = connected(self._pid, 0.0)
+            # A socket of this machine, and no wait: it is connected at once or not at all.
+            self._connection = connected(self._pid, 0.0)  # eyewall: ignore[blocking-socket]
             self._lines = Lines(ANSWER)
         connection = self._connection
         self._asked += 1
