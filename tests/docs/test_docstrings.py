@@ -210,3 +210,20 @@ def test_errors_are_named(package: str) -> None:
         f"{each.name}: {', '.join(each.untold_errors())}" for each in told(package) if each.untold_errors()
     ]
     assert not missing, "\n".join(missing)
+
+
+def _written(source: str) -> Told:
+    (node,) = ast.parse(source).body
+    assert isinstance(node, Function)
+    return Told("eyewall.net.f", "eyewall.net.basestream", node, ast.get_docstring(node) or "", False)
+
+
+def test_what_is_missing_is_found() -> None:
+    assert _written("def f(self, host, *args, port=0):\n    'Connects to `host`.'").unnamed() == ["port"]
+    assert not _written("def f(backlog, mode):\n    'See `bind_unix_socket`.'").unnamed()
+    assert _written("def f(depth):\n    'See `bind_unix_socket`.'").unnamed() == ["depth"]
+    silent = _written("def f():\n    'Reads.'\n    if x:\n        raise StreamClosedError()")
+    assert silent.untold_errors() == ["StreamClosedError"]
+    assert not _written(
+        "def f():\n    'Raises StreamClosedError.'\n    raise StreamClosedError"
+    ).untold_errors()

@@ -56,8 +56,8 @@ class LogThrottle:
     def log(self, level: int, message: str, *args: object, key: Hashable = None) -> bool:
         """Logs `message % args` at `level`, or counts it; returns whether it was logged.
 
-        `message` is never what a client sent. `key`: whom the line is about, None for one interval for all.
-        Neither logged nor counted is what the logger is not enabled for.
+        `message` is never what a client sent. `key`: whom the line is about; lines without one have an interval
+        in common. What the logger is not enabled for is neither logged nor counted.
         """
         if not self._logger.isEnabledFor(level):
             return False

@@ -168,9 +168,9 @@ if hasattr(socket, "AF_UNIX"):
         """Returns a listening, non-blocking Unix socket.
 
         A socket that exists at `file` is replaced, a running server's as well; any other kind of file raises
-        ValueError. `mode` are the permissions of the file, `backlog` is the number of
-        connections that may wait. On Linux a name that begins with a NUL is in the
-        abstract namespace and has no file. Raises OSError, which names the path, when it cannot be bound.
+        ValueError. `mode` are the permissions of the file, `backlog` is the number of connections that may
+        wait. On Linux a name that begins with a NUL is in the abstract namespace and has no file. Raises OSError,
+        which names the path, when it cannot be bound.
         """
         path = os.fspath(file)
         abstract = path.startswith("\0")

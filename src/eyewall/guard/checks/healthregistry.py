@@ -273,9 +273,8 @@ class Health(Item):
     def weigh(self, kind: str, criticality: Criticality | str, name: str | None = None) -> None:
         """Decides what it means that an item of the guard is not well: all of `kind`, or the one called `name`.
 
-        By default an item decides, and `criticality` for it: it fails, and with it the whole, or it warns.
-        `critical` makes a warning a failure, `degraded` a failure a warning, `informational` neither of any
-        consequence.
+        By default an item decides: it fails, and with it the whole, or it warns. A `criticality` of `critical`
+        makes a warning a failure, `degraded` a failure a warning, `informational` neither of any consequence.
         """
         self._weights[kind, name] = Criticality(criticality)
 
