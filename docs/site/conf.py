@@ -30,7 +30,6 @@ myst_enable_extensions = []
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
-autoclass_content = "both"
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 100
 add_module_names = False

@@ -188,9 +188,9 @@ def _of_class(full: str, kind: type) -> Iterator[Told]:
         for each in node.body:
             if isinstance(each, Function) and each.name in members and not _is_overload(each):
                 members.discard(each.name)
-                text = f"{about}\n{ast.get_docstring(each) or ''}"
-                if base is not kind and each.name == "__init__":
-                    text += inspect.getdoc(kind) or ""
+                # The site shows what a class says of its constructor, and no docstring of the constructor.
+                own = inspect.getdoc(kind) if each.name == "__init__" else ast.get_docstring(each)
+                text = f"{about}\n{own or ''}"
                 yield Told(f"{full}.{each.name}", base.__module__, each, text, each.name != "__init__")
 
 

@@ -153,7 +153,7 @@ class CircuitBreaker(Item):
         return ticket, now
 
     def record(self, admitted: tuple[int, float], outcome: Outcome) -> None:
-        """A call has ended, with `outcome`; `admitted` is what it was let in with."""
+        """A call has ended, with `outcome`; `admitted` is what `admit` returned."""
         ticket, began = admitted
         now = self._clock()
         with self._lock:
