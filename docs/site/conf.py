@@ -10,7 +10,13 @@ author = "The authors of Eyewall"
 project_copyright = author
 version = release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "docs.site.referring", "docs.site.mending"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "docs.site.referring",
+    "docs.site.mending",
+    "docs.site.constants",
+]
 source_suffix = {".md": "markdown"}
 root_doc = "index"
 nitpicky = True

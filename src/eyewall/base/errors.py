@@ -26,6 +26,7 @@ class LimitExceeded(EyewallError):
 
     `limit` is the name of the limit as the profile spells it, `allowed` its value, in the unit of that limit.
     The default `status` is 400; subclasses and callers that know better pass another (413, 414, 431, 503).
+    `message`: the text, by default one that names the limit.
     """
 
     status = 400

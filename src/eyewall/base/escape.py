@@ -110,7 +110,7 @@ def parse_qs_bytes(
     *,
     max_num_fields: int | None = None,
 ) -> dict[str, list[bytes]]:
-    """Returns the fields of a query string by name: names as text (Latin-1), values as bytes.
+    """Returns the fields of `qs`, a query string, by name: names as text (Latin-1), values as bytes.
 
     Fields with empty values are left out unless `keep_blank_values`. Raises ValueError for a field without
     `=` if `strict_parsing`, and where there are more than `max_num_fields`.

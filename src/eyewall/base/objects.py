@@ -76,8 +76,8 @@ def errno_from_exception(e: BaseException) -> int | None:
 
 
 def re_unescape(s: str) -> str:
-    """Undoes `re.escape`. Raises ValueError for a string it cannot have made, as `\\d` of a regular
-    expression.
+    r"""Undoes `re.escape`, which made `s`. Raises ValueError for a string it cannot have made, as `\d` of a
+    regular expression.
     """
 
     def literal(match: re.Match[str]) -> str:
@@ -105,7 +105,7 @@ class ArgReplacer:
             self.arg_pos = names.index(name)
 
     def get_old_value(self, args: Sequence[Any], kwargs: dict[str, Any], default: Any = None) -> Any:
-        """Returns the argument's value in the call, or `default` where it is not given."""
+        """Returns the argument's value in a call with `args` and `kwargs`, or `default` where it is not given."""
         if self._is_positional(args):
             return args[self._position()]
         return kwargs.get(self.name, default)
@@ -115,7 +115,8 @@ class ArgReplacer:
     ) -> tuple[Any, Sequence[Any], dict[str, Any]]:
         """Returns the old value (None if not given) and the arguments of the call with `new_value` instead.
 
-        Positional arguments that change are a new list; `kwargs` is changed in place.
+        `args` and `kwargs` are those of the call. Positional arguments that change are a new list; `kwargs` is
+        changed in place.
         """
         old = self.get_old_value(args, kwargs)
         if self._is_positional(args):

@@ -24,7 +24,7 @@ P = ParamSpec("P")
 
 
 class Slot(Generic[P]):
-    """A named moment that listeners attach to.
+    """A moment, `name`, that listeners attach to.
 
     `fire` is None while nobody listens, otherwise the function that calls the listeners in the order in which
     they were attached. It is an attribute and not a method so that the check needs no call.

@@ -22,7 +22,9 @@ def utf8(value: str | bytes) -> bytes: ...
 
 
 def utf8(value: str | bytes | None) -> bytes | None:
-    """Returns text as UTF-8; bytes and None come back as they are. Raises TypeError for anything else."""
+    """Returns text, `value`, as UTF-8; bytes and None come back as they are. Raises TypeError for anything
+    else.
+    """
     if value is None or isinstance(value, bytes):
         return value
     if isinstance(value, str):
@@ -39,7 +41,7 @@ def to_unicode(value: str | bytes) -> str: ...
 
 
 def to_unicode(value: str | bytes | None) -> str | None:
-    """Returns bytes decoded as UTF-8; text and None come back as they are.
+    """Returns bytes, `value`, decoded as UTF-8; text and None come back as they are.
 
     Raises UnicodeDecodeError for bytes that are not UTF-8, TypeError for anything that is neither.
     """

@@ -142,7 +142,8 @@ class AsyncHTTPClient(Configurable):
     def stream(
         self, request: str | HTTPRequest, raise_error: bool = True, **kwargs: Any
     ) -> AbstractAsyncContextManager[StreamedResponse]:
-        """Makes a request whose response is read while it arrives; the arguments are those of `fetch`.
+        """Makes a request whose response is read while it arrives; `request`, `raise_error` and `kwargs` are
+        those of `fetch`.
 
             async with client.stream("http://localhost:8888/big") as response:
                 async for chunk in response:

@@ -51,7 +51,7 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
         self, max_clients: int = 10, defaults: dict[str, Any] | None = None, max_body_size: int = _MAX_BODY
     ) -> None:
         """`max_clients`: requests that are made at once; others wait. `max_body_size`: bytes of a response's
-        content, decompressed, also where it is streamed.
+        content, decompressed, also where it is streamed. `defaults`: as for `AsyncHTTPClient`.
         """
         super().initialize(defaults=defaults)
         self.max_clients = max_clients
@@ -89,7 +89,9 @@ class CurlAsyncHTTPClient(AsyncHTTPClient):
     # -- requests ---------------------------------------------------------------------------------------
 
     def fetch_impl(self, request: HTTPRequest, callback: Callable[[HTTPResponse], None]) -> None:
-        """See `AsyncHTTPClient.fetch_impl`. Raises TypeError for a streaming_callback that is a coroutine."""
+        """See `AsyncHTTPClient.fetch_impl` for `request` and `callback`. Raises TypeError for a
+        streaming_callback that is a coroutine.
+        """
         options: Any = request
         if not isinstance(options, RequestOptions):
             options = RequestOptions(request, self.defaults)

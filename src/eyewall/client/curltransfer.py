@@ -29,7 +29,7 @@ _CHALLENGES: Final = (401, 407)
 
 
 class CurlError(HTTPClientError):
-    """A transfer that failed. `errno` is libcurl's code for why (`CURLE_…`)."""
+    """A transfer that failed. `errno` is libcurl's code for why (`CURLE_…`). `message` is its text."""
 
     def __init__(self, errno: int, message: str) -> None:
         super().__init__(NO_RESPONSE, message)

@@ -40,7 +40,7 @@ class UnknownMethod(EyewallError, ValueError, KeyError):
 
 
 class ClientQueueFull(HTTPClientError):
-    """More requests wait for their turn than `client_queue` allows."""
+    """More requests wait for their turn than the limit `client_queue`, which is `allowed`."""
 
     def __init__(self, allowed: int) -> None:
         super().__init__(NO_RESPONSE, f"too many requests wait already (limit client_queue={allowed})")
@@ -63,7 +63,7 @@ class FetchDeadlineExceeded(HTTPTimeoutError, DeadlineExceeded):
 
 
 class ProxyRefused(HTTPClientError):
-    """A proxy answered CONNECT with something else than 2xx; `status` is its answer's."""
+    """A proxy answered CONNECT with something else than 2xx; `status` and `reason` are its answer's."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(NO_RESPONSE, f"the proxy answered CONNECT with {status} {reason}")

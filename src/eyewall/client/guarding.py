@@ -98,7 +98,7 @@ class HostGuard:
         return list(self._policies)
 
     async def call(self, options: Any, send: Callable[[], Awaitable[HTTPResponse]]) -> HTTPResponse:
-        """Makes a request: `send` does, and returns the response whatever its status.
+        """Makes the request of `options`: `send` does, and returns the response whatever its status.
 
         Raises what `send` does, and CircuitOpen, BulkheadFull, BulkheadTimeout, all of them `Overloaded` (503).
         """
@@ -112,7 +112,11 @@ class HostGuard:
 
     @asynccontextmanager
     async def around(self, options: Any, stream: AbstractAsyncContextManager[S]) -> AsyncGenerator[S, None]:
-        """Goes around a response that is read while it arrives. Its head decides; it has its place until its end."""
+        """Goes around `stream`, a response to the request of `options` that is read while it arrives. Its head
+        decides; it has its place until its end.
+
+        Raises CircuitOpen, BulkheadFull, BulkheadTimeout, and what `stream` raises.
+        """
         host = _host(options)
         breaker, bulkhead = self.breaker(host), self._policy(host).bulkhead
         breaker.check()
@@ -168,7 +172,7 @@ class HostGuard:
 def http_retry(name: str = "HTTP", **options: Any) -> Retry:
     """Returns a Retry for requests: after statuses that say 'not now', timeouts and connections that failed.
 
-    `options` are those of `Retry`. A Retry-After of the response is obeyed.
+    `name` and `options` are those of `Retry`. A Retry-After of the response is obeyed.
     """
     return Retry(
         name,

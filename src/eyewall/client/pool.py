@@ -29,7 +29,7 @@ _Turn = asyncio.Future[ClientConnection | None]
 
 
 class PoolMetrics:
-    """What has happened so far, and what there is now. All are counts."""
+    """What has happened so far, and what there is now. All are counts. `engine` is that of the pool."""
 
     __slots__ = ("_engine", "failed", "opened", "retried", "reused", "waited")
 

@@ -229,7 +229,8 @@ class HTTPResponse:
 
 
 class HTTPClientError(EyewallError):
-    """A request that did not succeed: `code` is the status, or 599 where no response came.
+    """A request that did not succeed: `code` is the status, or 599 where no response came; `message` says what
+    is wrong, by default the phrase of the status.
 
     `response` is the response with that status, if one came.
     """
@@ -249,7 +250,7 @@ class HTTPClientError(EyewallError):
 
 
 class HTTPTimeoutError(HTTPClientError):
-    """A request took longer than its timeout."""
+    """A request took longer than its timeout. `message` says which."""
 
     def __init__(self, message: str) -> None:
         super().__init__(NO_RESPONSE, message=message)
@@ -260,7 +261,7 @@ class HTTPTimeoutError(HTTPClientError):
 
 
 class HTTPStreamClosedError(HTTPClientError):
-    """The connection was closed before the response was complete."""
+    """The connection was closed before the response was complete. `message` says where."""
 
     def __init__(self, message: str) -> None:
         super().__init__(NO_RESPONSE, message=message)

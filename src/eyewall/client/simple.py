@@ -52,9 +52,9 @@ class SimpleAsyncHTTPClient(AsyncHTTPClient):
     ) -> None:
         """`max_clients`: requests that are made at once; others wait. `hostname_mapping`: see OverrideResolver.
 
-        `max_header_size`: bytes of a response's head, None for the profile's limit. `max_body_size`: bytes of its
-        content, decompressed, also where it is streamed; None for `max_buffer_size`. `resolver`: for host names; it
-        is not closed with the client.
+        `max_header_size`: bytes of a response's head, None for the profile's limit. `max_body_size`: bytes of
+        its content, decompressed, also where it is streamed; None for `max_buffer_size`. `resolver`: for host
+        names; it is not closed with the client. `defaults`: as for `AsyncHTTPClient`.
         """
         super().initialize(defaults=defaults)
         self.max_clients = max_clients

@@ -51,6 +51,11 @@ class WebSocketClientConnection(HTTPMessageDelegate):
     `connect_future` is done with this object when the handshake is, or fails. `headers` are those of the
     server's answer, `close_code` and `close_reason` what its close frame said, None before and without one.
     `protocol` is the connection beneath, None before the handshake and after `close`.
+
+    `request` is where to connect, and with what in the head; its `connect_timeout` is for the handshake. The
+    other arguments are those of `websocket_connect`: `on_message_callback`, `compression_options`,
+    `ping_interval` and `ping_timeout` (seconds), `max_message_size` (bytes), `subprotocols`, `resolver`. Raises
+    ValueError for what can't be sent.
     """
 
     protocol: WebSocketConnection | None = None
@@ -140,7 +145,7 @@ class WebSocketClientConnection(HTTPMessageDelegate):
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> None:
-        """Called with the head of the server's answer."""
+        """Called with the head of the server's answer: `start_line` has its status, `headers` are its fields."""
         if isinstance(start_line, ResponseStartLine):
             if start_line.code != 101:
                 # A WebSocket that was opened has no status: programs take one for a response.
@@ -149,7 +154,7 @@ class WebSocketClientConnection(HTTPMessageDelegate):
         self.headers = headers
 
     def data_received(self, chunk: bytes) -> None:
-        """Called with a piece of the content of an answer that refuses."""
+        """Called with a piece of the content, `chunk`, of an answer that refuses."""
         self.chunks.append(chunk)
 
     def finish(self) -> None:
@@ -223,10 +228,10 @@ class WebSocketClientConnection(HTTPMessageDelegate):
         return self._room
 
     def on_ping(self, data: bytes) -> Any:
-        """Called when the server has sent a ping, which is answered already."""
+        """Called when the server has sent a ping with `data`, at most 125 bytes, which is answered already."""
 
     def on_pong(self, data: bytes) -> Any:
-        """Called when the server has answered a ping."""
+        """Called when the server has answered a ping; `data` is that ping's."""
 
     def on_ws_connection_close(self, close_code: int | None = None, close_reason: str | None = None) -> None:
         """Called by the connection when it is lost."""
@@ -255,7 +260,7 @@ class WebSocketClientConnection(HTTPMessageDelegate):
     def log_exception(
         self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
     ) -> None:
-        """Logs what the callback raised."""
+        """Logs what the callback raised: `typ`, `value` and `tb` are what `sys.exc_info` returns."""
         app_log.error("Uncaught exception %s", value, exc_info=(typ, value, tb))  # type: ignore[arg-type]
 
     # -- what the application calls ---------------------------------------------------------------------
@@ -300,7 +305,9 @@ class WebSocketClientConnection(HTTPMessageDelegate):
         return connection.write_message(message, binary)
 
     def ping(self, data: str | bytes = b"") -> None:
-        """Sends a ping. Raises ValueError beyond 125 bytes, WebSocketClosedError as `write_message`."""
+        """Sends a ping with `data`. Raises ValueError beyond 125 bytes, WebSocketClosedError as
+        `write_message`.
+        """
         connection = self.protocol
         if connection is None:
             raise WebSocketClosedError

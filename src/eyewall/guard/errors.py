@@ -18,8 +18,8 @@ from eyewall.base.errors import EyewallError
 class Overloaded(EyewallError):
     """Something is full, and the work was not begun: whoever asked may ask again later.
 
-    `limit` is the name of the limit, executor, breaker … that refused, `retry_after` the seconds after which another
-    attempt makes sense, None where nobody knows.
+    `limit` is the name of the limit, executor, breaker … that refused, `retry_after` the seconds after which
+    another attempt makes sense, None where nobody knows. `message` says more.
     """
 
     status = 503
@@ -42,7 +42,8 @@ class Overloaded(EyewallError):
 class RateLimited(Overloaded):
     """Somebody asks more often than a rate limit allows (RFC 6585 section 4).
 
-    `response_fields`: what a response says besides Retry-After.
+    `response_fields`: what a response says besides Retry-After. `limit`, `message` and `retry_after` as in
+    `Overloaded`.
     """
 
     status = 429

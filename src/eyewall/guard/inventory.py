@@ -55,7 +55,7 @@ class Item:
         return None
 
     def tell(self, event: str, **details: object) -> None:
-        """Tells whoever listens to `guard_event` that something has happened to it."""
+        """Tells whoever listens to `guard_event` that `event` has happened to it; `details` say more."""
         fire = probe.guard_event.fire
         if fire is not None:
             fire(self, event, details)

@@ -19,6 +19,9 @@ MIB = 1024 * KIB
 class Profile:
     """A named set of limits and leniencies. Immutable: `replace` makes a changed copy.
 
+    `name` is its own, `server_token` what the `Server` response header says; a limit that `limits` does not state has
+    its default. Raises TypeError for a name that is not a limit.
+
     Not a dataclass: making one of so many fields takes longer than all else that an import of this module does.
     """
 
@@ -222,7 +225,6 @@ class Profile:
     client_finish_cancelled: bool = False
 
     def __init__(self, name: str, server_token: str, **limits: object) -> None:
-        """Takes its defaults for what `limits` does not state. Raises TypeError for a name that is not a limit."""
         unknown = limits.keys() - Profile.__annotations__.keys()
         if unknown:
             raise TypeError(f"no such limit: {', '.join(sorted(unknown))}")

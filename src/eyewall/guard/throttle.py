@@ -28,10 +28,12 @@ class _Gate:
 
 
 class LogThrottle:
-    """Logs at most one line in `interval` seconds, for each key.
+    """Logs to `logger` at most one line in `interval` seconds, for each key.
 
-    `clock` returns seconds and never goes back. The count of what was suppressed last is lost when no line
-    follows, or when the key makes room for others.
+    `keys` are told apart at once; while all of them are within their interval, all others share one. `clock`
+    returns seconds and never goes back. The count of what was suppressed last is lost when no line follows, or
+    when the key makes room for others. Raises ValueError unless `interval` is more than 0 and `keys` at least
+    1.
     """
 
     def __init__(
@@ -52,7 +54,11 @@ class LogThrottle:
         self._others = _Gate()
 
     def log(self, level: int, message: str, *args: object, key: Hashable = None) -> bool:
-        """Logs `message % args`, or counts it; says which. `message` is never what a client sent."""
+        """Logs `message % args` at `level`, or counts it; returns whether it was logged.
+
+        `message` is never what a client sent. `key`: whom the line is about; lines without one have an interval
+        in common. What the logger is not enabled for is neither logged nor counted.
+        """
         if not self._logger.isEnabledFor(level):
             return False
         now = self._clock()
@@ -71,11 +77,11 @@ class LogThrottle:
         return True
 
     def warning(self, message: str, *args: object, key: Hashable = None) -> bool:
-        """`log` at the level WARNING."""
+        """`log` at the level WARNING, with `message`, `args` and `key`."""
         return self.log(logging.WARNING, message, *args, key=key)
 
     def info(self, message: str, *args: object, key: Hashable = None) -> bool:
-        """`log` at the level INFO."""
+        """`log` at the level INFO, with `message`, `args` and `key`."""
         return self.log(logging.INFO, message, *args, key=key)
 
     def _gate_for(self, key: Hashable, now: float) -> _Gate:

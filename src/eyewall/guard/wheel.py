@@ -64,9 +64,10 @@ class Owner(Protocol):
 class DeadlineWheel:
     """Calls `deadline_passed` of its owners when their `deadline` is due; see the head of this file.
 
-    `time` returns seconds, `call_later(seconds, callback)` schedules a callback. Everything happens on one
-    thread, that of the loop. A tick that finds no owner does not schedule another, so that a wheel without
-    owners stops by itself, as it does with its loop.
+    `time` returns seconds, `call_later(seconds, callback)` schedules a callback. `tick`: seconds between two
+    looks; `max_step`: those in which every owner is looked at at least once. Raises ValueError unless 0 <
+    `tick` <= `max_step`. Everything happens on one thread, that of the loop. A tick that finds no owner does
+    not schedule another, so that a wheel without owners stops by itself, as it does with its loop.
     """
 
     def __init__(

@@ -74,7 +74,7 @@ class ASGIContainer:
         self._lifespan: _Lifespan | None = None
 
     def begin(self, exchange: Exchange) -> RequestCycle:
-        """Starts the application on a request whose head has come."""
+        """Starts the application on the request of `exchange`, whose head has come."""
         kind = (
             RequestCycle if self.websockets is None or not _asks_for_websocket(exchange) else self.websockets
         )

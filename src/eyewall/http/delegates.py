@@ -25,11 +25,11 @@ class HTTPMessageDelegate:
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
-        """The head has come. An awaitable holds the content back until it is done."""
+        """The head has come: `start_line` and `headers`. An awaitable holds the content back until it is done."""
         return None
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
-        """Content has come. An awaitable pauses reading until it is done."""
+        """Content has come, `chunk`. An awaitable pauses reading until it is done."""
         return None
 
     def finish(self) -> None:
@@ -43,11 +43,13 @@ class HTTPServerConnectionDelegate:
     """Takes the requests of connections."""
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
-        """A request begins; what is returned takes it, and answers it on `request_conn`."""
+        """A request begins on the connection `server_conn`; what is returned takes it, and answers it on
+        `request_conn`.
+        """
         raise NotImplementedError
 
     def on_close(self, server_conn: object) -> None:
-        """A connection is closed."""
+        """The connection `server_conn`, as `start_request` had it, is closed."""
 
 
 class HTTPConnection:
@@ -59,11 +61,13 @@ class HTTPConnection:
         headers: HTTPHeaders,
         chunk: bytes | None = None,
     ) -> asyncio.Future[None]:
-        """Writes a head, and the first piece of content. The future is done when more should be written."""
+        """Writes a head, `start_line` and `headers`, and the first piece of content, `chunk`. The future is
+        done when more should be written.
+        """
         raise NotImplementedError
 
     def write(self, chunk: bytes) -> asyncio.Future[None]:
-        """Writes a piece of content. The future is done when more should be written."""
+        """Writes `chunk`, a piece of content. The future is done when more should be written."""
         raise NotImplementedError
 
     def finish(self) -> None:

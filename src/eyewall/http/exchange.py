@@ -188,11 +188,12 @@ class Exchange:
     # -- a whole response -------------------------------------------------------------------------------
 
     def respond(self, code: int, reason: str, block: bytes, body: bytes, length: int) -> None:
-        """Writes a whole response.
+        """Writes a whole response, with the status `code` and the phrase `reason`.
 
-        `block`: the header fields, `Name: value CRLF` each, without Content-Length, Transfer-Encoding and
-        Connection. `length`: the Content-Length to announce, -1 for none. The body is left out where the request
-        or the status has none (HEAD, 1xx, 204, 304). Raises HTTPOutputError when the response has begun already.
+        `body`: all of the content. `block`: the header fields, `Name: value CRLF` each, without Content-Length,
+        Transfer-Encoding and Connection. `length`: the Content-Length to announce, -1 for none. The body is
+        left out where the request or the status has none (HEAD, 1xx, 204, 304). Raises HTTPOutputError when the
+        response has begun already.
         """
         if self._state != _OPEN:
             if self._state == _DEAD:
@@ -242,10 +243,11 @@ class Exchange:
     # -- a response in pieces ---------------------------------------------------------------------------
 
     def start(self, code: int, reason: str, block: bytes, length: int, chunk: bytes) -> asyncio.Future[None]:
-        """Writes the head of a response whose body follows, and its first piece.
+        """Writes the head of a response whose body follows, and its first piece, `chunk`.
 
-        `length`: the Content-Length, or -1 where it is not known: the body is then chunked, or for an HTTP/1.0
-        client ended by the connection's end. Returns a future that is done when more should be written.
+        `code`, `reason` and `block` as with `respond`. `length`: the Content-Length, or -1 where it is not
+        known: the body is then chunked, or for an HTTP/1.0 client ended by the connection's end. Returns a
+        future that is done when more should be written.
         """
         if self._state != _OPEN:
             if self._state == _DEAD:
@@ -276,7 +278,7 @@ class Exchange:
         return self._write(top, chunk)
 
     def write(self, chunk: bytes) -> asyncio.Future[None]:
-        """Writes a piece of the body. Returns a future that is done when more should be written.
+        """Writes `chunk`, a piece of the body. Returns a future that is done when more should be written.
 
         Raises HTTPOutputError for more than the Content-Length announces. The future fails with StreamClosedError
         where the client has left. An application that writes before it has begun a response writes the head
@@ -369,7 +371,8 @@ class Exchange:
     def write_headers(
         self, start_line: ResponseStartLine, headers: HTTPHeaders, chunk: bytes | None = None
     ) -> asyncio.Future[None]:
-        """Writes the head of a response, and the first piece of its body.
+        """Writes the head of a response, with the status of `start_line`, and the first piece of its body,
+        `chunk`.
 
         The framing follows `headers`: their Content-Length, or else chunks where the client knows them. A
         Connection field that says close ends the connection after the response.
@@ -399,12 +402,14 @@ class Exchange:
         self._on_close = callback
 
     def set_max_body_size(self, max_body_size: int) -> None:
-        """Sets the most content this request may have, in bytes (413 beyond it), also when it is decompressed."""
+        """Sets the most content this request may have, `max_body_size` bytes (413 beyond it), also when it is
+        decompressed.
+        """
         self.body_limit = max_body_size
         self.carrier.limit_body(self, max_body_size)
 
     def set_body_timeout(self, timeout: float) -> None:
-        """Sets the seconds within which the content of this request must arrive (408 beyond it)."""
+        """Sets `timeout`, the seconds within which the content of this request must arrive (408 beyond it)."""
         self.carrier.limit_body_time(self, timeout)
 
     def break_off(self) -> None:

@@ -48,7 +48,8 @@ class _DelegateFailed(Exception):
 class HTTP1Connection(HTTPConnection):
     """A connection over `stream`, as the client (`is_client`) or as the server.
 
-    `context`: who is at the other end, for the log and for whoever wants to know.
+    `params`: its limits, those of the profile where it says nothing. `context`: who is at the other end, for
+    the log and for whoever wants to know.
 
     A client writes a request (`write_headers`, `write`, `finish`) and then awaits `read_response`. A server awaits
     `read_response` for the request, which its delegate answers by the same methods.
@@ -127,11 +128,11 @@ class HTTP1Connection(HTTPConnection):
             callback()
 
     def set_body_timeout(self, timeout: float) -> None:
-        """Sets the seconds within which the content of this message must arrive."""
+        """Sets `timeout`, the seconds within which the content of this message must arrive."""
         self._body_timeout = timeout
 
     def set_max_body_size(self, max_body_size: int) -> None:
-        """Sets the most content of this message, in bytes."""
+        """Sets the most content of this message, `max_body_size` bytes."""
         self._body_limit = max_body_size
         self._engine.body_limit = max_body_size
         if self._decompressor is not None:
@@ -345,7 +346,8 @@ class HTTP1Connection(HTTPConnection):
         headers: HTTPHeaders,
         chunk: bytes | None = None,
     ) -> asyncio.Future[None]:
-        """Writes the head of a message, and the first piece of its content.
+        """Writes the head of a message, which begins with `start_line`, and the first piece of its content,
+        `chunk`.
 
         The content has the length that `headers` state; without that, it is written in chunks where the other side
         knows them. Raises HTTPOutputError for what cannot be written.
@@ -419,7 +421,9 @@ class HTTP1Connection(HTTPConnection):
         return chunk
 
     def write(self, chunk: bytes) -> asyncio.Future[None]:
-        """Writes a piece of the content. The future is done when it was sent; it fails where the peer has left."""
+        """Writes `chunk`, a piece of the content. The future is done when it was sent; it fails where the peer
+        has left.
+        """
         if self._writing:
             chunk = self._framed(bytes(chunk))
         else:

@@ -101,11 +101,11 @@ class HTTP1ServerConnection:
         self._end()
 
     def handed_over(self, connection: ServerConnection, protocol: Any) -> None:
-        """Another protocol has taken the stream over."""
+        """Another protocol, `protocol`, has taken the stream of `connection` over."""
         protocol.release = self._end
 
     def refused(self, connection: ServerConnection, error: RemoteProtocolError) -> None:
-        """The client has sent something malformed."""
+        """The client has sent something malformed over `connection`; `error` says what, and goes to the log."""
         gen_log.info("Malformed HTTP message from %s: %s", self.context or connection.remote_ip, error)
 
     def _end(self) -> None:

@@ -28,7 +28,9 @@ class RequestCore:
         self._ready_time = 0.0
 
     def take(self, exchange: Any, head: Head, form_fields: int, now: float) -> None:
-        """Fills a request that came over a connection."""
+        """Fills a request that came over a connection: of `exchange`, with `head`. `form_fields`: the most
+        fields that a form may have. `now`: when its head had come, in seconds since the epoch.
+        """
         self.method = head.method
         self.body = b""
         self.connection = exchange

@@ -275,7 +275,8 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     # -- as a delegate ----------------------------------------------------------------------------------
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
-        """A request begins on `request_conn`; what is returned takes it, and answers it there.
+        """A request begins on `request_conn`, of the connection `server_conn`; what is returned takes it, and
+        answers it there.
 
         A subclass that overrides it sees every request. By default what the server was made for takes it.
         """
@@ -285,7 +286,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         return CallbackDelegate(served, request_conn)
 
     def on_close(self, server_conn: object) -> None:
-        """A connection is closed. By default the delegate that the server was made for is told."""
+        """The connection `server_conn` is closed. By default the delegate that the server was made for is told."""
         close = getattr(self.request_callback, "on_close", None)
         if close is not None:
             close(server_conn)
@@ -330,7 +331,9 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
             app_log.exception("Uncaught exception in on_close")
 
     def refused(self, connection: ServerConnection, error: RemoteProtocolError) -> None:
-        """A connection has refused what its client sent: a line in the log, once a minute for each kind."""
+        """`connection` has refused what its client sent, because of `error`: a line in the log, once a minute
+        for each kind.
+        """
         self.malformed += 1
         message = "Malformed HTTP message from %s: %s"
         if self.profile.name == TORNADO.name:

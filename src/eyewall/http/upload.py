@@ -73,10 +73,10 @@ class MultipartReceiver:
         self.files: dict[str, list[SpooledPart]] = {}
 
     def feed(self, chunk: bytes) -> Awaitable[None] | None:
-        """Takes the next bytes of the body. An awaitable is to be awaited before the next call.
+        """Takes the next bytes of the body, `chunk`. An awaitable is to be awaited before the next call.
 
-        Raises HTTPInputError for a malformed body or one beyond a limit, and DiskFull (507) or SpoolError
-        (500) from the awaitable; the parts are closed then.
+        Raises HTTPInputError for a malformed body or one beyond a limit, and DiskFull (507) or SpoolError (500)
+        from the awaitable; the parts are closed then.
         """
         self.received += len(chunk)
         try:

@@ -105,7 +105,8 @@ class _Response:
 
 
 class WSGIContainer:
-    """Makes a WSGI application something that an `HTTPServer`, a route or a `FallbackHandler` can serve.
+    """Makes a WSGI application, `wsgi_application`, something that an `HTTPServer`, a route or a
+    `FallbackHandler` can serve.
 
     `executor` runs the application in its threads; give it as many as requests are to be served at once.
     Without one the application runs on the loop's thread, and nothing else does meanwhile.

@@ -66,7 +66,7 @@ def wait() -> None:
 
 
 def watch(filename: str) -> None:
-    """Watches a file that is not a loaded module, such as a template or a configuration."""
+    """Watches the file `filename`, which is not a loaded module, such as a template or a configuration."""
     _watched_files.add(filename)
 
 

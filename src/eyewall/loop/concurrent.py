@@ -146,7 +146,7 @@ def call_in_loop(loop: asyncio.AbstractEventLoop, callback: Callable[..., object
 
 
 def future_set_result_unless_cancelled(future: Future[T] | futures.Future[T], value: T) -> None:
-    """Sets the result, except in a future that was cancelled."""
+    """Sets the result of `future` to `value`, except where it was cancelled."""
     if not future.cancelled():
         future.set_result(value)
 
@@ -154,7 +154,7 @@ def future_set_result_unless_cancelled(future: Future[T] | futures.Future[T], va
 def future_set_exception_unless_cancelled(
     future: Future[Any] | futures.Future[Any], exc: BaseException
 ) -> None:
-    """Sets the exception; if the future was cancelled, logs it, since nobody else will see it."""
+    """Sets the exception `exc` on `future`; if that was cancelled, logs it, since nobody else will see it."""
     if future.cancelled():
         app_log.error("Exception after Future was cancelled", exc_info=exc)
     else:
@@ -165,7 +165,7 @@ def future_set_exc_info(
     future: Future[Any] | futures.Future[Any],
     exc_info: tuple[type[BaseException] | None, BaseException | None, Any],
 ) -> None:
-    """Sets the exception of a triple as `sys.exc_info` returns it.
+    """Sets the exception of `exc_info`, a triple as `sys.exc_info` returns it, on `future`.
 
     Like `future_set_exception_unless_cancelled` otherwise. Raises Exception when there is none in it.
     """

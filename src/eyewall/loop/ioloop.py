@@ -76,7 +76,11 @@ class IOLoop(Configurable):
 
     @classmethod
     def configure(cls, impl: str | type[Configurable] | None, **kwargs: Any) -> None:
-        """Chooses the class that `IOLoop()` makes; it must be one over asyncio (else RuntimeError)."""
+        """Chooses the class that `IOLoop()` makes: `impl`, or its dotted name; it must be one over asyncio
+        (else RuntimeError).
+
+        None is the default class. `kwargs` are for its `initialize`.
+        """
         chosen = import_object(impl) if isinstance(impl, str) else impl
         if isinstance(chosen, type) and not issubclass(chosen, IOLoop._common_kind):
             raise RuntimeError("only AsyncIOLoop is allowed when asyncio is available")
@@ -204,7 +208,9 @@ class IOLoop(Configurable):
         raise NotImplementedError
 
     def log_stack(self, signal: int, frame: FrameType | None) -> None:
-        """Logs the stack that ends in `frame` as the one that blocks the loop; an `action`."""
+        """Logs the stack that ends in `frame` as the one that blocks the loop; an `action`, which has no use
+        for `signal`.
+        """
         if frame is not None:
             gen_log.warning(
                 "IOLoop blocked at %s:%d in %s\n%s",
@@ -293,11 +299,11 @@ class IOLoop(Configurable):
         raise NotImplementedError
 
     def add_callback_from_signal(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        """What `add_callback` does, callable from a signal handler. Deprecated."""
+        """What `add_callback` does with `callback`, callable from a signal handler. Deprecated."""
         raise NotImplementedError
 
     def spawn_callback(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        """The same as `add_callback`."""
+        """The same as `add_callback`: calls `callback` on the next turn of the loop."""
         self.add_callback(callback, *args, **kwargs)
 
     def add_future(self, future: Any, callback: Callable[[Any], Any]) -> None:
@@ -365,5 +371,5 @@ class IOLoop(Configurable):
         raise NotImplementedError
 
     def set_default_executor(self, executor: futures.Executor) -> None:
-        """Sets what `run_in_executor` uses when it is given None."""
+        """Sets what `run_in_executor` uses when it is given None: `executor`."""
         raise NotImplementedError

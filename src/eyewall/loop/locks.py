@@ -186,12 +186,15 @@ class _Held:
 
 
 class Semaphore(_Held, _Queue):
-    """A number of permits: acquiring takes one, or waits until there is one; releasing gives one back.
+    """A number of permits, `value` at first: acquiring takes one, or waits until there is one; releasing gives
+    one back.
 
         async with semaphore:
             ...
 
     or, in a generator-based coroutine, `with (yield semaphore.acquire()):`.
+
+    Raises ValueError for a `value` below 0.
     """
 
     _refusal = "Use 'async with' instead of 'with' for Semaphore"
@@ -230,7 +233,9 @@ class Semaphore(_Held, _Queue):
 
 
 class BoundedSemaphore(Semaphore):
-    """A Semaphore that never has more permits than at first: `release` raises ValueError beyond that."""
+    """A Semaphore that never has more permits than `value`, those at first: `release` raises ValueError beyond
+    that.
+    """
 
     def __init__(self, value: int = 1) -> None:
         self._most = value

@@ -42,7 +42,7 @@ class Return(Exception):
 
 
 def coroutine(func: Callable[P, Any]) -> Callable[P, Future[Any]]:
-    """Decorates a generator function so that it can yield what it waits for, and returns a future.
+    """Decorates `func`, a generator function, so that it can yield what it waits for, and returns a future.
 
     A function that turns out not to be a generator is called, and its result is the future's. Exceptions,
     cancellation included, are always the future's and never raised by the call.
@@ -98,7 +98,9 @@ def _cancel(future: Future[Any], error: asyncio.CancelledError) -> None:
 
 
 class Runner:
-    """Drives one generator that has yielded for the first time, and completes `result_future` in the end."""
+    """Drives one generator, `gen`, that has yielded `first_yielded`, and completes `result_future` in the end.
+    Each step runs through `ctx_run`, the `run` of its context.
+    """
 
     def __init__(
         self,
@@ -152,7 +154,8 @@ class Runner:
         return False
 
     def handle_exception(self, typ: type[BaseException] | None, value: BaseException | None, tb: Any) -> bool:
-        """Resumes the generator with an exception instead of what it waits for.
+        """Resumes the generator with the exception `value` instead of what it waits for; `typ` and `tb` are its
+        type and traceback.
 
         Returns False, and leaves it to the caller, when the generator is running or finished.
         """

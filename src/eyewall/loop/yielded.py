@@ -87,7 +87,8 @@ convert_yielded.registry = _convert.registry  # type: ignore[attr-defined]
 
 
 def multi(children: Iterable[Any] | Mapping[Any, Any], quiet_exceptions: Exceptions = ()) -> Future[Any]:
-    """Waits for several yieldables at once. The result is a list, or for a dictionary one with the same keys.
+    """Waits for several yieldables, `children`, at once. The result is a list, or for a dictionary one with the
+    same keys.
 
     All are waited for, also when some fail. The first exception in their order is raised; those behind it are
     logged, unless they are `quiet_exceptions` or cancellations. A cancelled child counts as a failed one: it

@@ -168,8 +168,9 @@ if hasattr(socket, "AF_UNIX"):
         """Returns a listening, non-blocking Unix socket.
 
         A socket that exists at `file` is replaced, a running server's as well; any other kind of file raises
-        ValueError. `mode` are the permissions of the file. On Linux a name that begins with a NUL is in the
-        abstract namespace and has no file. Raises OSError, which names the path, when it cannot be bound.
+        ValueError. `mode` are the permissions of the file, `backlog` is the number of connections that may
+        wait. On Linux a name that begins with a NUL is in the abstract namespace and has no file. Raises OSError,
+        which names the path, when it cannot be bound.
         """
         path = os.fspath(file)
         abstract = path.startswith("\0")
@@ -229,10 +230,10 @@ def _parses(family: socket.AddressFamily, ip: str) -> bool:
 def inherited_sockets(environ: MutableMapping[str, str] = os.environ) -> list[InheritedSocket]:
     """Returns the listening sockets that a service manager (systemd) has handed over; often none.
 
-    They are announced in the environment (`LISTEN_PID`, `LISTEN_FDS`, `LISTEN_FDNAMES`; sd_listen_fds(3)),
-    which is cleared, so that programs started from here do not take them for theirs. A process that the
-    announcement is not meant for gets none. Raises InheritedSocketError when it cannot be right or a
-    descriptor is not a listening stream socket; nothing is closed then.
+    They are announced in the environment, `environ` (`LISTEN_PID`, `LISTEN_FDS`, `LISTEN_FDNAMES`;
+    sd_listen_fds(3)), which is cleared, so that programs started from here do not take them for theirs. A
+    process that the announcement is not meant for gets none. Raises InheritedSocketError when it cannot be
+    right or a descriptor is not a listening stream socket; nothing is closed then.
     """
     process = environ.pop("LISTEN_PID", None)
     count = environ.pop("LISTEN_FDS", None)

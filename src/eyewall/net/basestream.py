@@ -370,7 +370,7 @@ class BaseIOStream:
         return len(self._write_buffer)
 
     def put_back(self, data: bytes) -> None:
-        """Puts bytes that were read back to the front, for the next reader."""
+        """Puts `data`, bytes that were read, back to the front, for the next reader."""
         self._inbox[:0] = data
 
     def _send(self, view: memoryview) -> memoryview:
@@ -546,7 +546,9 @@ class BaseIOStream:
             self._watch()
 
     def set_nodelay(self, value: bool) -> None:
-        """Sends small writes without delay, or gathers them, where the descriptor knows of such a thing."""
+        """Sends small writes without delay where `value` is true, or gathers them, where the descriptor knows
+        of such a thing.
+        """
 
     def _check_open(self) -> None:
         if self._closed:

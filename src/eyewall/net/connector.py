@@ -274,7 +274,10 @@ async def connect_host(
     source_port: int | None = None,
     timeout: float | None = None,  # noqa: ASYNC109 - its error says which addresses did not answer
 ) -> socket.socket:
-    """Resolves `host` and connects as `connect_socket` does; `timeout` (seconds) is for both together."""
+    """Resolves `host` with `resolver` and connects to `port` as `connect_socket` does.
+
+    `family`, `source_ip` and `source_port` as there; `timeout` (seconds) is for both together.
+    """
     start = asyncio.get_running_loop().time()
     try:
         async with asyncio.timeout(timeout):

@@ -109,7 +109,8 @@ class IOStream(BaseIOStream):
         ssl_options: TLSOptions | None = None,
         server_hostname: str | None = None,
     ) -> asyncio.Future[SSLIOStream]:
-        """Goes on with TLS; returns a future of the `SSLIOStream` that takes the place of this stream.
+        """Goes on with TLS, as the server (`server_side`) or as a client of `server_hostname`; returns a future
+        of the `SSLIOStream` that takes the place of this stream.
 
         Nothing may wait to be read or written, and nothing that was read be left. Afterwards this stream cannot be
         used any more; its close callback passes to the other. Without `ssl_options` a client verifies the server.
@@ -151,7 +152,9 @@ class IOStream(BaseIOStream):
             self.io_loop.remove_handler(self.socket)
 
     def set_nodelay(self, value: bool) -> None:
-        """Turns Nagle's algorithm off (True) or on. Ignored where the socket is not TCP, or not connected."""
+        """Turns Nagle's algorithm off (`value` is true) or on. Ignored where the socket is not TCP, or not
+        connected.
+        """
         sock = self.socket
         if self._closed or sock.family not in (socket_module.AF_INET, socket_module.AF_INET6):
             return
@@ -217,7 +220,9 @@ class SSLIOStream(IOStream):
         return self._shaking or super().writing()
 
     def connect(self, address: Any, server_hostname: str | None = None) -> asyncio.Future[Self]:
-        """See `IOStream.connect`; the future is done after the handshake, and fails with its error."""
+        """See `IOStream.connect`, also for `address` and `server_hostname`; the future is done after the
+        handshake, and fails with its error.
+        """
         return super().connect(address, server_hostname)
 
     def wait_for_handshake(self) -> asyncio.Future[Self]:

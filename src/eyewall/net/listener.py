@@ -41,8 +41,9 @@ class Listener(Acceptor):
 
     For each, `protocol_factory` makes the protocol, and the loop the transport. `ssl` is the context of a TLS
     server; its handshake has `profile.tls_handshake_timeout` seconds. At the `limit` a client gets the bytes
-    `refusal` (not over TLS) and is closed. `counted_by(address)` returns what a client counts as, None for nobody in
-    particular; without it, connections are counted in total only.
+    `refusal` (not over TLS) and is closed. `counted_by(address)` returns what a client counts as, None for
+    nobody in particular; without it, connections are counted in total only. `throttle` limits the lines that
+    refusals write to the log.
     """
 
     def __init__(

@@ -41,11 +41,13 @@ class TCPClient:
         source_port: int | None = None,
         timeout: float | datetime.timedelta | None = None,  # noqa: ASYNC109 - its errors say what took too long
     ) -> IOStream:
-        """Returns a stream that is connected to `host`, an `SSLIOStream` where there are `ssl_options`.
+        """Returns a stream that is connected to `port` of `host`, an `SSLIOStream` where there are
+        `ssl_options`.
 
         `af` limits the addresses to a family. `source_ip` and `source_port` are what the connection comes from.
-        `timeout` is for all of it, seconds or a timedelta. Raises TimeoutError, which says what
-        had not been done by then, or OSError, mostly StreamClosedError, where no address can be reached.
+        `max_buffer_size`: bytes that the stream may keep, see `IOStream`. `timeout` is for all of it, seconds
+        or a timedelta. Raises TimeoutError, which says what had not been done by then, or OSError, mostly
+        StreamClosedError, where no address can be reached.
         """
         deadline = _deadline(timeout)
         addresses = await self._resolve(host, port, af, deadline)

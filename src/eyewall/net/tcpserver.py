@@ -59,7 +59,8 @@ class TCPServer:
         flags: int | None = None,
         reuse_port: bool = False,
     ) -> None:
-        """Binds `port` and starts accepting; the arguments are those of `bind_sockets`.
+        """Binds `port` and starts accepting; `address`, `family`, `flags` and `reuse_port` are those of
+        `bind_sockets`.
 
         `backlog`: connections that may wait to be accepted, by default what the profile says. May be called more
         than once. Raises OSError where the address cannot be had.

@@ -133,8 +133,8 @@ def ssl_wrap_socket(
 ) -> ssl.SSLSocket:
     """Returns an `ssl.SSLSocket` around `socket`.
 
-    `ssl_options` is as for `ssl_options_to_context`, `server_hostname` the name that a client expects;
-    `kwargs` go to `ssl.SSLContext.wrap_socket`.
+    `ssl_options` and `server_side` are as for `ssl_options_to_context`, `server_hostname` is the name that a
+    client expects; `kwargs` go to `ssl.SSLContext.wrap_socket`.
     """
     context = ssl_options_to_context(ssl_options, server_side=server_side)
     if server_side is None:

@@ -85,7 +85,8 @@ class FlowControl:
     """The writing half of a driver; subclasses are the asyncio protocols.
 
     A subclass calls `attach` from `connection_made` and `lost` from `connection_lost`; `pause_writing` and
-    `resume_writing` are here. `profile` gives `write_high_water` and `write_timeout`.
+    `resume_writing` are here. `loop` is the one it runs on, `wheel` that loop's; `profile` gives
+    `write_high_water` and `write_timeout`.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, wheel: DeadlineWheel, profile: Profile) -> None:
@@ -128,7 +129,9 @@ class FlowControl:
             self.watch_writes()
 
     def lost(self, error: BaseException | None) -> None:
-        """The connection is gone: whoever waits for `drained` gets a `StreamClosedError`."""
+        """The connection is gone, because of `error` if that is not None: whoever waits for `drained` gets a
+        `StreamClosedError`.
+        """
         self.closed = True
         transport = self.transport
         self.transport = None

@@ -18,7 +18,8 @@ T = TypeVar("T")
 
 
 def setup_with_context_manager(testcase: unittest.TestCase, cm: AbstractContextManager[T]) -> T:
-    """Enters `cm` for the rest of a test, to be left when the test's cleanups run, and returns its value.
+    """Enters `cm` for the rest of a test of `testcase`, to be left when the test's cleanups run, and returns
+    its value.
 
     The standard library has the same since Python 3.11: `TestCase.enterContext`.
     """
@@ -33,6 +34,8 @@ class AsyncTestCase(unittest.TestCase):
     is the test's error.
 
     The older style, `wait` in the test and `stop` in a callback, is deprecated but works.
+
+    `methodName`: of the test, as `unittest.TestCase` takes it.
     """
 
     io_loop: IOLoop
@@ -70,7 +73,9 @@ class AsyncTestCase(unittest.TestCase):
         return loop
 
     def run(self, result: unittest.TestResult | None = None) -> unittest.TestResult | None:
-        """Runs the test, as `unittest.TestCase.run` does. One object may be run several times."""
+        """Runs the test, as `unittest.TestCase.run` does, and adds to `result`. One object may be run several
+        times.
+        """
         self._stopped = self._waiting = False
         self._stop_value = None
         return super().run(result)

@@ -28,7 +28,8 @@ def gen_test(func: None = None, timeout: float | None = None) -> Callable[[Test[
 
 
 def gen_test(func: Test[Case, P] | None = None, timeout: float | None = None) -> Any:
-    """Decorates a method of an `AsyncTestCase` that is a coroutine or generator function: it runs on the loop.
+    """Decorates `func`, a method of an `AsyncTestCase` that is a coroutine or generator function: it runs on
+    the loop.
 
     `timeout`: seconds after which the test is cancelled and fails with TimeoutError; by default what
     `get_async_test_timeout` says when the method is defined. Where the test was waiting is in the traceback.

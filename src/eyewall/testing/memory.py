@@ -20,7 +20,10 @@ CLIENT, SERVER = ("192.0.2.1", 49152), ("192.0.2.2", 80)
 
 
 class MemoryTransport(asyncio.Transport):
-    """One end of a connection. `connect` makes both."""
+    """One end of a connection, on `loop`. `connect` makes both.
+
+    `own` and `other` are the addresses of this end and of the other one.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, own: tuple[str, int], other: tuple[str, int]) -> None:
         super().__init__({"sockname": own, "peername": other})
@@ -40,7 +43,9 @@ class MemoryTransport(asyncio.Transport):
 
     @staticmethod
     def connect(client: asyncio.BaseProtocol, server: asyncio.BaseProtocol) -> MemoryTransport:
-        """Connects two protocols on the running loop, and returns the client's end of the connection."""
+        """Connects the protocols `client` and `server` on the running loop, and returns the client's end of the
+        connection.
+        """
         loop = asyncio.get_running_loop()
         near, far = MemoryTransport(loop, CLIENT, SERVER), MemoryTransport(loop, SERVER, CLIENT)
         near._other, far._other = far, near

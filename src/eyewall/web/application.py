@@ -134,9 +134,10 @@ class Application(RequestLog, ReversibleRouter):
     ) -> HTTPServer:
         """Starts a server for this application on `port` (0: any that is free) and returns it.
 
-        `address`: an IP address or a host name, None for all interfaces. `backlog`: connections that may wait to be
-        accepted, by default what the profile says. The other keyword arguments are those of
-        `HTTPServer`. The loop need not run yet. Raises OSError where the address can't be had.
+        `address`: an IP address or a host name, None for all interfaces. `backlog`: connections that may wait
+        to be accepted, by default what the profile says. `family`, `flags` and `reuse_port` as with
+        `bind_sockets`. The other keyword arguments are those of `HTTPServer`. The loop need not run yet. Raises
+        OSError where the address can't be had.
         """
         kwargs.setdefault("profile", self.profile)
         server = HTTPServer(self, **kwargs)
@@ -219,7 +220,7 @@ class Application(RequestLog, ReversibleRouter):
         return dispatch
 
     def refuse(self, request: HTTPServerRequest, status: int) -> None:
-        """Answers a request that has no handler, or whose handler can't."""
+        """Answers a request that has no handler, or whose handler can't, with `status` and no content."""
         exchange = request.connection
         reason = responses.get(status, "Unknown")
         if type(exchange) is Exchange:
@@ -262,12 +263,17 @@ class Application(RequestLog, ReversibleRouter):
     ) -> Any:
         """Returns an `HTTPMessageDelegate` that serves `request` with `target_class`.
 
-        `path_args` and `path_kwargs`: what the route matched, percent-decoded, as bytes.
+        `target_kwargs` are for its `initialize`. `path_args` and `path_kwargs`: what the route matched,
+        percent-decoded, as bytes.
         """
         return self._bounded(request, target_class, target_kwargs, path_args, path_kwargs)
 
     def add_handlers(self, host_pattern: str, host_handlers: list[RuleLike]) -> None:
-        """Adds routes for the hosts that `host_pattern` matches; they come before those of the constructor."""
+        """Adds routes for the hosts that `host_pattern` matches, a regular expression; they come before those
+        of the constructor.
+
+        `host_handlers`: rules, as for the constructor.
+        """
         rule = Rule(HostMatches(host_pattern), host_handlers)
         rules = self.default_router.rules
         rules.insert(len(rules) - 1, self.default_router.process_rule(rule))

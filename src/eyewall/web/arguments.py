@@ -53,7 +53,7 @@ class ArgumentsMixin:
     def get_arguments(self, name: str, strip: bool = True) -> list[str]:
         """Returns all values of the argument `name`, those of the query first; an empty list for none.
 
-        Raises HTTPError (400) when one is not UTF-8.
+        Raises HTTPError (400) when one is not UTF-8. `strip` as with `get_argument`.
         """
         return self._all(self.request.arguments, name, strip)
 
@@ -63,11 +63,11 @@ class ArgumentsMixin:
     def get_query_argument(self, name: str, default: _T = ..., strip: bool = ...) -> str | _T: ...
 
     def get_query_argument(self, name: str, default: Any = REQUIRED, strip: bool = True) -> Any:
-        """`get_argument`, of the query string only."""
+        """`get_argument`, of the query string only: `name`, `default`, `strip` and what is raised are as there."""
         return self._last(self.request.query_arguments, name, default, strip)
 
     def get_query_arguments(self, name: str, strip: bool = True) -> list[str]:
-        """`get_arguments`, of the query string only."""
+        """`get_arguments`, of the query string only: `name`, `strip` and what is raised are as there."""
         return self._all(self.request.query_arguments, name, strip)
 
     @overload
@@ -76,11 +76,11 @@ class ArgumentsMixin:
     def get_body_argument(self, name: str, default: _T = ..., strip: bool = ...) -> str | _T: ...
 
     def get_body_argument(self, name: str, default: Any = REQUIRED, strip: bool = True) -> Any:
-        """`get_argument`, of the request body only."""
+        """`get_argument`, of the request body only: `name`, `default`, `strip` and what is raised are as there."""
         return self._last(self.request.body_arguments, name, default, strip)
 
     def get_body_arguments(self, name: str, strip: bool = True) -> list[str]:
-        """`get_arguments`, of the request body only."""
+        """`get_arguments`, of the request body only: `name`, `strip` and what is raised are as there."""
         return self._all(self.request.body_arguments, name, strip)
 
     def decode_argument(self, value: bytes, name: str | None = None) -> str:

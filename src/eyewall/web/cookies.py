@@ -189,7 +189,7 @@ class CookiesMixin(SettingsMixin):
         cookies[name] = field
 
     def clear_cookie(self, name: str, **kwargs: Any) -> None:
-        """Tells the client to forget a cookie.
+        """Tells the client to forget the cookie `name`.
 
         `kwargs` are those of `set_cookie`; `domain` and `path` must be what the cookie was set with. Raises
         TypeError for `expires` and `max_age`, which clearing decides.
@@ -217,10 +217,10 @@ class CookiesMixin(SettingsMixin):
         version: int | None = None,
         **kwargs: Any,
     ) -> None:
-        """Sets a cookie that clients can read but not change; the setting `cookie_secret` is required.
+        """Sets a cookie, `name`, that clients can read but not change; the setting `cookie_secret` is required.
 
-        `expires_days` limits how long browsers keep it, not how long it verifies: see `get_signed_cookie`.
-        None makes it a session cookie. Other `kwargs` as for `set_cookie`.
+        `expires_days` limits how long browsers keep it, not how long it verifies: see `get_signed_cookie`. None
+        makes it a session cookie. Other `kwargs` as for `set_cookie`. `version` as with `create_signed_value`.
         """
         signed = self.create_signed_value(name, value, version=version)
         self.set_cookie(name, signed, expires_days=expires_days, **kwargs)
@@ -228,7 +228,11 @@ class CookiesMixin(SettingsMixin):
     set_secure_cookie = set_signed_cookie
 
     def create_signed_value(self, name: str, value: str | bytes, version: int | None = None) -> bytes:
-        """Returns `value` signed for `name` with the application's secret, for uses other than cookies."""
+        """Returns `value` signed for `name` with the application's secret, for uses other than cookies.
+
+        `version`: the form of the signature, 2 by default. Raises ValueError for one that does not exist, and
+        where the setting `cookie_secret` is a mapping and there is no setting `key_version`.
+        """
         secret = self._cookie_secret()
         key_version = None
         if isinstance(secret, Mapping):
@@ -257,7 +261,9 @@ class CookiesMixin(SettingsMixin):
     get_secure_cookie = get_signed_cookie
 
     def get_signed_cookie_key_version(self, name: str, value: str | None = None) -> int | None:
-        """Returns which key a signed cookie names, unverified; None for none, or for a missing cookie."""
+        """Returns which key the signed cookie `name`, or `value`, says it was signed with, unverified; None for
+        none, or for a missing cookie.
+        """
         self._cookie_secret()
         stated = self.get_cookie(name) if value is None else value
         return None if stated is None else get_signature_key_version(stated)

@@ -66,7 +66,8 @@ def authenticated(method: M) -> M:
 def removeslash(method: M) -> M:
     """Redirects (301) a GET or HEAD whose path ends with slashes to the path without; 404 for other methods.
 
-    The path `/` is left alone. A path that a browser would take for another host is refused with 403.
+    It decorates `method`, of a handler. The path `/` is left alone. A path that a browser would take for
+    another host is refused with 403.
     """
 
     @functools.wraps(method)
@@ -89,7 +90,7 @@ def addslash(method: M) -> M:
     """Redirects (301) a GET or HEAD whose path does not end with a slash to one that does; 404 for other
     methods.
 
-    A path that a browser would take for another host is refused with 403.
+    It decorates `method`, of a handler. A path that a browser would take for another host is refused with 403.
     """
 
     @functools.wraps(method)

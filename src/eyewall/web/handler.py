@@ -118,7 +118,9 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
         """Called when the client left before the response was finished."""
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
-        """Takes a piece of the request's content, in a class with `stream_request_body`; may be a coroutine."""
+        """Takes a piece of the request's content, `chunk`, in a class with `stream_request_body`; may be a
+        coroutine, and then the next piece waits for it.
+        """
         raise NotImplementedError
 
     def _unimplemented_method(self, *args: Any, **kwargs: Any) -> Any:
@@ -166,11 +168,13 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
     def spawn(
         self, coroutine: Coroutine[Any, Any, T], *, at_end: AtEnd = "cancel", name: str | None = None
     ) -> asyncio.Task[T]:
-        """Starts a task that belongs to this handler, which ends with its response; a WebSocket's with its connection.
+        """Starts `coroutine` as a task of this handler, which ends with its response; a WebSocket's with its
+        connection.
 
-        `at_end`: "cancel" cancels the task then, if it has not ended; "await" lets it go on, without the deadline of
-        the request, and has the process wait for it when it drains. An exception in it is logged. Raises RuntimeError
-        when the handler has ended.
+        `at_end`: "cancel" cancels the task then, if it has not ended; "await" lets it go on, without the
+        deadline of the request, and has the process wait for it when it drains. `name`: the task's. An
+        exception in it is logged. Raises RuntimeError when the handler has ended, ValueError for another
+        `at_end`.
         """
         tasks = self._tasks
         if tasks is None:
@@ -183,7 +187,8 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
     # -- errors -----------------------------------------------------------------------------------------
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
-        """Answers with an error. `write_error` writes the page, with `kwargs`; `reason` replaces the phrase.
+        """Answers with an error, of the status `status_code`. `write_error` writes the page, with `kwargs`;
+        `reason` replaces the phrase.
 
         Where part of a response was sent already, the connection breaks off, so that the client can't take that
         part for the whole; with the limit `complete_failed_responses` the response is ended as if it were.
@@ -247,7 +252,7 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
                 self._tasks.end()
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Writes the page of an error; `exc_info` in `kwargs` is what caused it.
+        """Writes the page of an error, whose status is `status_code`; `exc_info` in `kwargs` is what caused it.
 
         With the setting `serve_traceback`, as in debug mode, it says all that is known of the error: to browsers as a
         page, to who asks for JSON as that, to others as a traceback.
@@ -270,6 +275,8 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
         """Logs what a handler raised: an `HTTPError` with a message as a warning, others with their traceback.
 
         A refusal of the guard (`Overloaded`) is a line without a traceback, once a minute for each limit.
+
+        `typ`, `value` and `tb` are what `sys.exc_info` returns.
         """
         if isinstance(value, HTTPError):
             if value.log_message:
@@ -333,7 +340,8 @@ class RequestHandler(Reply, ArgumentsMixin, CookiesMixin, XsrfMixin, AuthMixin, 
         return url
 
     def static_url(self, path: str, include_host: bool | None = None, **kwargs: Any) -> str:
-        """Returns the URL of a static file below the setting `static_path`, with the version of its content.
+        """Returns the URL of the static file `path`, below the setting `static_path`, with the version of its
+        content.
 
         `include_host`: whether it begins with scheme and host, by default as the handler's attribute
         `include_host` says. Other keyword arguments are for `make_static_url` of the static handler's class.

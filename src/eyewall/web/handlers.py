@@ -77,7 +77,7 @@ class ErrorHandler(RequestHandler):
         """Nothing is changed here, so nothing can be forged."""
 
     def check_trusted_origin(self, origin: str) -> bool:
-        """As with tokens: the answer is the same for everybody."""
+        """True for any `origin`. As with tokens: the answer is the same for everybody."""
         return True
 
     def _refuse_cross_origin(self) -> None:

@@ -84,7 +84,7 @@ def get(*locale_codes: str) -> Locale:
 
 
 def set_default_locale(code: str) -> None:
-    """Says which locale the program's own texts are in; `en_US` until then."""
+    """Says which locale the program's own texts are in, `code`; `en_US` until then."""
     global _default_code
     _default_code = code
     _replace(_translations, _use_gettext)
@@ -150,7 +150,7 @@ def _read_csv(path: str, encoding: str | None) -> dict[str, dict[str, str]]:
 
 
 def load_gettext_translations(directory: str, domain: str) -> None:
-    """Loads `DIRECTORY/CODE/LC_MESSAGES/DOMAIN.mo` for every CODE there is.
+    """Loads `DIRECTORY/CODE/LC_MESSAGES/DOMAIN.mo` for every CODE there is in `directory`; DOMAIN is `domain`.
 
     A file that cannot be used is logged and left out. Raises OSError where the directory cannot be read.
     """
@@ -229,7 +229,9 @@ class Locale:
     def pgettext(
         self, context: str, message: str, plural_message: str | None = None, count: int | None = None
     ) -> str:
-        """Returns the translation that `message` has in `context`; otherwise what `translate` does."""
+        """Returns the translation that `message` has in `context`. `plural_message`, `count` and the rest as
+        with `translate`.
+        """
         raise NotImplementedError
 
     def format_date(
@@ -309,7 +311,10 @@ class Locale:
         return f"{clock} {('am', 'pm')[local.hour >= 12]}"
 
     def format_day(self, date: datetime.datetime, gmt_offset: int = 0, dow: bool = True) -> str:
-        """Returns a date as a day, `Monday, January 22`; without the day of the week unless `dow`."""
+        """Returns `date` as a day, `Monday, January 22`; without the day of the week unless `dow`.
+
+        `gmt_offset` as with `format_date`.
+        """
         local = date - datetime.timedelta(minutes=gmt_offset)
         pattern = "%(weekday)s, %(month_name)s %(day)s" if dow else "%(month_name)s %(day)s"
         return self.translate(pattern) % {
@@ -329,7 +334,7 @@ class Locale:
         }
 
     def friendly_number(self, value: int) -> str:
-        """Returns an integer with commas between thousands in English; elsewhere as it is."""
+        """Returns `value`, an integer, with commas between thousands in English; elsewhere as it is."""
         return f"{value:,}" if self.code in ("en", "en_US") else str(value)
 
 
@@ -353,14 +358,16 @@ def _is_plural(plural_message: str | None, count: int | None) -> bool:
 
 
 class CSVLocale(Locale):
-    """A locale with translations from `load_translations`: by form (`unknown`, `plural` …), then by text."""
+    """A locale with translations from `load_translations`: by form (`unknown`, `plural` …), then by text.
+    `code` is the locale's.
+    """
 
     def __init__(self, code: str, translations: dict[str, dict[str, str]]) -> None:
         self.translations = translations
         super().__init__(code)
 
     def translate(self, message: str, plural_message: str | None = None, count: int | None = None) -> str:
-        """Returns the translation of the text, or of the form that fits `count`."""
+        """`Locale.translate`, by the form `plural` unless `count` is 1."""
         form = "unknown"
         if _is_plural(plural_message, count):
             form = "singular"
@@ -372,14 +379,16 @@ class CSVLocale(Locale):
     def pgettext(
         self, context: str, message: str, plural_message: str | None = None, count: int | None = None
     ) -> str:
-        """Does what `translate` does: CSV files have no contexts."""
+        """What `translate` does, with `message`, `plural_message` and `count`: CSV files have no `context`,
+        which a line in the log says.
+        """
         if self.translations:
             gen_log.warning("pgettext is not supported by CSVLocale")
         return self.translate(message, plural_message, count)
 
 
 class GettextLocale(Locale):
-    """A locale with translations from `load_gettext_translations`."""
+    """A locale with translations from `load_gettext_translations`. `code` is the locale's."""
 
     def __init__(self, code: str, translations: gettext.NullTranslations) -> None:
         self.ngettext = translations.ngettext
@@ -388,7 +397,7 @@ class GettextLocale(Locale):
         super().__init__(code)
 
     def translate(self, message: str, plural_message: str | None = None, count: int | None = None) -> str:
-        """Returns the translation of the text, or of the form that the language has for `count`."""
+        """`Locale.translate`, in the form that the language has for `count`."""
         if _is_plural(plural_message, count):
             assert plural_message is not None
             assert count is not None
@@ -398,7 +407,9 @@ class GettextLocale(Locale):
     def pgettext(
         self, context: str, message: str, plural_message: str | None = None, count: int | None = None
     ) -> str:
-        """Returns the translation in this context, and without one the text itself."""
+        """`Locale.pgettext`, in the form that the language has for `count`; without a translation in this
+        context, the text itself.
+        """
         if _is_plural(plural_message, count):
             assert plural_message is not None
             assert count is not None

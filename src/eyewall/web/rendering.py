@@ -217,7 +217,7 @@ class RenderingMixin(SettingsMixin):
         return _insert(page, page.rfind(b"</body>"), body, "</body>")
 
     def render_linked_js(self: _Host, js_files: Iterable[str]) -> str:
-        """Returns the tags for scripts at these addresses; relative ones are static files."""
+        """Returns the tags for scripts at the addresses `js_files`; relative ones are static files."""
         return "".join(
             [
                 f'<script src="{xhtml_escape(_address(self, file))}" type="text/javascript"></script>'
@@ -226,12 +226,12 @@ class RenderingMixin(SettingsMixin):
         )
 
     def render_embed_js(self, js_embed: Iterable[bytes]) -> bytes:
-        """Returns the tag for scripts that stand in the page."""
+        """Returns the tag for scripts that stand in the page, `js_embed`. They are not escaped."""
         code = b"\n".join(js_embed)
         return b'<script type="text/javascript">\n//<![CDATA[\n' + code + b"\n//]]>\n</script>"
 
     def render_linked_css(self: _Host, css_files: Iterable[str]) -> str:
-        """Returns the tags for style sheets at these addresses; relative ones are static files."""
+        """Returns the tags for style sheets at the addresses `css_files`; relative ones are static files."""
         return "".join(
             [
                 f'<link href="{xhtml_escape(_address(self, file))}" type="text/css" rel="stylesheet"/>'
@@ -240,7 +240,7 @@ class RenderingMixin(SettingsMixin):
         )
 
     def render_embed_css(self, css_embed: Iterable[bytes]) -> bytes:
-        """Returns the tag for CSS that stands in the page."""
+        """Returns the tag for CSS that stands in the page, `css_embed`. It is not escaped."""
         return b'<style type="text/css">\n' + b"\n".join(css_embed) + b"\n</style>"
 
 

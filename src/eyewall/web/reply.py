@@ -160,7 +160,8 @@ class Reply:
         return self._status_code
 
     def set_header(self, name: str, value: HeaderValue) -> None:
-        """Sets a field, in place of what it had. Raises ValueError for a name or value that would end the field early.
+        """Sets the field `name` to `value`, in place of what it had. Raises ValueError for a name or value that
+        would end the field early.
 
         A datetime is written as HTTP writes dates, an int in decimal; bytes are taken as they are.
         """
@@ -181,12 +182,12 @@ class Reply:
             fields[spelled] = text
 
     def add_header(self, name: str, value: HeaderValue) -> None:
-        """Adds a field, besides those of the same name. Raises like `set_header`."""
+        """Adds a field of `name` and `value`, besides those of the same name. Raises like `set_header`."""
         text = self._convert_header_value(value)
         self._headers.add(_spelled(name), text, _chars_are_bytes=False)
 
     def clear_header(self, name: str) -> None:
-        """Removes a field, a default one included; one that is not there is no error."""
+        """Removes the field `name`, a default one included; one that is not there is no error."""
         headers = self._header_object
         name = lookup(name) or name
         if headers is None:
@@ -235,7 +236,7 @@ class Reply:
     # -- writing ----------------------------------------------------------------------------------------
 
     def write(self, chunk: str | bytes | dict[Any, Any]) -> None:
-        """Adds to the response. A dict is written as JSON and sets the Content-Type.
+        """Adds `chunk` to the response. A dict is written as JSON and sets the Content-Type.
 
         Nothing is sent before `flush` or `finish`. Raises TypeError for anything else (a list, too: as the whole
         of a JSON document it was once readable across sites), RuntimeError after `finish`.
@@ -261,7 +262,8 @@ class Reply:
         """Sends what was written so far, after the head if that was not sent.
 
         Await the result to let the client catch up: it is done when the buffer has room. It fails with
-        StreamClosedError where the client has left.
+        StreamClosedError where the client has left. `include_footers`: whether this is the end of the response,
+        which `finish` says and programs do not.
         """
         chunk = b"".join(self._write_buffer)
         self._write_buffer = []

@@ -20,7 +20,9 @@ class RequestLog:
         self.settings = settings
 
     def log_request(self, handler: Any) -> None:
-        """Logs a finished request: with the setting `log_function` if there is one, else to `tornado.access`."""
+        """Logs the finished request of `handler`: with the setting `log_function` if there is one, else to
+        `tornado.access`.
+        """
         if _request_end.fire is not None:
             request = handler.request
             # For those who listen: it does not know its handler.

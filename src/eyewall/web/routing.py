@@ -274,7 +274,7 @@ class RuleRouter(Router):
         self.index = None
 
     def process_rule(self, rule: Rule) -> Rule:
-        """Override it to change rules as they are added; returns the one to use."""
+        """Override it to change each `rule` as it is added; returns the one to use."""
         return rule
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate | None:

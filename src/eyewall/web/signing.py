@@ -70,9 +70,10 @@ def create_signed_value(
 ) -> bytes:
     """Returns `value` signed for use under `name`.
 
-    `clock` returns seconds since the epoch. Raises ValueError for a version that does not exist and for
-    secrets that do not fit it (a mapping needs version 2 and a `key_version`), KeyError for a key that is not
-    there.
+    `secret`: a key, or keys by their versions, of which `key_version` signs. `version`: the form of the
+    signature, 2 by default. `clock` returns seconds since the epoch. Raises ValueError for a version that does
+    not exist and for secrets that do not fit it (a mapping needs version 2 and a `key_version`), KeyError for a
+    key that is not there.
     """
     if version is None:
         version = DEFAULT_SIGNED_VALUE_VERSION

@@ -162,11 +162,10 @@ class EventSourceHandler(RequestHandler):
         id: str | int | None = None,
         retry: int | None = None,
     ) -> asyncio.Future[None]:
-        """Sends an event: see `Event`, which may be given as well.
+        """Sends an event of `data`, `event`, `id` and `retry`: see `Event`, which may be given as `data`.
 
-        Await the result to let the client catch up; who does not is disconnected by
-        `Profile.sse_unsent_bytes`. Raises StreamClosedError when the stream has ended, and what `Event`
-        raises.
+        Await the result to let the client catch up; who does not is disconnected by `Profile.sse_unsent_bytes`.
+        Raises StreamClosedError when the stream has ended, and what `Event` raises.
         """
         if not isinstance(data, Event):
             data = Event(data, event=event, id=id, retry=retry)
@@ -293,7 +292,7 @@ class EventSourceHandler(RequestHandler):
         self._stop()
 
     def deadline_passed(self, now: float) -> None:
-        """Called by the wheel: time for a comment, if nothing else was sent."""
+        """Called by the wheel, with the loop's time as `now`: time for a comment, if nothing else was sent."""
         if self.HEARTBEAT <= 0:
             self.deadline = NONE
             return

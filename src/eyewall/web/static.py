@@ -242,7 +242,7 @@ class StaticFileHandler(RequestHandler):
             self._version_known = True
 
     def parse_url_path(self, url_path: str) -> str:
-        """Returns the path of the file, relative to the root, for the one in the URL."""
+        """Returns the path of the file, relative to the root, for `url_path`, the one in the URL."""
         return url_path if os.path.sep == "/" else url_path.replace("/", os.path.sep)
 
     @classmethod
@@ -319,6 +319,7 @@ class StaticFileHandler(RequestHandler):
     @classmethod
     def get_version(cls, settings: dict[str, Any], path: str) -> str | None:
         """Returns the version of the file `path` below the setting `static_path`; None for one that has none.
+        `settings` are those of an application.
 
         Reads the file unless its version is known. Raises HTTPError (403) for a path outside of the root.
         """
@@ -336,9 +337,10 @@ class StaticFileHandler(RequestHandler):
 
     @classmethod
     def make_static_url(cls, settings: dict[str, Any], path: str, include_version: bool = True) -> str:
-        """Returns the URL of the file `path` below the setting `static_path`, by default with its version.
+        """Returns the URL of the file `path` below the setting `static_path`, with its version unless
+        `include_version` is false.
 
-        The settings may be no more than `static_path` and `static_url_prefix`.
+        The `settings` may be no more than `static_path` and `static_url_prefix`.
         """
         url: str = settings.get("static_url_prefix", "/static/") + path
         version = cls.get_version(settings, path) if include_version else None
@@ -381,8 +383,11 @@ class StaticFileHandler(RequestHandler):
         """Override it to set more fields."""
 
     def get_cache_time(self, path: str, modified: datetime.datetime | None, mime_type: str) -> int:
-        """Returns for how many seconds the response may be cached without asking again; 0 says nothing of
-        it."""
+        """Returns for how many seconds the response may be cached without asking again; 0 says nothing of it.
+
+        Override it to decide by the file's `path`, when it was last `modified`, or its `mime_type`. By default
+        it is `CACHE_MAX_AGE` for a URL with a version (`v`), and 0 for others.
+        """
         request = self.request
         return self.CACHE_MAX_AGE if request.query and "v" in request.query_arguments else 0
 

@@ -19,7 +19,7 @@ _BODYLESS = frozenset({204, 206, 304})
 class OutputTransform:
     """Changes a response while it is sent; one instance for each request.
 
-    `transform_first_chunk` sees the status, the header fields and the first piece of content,
+    `transform_first_chunk` sees `status_code`, `headers` and the first piece of content, `chunk`,
     `transform_chunk` the other pieces. `finishing` is true for the last one, which may be empty.
     """
 
@@ -44,7 +44,8 @@ class GZipContentEncoding(OutputTransform):
     least MIN_LENGTH bytes long. Parts of files (206) and responses that say `no-transform` are left as they
     are. The entity tag becomes a weak one, since the bytes are no longer those it stands for.
 
-    Used for the whole application with the setting `compress_response`.
+    Used for the whole application with the setting `compress_response`. Whether the client accepts it,
+    `request` says.
     """
 
     #: Types that are compressed, besides `text/...`.

@@ -23,7 +23,7 @@ UISource: TypeAlias = ModuleType | Mapping[str, Any] | Sequence[ModuleType | Map
 class UIModule:
     """A part of a page. Subclasses define `render`, and override what else they need.
 
-    Attributes: `handler`, and from it `request`, `ui` and `locale`.
+    Attributes: `handler`, which renders the page, and from it `request`, `ui` and `locale`.
     """
 
     def __init__(self, handler: Any) -> None:
@@ -73,7 +73,7 @@ class UIModule:
 
 
 class TemplateModule(UIModule):
-    """A template as a module: `{% module Template("entry.html", entry=entry) %}`.
+    """A template as a module, in a page of `handler`: `{% module Template("entry.html", entry=entry) %}`.
 
     Unlike an included one, it sees none of the page's variables, only its arguments. It may call
     `set_resources` with the methods of `UIModule` as keywords; each template's resources count once, so they

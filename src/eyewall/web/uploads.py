@@ -52,7 +52,7 @@ class UploadHandler(RequestHandler):
         return None
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
-        """Takes the next piece of the body, and reports it to `on_progress`."""
+        """Takes the next piece of the body, `chunk`, and reports it to `on_progress`."""
         receiver = self._receiver
         if receiver is None:
             return None
@@ -61,7 +61,9 @@ class UploadHandler(RequestHandler):
         return waiting
 
     def on_progress(self, received: int) -> None:
-        """Override it to hear how many bytes of the body have come; Content-Length may say of how many."""
+        """Override it to hear how many bytes of the body have come, all together: `received`. Content-Length
+        may say of how many.
+        """
 
     async def form(self) -> MultipartReceiver:
         """Returns the form: its `arguments`, `files` and `parts`. For the verb, when the body is there.

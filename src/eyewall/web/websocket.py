@@ -74,10 +74,10 @@ class WebSocketHandler(RequestHandler):
         raise NotImplementedError
 
     def on_ping(self, data: bytes) -> Any:
-        """Called when the client has sent a ping, which is answered already."""
+        """Called when the client has sent a ping with `data`, at most 125 bytes, which is answered already."""
 
     def on_pong(self, data: bytes) -> Any:
-        """Called when the client has answered a ping."""
+        """Called when the client has answered a ping; `data` is that ping's."""
 
     def on_close(self) -> Any:
         """Called once when the WebSocket is closed, by whomever. May be a coroutine."""
@@ -300,7 +300,9 @@ class WebSocketHandler(RequestHandler):
         return connection.write_message(message, binary)
 
     def ping(self, data: str | bytes = b"") -> None:
-        """Sends a ping. Raises ValueError beyond 125 bytes, WebSocketClosedError as `write_message`."""
+        """Sends a ping with `data`. Raises ValueError beyond 125 bytes, WebSocketClosedError as
+        `write_message`.
+        """
         connection = self.ws_connection
         if connection is None:
             raise WebSocketClosedError
@@ -318,7 +320,11 @@ class WebSocketHandler(RequestHandler):
             self.ws_connection = None
 
     def set_nodelay(self, value: bool) -> None:
-        """Has small messages sent at once (`TCP_NODELAY`), or collected. They are sent at once by default."""
+        """Has small messages sent at once (`TCP_NODELAY`) where `value` is true, else collected. They are sent
+        at once by default.
+
+        Raises WebSocketClosedError where there is no connection.
+        """
         connection = self.ws_connection
         if connection is None:
             raise WebSocketClosedError
@@ -375,36 +381,38 @@ class WebSocketHandler(RequestHandler):
             raise RuntimeError(_UNSUPPORTED)
 
     def write(self, chunk: str | bytes | dict[Any, Any]) -> None:
-        """Adds to an ordinary response: before the handshake only. A WebSocket has `write_message`."""
+        """`RequestHandler.write`, before the handshake only (else RuntimeError). A WebSocket has
+        `write_message`.
+        """
         self._http_only()
         super().write(chunk)
 
     def flush(self, include_footers: bool = False) -> asyncio.Future[None]:
-        """Sends an ordinary response: before the handshake only."""
+        """`RequestHandler.flush`, before the handshake only (else RuntimeError)."""
         self._http_only()
         return super().flush(include_footers)
 
     def finish(self, chunk: str | bytes | dict[Any, Any] | None = None) -> asyncio.Future[None]:
-        """Ends an ordinary response: before the handshake only. A WebSocket has `close`."""
+        """`RequestHandler.finish`, before the handshake only (else RuntimeError). A WebSocket has `close`."""
         self._http_only()
         return super().finish(chunk)
 
     def redirect(self, url: str, permanent: bool = False, status: int | None = None) -> None:
-        """Answers with a redirect: before the handshake only."""
+        """`RequestHandler.redirect`, before the handshake only (else RuntimeError)."""
         self._http_only()
         super().redirect(url, permanent, status)
 
     def set_status(self, status_code: int, reason: str | None = None) -> None:
-        """Sets the status: before the handshake only."""
+        """`RequestHandler.set_status`, before the handshake only (else RuntimeError)."""
         self._http_only()
         super().set_status(status_code, reason)
 
     def set_header(self, name: str, value: Any) -> None:
-        """Sets a header field: before the handshake only."""
+        """`RequestHandler.set_header`, before the handshake only (else RuntimeError)."""
         self._http_only()
         super().set_header(name, value)
 
     def set_cookie(self, name: str, value: str | bytes, *args: Any, **kwargs: Any) -> None:
-        """Sets a cookie: before the handshake only."""
+        """`RequestHandler.set_cookie`, before the handshake only (else RuntimeError)."""
         self._http_only()
         super().set_cookie(name, value, *args, **kwargs)

@@ -57,7 +57,9 @@ _DENIAL = "websocket.http.response"
 
 
 class WebSocketCycle(RequestCycle):
-    """One request for a WebSocket, and the WebSocket that it becomes: what connection and application both hold."""
+    """One request for a WebSocket, and the WebSocket that it becomes: what connection and application both
+    hold. It is made for the request of `exchange` by `container`, whose application is to answer.
+    """
 
     def __init__(self, container: ASGIContainer, exchange: Exchange) -> None:
         super().__init__(container, exchange)
@@ -76,7 +78,7 @@ class WebSocketCycle(RequestCycle):
     # -- the connection's side: the request -------------------------------------------------------------
 
     def data(self, chunk: bytes) -> Awaitable[None] | None:
-        """Content has come, which nobody wants of a handshake."""
+        """Content has come, which nobody wants of a handshake: `chunk` is dropped."""
         return None
 
     # -- the connection's side: the WebSocket -----------------------------------------------------------
@@ -91,13 +93,13 @@ class WebSocketCycle(RequestCycle):
         return self._taken
 
     def on_ping(self, data: bytes) -> None:
-        """A ping has come, and is answered."""
+        """A ping has come, and is answered. ASGI has no event for its `data`."""
 
     def on_pong(self, data: bytes) -> None:
-        """A pong has come."""
+        """A pong has come. ASGI has no event for its `data`."""
 
     def on_ws_connection_close(self, code: int | None, reason: str | None) -> None:
-        """The connection is over."""
+        """The connection is over; the application is told `code` and `reason`, 1006 where nobody has said one."""
         if code is not None:
             self._code = code
         elif self._connection is not None and self._connection.engine.close_code == NO_STATUS:
@@ -110,7 +112,7 @@ class WebSocketCycle(RequestCycle):
     def log_exception(
         self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
     ) -> None:
-        """One of the methods above failed."""
+        """One of the methods above failed: `typ`, `value` and `tb` as in `Receiver.log_exception`."""
         app_log.error("Uncaught exception while receiving for an ASGI application", exc_info=value)
 
     # -- the application's side -------------------------------------------------------------------------

@@ -60,7 +60,9 @@ class PreparedMessage:
         return size if self._given else size + getsizeof(self.payload)
 
     def frame_for(self, codec: DeflateCodec | None) -> bytes:
-        """Returns the frame for a server's connection with this compression."""
+        """Returns the frame for a server's connection with the compression `codec`, None for one without. It is
+        encoded once for each kind of compression.
+        """
         kind = None if codec is None else codec.kind(self.payload)
         frame = self._frames.get(kind)
         if frame is None:
@@ -84,9 +86,9 @@ def broadcast(
 ) -> Delivery:
     """Writes `message` to all `targets` that are open and returns the counts.
 
-    Nobody is waited for. Bytes for a slow connection are kept, up to `websocket_write_bytes`, beyond which
-    the connection is closed; with `skip_slow` it gets nothing while more than `write_high_water` bytes wait.
-    Raises ValueError for text that is not UTF-8, before anything is written.
+    Nobody is waited for. Bytes for a slow connection are kept, up to `websocket_write_bytes`, beyond which the
+    connection is closed; with `skip_slow` it gets nothing while more than `write_high_water` bytes wait.
+    `binary` as with `write_message`. Raises ValueError for text that is not UTF-8, before anything is written.
     """
     prepared = message if isinstance(message, PreparedMessage) else PreparedMessage(message, binary)
     # A copy: closing one may have an application take it out of the set it keeps.

@@ -80,8 +80,9 @@ _limit_reached = probe.limit_reached
 class WebSocketConnection(FlowControl):
     """An asyncio protocol that carries one WebSocket, in either role.
 
-    It starts held: events wait until `start`. `ping_interval` and `ping_timeout` are seconds; 0 for no
-    pings, and for pings whose answer nobody waits for.
+    It starts held: events wait until `start`, and go to `receiver` then. `engine` has negotiated; `client` says
+    which role it is. `loop`, `wheel` and the limits of `profile` are those of `FlowControl`. `ping_interval`
+    and `ping_timeout` are seconds; 0 for no pings, and for pings whose answer nobody waits for.
 
     `peer`, `route`: the address at the other end and the pattern of the route, where somebody has set them; `opened`,
     `active`: when it was made and when bytes came last.
@@ -239,7 +240,7 @@ class WebSocketConnection(FlowControl):
             _websocket_open.fire(self)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes came."""
+        """Takes `data` from the transport."""
         self._heard = True
         # The wheel's time stands still where the wheel has nobody to look after.
         self.active = self.wheel.now if self._in_wheel else self.loop.time()
@@ -260,7 +261,7 @@ class WebSocketConnection(FlowControl):
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
-        """The connection is gone."""
+        """The connection is gone: in order, or because of `error`."""
         if self._state == _OVER:
             return
         self._state = _OVER
@@ -503,7 +504,8 @@ class WebSocketConnection(FlowControl):
     def send_frame(self, frame: bytes, message_bytes: int, now: float) -> int:
         """Sends a frame that was encoded for many; or has the caller do so, and returns the descriptor to write it to.
 
-        -1 where it is sent. `now` as with `open_socket`. Raises WebSocketClosedError as `write_message`.
+        -1 where it is sent. `message_bytes`: the length of the message in it, uncompressed, which is counted.
+        `now` as with `open_socket`. Raises WebSocketClosedError as `write_message`.
         """
         if self._state != _OPEN or self.transport is None:
             raise WebSocketClosedError
@@ -517,18 +519,22 @@ class WebSocketConnection(FlowControl):
         return descriptor
 
     def send_rest(self, rest: bytes) -> None:
-        """Sends what the socket did not take of a frame."""
+        """Sends `rest`, the bytes of a frame that the socket did not take."""
         self.hand_back(len(rest))
         self._send(rest)
 
     def ping(self, data: bytes = b"") -> None:
-        """Sends a ping. Raises ValueError beyond 125 bytes, WebSocketClosedError as `write_message`."""
+        """Sends a ping with `data`. Raises ValueError beyond 125 bytes, WebSocketClosedError as
+        `write_message`.
+        """
         if self._state != _OPEN or self.transport is None:
             raise WebSocketClosedError
         self._send(self._engine.encode_ping(data))
 
     def set_nodelay(self, value: bool) -> None:
-        """Has small writes sent at once (TCP_NODELAY), or collected. Raises WebSocketClosedError."""
+        """Has small writes sent at once (TCP_NODELAY) where `value` is true, else collected. Raises
+        WebSocketClosedError.
+        """
         transport = self.transport
         if transport is None:
             raise WebSocketClosedError
@@ -666,7 +672,7 @@ class WebSocketConnection(FlowControl):
         self.deadline_passed(self.wheel.now)
 
     def deadline_passed(self, now: float) -> None:
-        """The wheel, or a timer, says that the deadline is due."""
+        """The wheel, or a timer, says that the deadline is due: it is `now`, in the loop's seconds."""
         self.deadline = _NONE
         if self._state == _OVER:
             self.deadline = _GONE

@@ -19,7 +19,10 @@ _EMPTY = b"\x00"
 
 
 class MessageDeflater:
-    """Compresses messages. `compression_options` are those of `get_compression_options`."""
+    """Compresses messages. `compression_options` are those of `get_compression_options`. `persistent`: whether
+    what earlier messages contained may be referred to (RFC 7692 section 7.1.1). `max_wbits`: the size of the
+    window as a power of two, 9 to 15; None for 15.
+    """
 
     def __init__(
         self,
@@ -38,7 +41,9 @@ class MessageDeflater:
 
 
 class MessageInflater:
-    """Undoes the compression of messages, each of at most `max_message_size` bytes."""
+    """Undoes the compression of messages, each of at most `max_message_size` bytes. The other arguments are
+    those of `MessageDeflater`, as the sender has them.
+    """
 
     def __init__(
         self,

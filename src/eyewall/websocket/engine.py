@@ -172,7 +172,7 @@ class WebSocketEngine:
     # -- receiving --------------------------------------------------------------------------------------
 
     def feed(self, data: bytes) -> None:
-        """Takes bytes from the peer."""
+        """Takes `data` from the peer, which may be any part of a frame, or several."""
         if self._ended:
             return
         self.wire_bytes_in += len(data)
@@ -427,7 +427,9 @@ class WebSocketEngine:
     # -- sending ----------------------------------------------------------------------------------------
 
     def encode_message(self, message: str | bytes | bytearray | memoryview, binary: bool) -> bytes:
-        """Returns `message` as one frame. What may be sent, and what is raised, is as in `text_or_bytes`."""
+        """Returns `message` as one frame: of bytes (`binary`), or of text. What may be sent, and what is
+        raised, is as in `text_or_bytes`.
+        """
         payload = text_or_bytes(message, binary)
         first = _FIN | (_OP_BINARY if binary else _OP_TEXT)
         self.message_bytes_out += len(payload)

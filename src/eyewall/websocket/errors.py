@@ -44,7 +44,7 @@ class WebSocketClosedError(WebSocketError):
 class HandshakeRefused(WebSocketError):
     """A request that cannot become a WebSocket (RFC 6455 section 4.2.1).
 
-    `status` is the HTTP status of the answer, `headers` what it must carry besides.
+    `status` is the HTTP status of the answer, `headers` what it must carry besides. `message` says why.
     """
 
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:

@@ -18,10 +18,10 @@ class Receiver(Protocol):
         """A message has come. The next event waits for the awaitable that this returns, if any."""
 
     def on_ping(self, data: bytes, /) -> Awaitable[object] | None:
-        """The peer sent a ping, which is answered already. As `on_message`."""
+        """The peer sent a ping with `data`, at most 125 bytes, which is answered already. As `on_message`."""
 
     def on_pong(self, data: bytes, /) -> Awaitable[object] | None:
-        """The peer sent a pong. As `on_message`."""
+        """The peer sent a pong with `data`, at most 125 bytes. As `on_message`."""
 
     def on_ws_connection_close(self, code: int | None, reason: str | None, /) -> None:
         """The connection is over; called exactly once, and nothing is called after it.
@@ -33,4 +33,4 @@ class Receiver(Protocol):
     def log_exception(
         self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None, /
     ) -> None:
-        """One of the methods above failed."""
+        """One of the methods above failed: `typ`, `value` and `tb` are what `sys.exc_info` returns."""

@@ -60,7 +60,7 @@ class WebSocketProtocol(abc.ABC):
     def write_message(
         self, message: str | bytes | dict[str, Any], binary: bool = False
     ) -> asyncio.Future[None]:
-        """Sends a message."""
+        """Sends `message`, as bytes where it is `binary`, else as text."""
 
     @property
     @abc.abstractmethod
@@ -69,7 +69,7 @@ class WebSocketProtocol(abc.ABC):
 
     @abc.abstractmethod
     def write_ping(self, data: bytes) -> None:
-        """Sends a ping."""
+        """Sends a ping with `data`."""
 
     @abc.abstractmethod
     def start_pinging(self) -> None:
@@ -77,7 +77,7 @@ class WebSocketProtocol(abc.ABC):
 
     @abc.abstractmethod
     def close(self, code: int | None = None, reason: str | None = None) -> None:
-        """Begins the closing handshake."""
+        """Begins the closing handshake, with `code` and `reason` in the close frame where they are given."""
 
     @abc.abstractmethod
     def is_closing(self) -> bool:
@@ -85,7 +85,7 @@ class WebSocketProtocol(abc.ABC):
 
     @abc.abstractmethod
     def set_nodelay(self, x: bool) -> None:
-        """Has small messages sent at once, or collected."""
+        """Has small messages sent at once where `x` is true, else collected."""
 
     def on_connection_close(self) -> None:
         """Called when the connection is lost."""
@@ -122,7 +122,9 @@ class WebSocketProtocol13(WebSocketProtocol):
         handler.accept_socket(self)
 
     def attach(self, connection: WebSocketConnection, subprotocol: str | None) -> None:
-        """Called with the connection when the handshake is accepted."""
+        """Called with the connection, and the `subprotocol` if one was agreed on, when the handshake is
+        accepted.
+        """
         self.stream = connection
         self._subprotocol = subprotocol
 
@@ -133,7 +135,9 @@ class WebSocketProtocol13(WebSocketProtocol):
 
     @staticmethod
     def ping_sleep_time(*, last_ping_time: float, interval: float, now: float) -> float:
-        """Returns the seconds until the next ping is due."""
+        """Returns the seconds until the next ping is due: `interval` seconds after `last_ping_time`; `now` is
+        on the same clock.
+        """
         due = last_ping_time + interval
         return due - now if due > now else 0.0
 
@@ -178,15 +182,19 @@ class WebSocketProtocol13(WebSocketProtocol):
     def write_message(
         self, message: str | bytes | dict[str, Any], binary: bool = False
     ) -> asyncio.Future[None]:
-        """Sends a message. Raises WebSocketClosedError where there is no connection any more."""
+        """Sends `message`, as bytes where it is `binary`, else as text. Raises WebSocketClosedError where there
+        is no connection any more.
+        """
         return self._open().write_message(message, binary)  # type: ignore[arg-type]
 
     def write_ping(self, data: bytes) -> None:
-        """Sends a ping of at most 125 bytes. Raises as `write_message`."""
+        """Sends a ping with `data`, at most 125 bytes. Raises as `write_message`."""
         self._open().ping(utf8(data))
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
-        """Begins the closing handshake; does nothing when that is done already."""
+        """Begins the closing handshake, with `code` and `reason` where they are given; does nothing when that
+        is done already.
+        """
         self.server_terminated = True
         if self.stream is not None:
             self.stream.start_close(code, reason)
@@ -197,7 +205,7 @@ class WebSocketProtocol13(WebSocketProtocol):
         )
 
     def set_nodelay(self, x: bool) -> None:
-        """Has small messages sent at once, or collected. Raises as `write_message`."""
+        """Has small messages sent at once where `x` is true, else collected. Raises as `write_message`."""
         self._open().set_nodelay(x)
 
     def on_connection_close(self) -> None:
@@ -209,11 +217,11 @@ class WebSocketProtocol13(WebSocketProtocol):
     # -- what handlers call, by the names that a WebSocketConnection has ----------------------------------
 
     def ping(self, data: bytes = b"") -> None:
-        """What `write_ping` does."""
+        """What `write_ping` does with `data`."""
         self.write_ping(data)
 
     def start_close(self, code: int | None = None, reason: str | None = None) -> None:
-        """What `close` does."""
+        """What `close` does with `code` and `reason`."""
         self.close(code, reason)
 
     def _open(self) -> WebSocketConnection:

@@ -67,7 +67,9 @@ class MetricsEndpoint:
         self._public = public
 
     def answer(self, scrape: Scrape) -> Reading:
-        """Returns the answer to a request."""
+        """Returns the answer to `scrape`: the metrics, 401 for who may not ask, 405 for another method than GET
+        and HEAD.
+        """
         if scrape.method not in ("GET", "HEAD"):
             return _refusal(405, "only GET and HEAD", ("Allow", "GET, HEAD"))
         if not self._public and not self._insiders.admits(
@@ -106,7 +108,7 @@ class MetricsApp:
         self.on_close = getattr(app, "on_close", None)
 
     def begin(self, exchange: Exchange) -> Sink:
-        """The head of a request is complete."""
+        """Takes the request of `exchange`, whose head is complete."""
         if exchange.head.path == self._endpoint.path:
             return _ScrapeSink(exchange, self._endpoint)
         return self._app.begin(exchange) if self._app is not None else _ScrapeSink(exchange, None)

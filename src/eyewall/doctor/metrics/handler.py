@@ -47,6 +47,8 @@ class MetricsHandler(RequestHandler):
 def metrics_routes(
     path: str = PATH, *, token: str | None = None, loopback: bool = False, public: bool = False
 ) -> list[URLSpec]:
-    """Returns the route for an application; the arguments are those of `MetricsEndpoint`."""
+    """Returns the route at `path` for an application; `token`, `loopback` and `public` are those of
+    `MetricsEndpoint`, and so is what is raised.
+    """
     endpoint = MetricsEndpoint(path, token=token, loopback=loopback, public=public)
     return [URLSpec(re.escape(path), MetricsHandler, {"endpoint": endpoint})]

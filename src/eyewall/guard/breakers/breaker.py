@@ -39,8 +39,8 @@ Listener = Callable[["CircuitBreaker", BreakerState, BreakerState], object]
 class CircuitOpen(Overloaded):
     """A breaker does not let a call through. Nothing was called.
 
-    `breaker` is its name, `since` when its state began, in seconds since the epoch; `retry_after` says when it tries
-    again.
+    `breaker` is its name, `since` when its state began, in seconds since the epoch; `retry_after` says when it
+    tries again. `message` says why.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class CircuitBreaker(Item):
         return ticket, now
 
     def record(self, admitted: tuple[int, float], outcome: Outcome) -> None:
-        """A call that was admitted has ended."""
+        """A call has ended, with `outcome`; `admitted` is what `admit` returned."""
         ticket, began = admitted
         now = self._clock()
         with self._lock:
@@ -257,7 +257,9 @@ class CircuitBreaker(Item):
         self._do(lambda engine, now: engine.force(BreakerState.FORCED_CLOSED, now, "forced closed by hand"))
 
     def follow(self, state: BreakerState, seconds: float = 0.0, openings: int = 0, reason: str = "") -> None:
-        """Takes over the state of another process; of OPEN with the `seconds` that are left, and its `openings`."""
+        """Takes over the state of another process: of OPEN with the `seconds` that are left, its `openings`,
+        and the `reason`.
+        """
 
         def take_over(engine: BreakerEngine, now: float) -> None:
             if state is BreakerState.OPEN:

@@ -79,8 +79,10 @@ class SharedBreakers(Item):
 
     `redis` is a client of redis-py (`redis.asyncio`), which stays the caller's, or a URL.
 
-    `interval`: seconds between two looks; `timeout`: how long Redis may take to answer. To be entered, or started and
-    closed, in the loop whose breakers it shares.
+    `namespace`: the name of its key in Redis; only breakers with the same one are shared. `interval`: seconds
+    between two looks; `timeout`: how long Redis may take to answer. `log`: what limits its lines in the log, by
+    default to one a minute. To be entered, or started and closed, in the loop whose breakers it shares. Raises
+    ImportError for a URL without the extra `redis`.
     """
 
     kind = "shared breakers"
@@ -94,7 +96,6 @@ class SharedBreakers(Item):
         timeout: float = 1.0,
         log: LogThrottle | None = None,
     ) -> None:
-        """Raises ImportError for a URL without the extra `redis`."""
         if isinstance(redis, str):
             from redis.asyncio import Redis as Client
 

@@ -140,9 +140,9 @@ class Check(Item):
 class Health(Item):
     """A registry of checks, and what the process says of its health.
 
-    `items`: the parts of the guard that contribute what they say of themselves; None for none. `clock`: seconds that
-    never go back; `chance`: numbers from 0 to below 1, for the jitter. `lag_limit`, `stall_limit`: of the
-    `Heartbeat`.
+    `name` is what the inventory calls it. `items`: the parts of the guard that contribute what they say of
+    themselves; None for none. `clock`: seconds that never go back; `chance`: numbers from 0 to below 1, for the
+    jitter. `lag_limit`, `stall_limit`: of the `Heartbeat`.
 
     Everything happens on one loop, but `now`, which any thread may ask.
     """
@@ -247,7 +247,7 @@ class Health(Item):
         return decorate
 
     def remove(self, name: str) -> None:
-        """Takes a check out; a run of it is cancelled. Raises KeyError where there is none."""
+        """Takes the check `name` out; a run of it is cancelled. Raises KeyError where there is none."""
         check = self._checks.pop(name)
         if check.task is not None:
             check.task.cancel()
@@ -273,8 +273,8 @@ class Health(Item):
     def weigh(self, kind: str, criticality: Criticality | str, name: str | None = None) -> None:
         """Decides what it means that an item of the guard is not well: all of `kind`, or the one called `name`.
 
-        By default an item decides: it fails, and with it the whole, or it warns. `critical` makes a warning a failure,
-        `degraded` a failure a warning, `informational` neither of any consequence.
+        By default an item decides: it fails, and with it the whole, or it warns. A `criticality` of `critical`
+        makes a warning a failure, `degraded` a failure a warning, `informational` neither of any consequence.
         """
         self._weights[kind, name] = Criticality(criticality)
 
@@ -331,8 +331,9 @@ class Health(Item):
     async def report(self, probe: Probe | str = Probe.READY, exclude: Collection[str] = ()) -> Report:
         """Runs the checks that are due, waits for those that run, and returns what is known then.
 
-        It waits for the timeouts of the checks, and no longer than the deadline of the work at hand. Checks that run on
-        another loop are not waited for. Raises ValueError for a probe that is none.
+        It waits for the timeouts of the checks, and no longer than the deadline of the work at hand. Checks
+        that run on another loop are not waited for. `exclude` as with `now`; checks with these names are not
+        run. Raises ValueError for a probe that is none.
         """
         probe = Probe(probe)
         loop = asyncio.get_running_loop()

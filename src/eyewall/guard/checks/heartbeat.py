@@ -47,9 +47,9 @@ class Lateness:
 class Heartbeat(Item):
     """Beats on `loop` every `interval` seconds, from `start` to `stop`.
 
-    `lag_limit`: seconds of standing lag above which the loop counts as overloaded. `stall_limit`: seconds without a
-    beat after which only a restart is believed to help. `clock`: seconds that never go back, and the same in all
-    threads.
+    `name` is what the inventory calls it. `lag_limit`: seconds of standing lag above which the loop counts as
+    overloaded. `stall_limit`: seconds without a beat after which only a restart is believed to help. `clock`:
+    seconds that never go back, and the same in all threads.
     """
 
     kind = "loop"

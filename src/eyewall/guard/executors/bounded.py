@@ -65,7 +65,7 @@ class JobView(NamedTuple):
 
     @classmethod
     def of(cls, job: Job, now: float) -> JobView:
-        """Returns what is to be said of `job`."""
+        """Returns what is to be said of `job`. `now`: seconds of the executor's clock."""
         since = job.began if job.place is Place.RUNNING else job.offered
         return cls(job.function, job.place, now - since, job.caller, job.request)
 
@@ -91,9 +91,10 @@ class BoundedExecutor(Item, Executor):
     """Runs blocking functions elsewhere than on the loop: no more at once than it has workers, no more queued than it
     has places.
 
-    `workers` jobs run at once, `queue` more are queued (0: none; None: any number, which is no bound). `full` says
-    what happens to one for which there is no place, see `Full`; where it waits, `waiting` do at most, each for `wait`
-    seconds or as long as its deadline allows. `clock` returns seconds and never goes back.
+    `name` is what the inventory and errors call it. `workers` jobs run at once, `queue` more are queued (0:
+    none; None: any number, which is no bound). `full` says what happens to one for which there is no place, see
+    `Full`; where it waits, `waiting` do at most, each for `wait` seconds or as long as its deadline allows.
+    `clock` returns seconds and never goes back.
 
     Raises ValueError for numbers that make no sense.
     """
@@ -324,7 +325,8 @@ class BoundedExecutor(Item, Executor):
         return self._closed
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Takes no jobs any more, see `concurrent.futures.Executor.shutdown`; with `wait`, waits without a limit.
+        """Takes no jobs any more, see `concurrent.futures.Executor.shutdown`; with `wait`, waits without a
+        limit. `cancel_futures`: withdraws the jobs that have not begun.
 
         `close` has a deadline.
         """
@@ -364,7 +366,9 @@ class BoundedExecutor(Item, Executor):
             await asyncio.wait((waiter,), timeout=within(timeout))
 
     def close_within(self, timeout: float, *, finish: bool = True) -> CloseReport:
-        """What `close` does, blocking the thread meanwhile: for programs without a loop."""
+        """What `close` does with `timeout` (seconds) and `finish`, blocking the thread meanwhile: for programs
+        without a loop.
+        """
         self._closed = True
         dropped = [] if finish else self._drop()
         self._idle_event().wait(timeout)

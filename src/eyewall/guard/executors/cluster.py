@@ -67,9 +67,10 @@ def load_distributed() -> ModuleType:
 class DaskExecutor(BoundedExecutor):
     """Runs jobs on a Dask cluster; see `BoundedExecutor`, and the head of this file.
 
-    `cluster` is the address of a scheduler, or an object of `distributed`: a cluster, which stays its owner's, or a
-    client. None starts a `LocalCluster` of processes on this machine, with as many threads as there are `workers`,
-    which ends with the executor. `workers` is how many jobs the cluster has at once.
+    `cluster` is the address of a scheduler, or an object of `distributed`: a cluster, which stays its owner's,
+    or a client. None starts a `LocalCluster` of processes on this machine, with as many threads as there are
+    `workers`, which ends with the executor. `name` and `settings` as in `BoundedExecutor`. `workers` is how
+    many jobs the cluster has at once.
     """
 
     medium = "dask"

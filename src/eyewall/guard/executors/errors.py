@@ -32,8 +32,9 @@ class WorkerLost(EyewallError):
     """The process that ran a job ended before the job did: killed from outside, out of memory, or crashed.
 
     Only this job is concerned. It may have done a part of its work, which is why nobody tries it again unasked.
-    `function` names what ran, `pid` the process; `exit_code` is what the process ended with, as
-    `multiprocessing.Process.exitcode` says it (-9 where SIGKILL ended it), None where nobody knows.
+    `message` says what happened, `function` names what ran, `pid` the process; `exit_code` is what the process
+    ended with, as `multiprocessing.Process.exitcode` says it (-9 where SIGKILL ended it), None where nobody
+    knows.
     """
 
     def __init__(

@@ -29,8 +29,8 @@ _BETWEEN = ("eyewall.guard.executors.", "eyewall.loop.", "asyncio.", "concurrent
 class JobFuture(Future[T]):
     """The future of a job.
 
-    `cancel` withdraws a job that has not begun, and its place in the queue is free at once. One that runs goes on.
-    `function` names what is called, `submitted` where from (`file:line`).
+    `cancel` withdraws a job that has not begun, and its place in the queue is free at once. One that runs goes
+    on. `function` names what is called, `submitted` where from (`file:line`), `executor` the executor.
     """
 
     def __init__(self, function: str, submitted: str, executor: str) -> None:
@@ -56,7 +56,7 @@ class JobFuture(Future[T]):
         return True
 
     def settle(self, result: T | None, error: BaseException | None) -> None:
-        """The job is over. Called once, by the executor."""
+        """The job is over, with `result`, or with `error` where that is not None. Called once, by the executor."""
         self.withdraw = None
         try:
             if error is not None:
@@ -68,7 +68,9 @@ class JobFuture(Future[T]):
             del self, error, result
 
     def result(self, timeout: float | None = None) -> T:
-        """Returns what the job returned, or raises what it raised; see `concurrent.futures.Future.result`."""
+        """Returns what the job returned, or raises what it raised, after at most `timeout` seconds
+        (TimeoutError); see `concurrent.futures.Future.result`.
+        """
         try:
             return super().result(timeout)
         finally:
@@ -77,7 +79,9 @@ class JobFuture(Future[T]):
             del self
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """Returns what the job raised, or None; see `concurrent.futures.Future.exception`."""
+        """Returns what the job raised, or None, after at most `timeout` seconds (TimeoutError); see
+        `concurrent.futures.Future.exception`.
+        """
         error = super().exception(timeout)
         self._seen = True
         return error

@@ -156,8 +156,9 @@ class ProcessSeat:
 class ProcessExecutor(ThreadedExecutor[ProcessSeat]):
     """Runs jobs in processes; see `BoundedExecutor`, and the head of this file.
 
-    Functions, arguments and results are pickled. A job's request id and deadline are carried into the process. `method`
-    is how processes are started, see `multiprocessing.get_context`.
+    `name` and `settings` as in `BoundedExecutor`. Functions, arguments and results are pickled. A job's request
+    id and deadline are carried into the process. `method` is how processes are started, see
+    `multiprocessing.get_context`.
 
     A job whose process is killed, or crashes, fails with `WorkerLost`. `close` kills the processes of jobs that still
     run when time is up.

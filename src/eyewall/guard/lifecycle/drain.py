@@ -138,7 +138,9 @@ class DrainReport:
 
 
 class Drain(Item):
-    """Brings participants to an end. `clock` returns seconds and never goes back."""
+    """Brings participants to an end. `clock` returns seconds and never goes back. `name` is what the inventory
+    calls it.
+    """
 
     kind = "drain"
 

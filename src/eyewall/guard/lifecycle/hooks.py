@@ -58,7 +58,9 @@ class LifecycleError(EyewallError, ValueError):
 
 
 class StartupFailed(EyewallError):
-    """A startup hook failed. `part` is the name of its part; what it raised is the `__cause__`."""
+    """A startup hook failed. `part` is the name of its part; `reason` says what happened; what it raised is the
+    `__cause__`.
+    """
 
     def __init__(self, part: str, reason: str) -> None:
         self.part = part
@@ -126,7 +128,8 @@ class Lifecycle(Item):
     ) -> Callable[[H], H]:
         """Decorates a function that is called when the application ends, if the part has started.
 
-        `after`: parts that start before this one, and so shut down after it. Otherwise as `on_startup`.
+        `after`: parts that start before this one, and so shut down after it. `timeout`: seconds that it may
+        take. Otherwise as `on_startup`.
         """
         _time_limit(timeout)
 
@@ -273,7 +276,7 @@ class Lifecycle(Item):
     # -- as a participant of the drain ------------------------------------------------------------------
 
     async def drain(self, deadline: Deadline) -> Sequence[str]:
-        """See `guard.drain.Participant`."""
+        """Runs the shutdown hooks, until `deadline`: see `guard.drain.Participant`."""
         async with self._changing:
             return await self._shut_down(deadline)
 

@@ -115,7 +115,10 @@ task_register = TaskRegister()
 
 
 class OwnedTasks:
-    """The tasks of one owner, whose `name` is for the log. They run on the loop on which they are spawned."""
+    """The tasks of one owner, whose `name` is for the log. They run on the loop on which they are spawned.
+
+    `register` has all of them, so that a process that drains waits for those that go on.
+    """
 
     __slots__ = ("_ended", "_register", "_tasks", "name")
 
@@ -128,7 +131,8 @@ class OwnedTasks:
     def spawn(
         self, coroutine: Coroutine[Any, Any, T], *, at_end: AtEnd = "cancel", name: str | None = None
     ) -> asyncio.Task[T]:
-        """Starts a task, in a copy of the current context. `at_end`: what becomes of it when the owner ends first.
+        """Starts `coroutine` as a task called `name`, in a copy of the current context. `at_end`: what becomes
+        of it when the owner ends first.
 
         Raises RuntimeError when the owner has ended, ValueError for another `at_end`.
         """

@@ -24,10 +24,10 @@ _QUIET = 50
 class AdaptiveLimit(RequestLimit):
     """A `RequestLimit` for a server (`HTTPServer.limit_requests`) whose number follows from what is measured.
 
-    `least`, `most`, `initial`: bounds of what may be in flight, and where it begins. `tolerance`: how many times as
-    long as at best requests may take before less is let in. `target_lag`: seconds that the loop may be late before a
-    share of the requests is refused. `priorities`: how important paths are, see `shedding.Shedder`. `queue`,
-    `patience` and `retry_after` as in `RequestLimit`.
+    `least`, `most`, `initial`: bounds of what may be in flight, and where it begins. `tolerance`: how many
+    times as long as at best requests may take before less is let in. `target_lag`: seconds that the loop may be
+    late before a share of the requests is refused. `priorities`: how important paths are, see
+    `shedding.Shedder`. `name`, `queue`, `patience` and `retry_after` as in `RequestLimit`.
     """
 
     kind: ClassVar[str] = "requests"
@@ -97,7 +97,7 @@ class AdaptiveLimit(RequestLimit):
         self._timing = loop.call_at(self._due, self._look)
 
     def measured(self, lag: float) -> None:
-        """Takes how late the loop was, in seconds; every few times, how long requests took as well."""
+        """Takes how late the loop was, `lag` seconds; every few times, how long requests took as well."""
         gate = self.gate
         total = gate.passed + gate.full + self.shed
         self._quiet = self._quiet + 1 if total == self._seen and gate.busy == 0 else 0

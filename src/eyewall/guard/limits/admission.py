@@ -39,9 +39,9 @@ def network_of(ip: str) -> Hashable:
 class ConnectionLimit(Item):
     """Counts open connections, all together and by address. A limit of 0 is none.
 
-    `total` is the most that may be open at once, `per_address` the most from one address. What an address is,
-    is the caller's choice (see `network_of`); connections without one (None, as over a Unix socket) count only in
-    total. Both may be changed while it runs: what is open stays.
+    `name` is what the inventory calls it. `total` is the most that may be open at once, `per_address` the most
+    from one address. What an address is, is the caller's choice (see `network_of`); connections without one
+    (None, as over a Unix socket) count only in total. Both may be changed while it runs: what is open stays.
     """
 
     kind: ClassVar[str] = "connections"

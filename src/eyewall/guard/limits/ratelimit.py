@@ -181,8 +181,9 @@ class RateLimit(Item):
         return self.cost(request) if callable(self.cost) else self.cost
 
     def fields(self, decision: Decision) -> dict[str, str]:
-        """Returns what a response says of the limit: RateLimit-Policy and RateLimit
-        (draft-ietf-httpapi-ratelimit-headers-10)."""
+        """Returns what a response says of the limit after `decision`: RateLimit-Policy and RateLimit
+        (draft-ietf-httpapi-ratelimit-headers-10).
+        """
         return {
             "RateLimit-Policy": self.policy,
             "RateLimit": f'"{self.name}";r={decision.remaining};t={math.ceil(decision.reset)}',

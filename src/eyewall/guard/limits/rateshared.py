@@ -44,9 +44,10 @@ _throttle = LogThrottle(gen_log)
 class SharedRateLimit(RateLimit):
     """A `RateLimit` for all processes that use the same Redis, `name` and `prefix`.
 
-    `redis`: a client of `redis.asyncio`, or the URL of a server. `timeout`: seconds that Redis may take, less where the
-    work at hand has less left. `pause`: seconds for which it is left alone after it has failed. The other arguments are
-    those of `RateLimit`. Decisions have to be awaited: `acquire` instead of `take`.
+    `redis`: a client of `redis.asyncio`, or the URL of a server. `timeout`: seconds that Redis may take, less
+    where the work at hand has less left. `pause`: seconds for which it is left alone after it has failed.
+    `rate`, `burst`, `key`, `keys` and `options` are those of `RateLimit`. Decisions have to be awaited:
+    `acquire` instead of `take`.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class SharedRateLimit(RateLimit):
         self._silent_since: float | None = None
 
     async def acquire(self, key: Hashable, cost: float = 1.0) -> Decision:
-        """Takes tokens from the bucket of `key`, if there are enough; says which.
+        """Takes `cost` tokens from the bucket of `key`, if there are enough; says which.
 
         Raises DeadlineExceeded where the work at hand has run out of time before Redis had `timeout` seconds.
         """

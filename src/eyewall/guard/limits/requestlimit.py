@@ -105,7 +105,8 @@ class RequestLimit(Item):
         return Overloaded(self.name, self._message(), retry_after=self.retry_after)
 
     def refuse(self, subject: object = None) -> bytes:
-        """Says that something was refused, to the log once a minute and to whoever listens.
+        """Says that `subject`, a request or whatever stands for it, was refused: to the log once a minute, and
+        to whoever listens.
 
         Returns the header fields of the response, as they stand in HTTP/1.
         """

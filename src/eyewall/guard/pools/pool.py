@@ -247,7 +247,9 @@ class ResourcePool(Item, Generic[T]):
     # -- lending ----------------------------------------------------------------------------------------
 
     async def lend(self, patience: float | None, code: CodeType, line: int) -> Entry[T]:
-        """For `Lease`: returns an entry, which comes back with `take_back` or `discard`."""
+        """For `Lease`, which has `patience`, `code` and `line`: returns an entry, which comes back with
+        `take_back` or `discard`.
+        """
         loop = self._bind()
         began = loop.time()
         limit = within(patience)

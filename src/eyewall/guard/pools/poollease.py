@@ -69,6 +69,9 @@ class Lease(Generic[T]):
         lease.release()
 
     One that is dropped without either is noticed, reported with the line that took it, and its resource closed.
+
+    `patience`: seconds to wait for a resource of `pool`, None for no limit but the deadline of the work at
+    hand. `code` and `line`: where it was asked for.
     """
 
     __slots__ = ("_code", "_entry", "_line", "_patience", "_pool")

@@ -53,7 +53,9 @@ class RoomFull(Overloaded):
 
 
 class Membership:
-    """Being in a topic. It ends by `leave`, at the end of a `with`, or when nobody holds it any more."""
+    """Being in a topic of `hub`, as `member`. It ends by `leave`, at the end of a `with`, or when nobody holds
+    it any more.
+    """
 
     __slots__ = ("__weakref__", "_hub", "member", "topic")
 
@@ -268,9 +270,10 @@ class Hub(Item):
     def subscribe(
         self, *names: str, after: str | None = None, recent: int = 0, slow: Slow = SLOW
     ) -> Subscription:
-        """Returns the messages of topics, to be read one by one; `slow` says what is done if nobody does.
+        """Returns the messages of the topics `names`, to be read one by one; `slow` says what is done if nobody
+        does.
 
-        Otherwise as `seat`.
+        `after` and `recent`, and what is raised, as with `seat`.
         """
         return Subscription(self, names, after=after, recent=recent, slow=slow)
 
@@ -287,7 +290,7 @@ class Hub(Item):
         after: str | None = None,
         recent: int = 0,
     ) -> MessageId:
-        """Gives a seat a place in topics, and what it has missed.
+        """Gives `seat` a place in the topics `names`, among those of its `kind`, and what it has missed.
 
         `after` is the id of the last message that it has had (the Last-Event-ID of an event stream): it gets what has
         come since, and before that a message with the event `gap` where some of it is not kept any more. Without
@@ -502,7 +505,7 @@ class Hub(Item):
             self.tell("full", topic=topic)
 
     def depart(self, topic: str, id: str) -> None:
-        """A member of another process is not in `topic` any more."""
+        """The member of another process whose id is `id` is not in `topic` any more."""
         self._remove(topic, id)
 
     def roster(self) -> Iterator[tuple[str, Member]]:

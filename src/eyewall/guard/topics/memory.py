@@ -21,8 +21,9 @@ class MemoryBackplane:
         self.started = False
 
     def attach(self, receiver: Receiver) -> None:
-        """Begins at once: a client that comes back from an earlier process is told that it may have missed
-        something."""
+        """Has everything go to `receiver`, and begins at once: a client that comes back from an earlier process
+        is told that it may have missed something.
+        """
         self._receiver = receiver
         self._last = MessageId(self._now(), 0)
         receiver.begin(self._last)
@@ -49,10 +50,10 @@ class MemoryBackplane:
         return future
 
     def arrived(self, topic: str, member: Member) -> None:
-        """Does nothing: there is nobody to be told."""
+        """Does nothing: there is nobody to be told that `member` is in `topic`."""
 
     def departed(self, topic: str, id: str) -> None:
-        """Does nothing: there is nobody to be told."""
+        """Does nothing: there is nobody to be told that the member `id` has left `topic`."""
 
     def _next(self) -> MessageId:
         now = self._now()

@@ -89,10 +89,11 @@ F = TypeVar("F", bound=Form)
 
 
 class Message:
-    """One message of a topic.
+    """One message of a topic, whose name is `topic`.
 
-    `data` is text or bytes; `event` names its kind; of several with the same `key`, a subscriber that is behind needs
-    only the last; `but` is the `who` that is not to get it; `kept`: those who come back get it as well.
+    `data` is text or bytes; `event` names its kind; of several with the same `key`, a subscriber that is behind
+    needs only the last; `but` is the `who` that is not to get it; `kept`: those who come back get it as well;
+    `id` is its place; `at` is when this process got it, in seconds of the hub's clock.
     """
 
     __slots__ = (

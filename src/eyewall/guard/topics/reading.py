@@ -75,7 +75,7 @@ class Readers(Group):
 
 
 class Subscription:
-    """Messages of topics, in their order, one at a time. For one task at once.
+    """Messages of the topics `names` of `hub`, in their order, one at a time. For one task at once.
 
         with hub.subscribe("prices", "news") as subscription:
             async for message in subscription:

@@ -185,7 +185,7 @@ class RedisBackplane(Item):
         await asyncio.wait([task])
 
     async def drain(self, deadline: Deadline) -> Sequence[str] | None:
-        """As `close`, within what the process has left."""
+        """As `close`, until `deadline`. Returns what is left then, as `pending` does."""
         try:
             async with asyncio.timeout(deadline.remaining()):
                 await self.close()
@@ -218,7 +218,7 @@ class RedisBackplane(Item):
         self._wake.set()
 
     def departed(self, topic: str, id: str) -> None:
-        """A member of this process is not in `topic` any more."""
+        """The member `id` of this process is not in `topic` any more."""
         self._made_cluster().departed(topic, id)
         self._wake.set()
 

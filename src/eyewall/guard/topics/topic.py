@@ -15,7 +15,12 @@ G = TypeVar("G", bound=Group)
 
 
 class Topic(Item):
-    """Made by its hub; `hub.topic(name)` returns it."""
+    """Made by its hub; `hub.topic(name)` returns it.
+
+    `replay`: how much is kept for those who come back, which counts in `kept`, for all topics of the hub.
+    `complete`: the id after which nothing is missing. `message_bytes`: the most bytes of a message that
+    `announce` is given.
+    """
 
     kind = "topic"
 
@@ -81,13 +86,17 @@ class Topic(Item):
         return self._deliver(message)
 
     def tell(self, event: str, **details: object) -> None:
-        """Tells whoever listens to `guard_event`; for telling subscribers, see `announce`."""
+        """Tells whoever listens to `guard_event` that `event` has happened; `details` say more. For telling
+        subscribers, see `announce`.
+        """
         super().tell(event, **details)
 
     def announce(self, data: Data, *, event: str | None = None, but: str | None = None) -> int:
-        """Tells the subscribers of this process alone, and keeps nothing; returns how many it reached.
+        """Tells `data` to the subscribers of this process alone, and keeps nothing; returns how many it
+        reached.
 
-        For what every process finds out by itself: who came and who left. Otherwise as `Hub.publish`.
+        For what every process finds out by itself: who came and who left. `event` names its kind, and it is not
+        sent to those who are `but`. Raises LimitExceeded and TypeError as `Hub.publish`.
         """
         text = encoded(data, self._message_bytes)
         return self._deliver(Message(self.name, text, event=event, but=but))

@@ -36,8 +36,8 @@ class FacebookGraphMixin(OAuth2Mixin):
         """Returns the user that came back with `code`, or None if Facebook knows nobody.
 
         A dict with `access_token`, `session_expires` (seconds, as text), and of the user `FIELDS` and
-        `extra_fields`, None for those that Facebook does not tell. `redirect_uri` is the one that the visitor was
-        sent away with.
+        `extra_fields`, None for those that Facebook does not tell. `redirect_uri` is the one that the visitor
+        was sent away with; `client_id` and `client_secret` are those of the application.
 
         Raises BadProviderAnswer, and what the HTTP client raises.
         """
@@ -75,7 +75,9 @@ class FacebookGraphMixin(OAuth2Mixin):
         post_args: dict[str, Any] | None = None,
         **args: Any,
     ) -> Any:
-        """Returns what the Graph API answers at `path`, '/me/feed' for example. Otherwise as `oauth2_request`."""
+        """Returns what the Graph API answers at `path`, '/me/feed' for example. `access_token`, `post_args` and
+        `args` as with `oauth2_request`, and so is what is raised.
+        """
         return await self.oauth2_request(
             self._FACEBOOK_BASE_URL + path, access_token=access_token, post_args=post_args, **args
         )

@@ -40,8 +40,9 @@ class GoogleOAuth2Mixin(OAuth2Mixin):
         """Returns what Google gives for the `code` that a visitor came back with: a dict with an `access_token`, and
         with whatever else the scopes bring, like an `id_token`.
 
-        `redirect_uri` is the one that the visitor was sent away with. Who it is can be asked of
-        `_OAUTH_USERINFO_URL`, with `oauth2_request`. Raises BadProviderAnswer, and what the HTTP client raises.
+        `redirect_uri` is the one that the visitor was sent away with. `client_id` and `client_secret` are by
+        default those of `get_google_oauth_settings`. Who it is can be asked of `_OAUTH_USERINFO_URL`, with
+        `oauth2_request`. Raises BadProviderAnswer, and what the HTTP client raises.
         """
         if client_id is None or client_secret is None:
             known = self.get_google_oauth_settings()

@@ -45,8 +45,9 @@ class OAuthMixin:
     ) -> None:
         """Gets a request token and sends the visitor to the provider, who sends him back to `callback_uri`.
 
-        That may be relative to this request, or "oob". `extra_params` go into the request for the token, in version
-        1.0a. The response is finished then.
+        That may be relative to this request, or "oob". `extra_params` go into the request for the token, in
+        version 1.0a. `http_client`: who asks the provider, by default `get_auth_http_client`. The response is
+        finished then.
 
         Raises BadProviderAnswer, and what the HTTP client raises.
         """
@@ -62,8 +63,9 @@ class OAuthMixin:
         """Returns the user that came back from the provider: what `_oauth_get_user_future` makes of him, with his
         `access_token`, a dict with `key` and `secret`.
 
-        Raises AuthError where this visitor has not begun to log in, began with another token, or nobody is found;
-        MissingArgumentError without an `oauth_token`; BadProviderAnswer, and what the HTTP client raises.
+        `http_client` as with `authorize_redirect`. Raises AuthError where this visitor has not begun to log in,
+        began with another token, or nobody is found; MissingArgumentError without an `oauth_token`;
+        BadProviderAnswer, and what the HTTP client raises.
         """
         handler = handler_of(self)
         returned = handler.get_argument("oauth_token")

@@ -30,9 +30,10 @@ class OAuth2Mixin:
     ) -> None:
         """Sends the visitor to the provider, who sends him back to `redirect_uri` (RFC 6749 section 4.1.1).
 
-        That must be, to the letter, what is registered there. `scope`: what access is asked for. `extra_params` are
-        added; put a `state` among them, kept in a signed cookie, and compare it when the visitor comes back.
-        `client_secret` is not used, and deprecated.
+        That must be, to the letter, what is registered there. `client_id`: the application's. `scope`: what
+        access is asked for. `extra_params` are added; put a `state` among them, kept in a signed cookie, and
+        compare it when the visitor comes back. `response_type`: what the visitor is to come back with (RFC 6749
+        section 3.1.1). `client_secret` is not used, and deprecated.
         """
         if client_secret is not None:
             warnings.warn(

@@ -78,11 +78,12 @@ class OpenIdMixin:
     async def get_authenticated_user(self, http_client: AsyncHTTPClient | None = None) -> dict[str, Any]:
         """Returns the user that came back from the provider, once that has confirmed it (section 11.4.2).
 
-        Of `first_name`, `last_name`, `name`, `email`, `locale`, `username` and `claimed_id` the dict has what is
-        known. Attributes that the provider has not signed do not count, where it says what it has signed.
+        Of `first_name`, `last_name`, `name`, `email`, `locale`, `username` and `claimed_id` the dict has what
+        is known. Attributes that the provider has not signed do not count, where it says what it has signed.
 
-        Raises AuthError where the visitor or the provider refused, the answer was meant for another site, or it is
-        not the provider's; and what the HTTP client raises.
+        `http_client`: who asks the provider, by default `get_auth_http_client`. Raises AuthError where the
+        visitor or the provider refused, the answer was meant for another site, or it is not the provider's; and
+        what the HTTP client raises.
         """
         handler = handler_of(self)
         answer = _fields_of(handler.request.arguments)

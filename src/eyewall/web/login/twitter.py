@@ -25,7 +25,9 @@ class TwitterMixin(OAuthMixin):
     _TWITTER_BASE_URL = "https://api.twitter.com/1.1"
 
     async def authenticate_redirect(self, callback_uri: str | None = None) -> None:
-        """What `authorize_redirect` does, but who has agreed before is sent back without being asked again."""
+        """What `authorize_redirect` does, with `callback_uri`, but who has agreed before is sent back without
+        being asked again.
+        """
         await self._begin_oauth(self._OAUTH_AUTHENTICATE_URL, callback_uri, None, None, tell_callback=False)
 
     async def twitter_request(

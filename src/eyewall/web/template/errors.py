@@ -4,7 +4,8 @@ from __future__ import annotations
 
 
 class ParseError(Exception):
-    """A template that cannot be compiled: `message`, the `filename` of the template and the line, from 1.
+    """A template that cannot be compiled: `message`, the `filename` of the template and the line, `lineno`,
+    from 1.
 
     Whoever wrote the template is at fault. It is raised when the template is loaded, never while it is
     rendered.

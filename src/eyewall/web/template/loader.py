@@ -76,7 +76,9 @@ class Loader(BaseLoader):
         self.root = os.path.abspath(root_directory)
 
     def resolve_path(self, name: str, parent_path: str | None = None) -> str:
-        """Returns `name` relative to the root directory, where it lies below it."""
+        """Returns `name`, used in the template `parent_path`, relative to the root directory, where it lies
+        below it.
+        """
         if not _is_relative(name, parent_path):
             return name
         assert parent_path is not None
@@ -91,14 +93,14 @@ class Loader(BaseLoader):
 
 
 class DictLoader(BaseLoader):
-    """Loads templates from a dictionary of names and sources. Raises KeyError for a name that it lacks."""
+    """Loads templates from `dict`, a dictionary of names and sources. Raises KeyError for a name that it lacks."""
 
     def __init__(self, dict: dict[str, str | bytes], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dict = dict
 
     def resolve_path(self, name: str, parent_path: str | None = None) -> str:
-        """Returns `name` as a path in the dictionary."""
+        """Returns `name`, used in the template `parent_path`, as a path in the dictionary."""
         if not _is_relative(name, parent_path):
             return name
         assert parent_path is not None
