@@ -16,7 +16,7 @@ def _absent(*_: int) -> int:
 
 
 #: Puts the handler for a signal over that of faulthandler: `cry_at(signal, descriptor, reading, writing)`, the last two
-#: being the ends of the pipe that faulthandler dumps into. Returns whether it is there: never where this is not compiled.
+#: being the ends of the pipe that faulthandler dumps into. Returns whether it is there: never if this is not compiled.
 cry_at: Callable[[int, int, int, int], int] = _absent
 #: Python runs: what comes next is another hold.
 calm: Callable[[], int] = _absent
