@@ -202,20 +202,22 @@ def idle_streams(loop: asyncio.AbstractEventLoop | None) -> dict[int, Any]:
         transport = reference()
         if transport is None or transport.is_closing():
             continue
-        protocol = transport.get_protocol()
+        protocol: Any = transport.get_protocol()
         # A server's has the function that it calls for a client.
-        if (
-            not isinstance(protocol, asyncio.StreamReaderProtocol)
-            or protocol._client_connected_cb is not None
-        ):  # type: ignore[attr-defined]
+        if not is_stream(protocol) or protocol._client_connected_cb is not None:
             continue
-        reader = protocol._stream_reader  # type: ignore[attr-defined]
+        reader = protocol._stream_reader
         if reader is not None and reader._waiter is not None:
             continue
         sock = transport.get_extra_info("socket")
         if sock is not None and (number := sock.fileno()) >= 0 and idle_for(sock) >= IDLE:
             found[number] = transport
     return found
+
+
+def is_stream(protocol: object) -> bool:
+    """Whether it is that of a stream of asyncio's."""
+    return isinstance(protocol, asyncio.StreamReaderProtocol)
 
 
 def idle_for(sock: Any) -> float:
