@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("distributed")
+# Not imported here: it sets up the loggers of the process.
+pytestmark = pytest.mark.skipif(find_spec("distributed") is None, reason="Dask is an extra")
 
 PROGRAM = """
 import tornado.iostream

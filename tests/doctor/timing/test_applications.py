@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 import pytest
 
 from eyewall.base import probe
+from eyewall.doctor.finding import Subject
+from eyewall.doctor.places import stack_of
+from eyewall.doctor.subjects import current_task, subject_of
 from eyewall.doctor.timing.applications import Applications, counted, name_of, route_of
 from eyewall.doctor.timing.times import route_times
 from eyewall.http.asgi import ASGIContainer
@@ -32,7 +36,15 @@ def _counting() -> Iterator[None]:
     assert probe.application_end.fire is None
 
 
+subjects: list[Subject | None] = []
+
+
+def seen() -> None:
+    subjects.append(subject_of(stack_of(sys._getframe(1)), current_task()))
+
+
 async def asgi(scope: Any, receive: Any, send: Any) -> None:
+    seen()
     if scope["path"] == "/broken":
         raise ValueError
     if scope["path"].startswith("/users/"):
@@ -42,6 +54,7 @@ async def asgi(scope: Any, receive: Any, send: Any) -> None:
 
 
 def wsgi(environ: Any, start_response: Any) -> list[bytes]:
+    seen()
     if environ["PATH_INFO"].startswith("/users/"):
         environ["werkzeug.request"] = SimpleNamespace(url_rule=SimpleNamespace(rule="/users/<name>"))
     start_response("200 OK", [])
@@ -59,6 +72,8 @@ def wsgi(environ: Any, start_response: Any) -> list[bytes]:
 def test_a_route_is_one_entry_however_many_paths_there_are(
     run: Any, served: Any, route: str, name: str
 ) -> None:
+    subjects.clear()
+
     async def main() -> None:
         sock, port = bind_unused_port()
         server = HTTPServer(served)
@@ -74,6 +89,13 @@ def test_a_route_is_one_entry_however_many_paths_there_are(
     found = {each.route: each for each in route_times()}
     assert {route: each.count for route, each in found.items()} == {route: 2, name: 2}
     assert found[route].handler == name
+    # A finding within has the request.
+    assert [(each.method, each.path) for each in subjects if each is not None] == [
+        ("GET", "/users/ann"),
+        ("GET", "/users/bob"),
+        ("GET", "/a"),
+        ("GET", "/b"),
+    ]
     # Nothing is claimed of how long it ran.
     assert found[route].measured == 0
     assert found[route].running == found[route].blocking == 0.0
