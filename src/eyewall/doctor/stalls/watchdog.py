@@ -243,10 +243,12 @@ class Watchdog:
         return pause
 
     def _disarm(self) -> None:
-        if self._dumper is not None:
-            self._dumper.disarm()
-        if self._outcry is not None:
-            self._outcry.disarm()
+        # In either thread: read once, the other one may give it up.
+        dumper, outcry = self._dumper, self._outcry
+        if dumper is not None:
+            dumper.disarm()
+        if outcry is not None:
+            outcry.disarm()
 
     def _rest(self) -> None:
         # Until it runs, a look is where the first turn begins.
