@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from eyewall.cli import main, outside
+from eyewall.cli import main
+from eyewall.doctor.control import outside
 
 from .program import PATIENCE, Program, get, until, write_app
 

@@ -14,7 +14,8 @@ from typing import IO
 import pytest
 from click.testing import CliRunner, Result
 
-from eyewall.cli import main, outside
+from eyewall.cli import main
+from eyewall.doctor.control import outside
 
 SOURCE = """
 import asyncio, sys

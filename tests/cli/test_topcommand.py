@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from eyewall.cli import main, topcommand
+from eyewall.cli import main, unanswered
 from eyewall.doctor.control.client import NoDoctor
 from eyewall.doctor.top.model import tables, tasks_at
 from eyewall.doctor.top.source import Process
@@ -119,7 +119,7 @@ def test_a_real_process_in_the_terminal(patient: subprocess.Popen[str], run: Cal
 
 
 def test_no_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(topcommand, "stacks_from_outside", lambda pid: (True, f"stacks of {pid}\n"))
+    monkeypatch.setattr(unanswered, "stacks_from_outside", lambda pid: (True, f"stacks of {pid}\n"))
     done = call(os.getpid())
     assert done.exit_code == 3
     assert "runs no doctor" in done.output

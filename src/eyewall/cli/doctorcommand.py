@@ -23,8 +23,6 @@ Exit status:
   2   a wrong option
   3   there is no such process, or it can't be asked
 """
-#: There is no such process, or none that can be asked.
-_NOT_ASKED = 3
 #: Seconds between two questions of `--watch`.
 _AGAIN = 1.0
 
@@ -64,6 +62,7 @@ def doctor() -> None:
 @click.option("--watch", is_flag=True, help="Go on, and write what is found later, as text.")
 def of(pid: int | None, form: str, watch: bool) -> None:
     """Write what the doctor in process PID has found; without a PID, list the processes that have one."""
+    from eyewall.cli.unanswered import give_up
     from eyewall.doctor.control.client import Client, NoDoctor
     from eyewall.doctor.control.protocol import ControlError
     from eyewall.doctor.diagnosis import FORMATS, worst
@@ -76,17 +75,14 @@ def of(pid: int | None, form: str, watch: bool) -> None:
         return
     try:
         with Client(pid) as client:
+            client.wake()
             document = client.call("findings")
             click.echo(FORMATS[form](document), nl=False)
             severities = worst(document)
             if watch:
                 severities += _watch(client, document)
-    except NoDoctor as error:
-        _from_outside(pid, error.code, str(error))
-        sys.exit(_NOT_ASKED)
-    except ControlError as error:
-        click.echo(f"eyewall doctor: {error}", err=True)
-        sys.exit(_NOT_ASKED)
+    except (NoDoctor, ControlError) as error:
+        give_up("doctor", pid, error)
     sys.exit(status_of(severities))
 
 
@@ -153,21 +149,6 @@ def _list(form: str) -> None:
         number = "?" if each["findings"] is None else each["findings"]
         noun = "finding " if number == 1 else "findings"
         click.echo(f"{each['pid']:>8}  {number:>3} {noun}  {shlex.join(each['program'])}")
-
-
-def _from_outside(pid: int, code: str, why: str) -> None:
-    """Says why a process can't be asked, and writes what can be seen without its help."""
-    click.echo(f"eyewall doctor: {why}.", err=True)
-    if code != "no-doctor":
-        return
-    from eyewall.cli.outside import stacks_from_outside
-
-    seen, text = stacks_from_outside(pid)
-    if not seen:
-        click.echo(text, err=True)
-        return
-    click.echo("What its threads do in this moment, seen from outside:", err=True)
-    click.echo(text, nl=False)
 
 
 class _Program(click.Command):

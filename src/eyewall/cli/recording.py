@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from eyewall.base.errors import EyewallError
-from eyewall.cli.outside import spy
+from eyewall.doctor.control.outside import spy
 from eyewall.doctor.profiling.callgraph import Called, stacks_of
 from eyewall.doctor.profiling.definitions import Definitions
 from eyewall.doctor.profiling.recording import Frame, Recording, from_folded

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import click
 
@@ -14,8 +13,6 @@ Exit status:
   2  a wrong option
   3  there is no such process, or it can't be asked
 """
-#: There is no such process, or none that can be asked.
-_NOT_ASKED = 3
 
 
 @click.command(epilog=_STATUS)
@@ -27,9 +24,9 @@ def stacks(pid: int, as_json: bool, tree: bool, limit: int) -> None:
     """Show where every task and thread of process PID stands.
 
     Of each task: its whole chain of awaits, how long it has waited, for what, and who holds that. In a process without
-    a doctor, the stacks of its threads, as py-spy sees them from outside.
+    a doctor, or whose doctor does not answer, the stacks of its threads, as py-spy sees them from outside.
     """
-    from eyewall.cli.outside import stacks_from_outside
+    from eyewall.cli.unanswered import give_up
     from eyewall.doctor.control.client import Client, NoDoctor
     from eyewall.doctor.control.protocol import ControlError
     from eyewall.doctor.waits.stackstext import text_of, tree_of
@@ -38,16 +35,10 @@ def stacks(pid: int, as_json: bool, tree: bool, limit: int) -> None:
         raise click.UsageError("--json and --tree are two ways to write it: choose one")
     try:
         with Client(pid) as client:
+            client.wake()
             data = client.call("stacks", limit=limit)
-    except NoDoctor as error:
-        click.echo(f"eyewall stacks: {error}.", err=True)
-        if error.code == "no-doctor":
-            seen, text = stacks_from_outside(pid)
-            click.echo(text, err=not seen, nl=not seen)
-        sys.exit(_NOT_ASKED)
-    except ControlError as error:
-        click.echo(f"eyewall stacks: {error}", err=True)
-        sys.exit(_NOT_ASKED)
+    except (NoDoctor, ControlError) as error:
+        give_up("stacks", pid, error)
     if as_json:
         click.echo(json.dumps(data, indent=2))
     else:

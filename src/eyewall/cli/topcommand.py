@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
 
 import click
 
-from eyewall.cli.outside import stacks_from_outside
+from eyewall.cli.unanswered import give_up
 from eyewall.doctor.control.client import NoDoctor
 from eyewall.doctor.control.protocol import ControlError
 from eyewall.doctor.top.model import as_text
 from eyewall.doctor.top.source import Process
-
-#: There is no such process, or it can't be asked.
-_NOT_ASKED = 3
 
 
 @click.command()
@@ -37,7 +33,8 @@ def top(pid: int, once: bool, interval: float, rows: int) -> None:
     connections, executors, breakers and findings. Tables can be sorted (s, r) and filtered (/); Enter shows more of a
     row, down to the stack of a task; x closes a connection or cancels a task, once that was confirmed.
 
-    Of a process without a doctor it writes the stacks of its threads, as seen from outside.
+    Of a process without a doctor, or whose doctor does not answer, it writes the stacks of its threads, as seen from
+    outside.
 
     \b
     Exit status:
@@ -57,17 +54,8 @@ def top(pid: int, once: bool, interval: float, rows: int) -> None:
             finally:
                 process.disconnect()
             return
-    except NoDoctor as error:
-        click.echo(f"eyewall top: {error}.", err=True)
-        if error.code == "no-doctor":
-            seen, text = stacks_from_outside(pid)
-            if seen:
-                click.echo("What its threads do in this moment, seen from outside:", err=True)
-            click.echo(text, err=not seen, nl=not seen)
-        sys.exit(_NOT_ASKED)
-    except ControlError as error:
-        click.echo(f"eyewall top: {error}", err=True)
-        sys.exit(_NOT_ASKED)
+    except (NoDoctor, ControlError) as error:
+        give_up("top", pid, error)
     # Loaded only where a terminal is drawn.
     from eyewall.doctor.top.view import Top
 

@@ -83,6 +83,11 @@ class Options:
             raise OptionError(f"keep is at least 1, not {self.keep!r}")
 
     @property
+    def cries(self) -> bool:
+        """Whether to write to standard error while a call keeps the interpreter: where the finding would be logged."""
+        return self.level <= logging.WARNING and "loop-blocked-native" not in self.ignore
+
+    @property
     def level(self) -> int:
         """The level of `logging` from which on findings are logged."""
         if self.log_level == "never":

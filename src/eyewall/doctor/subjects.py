@@ -25,6 +25,9 @@ def subject_of(frames: Iterable[FrameType], task: asyncio.Task[Any] | None = Non
     """Returns the subject of code that runs, or waits, in `frames` and in `task`; None where there is neither."""
     name = None if task is None else task.get_name()
     for frame in frames:
+        served = _served_in(frame, name)
+        if served is not None:
+            return served
         request = _request_in(frame)
         if request is not None:
             handler, request = request
@@ -50,6 +53,20 @@ def current_task() -> asyncio.Task[Any] | None:
         return asyncio.current_task()
     except RuntimeError:
         return None
+
+
+def _served_in(frame: FrameType, task: str | None) -> Subject | None:
+    """Returns the request that an ASGI or WSGI application is called for in `frame`."""
+    home, function = frame.f_globals.get("__name__"), frame.f_code.co_name
+    if home == "eyewall.http.asgi" and function == "run":
+        scope = frame.f_locals.get("scope") or {}
+        method, path = scope.get("method"), scope.get("path")
+    elif home == "eyewall.http.wsgi" and function == "handle_request":
+        request = frame.f_locals.get("request")
+        method, path = getattr(request, "method", None), getattr(request, "path", None)
+    else:
+        return None
+    return Subject(task=task, method=_text(method), path=_text(path))
 
 
 def _request_in(frame: FrameType) -> tuple[Any, Any] | None:

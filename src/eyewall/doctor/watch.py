@@ -141,7 +141,7 @@ def _detectors(sweep: Sweep, options: Options) -> list[Detector]:
         CallbackErrors(lost),
         Cancellations(sweep),
         Unreferenced(sweep),
-        Stalls(options.blocked, options.starved),
+        Stalls(options.blocked, options.starved, options.cries),
         Waits(sweep, orphaned=options.orphaned),
         *growing(sweep, options.kept),
         Accountant(),

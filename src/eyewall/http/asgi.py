@@ -18,6 +18,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
+from eyewall.base import probe
 from eyewall.base.clock import http_date_bytes
 from eyewall.base.errors import EyewallError
 from eyewall.base.loggers import app_log, gen_log
@@ -40,6 +41,8 @@ ASGIApplication = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[
 
 #: Content of a request that waits for `receive`, in bytes; beyond it, reading pauses.
 RECEIVE_WINDOW_BYTES = 64 * 1024
+
+_application_end = probe.application_end
 
 _NAME = re.compile(b"[!#$%&'*+\\-.^_`|~0-9A-Za-z]+")
 _CONTROL = re.compile(b"[\x00-\x08\x0a-\x1f\x7f]")
@@ -267,6 +270,11 @@ class RequestCycle:
         else:
             self._returned()
         self._log(remote_ip)
+        if _application_end.fire is not None and scope["type"] == "http":
+            seconds = time.monotonic() - self._began
+            _application_end.fire(
+                scope, self._container.application, head.method, self._status or 500, seconds
+            )
 
     def _log(self, remote_ip: str) -> None:
         head = self._exchange.head

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from eyewall.base import probe
 from eyewall.base.clock import http_date
 from eyewall.base.loggers import app_log
 from eyewall.base.percent import percent_decode
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+_application_end = probe.application_end
 
 _STATUS = re.compile("([1-9][0-9]{2}) (.*)", re.DOTALL)
 #: Framing is the server's business (PEP 3333, "Other HTTP Features").
@@ -126,9 +129,10 @@ class WSGIContainer:
     async def handle_request(self, request: HTTPServerRequest) -> None:
         """Serves a request. What the application raises is logged and answered with 500."""
         response = _Response()
+        environ = self.environ(request)
         status = 500
         try:
-            await self._respond(request, response)
+            await self._respond(request, environ, response)
         except StreamClosedError:
             # The client has left; nobody waits for the rest.
             pass
@@ -144,9 +148,13 @@ class WSGIContainer:
         if response.sent and response.start_line is not None:
             status = response.start_line.code
         log_request(status, request.method, request.uri, request.remote_ip, request.request_time())
+        if _application_end.fire is not None:
+            method = request.method or ""
+            _application_end.fire(environ, self.wsgi_application, method, status, request.request_time())
 
-    async def _respond(self, request: HTTPServerRequest, response: _Response) -> None:
-        environ = self.environ(request)
+    async def _respond(
+        self, request: HTTPServerRequest, environ: dict[str, Any], response: _Response
+    ) -> None:
         pieces = await self._run(lambda: self.wsgi_application(environ, response.start))
         try:
             if isinstance(pieces, list | tuple):

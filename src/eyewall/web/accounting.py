@@ -298,14 +298,20 @@ def account_for(route: Any, handler_class: Any) -> Account:
         label = route.label or "*"
     else:
         label = UNMATCHED if handler_class.__name__ == "ErrorHandler" else handler_class.__qualname__
+    account = account_named(label, handler_class.__qualname__)
+    if route is not None:
+        route.account = account
+    return account
+
+
+def account_named(label: str, handler: str) -> Account:
+    """Returns the account of what is called `label`, and served by `handler` the first time."""
     account = _accounts.get(label)
     if account is None:
         if len(_accounts) >= ROUTES:
             label = OTHER
-        account = _accounts.get(label) or Account(label, handler_class.__qualname__)
+        account = _accounts.get(label) or Account(label, handler)
         _accounts[label] = account
-    if route is not None:
-        route.account = account
     return account
 
 

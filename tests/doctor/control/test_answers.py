@@ -65,7 +65,7 @@ def test_a_loop_that_is_blocked_tells_how_much_is_open(run: Run) -> None:
         # It is this thread that would have to get to it.
         said = answer_to(Patient(watch.collector, lambda: [watch]), "state", {"wait": 0.001})
         assert said["open"]["counts"]["websockets"] == 1
-        assert "has not got to it" in said["open"]["missing"]
+        assert "the loop did not answer within" in said["open"]["missing"]
         assert "entries" not in said["open"]
         registry.websockets.discard(thing)
 

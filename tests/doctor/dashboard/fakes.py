@@ -28,13 +28,14 @@ def state(number: int = 0, **other: Any) -> dict[str, Any]:
 
 
 class FakeProcess:
-    """A process that answers at once, unless it `hangs` or is `gone`. `asked`: what it was."""
+    """A process that answers at once, unless it `hangs`, is `silent` or `gone`. `asked`: what it was."""
 
     def __init__(self, pid: int, group: int | None = None, title: str = "") -> None:
         self._pid = pid
         self.group = group
         self.title = title
         self.hangs = False
+        self.silent = False
         self.gone = False
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.findings: list[dict[str, Any]] = []
@@ -52,6 +53,8 @@ class FakeProcess:
         await asyncio.sleep(0)
         if self.gone:
             raise NoDoctor("no-doctor", f"process {self.pid} has ended")
+        if self.silent:
+            raise ControlError("silent", "no answer")
         if self.hangs:
             await asyncio.get_running_loop().create_future()
         if command == "process":

@@ -290,3 +290,31 @@ def test_who_looks_again_at_once_gets_everything(run: Run) -> None:
         await until(lambda: not feed.asks)
 
     run(main())
+
+
+def test_of_who_is_silent_it_is_said_once_what_is_seen_from_outside(run: Run) -> None:
+    async def main() -> None:
+        process, looked = FakeProcess(7), []
+
+        def outside(pid: int) -> str:
+            looked.append(pid)
+            return "Seen from outside."
+
+        feed = feed_of(process)
+        feed.outside = outside
+        with feed.watching(7) as viewer:
+            await first(viewer, "state")
+            process.silent = True
+            said = await first(viewer, "trouble", lambda data: "Seen" in data["message"])
+            assert said == {"process": 7, "code": "silent", "message": "no answer. Seen from outside."}
+            asked = process.times("state")
+            await until(lambda: process.times("state") > asked + 2)
+            assert looked == [7]
+            asked = process.times("state")
+            process.silent = False
+            await first(viewer, "state", lambda data: data["state"]["memory"] > asked)
+            process.silent = True
+            await until(lambda: looked == [7, 7])
+        await until(lambda: not feed.asks)
+
+    run(main())

@@ -215,3 +215,70 @@ def test_a_sample_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(found) <= descriptors.SAMPLE
     assert min(found) == 3000
     assert descriptors.newest(3) == [4997, 4998, 4999]
+
+
+@on_linux
+@pytest.mark.parametrize("reads", [False, True])
+def test_streams_that_are_not_closed(
+    run: Callable[..., None], monkeypatch: pytest.MonkeyPatch, reads: bool
+) -> None:
+    monkeypatch.setattr(descriptors, "IDLE", 0.0)
+
+    async def leak(port: int) -> asyncio.StreamReader:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        opened.append(writer)
+        return reader
+
+    async def main() -> None:
+        ward = Ward()
+
+        def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            opened.append(writer)
+
+        server = await asyncio.start_server(accepted, "127.0.0.1", 0)
+        found: list[Finding] = []
+        waiting = []
+        for _ in range(40):
+            for _ in range(2):
+                reader = await leak(server.sockets[0].getsockname()[1])
+                if reads:
+                    waiting.append(asyncio.ensure_future(reader.read(1)))
+            while len(opened) % 4:
+                # Both ends of two connections.
+                await asyncio.sleep(0)
+            found = ward.watch(STEP, lambda: None)
+            if found:
+                break
+        if reads:
+            # Somebody waits for what may come.
+            assert found == []
+        else:
+            [finding] = found
+            assert finding.rule == "descriptors-leak"
+            assert finding.place == line_of(leak, "open_connection")
+            assert "streams" in finding.summary
+        for each in waiting:
+            each.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        while opened:
+            writer = opened.pop()
+            writer.transport.abort()
+        await asyncio.sleep(0)
+        server.close()
+        ward.stop()
+        assert "create_connection" not in vars(asyncio.get_running_loop())
+
+    run(main())
+
+
+@on_linux
+def test_how_long_nothing_has_gone_over_a_connection() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as client:
+        client.connect(server.getsockname())
+        assert 0.0 <= descriptors.idle_for(client) < 60.0
+        while descriptors.idle_for(client) < 0.02:
+            pass
+        client.send(b"x")
+        assert descriptors.idle_for(client) < 60.0
+        with socket.socket(socket.AF_UNIX) as other:
+            assert descriptors.idle_for(other) == 0.0

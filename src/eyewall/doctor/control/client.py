@@ -18,6 +18,8 @@ from eyewall.doctor.control.protocol import ControlError, Lines
 
 #: Seconds that a process has to answer.
 TIMEOUT = 30.0
+#: Seconds in which one whose threads can run says who it is.
+AWAKE = 5.0
 #: Seconds that each of many is given when all are asked who they are.
 SHORT = 2.0
 
@@ -54,7 +56,7 @@ class Client:
     def call(self, command: str, **arguments: Any) -> Any:
         """Returns the answer to a command.
 
-        Raises ControlError where it is refused, or the process does not answer in time ("busy"); NoDoctor where the
+        Raises ControlError where it is refused, or the process does not answer in time ("silent"); NoDoctor where the
         process ends meanwhile.
         """
         self._asked += 1
@@ -70,10 +72,22 @@ class Client:
         except TimeoutError:
             self.close()
             raise ControlError(
-                "busy", f"process {self.pid} does not answer: no thread of it runs, or it was stopped"
+                "silent",
+                f"process {self.pid} has a doctor, but does not answer: a call keeps the interpreter, or it was "
+                "stopped",
             ) from None
         except OSError:
             raise NoDoctor("no-doctor", f"process {self.pid} has ended, or turned its doctor off") from None
+
+    def wake(self) -> None:
+        """Sees whether it answers at all, for which it has `AWAKE` seconds: less than for what is long.
+
+        Raises as `call` does.
+        """
+        timeout = self._connection.gettimeout()
+        self._connection.settimeout(AWAKE)
+        self.call("process")
+        self._connection.settimeout(timeout)
 
     def close(self) -> None:
         """Ends the connection."""
@@ -97,7 +111,7 @@ def processes() -> list[int]:
 def connected(pid: int, timeout: float) -> socket.socket:
     """Returns a connection to the doctor in process `pid`, with this timeout; 0.0 never waits.
 
-    Raises NoDoctor where there is none, and ControlError ("busy") where more wait to be connected than it takes.
+    Raises NoDoctor where there is none, and ControlError ("silent") where more wait to be connected than it takes.
     """
     user = _owner(pid)
     for folder in places.folders(user):
@@ -106,7 +120,7 @@ def connected(pid: int, timeout: float) -> socket.socket:
                 return places.connect(descriptor, folder, pid, timeout)
         except (BlockingIOError, TimeoutError):
             raise ControlError(
-                "busy", f"process {pid} takes no connections: it was stopped, perhaps"
+                "silent", f"process {pid} takes no connections: it was stopped, perhaps"
             ) from None
         except OSError:
             # Not there; or nobody listens there any more.

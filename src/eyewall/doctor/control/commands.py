@@ -75,8 +75,13 @@ class Patient:
             return done.result(wait)
         except TimeoutError:
             if done.cancel():
-                raise ControlError("busy", f"the loop has not got to it within {wait:g} s") from None
+                raise ControlError("busy", f"the loop did not answer within {spoken(wait)}") from None
             return done.result()
+
+
+def spoken(seconds: float) -> str:
+    """Returns a duration for people: "0.25 s", "3 s". What is left of a time limit is no rounder than a clock is."""
+    return f"{round(max(seconds, 0.01), 2):g} s"
 
 
 def answer_to(patient: Patient, name: str, arguments: Mapping[str, Any]) -> Any:

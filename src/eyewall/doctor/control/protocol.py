@@ -27,7 +27,8 @@ class ControlError(EyewallError):
     """A question was refused, or its answer makes no sense.
 
     `code`: "version", "malformed", "too-large", "unknown-command", "arguments", "not-found", "busy" (the loop, or the
-    doctor, does not get to it), "not-installed" (what it needs), "failed" (the command itself).
+    doctor, does not get to it), "silent" (nothing in the process answers), "not-installed" (what it needs), "failed"
+    (the command itself).
     """
 
     def __init__(self, code: str, message: str) -> None:

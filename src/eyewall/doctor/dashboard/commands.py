@@ -126,6 +126,7 @@ STATUS = {
     "no-process": 410,
     "no-doctor": 410,
     "busy": 503,
+    "silent": 503,
 }
 #: Of any other.
 FAILED = 502

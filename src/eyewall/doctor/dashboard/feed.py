@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from eyewall.base.errors import EyewallError
 from eyewall.doctor.control.client import NoDoctor
+from eyewall.doctor.control.outside import sentence_of
 from eyewall.doctor.control.protocol import ControlError
 from eyewall.doctor.dashboard.directory import Directory
 from eyewall.doctor.dashboard.merge import ENTRIES, merged_findings, merged_history, merged_states
@@ -79,6 +80,8 @@ class _Channel:
         self.findings: list[dict[str, Any]] = []
         self.history: list[list[float]] | None = None
         self.trouble: tuple[str, str] | None = None
+        # What is seen from outside of a process that does not answer, until it does.
+        self._seen = ""
         self.users = 0
         self._feed = feed
         self._mark: object = None
@@ -122,12 +125,19 @@ class _Channel:
             )
             if self.trouble is not None:
                 self.trouble = None
+                self._seen = ""
                 self.latest.drop("trouble")
             await self._rest(state)
         except NoDoctor as error:
             self._failed("gone", str(error))
         except ControlError as error:
-            self._failed(error.code, str(error))
+            if error.code != "silent":
+                self._failed(error.code, str(error))
+                return
+            self._failed(error.code, f"{error}. {self._seen}".rstrip())
+            if not self._seen:
+                self._seen = await asyncio.to_thread(self._feed.outside, pid)
+                self._failed(error.code, f"{error}. {self._seen}")
 
     async def _rest(self, state: Mapping[str, Any]) -> None:
         """Asks for what does not change each second."""
@@ -206,7 +216,8 @@ class Viewer:
 class Feed:
     """Asks the processes of `directory` every `interval` seconds, while there are viewers, at most `viewers`.
 
-    `clock`: seconds that never go back; `wall`: since the epoch.
+    `clock`: seconds that never go back; `wall`: since the epoch. `outside` says what is seen of a process that does not
+    answer; it is called in a thread.
     """
 
     def __init__(
@@ -217,7 +228,9 @@ class Feed:
         viewers: int = VIEWERS,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        outside: Callable[[int], str] = sentence_of,
     ) -> None:
+        self.outside = outside
         self.directory = directory
         self.interval = interval
         self.clock = clock

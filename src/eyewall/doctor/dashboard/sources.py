@@ -37,7 +37,8 @@ class Source(Protocol):
     async def ask(self, command: str, arguments: Mapping[str, Any], patience: float) -> Any:
         """Returns the answer to a command of the control socket, for which the process has `patience` seconds.
 
-        Raises NoDoctor where the process is gone, ControlError where it does not answer this, or not in time ("busy").
+        Raises NoDoctor where the process is gone, ControlError where it does not answer this, or not in time
+        ("silent").
         """
 
     def close(self) -> None:
@@ -66,8 +67,9 @@ class SocketSource:
                 return await self._ask(command, arguments)
         except TimeoutError:
             raise ControlError(
-                "busy",
-                f"process {self._pid} has not answered within {patience:g} s: it hangs, or was stopped",
+                "silent",
+                f"process {self._pid} has not answered within {patience:g} s: a call keeps its interpreter, or it "
+                "was stopped",
             ) from None
 
     def close(self) -> None:

@@ -2,21 +2,26 @@
 
 What is watched is their number (`load`). When it grows without an end, the descriptors with the highest numbers are
 looked at, as many as have come: a file, or a socket that nothing reads from and that is in no transport, was forgotten.
-A socket that the loop serves is a connection, and as many of those as clients want is what a server is for.
+A socket that the loop serves is a connection, and as many of those as clients want is what a server is for. A stream to
+somebody else that this program has opened (`asyncio.open_connection`) is forgotten where nobody reads from it, and
+nothing went over it for a while; its other end may be in the same process, and is no connection that a client wants.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import socket
+import struct
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Evidence, Finding, Severity
 from eyewall.doctor.growth.load import FOLDERS, Descriptors, limit, numbers
 from eyewall.doctor.growth.openings import Openings
-from eyewall.doctor.growth.timers import served_by
+from eyewall.doctor.growth.timers import served_by, transports_of
 from eyewall.doctor.growth.trend import MORE, Growth, Trend
 from eyewall.doctor.places import Place
 
@@ -29,6 +34,12 @@ LEAST = 10
 #: Seconds until they are looked at again where there was nothing to find, at first and at most.
 RETRY = 5.0
 LONGEST = 300.0
+#: Seconds for which nothing has gone over a stream that is forgotten.
+IDLE = 2.0
+#: Bytes of the kernel's `struct tcp_info` that are asked for, and where in it is how many milliseconds ago something
+#: was sent; 8 bytes later, received.
+TCP_INFO = 56
+LAST_DATA = 44
 #: Descriptors that are left when it is said that they run out: that many, or that part.
 LEFT = 16
 LEFT_PART = 0.05
@@ -54,6 +65,7 @@ class DescriptorLeaks:
         self._next = 0.0
         self._retry = RETRY
         self._told_of_limit = False
+        self._streams: dict[int, Any] = {}
         self._collector: Collector | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -62,7 +74,7 @@ class DescriptorLeaks:
         self._loop, self._collector = loop, collector
         self._clock = self._given or loop.time
         self._descriptors.start()
-        self._openings.start()
+        self._openings.start(loop)
 
     def look(self) -> None:
         """Looks at how many there are."""
@@ -103,10 +115,11 @@ class DescriptorLeaks:
         lines = Counter(place for place, _ in opened if place is not None)
         kinds = Counter(kind for _, kind in opened)
         # Who has a pipe, to a process mostly, can't be seen everywhere.
-        forgotten = [each for each in opened if each[1] in ("files", "sockets")]
+        forgotten = [each for each in opened if each[1] in ("files", "sockets", "streams")]
         if len(forgotten) < max(LEAST, PART * len(looked_at)):
             return None
-        if len(forgotten) <= kinds["connections"]:
+        # Each stream may have its other end here.
+        if len(forgotten) <= kinds["connections"] - (kinds["streams"] if self._ends_here() else 0):
             # A file for each download, say.
             return None
         kind, _ = Counter(each[1] for each in forgotten).most_common(1)[0]
@@ -127,6 +140,7 @@ class DescriptorLeaks:
         """Returns for each descriptor the line that opened it, and what it is; connections have no line."""
         made = self._openings.sockets()
         served = served_by(self._loop)
+        streams = self._streams = idle_streams(self._loop)
         found: list[tuple[Place | None, str]] = []
         for number in looked_at:
             try:
@@ -136,7 +150,10 @@ class DescriptorLeaks:
                 continue
             if target.startswith("socket:"):
                 sock, place = made.get(number, (None, None))
-                if sock is None or number in served or getattr(sock, "_io_refs", 0) > 0:
+                if number in streams:
+                    line = place or self._openings.connection(streams[number])
+                    found.append((line, "connections" if line is None else "streams"))
+                elif sock is None or number in served or getattr(sock, "_io_refs", 0) > 0:
                     found.append((None, "connections"))
                 else:
                     found.append((place, "sockets"))
@@ -147,6 +164,18 @@ class DescriptorLeaks:
             else:
                 found.append((None, "others"))
         return found
+
+    def _ends_here(self) -> bool:
+        """Whether the other end of a stream that is forgotten is in this process: of the first that tells."""
+        for transport in self._streams.values():
+            peer = transport.get_extra_info("peername")
+            if peer is not None:
+                return any(
+                    each.get_extra_info("sockname") == peer
+                    for reference in transports_of(self._loop)
+                    if (each := reference()) is not None and each is not transport
+                )
+        return False
 
     def _running_out(self, count: int, most: int) -> Finding:
         opened = self._opened_by(newest(count))
@@ -163,6 +192,44 @@ class DescriptorLeaks:
                 | {f"{kind} of {len(opened)}": number for kind, number in kinds.items()}
             ),
         )
+
+
+def idle_streams(loop: asyncio.AbstractEventLoop | None) -> dict[int, Any]:
+    """Returns the transports of streams to others, by descriptor, that nobody reads from and that nothing has gone over
+    for `IDLE` seconds."""
+    found: dict[int, Any] = {}
+    for reference in transports_of(loop):
+        transport = reference()
+        if transport is None or transport.is_closing():
+            continue
+        protocol: Any = transport.get_protocol()
+        # A server's has the function that it calls for a client.
+        if not is_stream(protocol) or protocol._client_connected_cb is not None:
+            continue
+        reader = protocol._stream_reader
+        if reader is not None and reader._waiter is not None:
+            continue
+        sock = transport.get_extra_info("socket")
+        if sock is not None and (number := sock.fileno()) >= 0 and idle_for(sock) >= IDLE:
+            found[number] = transport
+    return found
+
+
+def is_stream(protocol: object) -> bool:
+    """Whether it is that of a stream of asyncio's."""
+    return isinstance(protocol, asyncio.StreamReaderProtocol)
+
+
+def idle_for(sock: Any) -> float:
+    """Returns for how many seconds nothing has gone over a connection, either way; 0.0 where that is not known."""
+    try:
+        said = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO)
+    except (OSError, AttributeError):
+        return 0.0
+    if len(said) < TCP_INFO:
+        return 0.0
+    sent, received = struct.unpack_from("=I4xI", said, LAST_DATA)
+    return float(min(sent, received)) / 1000.0
 
 
 def newest(count: int) -> list[int]:

@@ -9,7 +9,9 @@ Files are found again by their path, since they do not exist yet when the hook i
 
 from __future__ import annotations
 
+import asyncio
 import os
+import socket
 import sys
 import weakref
 from collections import OrderedDict
@@ -35,7 +37,6 @@ _OWN, _OTHER, _END = range(3)
 _ENDS = (
     "asyncio/events.py",
     "asyncio/runners.py",
-    "asyncio/base_events.py",
     "/threading.py",
     "eyewall/loop/ioloop.py",
 )
@@ -76,14 +77,22 @@ class Openings:
         self.error: Exception | None = None
         self._paths: OrderedDict[str, Place] = OrderedDict()
         self._sockets: dict[int, tuple[weakref.ref[Any], Place]] = {}
+        self._loop: Any = None
+        self._connect: Any = None
 
-    def start(self) -> None:
-        """Begins to listen."""
+    def start(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        """Begins to listen; to what `loop` connects as well, where that makes sockets past the interpreter."""
         _listen(self._opened)
+        if loop is not None and not isinstance(loop, asyncio.BaseEventLoop):
+            self._listen_to(loop)
 
     def stop(self) -> None:
         """Ends listening, and forgets."""
         _unlisten(self._opened)
+        loop, self._loop = self._loop, None
+        if loop is not None and loop.__dict__.get("create_connection") is self._connect:
+            del loop.create_connection
+        self._connect = None
         self._paths.clear()
         self._sockets.clear()
 
@@ -96,12 +105,33 @@ class Openings:
         same = (known for known in reversed(list(self._paths.items())) if os.path.basename(known[0]) == name)
         return next((place for _, place in same), None)
 
+    def connection(self, transport: Any) -> Place | None:
+        """Returns the line that connected `transport`, of a loop that makes sockets past the interpreter."""
+        known = self._sockets.get(id(transport))
+        return known[1] if known is not None and known[0]() is transport else None
+
+    def _listen_to(self, loop: Any) -> None:
+        connect = type(loop).create_connection
+        if not hasattr(loop, "__dict__") or "create_connection" in loop.__dict__:
+            # Somebody else stands there.
+            return
+
+        async def create_connection(*arguments: Any, **options: Any) -> Any:
+            place = _line(sys._getframe(1))
+            connected = await connect(loop, *arguments, **options)
+            if place is not None:
+                self._follow(connected[0], place)
+            return connected
+
+        self._loop, self._connect = loop, create_connection
+        loop.create_connection = create_connection
+
     def sockets(self) -> dict[int, tuple[Any, Place]]:
         """Returns the open sockets that lines of the application have made, with the line, by descriptor."""
         found = {}
         for reference, place in list(self._sockets.values()):
             made = reference()
-            if made is not None and (number := made.fileno()) >= 0:
+            if isinstance(made, socket.socket) and (number := made.fileno()) >= 0:
                 found[number] = made, place
         return found
 

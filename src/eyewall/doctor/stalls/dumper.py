@@ -18,7 +18,6 @@ False, and stacks are known from right after the call, not from within.
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import os
 import re
@@ -26,6 +25,7 @@ import signal
 from threading import Lock
 
 from eyewall.doctor.places import Place
+from eyewall.doctor.stalls.kerneltimer import KernelTimer
 
 #: The signal, and the seconds after which it is sent again.
 SIGNAL = signal.SIGURG
@@ -33,8 +33,6 @@ AGAIN = 1.0
 #: Bytes of dumps that are read.
 SIZE = 65536
 
-_CLOCK_MONOTONIC = 1
-_SIGEV_THREAD_ID = 4
 _HEAD = "Stack (most recent call first):"
 _FRAME = re.compile(r'  File "(.*)", line (\d+) in (.*)')
 
@@ -42,33 +40,6 @@ _FRAME = re.compile(r'  File "(.*)", line (\d+) in (.*)')
 _handler_of = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
 
 _only = Lock()
-
-
-class _Value(ctypes.Union):
-    _fields_ = (("number", ctypes.c_int), ("pointer", ctypes.c_void_p))
-
-
-class _Event(ctypes.Structure):
-    # struct sigevent has 64 bytes, whatever is in the union at its end.
-    _fields_ = (
-        ("value", _Value),
-        ("signal", ctypes.c_int),
-        ("notify", ctypes.c_int),
-        ("thread", ctypes.c_int),
-        ("padding", ctypes.c_char * 44),
-    )
-
-
-class _Time(ctypes.Structure):
-    _fields_ = (("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long))
-
-
-class _Setting(ctypes.Structure):
-    _fields_ = (("interval", _Time), ("value", _Time))
-
-
-def _time(seconds: float) -> _Time:
-    return _Time(int(seconds), int(seconds % 1 * 1e9))
 
 
 class Dumper:
@@ -79,18 +50,18 @@ class Dumper:
         self._signal = number
         self._process = os.getpid()
         self._pipe: tuple[int, int] | None = None
-        self._library: ctypes.PyDLL | None = None
-        self._timer = ctypes.c_void_p()
-        self._setting = _Setting(_time(AGAIN))
-        self._seconds = 0.0
-        self._reference = ctypes.byref(self._setting)
-        self._off = _Setting()
+        self._timer: KernelTimer | None = None
 
     def start(self) -> bool:
         """Returns whether it works here. To be called in any thread."""
         if not hasattr(faulthandler, "register") or not _only.acquire(blocking=False):
             return False
-        if self._is_taken() or not self._make_timer():
+        if self._is_taken():
+            _only.release()
+            return False
+        try:
+            self._timer = KernelTimer(self._thread, self._signal, AGAIN)
+        except OSError:
             _only.release()
             return False
         self._pipe = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -99,16 +70,13 @@ class Dumper:
 
     def arm(self, seconds: float) -> None:
         """Dumps in so many seconds, unless it is armed again, or disarmed, before."""
-        if self._library is not None:
-            if seconds != self._seconds:
-                self._seconds = seconds
-                self._setting.value = _time(seconds)
-            self._library.timer_settime(self._timer, 0, self._reference, None)
+        if self._timer is not None:
+            self._timer.set(seconds)
 
     def disarm(self) -> None:
         """Dumps no more until it is armed again."""
-        if self._library is not None:
-            self._library.timer_settime(self._timer, 0, ctypes.byref(self._off), None)
+        if self._timer is not None:
+            self._timer.turn_off()
 
     def read(self) -> list[tuple[Place, ...]]:
         """Returns the stacks that were dumped since, places from the outermost to the innermost."""
@@ -125,16 +93,25 @@ class Dumper:
         return _handler_of(self._signal) != signal.SIG_DFL
 
     def stop(self) -> None:
-        """Deletes the timer and takes back the handler. In a process that was forked since, nothing is there."""
+        """Deletes the timer and takes back the handler. In a process that was forked since, see `forked`."""
         if self._pipe is None or os.getpid() != self._process:
             return
-        library, self._library = self._library, None
-        if library is not None:
-            library.timer_delete(self._timer)
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.delete()
+        self._release()
+
+    def forked(self) -> None:
+        """In a child, which has no timer: a signal that somebody sends it is not to be written into its descriptors."""
+        if self._pipe is not None:
+            self._timer = None
+            self._release()
+
+    def _release(self) -> None:
         if not self.was_replaced():
             faulthandler.unregister(self._signal)
         pipe, self._pipe = self._pipe, None
-        for end in pipe:
+        for end in pipe or ():
             os.close(end)
         _only.release()
 
@@ -148,19 +125,6 @@ class Dumper:
         except OSError:
             return True
         return bool(int(caught.split()[1], 16) >> (self._signal - 1) & 1)
-
-    def _make_timer(self) -> bool:
-        # Not through a library object that lets go of the interpreter: each call is shorter than that.
-        library = ctypes.PyDLL(None)
-        if not hasattr(library, "timer_create"):
-            return False
-        library.timer_settime.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
-        library.timer_delete.argtypes = (ctypes.c_void_p,)
-        event = _Event(signal=self._signal, notify=_SIGEV_THREAD_ID, thread=self._thread)
-        if library.timer_create(_CLOCK_MONOTONIC, ctypes.byref(event), ctypes.byref(self._timer)) != 0:
-            return False
-        self._library = library
-        return True
 
 
 def parse(text: str) -> list[tuple[Place, ...]]:

@@ -27,6 +27,7 @@ from eyewall.doctor.collector import Collector, failure
 from eyewall.doctor.stalls import readyqueue
 from eyewall.doctor.stalls.dumper import Dumper
 from eyewall.doctor.stalls.garbage import Garbage
+from eyewall.doctor.stalls.outcry import Outcry
 from eyewall.doctor.stalls.sight import Answer, Sight
 from eyewall.doctor.stalls.teller import Teller
 from eyewall.doctor.stalls.turn import LATE, Block, Turn
@@ -52,10 +53,18 @@ CALLBACKS = 2
 
 
 class Watchdog:
-    """Watches `loop`, which runs in this thread, and reports to `collector`. The times are in seconds, see `Turn`."""
+    """Watches `loop`, which runs in this thread, and reports to `collector`. The times are in seconds, see `Turn`.
+
+    `outcry`: whether to write to standard error while nothing can be reported (see there).
+    """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, collector: Collector, threshold: float, starved: float
+        self,
+        loop: asyncio.AbstractEventLoop,
+        collector: Collector,
+        threshold: float,
+        starved: float,
+        outcry: bool = False,
     ) -> None:
         self._loop = loop
         self._collector = collector
@@ -66,6 +75,8 @@ class Watchdog:
         self._fillers = readyqueue.Fillers(loop)
         self._teller = Teller(self._sight, self._garbage, self._fillers)
         self._dumper: Dumper | None = None
+        self._cries = outcry
+        self._outcry: Outcry | None = None
         # By the loop's thread; taken by ours.
         self._answers: deque[Answer] = deque()
         # How often this thread was put to sleep, and how often it has looked since that was asked.
@@ -98,13 +109,28 @@ class Watchdog:
     def forked(self) -> None:
         """This is a child of the process, which has no such thread, and no use for what is known of the parent's."""
         self._garbage.stop()
+        if self._dumper is not None:
+            self._dumper.forked()
+        if self._outcry is not None:
+            self._outcry.forked()
         self._sight.close()
+
+    def pause(self) -> None:
+        """The loop runs no more: what the program does now blocks nobody. The next look sees whether it runs again."""
+        self._disarm()
 
     def _aim(self) -> None:
         if self._dumper is not None:
             self._dumper.stop()
         dumper = Dumper(self._sight.thread)
         self._dumper = dumper if dumper.start() else None
+        if self._outcry is not None:
+            self._outcry.stop()
+            self._outcry = None
+        # Where the dumper can't work, another loop of this process has it, or the machine has no such timers.
+        if self._cries and self._dumper is not None:
+            outcry = Outcry(self._sight.thread)
+            self._outcry = outcry if outcry.start() else None
 
     def _run(self) -> None:
         due = time.monotonic() + PAUSE
@@ -121,6 +147,8 @@ class Watchdog:
             self._garbage.stop()
             if self._dumper is not None:
                 self._dumper.stop()
+            if self._outcry is not None:
+                self._outcry.stop()
             self._sight.close()
 
     def _look(self, late: float) -> float | None:
@@ -172,8 +200,7 @@ class Watchdog:
         if not still or self._looks % CHECKS == 0:
             return False
         self._turn.still(time.monotonic(), self._sight.others())
-        if self._dumper is not None:
-            self._dumper.arm(CALM + DUMP)
+        self._arm_dumper(CALM)
         return True
 
     def _goes_on(self, late: float) -> bool:
@@ -209,7 +236,19 @@ class Watchdog:
                 self._dumper = None
             else:
                 self._dumper.arm(pause + DUMP)
+        if self._outcry is not None:
+            if self._looks % CHECKS == 0:
+                self._outcry.check()
+            self._outcry.arm()
         return pause
+
+    def _disarm(self) -> None:
+        # In either thread: read once, the other one may give it up.
+        dumper, outcry = self._dumper, self._outcry
+        if dumper is not None:
+            dumper.disarm()
+        if outcry is not None:
+            outcry.disarm()
 
     def _rest(self) -> None:
         # Until it runs, a look is where the first turn begins.
@@ -219,8 +258,7 @@ class Watchdog:
             # The thread has ended; whoever runs the loop next answers.
             self._turn.rest(None)
         self._forget()
-        if self._dumper is not None:
-            self._dumper.disarm()
+        self._disarm()
 
     def _forget(self) -> None:
         self._teller.forget()
@@ -264,7 +302,6 @@ class Watchdog:
         for block in blocks:
             found = self._teller.tell(block)
             if found is not None:
-                if self._dumper is not None:
-                    # Whoever takes the finding may keep this thread.
-                    self._dumper.disarm()
+                # Whoever takes the finding may keep this thread.
+                self._disarm()
                 self._collector.report(found)

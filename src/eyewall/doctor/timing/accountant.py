@@ -6,6 +6,7 @@ import asyncio
 import sys
 
 from eyewall.doctor.collector import Collector
+from eyewall.doctor.timing.applications import applications
 from eyewall.doctor.timing.garbage import garbage
 from eyewall.doctor.timing.pulse import Pulse
 from eyewall.doctor.timing.timelines import timelines
@@ -32,6 +33,7 @@ class Accountant:
         self.pulse = Pulse.of(loop)
         self.pulse.start()
         garbage.start()
+        applications.start()
         self._started = True
         self._count()
 
@@ -52,6 +54,7 @@ class Accountant:
         if self._started:
             self._started = False
             garbage.stop()
+            applications.stop()
         if self._counting and not _wanted:
             timelines.stop()
             sys.modules[_DISPATCH].keep_accounts(False)

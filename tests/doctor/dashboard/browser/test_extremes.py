@@ -217,14 +217,14 @@ def test_something_that_is_not_known_is_said(browser: Viewer, stage: Stage) -> N
     state = stage.answers["state"]
     stage.answers["state"] = lambda pid, given: {
         **state(pid, given),
-        "open": {"counts": {"connections": 3}, "missing": "the loop has not got to it within 0.25 s"},
+        "open": {"counts": {"connections": 3}, "missing": "the loop did not answer within 0.25 s"},
     }
     browser.live()
-    browser.until(lambda: "the loop has not got to it" in browser.text(".banner"))
-    stage.fail("open", ControlError("busy", "the loop has not got to it within 1 s"))
+    browser.until(lambda: "the loop did not answer" in browser.text(".banner"))
+    stage.fail("open", ControlError("busy", "the loop did not answer within 1 s"))
     browser.expected.append("/api/4711/open")
     browser.view("connections")
-    browser.until(lambda: "the loop has not got to it within 1 s" in browser.text(".view .note"))
+    browser.until(lambda: "the loop did not answer within 1 s" in browser.text(".view .note"))
 
 
 def test_a_lost_connection_is_said_and_mended(browser: Viewer) -> None:
