@@ -6,9 +6,9 @@
 
 The thread stands in a function of the standard library that waits: for a `concurrent.futures` future, an event, or
 another thread. What it waits for is the loop's to do where it hangs on a handle or a task of the loop, or on a thread
-that waits for such a thing in turn. And a thread may wait for a lock of `threading` that a suspended coroutine holds, or
-a thread that waits for the loop: neither can give it back before the loop goes on. Of a thread that runs nobody can see
-what it holds, but the `with` statements that it is in can be read, and which locks they name.
+that waits for such a thing in turn. And a thread may wait for a lock of `threading` that a suspended coroutine holds,
+or a thread that waits for the loop: neither can give it back before the loop goes on. Of a thread that runs nobody can
+see what it holds, but the `with` statements that it is in can be read, and which locks they name.
 
 All of this is read from frames of threads that wait, by another thread: the loop's own can't look.
 """
