@@ -211,11 +211,11 @@ def _held_lock(
             for line in with_lines(frame) or ():
                 if any(id(each) in wanted for each in _locks_of(frame, line)):
                     name = _name(ident)
-                    held = {
+                    seen: dict[str, tuple[Place, ...]] = {
                         f"thread {name} holds it, taken at": (place_of(frame)._replace(line=line),),
                         f"thread {name}, which waits for the loop": places_of(behind),
                     }
-                    return _finding(stack, f"a lock of threading that thread {name} holds", held)
+                    return _finding(stack, f"a lock of threading that thread {name} holds", seen)
     return None
 
 
