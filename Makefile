@@ -10,7 +10,8 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 JUPYTER_PIP = $(JUPYTER_VENV)/bin/python -m pip --disable-pip-version-check -q
 SOURCES := $(shell find src -name '*.py' -o -name '*.pxd') pyproject.toml setup.py
 SERVICES := chromium chromium-driver redis-server
-PYTEST := $(BIN)/python -m pytest -n 2
+# They wait more than they compute.
+PYTEST := $(BIN)/python -m pytest -n 3
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-compiled test-pure test-checked test-sanitized lint docs bench bench-quick soak autobahn jupyter build services peers clean

@@ -1,4 +1,5 @@
-"""`bench/servers/eyewall_app.py`, with the doctor on where BENCH_DOCTOR says so."""
+"""`bench/servers/eyewall_app.py`, with the doctor on where BENCH_DOCTOR says so, without the detectors that
+BENCH_DOCTOR_WITHOUT names."""
 
 import os
 import sys
@@ -9,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "servers"))
 if os.environ["BENCH_DOCTOR"] == "1":
     from eyewall import doctor
 
-    doctor.enable()
+    doctor.enable(without=os.environ.get("BENCH_DOCTOR_WITHOUT", "").split())
 
 from eyewall_app import main
 

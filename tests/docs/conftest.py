@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import fcntl
 import os
 import subprocess
@@ -24,6 +25,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         base = base.parent
     folder = base / "site" / "html"
     folder.parent.mkdir(exist_ok=True)
+    # Half a minute, on a machine that does nothing else.
+    faulthandler.cancel_dump_traceback_later()
     with open(folder.parent / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         log = folder.parent / "log"

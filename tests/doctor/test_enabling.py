@@ -195,6 +195,13 @@ def test_detectors_that_are_not_wanted(run: Callable[..., None]) -> None:
         ({"ignore": "callback-failed"}, "ignore"),
         ({"again": 10.0, "longest": 5.0}, "longest"),
         ({"keep": 0}, "keep"),
+        ({"ignore": ["loop-blockd"]}, "no rule 'loop-blockd'"),
+        ({"without": ["Stall"]}, "did you mean 'Stalls'"),
+        ({"blocked": 0.01}, "blocked is 0.1 at least"),
+        ({"blocked": 1.0}, "starved"),
+        ({"orphaned": 0.0}, "orphaned"),
+        ({"jammed": -1.0}, "jammed"),
+        ({"kept": float("nan")}, "kept"),
     ],
 )
 def test_options_that_make_no_sense(options: dict[str, Any], error: str) -> None:

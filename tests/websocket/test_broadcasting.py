@@ -214,6 +214,38 @@ def test_nothing_is_written_to_the_socket_of_a_connection_that_closes(
     run(main())
 
 
+def test_what_waits_in_the_transport_goes_first(run: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+    async def main() -> None:
+        async with collecting() as (port, servers):
+            client = Collector()
+            end = await connect(port, client)
+            connection = servers[0].connection
+            while connection.waiting():
+                await asyncio.sleep(0)
+            # Nothing waited, and nothing was written since: it is not asked again.
+            assert connection.open_socket(1.0) >= 0
+            assert connection.open_socket(2.0) >= 0
+            connection.write_message(b"x" * 8_000_000, True)
+            assert connection.waiting() > 0
+            assert connection.open_socket(3.0) == -1
+            await client.messages.get()
+            while connection.waiting():
+                await asyncio.sleep(0)
+            assert connection.open_socket(4.0) >= 0
+            # What was said to be written and was not takes the transport's way, where it may wait.
+            written = connection.written
+            connection.written_past(8_000_000)
+            connection.send_rest(b"\x82\x7f" + (7_999_990).to_bytes(8, "big") + b"y" * 7_999_990)
+            assert connection.written == written + 8_000_000
+            assert connection.waiting() > 0
+            assert connection.open_socket(5.0) == -1
+            assert await client.messages.get() == b"y" * 7_999_990
+            end.start_close(1000)
+            await client.closed
+
+    run(main())
+
+
 def test_only_one_frame_in_a_turn_goes_past_the_transport(
     run: Callable[[Coroutine[Any, Any, None]], None],
 ) -> None:

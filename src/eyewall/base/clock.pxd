@@ -1,5 +1,20 @@
 cimport cython
 
+# What `time.time` does, without a call of Python: every request asks twice and more.
+cdef extern from *:
+    """
+    static CYTHON_INLINE double eyewall_unix_time(void) {
+    #if PY_VERSION_HEX >= 0x030d0000
+        PyTime_t now;
+        (void) PyTime_TimeRaw(&now);
+        return PyTime_AsSecondsDouble(now);
+    #else
+        return _PyTime_AsSecondsDouble(_PyTime_GetSystemClock());
+    #endif
+    }
+    """
+    cpdef double unix_time "eyewall_unix_time" () noexcept
+
 
 cdef class DateCache:
     cdef object __weakref__

@@ -8,10 +8,15 @@ from collections.abc import Collection
 from dataclasses import dataclass, fields
 from typing import Any
 
+from eyewall.doctor.names import DETECTORS, RULES, unknown
+
 #: The environment: 0 keeps the doctor away from a program that enables it, 1 turns it on where it can be chosen.
 VARIABLE = "EYEWALL_DOCTOR"
 _OFF = ("0", "false", "no", "off")
 _ON = ("1", "true", "yes", "on")
+#: The least that `blocked` may be, in seconds.
+LEAST = 0.1
+_PATIENCE = ("blocked", "starved", "orphaned", "jammed", "kept")
 LEVELS = ("debug", "info", "warning", "error", "critical", "never")
 
 
@@ -29,6 +34,10 @@ class Options:
     told again, doubled each time up to the longest. `keep`: faults that are told apart at once. `held`: seconds until a
     failed task is told of that a suspended coroutine holds. `socket`: whether `eyewall doctor PID` and its like can ask
     this process.
+
+    What is too long, in seconds: `blocked`, for one callback; `starved`, for one turn of the loop of many callbacks;
+    `orphaned`, to wait for what nobody can bring about; `jammed`, for requests to stand at one place where none gets
+    on; `kept`, to stay after the end.
     """
 
     log_level: str = "info"
@@ -39,6 +48,11 @@ class Options:
     longest: float = 3600.0
     keep: int = 500
     held: float = 30.0
+    blocked: float = 0.25
+    starved: float = 0.5
+    orphaned: float = 5.0
+    jammed: float = 3.0
+    kept: float = 6.0
     socket: bool = True
 
     def __post_init__(self) -> None:
@@ -48,13 +62,23 @@ class Options:
             value = getattr(self, name)
             if isinstance(value, str) or not all(isinstance(each, str) for each in value):
                 raise OptionError(f"{name} is a collection of names, not {value!r}")
-        for name in ("interval", "again", "longest", "held"):
+        for what, names, known in (("rule", self.ignore, RULES), ("detector", self.without, DETECTORS)):
+            problem = unknown(what, names, known)
+            if problem is not None:
+                raise OptionError(problem)
+        for name in ("interval", "again", "longest", "held", *_PATIENCE):
             if not 0.0 < getattr(self, name) < 1e9:
                 raise OptionError(
                     f"{name} is a number of seconds greater than 0, not {getattr(self, name)!r}"
                 )
         if self.longest < self.again:
             raise OptionError(f"longest ({self.longest!r}) is no less than again ({self.again!r})")
+        if self.blocked < LEAST:
+            raise OptionError(
+                f"blocked is {LEAST} at least, not {self.blocked!r}: the loop is looked at some times in that"
+            )
+        if self.starved < self.blocked:
+            raise OptionError(f"starved ({self.starved!r}) is no less than blocked ({self.blocked!r})")
         if self.keep < 1:
             raise OptionError(f"keep is at least 1, not {self.keep!r}")
 

@@ -128,7 +128,8 @@ class Watch:
 
     def _set_timer(self, pause: float) -> None:
         self._due = time.monotonic() + pause
-        self._timer = self.loop.call_later(pause, self._tick)
+        # Not by what a detector has put over it to see who calls.
+        self._timer = type(self.loop).call_later(self.loop, pause, self._tick)
 
 
 def _detectors(sweep: Sweep, options: Options) -> list[Detector]:
@@ -140,9 +141,9 @@ def _detectors(sweep: Sweep, options: Options) -> list[Detector]:
         CallbackErrors(lost),
         Cancellations(sweep),
         Unreferenced(sweep),
-        Stalls(),
-        Waits(sweep),
-        *growing(sweep),
+        Stalls(options.blocked, options.starved),
+        Waits(sweep, orphaned=options.orphaned),
+        *growing(sweep, options.kept),
         Accountant(),
-        RequestWaits(sweep),
+        RequestWaits(sweep, options.jammed),
     ]

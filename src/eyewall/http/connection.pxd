@@ -9,10 +9,10 @@ cdef int _HEAD, _IDLE, _BODY, _HANDLER, _LINGER, _CLOSING, _OVER
 cdef int _EVENT_HEAD, _EVENT_DATA, _EVENT_END
 cdef double _NONE, _GONE
 cdef object _connection_open, _connection_close
-cdef bytes CONTINUE, _TERSE
-from eyewall.http.h1.writer cimport status_line
+cdef bytes CONTINUE, TERSE
+cdef long long _LARGE_BODY
 
-cdef object responses, RemoteProtocolError, BodyTooSlow, RequestTimeout, app_log, asyncio, copy_context, describe_connection
+cdef object UNANSWERED, error_response, collector, read_directly, RemoteProtocolError, BodyTooSlow, RequestTimeout, app_log, asyncio, copy_context, describe_connection
 
 cdef class ServerConnection(Carrier):
     cdef readonly object server
@@ -50,6 +50,7 @@ cdef class ServerConnection(Carrier):
     cpdef _go_on(self)
     @cython.locals(head=Head, exchange=Exchange)
     cdef _begin_exchange(self)
+    cpdef content_read(self, Py_ssize_t count)
     @cython.locals(exchange=Exchange)
     cdef bint _take_content(self, bytes data) except -1
     cdef _wait_for(self, wait)

@@ -17,6 +17,9 @@ Time takes one way, too: every phase has at most one deadline, which the wheel l
 
 Bytes that wait to be written have a deadline of their own (`write_timeout`, in `net.transport`).
 
+A large body that the application wants whole is collected where it will lie. Where the transport reads the socket as
+it is, not with TLS, a `BodyReader` reads into it directly, and `content_read` hears of it.
+
 While the application is busy with content, what comes is kept, up to `body_backlog_bytes`, and only then reading
 pauses: so a client that leaves is noticed.
 
@@ -33,11 +36,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from eyewall.base import probe
 from eyewall.base.loggers import app_log
+from eyewall.http.bodyreader import collector, read_directly
 from eyewall.http.errors import BodyTooSlow, RemoteProtocolError, RequestTimeout
 from eyewall.http.exchange import Carrier, Exchange
 from eyewall.http.h1.engine import DATA, END, HEAD, H1Engine
-from eyewall.http.h1.writer import CONTINUE, status_line
-from eyewall.http.startline import responses
+from eyewall.http.h1.writer import CONTINUE
+from eyewall.http.refusal import TERSE, UNANSWERED, error_response
 from eyewall.http.tracking import describe_connection
 
 if TYPE_CHECKING:
@@ -60,6 +64,8 @@ _EVENT_END = END
 
 _NONE = 0.0
 _GONE = -1.0
+#: Bodies from so many bytes on are collected where they will lie: more than one read of most transports brings.
+_LARGE_BODY = 256 * 1024
 _connection_open = probe.connection_open
 _connection_close = probe.connection_close
 
@@ -295,6 +301,22 @@ class ServerConnection(Carrier):
         else:
             if not exchange.over:
                 exchange.sink = sink
+                if head.content_length >= _LARGE_BODY:
+                    exchange.content = collector(sink, head.content_length, self._engine.body_limit)
+
+    def content_read(self, count: int) -> None:
+        """`count` bytes of content were read into where it is collected."""
+        self.active = self.wheel.now
+        self.received += count
+        try:
+            self._engine.skip_content(count)
+        except RemoteProtocolError as error:
+            self.reject(error)
+            return
+        if self._engine.in_body():
+            self.deadline = self._body_deadline()
+        else:
+            self._advance()
 
     def _take_content(self, data: bytes) -> bool:
         """Passes content on. False where more of it has to wait."""
@@ -306,6 +328,9 @@ class ServerConnection(Carrier):
             # The response is finished; the rest of the request is dropped so that the connection can go on.
             if self._engine.received() > self._unread_to:
                 self._linger()
+            return True
+        if exchange.content is not None:
+            exchange.content.add(data)
             return True
         try:
             wait = sink.data(data)
@@ -357,7 +382,11 @@ class ServerConnection(Carrier):
         if exchange.over or sink is None:
             self._over(exchange)
             return
+        content = exchange.content
         try:
+            if content is not None:
+                exchange.content = None
+                sink.data(content.take())
             sink.end()
         except Exception as error:  # noqa: BLE001 - as above
             self.fail(error, exchange)
@@ -367,6 +396,7 @@ class ServerConnection(Carrier):
         if exchange is not self._exchange:
             return
         exchange.sink = None
+        exchange.content = None
         if exchange.complete:
             self._over(exchange)
         elif self.must_close(exchange):
@@ -437,6 +467,8 @@ class ServerConnection(Carrier):
             self._set_body_deadline(exchange)
             if self._reading_paused and self._body_wait is None:
                 self._resume_reading()
+            if exchange.content is not None:
+                read_directly(self, exchange.content)
 
     def _set_body_deadline(self, exchange: Exchange) -> None:
         if self._body_wait is not None or not self._told_to_continue(exchange):
@@ -505,7 +537,7 @@ class ServerConnection(Carrier):
         if not self._limits.profile.terse_refusals:
             self._refuse(error_response(status))
         else:
-            self._refuse(b"" if status in _UNANSWERED else _TERSE)
+            self._refuse(b"" if status in UNANSWERED else TERSE)
 
     def fail(self, error: BaseException, exchange: Exchange) -> None:
         """An application raised where nothing of the web layer caught it."""
@@ -661,32 +693,3 @@ class ServerConnection(Carrier):
             self.break_off()
         elif phase != _OVER:
             self.deadline = _NONE
-
-
-#: What a profile with `terse_refusals` answers.
-_TERSE = b"HTTP/1.1 400 Bad Request\r\n\r\n"
-#: And where it answers nothing: what came too late, and heads that are too large.
-_UNANSWERED = frozenset((408, 414, 431))
-
-
-def error_response(status: int, fields: bytes = b"") -> bytes:
-    """Returns a whole response for an error that no handler answers; the connection ends with it.
-
-    `fields`: further header fields, `Name: value CRLF` each.
-    """
-    reason = responses.get(status, "Unknown")
-    body = b"<html><title>%d: %b</title><body>%d: %b</body></html>" % (
-        status,
-        reason.encode(),
-        status,
-        reason.encode(),
-    )
-    return (
-        b"%b%bContent-Type: text/html; charset=UTF-8\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b"
-        % (
-            status_line(status, reason),
-            fields,
-            len(body),
-            body,
-        )
-    )

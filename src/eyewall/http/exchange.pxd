@@ -35,6 +35,7 @@ cdef class Exchange:
     cdef readonly Head head
     cdef public object sink
     cdef public bint complete
+    cdef public object content
     cdef public bint close_after
     cdef public bint sent_continue
     cdef public str request_id

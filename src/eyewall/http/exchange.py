@@ -23,6 +23,7 @@ from eyewall.net.errors import StreamClosedError
 from eyewall.net.transport import FlowControl
 
 if TYPE_CHECKING:
+    from eyewall.base.filling import Filling
     from eyewall.guard.limits.inflight import Gate
     from eyewall.guard.profile import Profile
     from eyewall.guard.registry import Entry
@@ -119,10 +120,10 @@ class Exchange:
     X-Request-ID, unless the application does so itself; None for nothing. `body_limit`: what the application has
     set as the most content, in bytes; None for nothing. `gate`, `route_gate`: where it has places among what is in
     flight, of the server and of its route (and `more_gates` where there are several); they are given back when the
-    response is out. `kept`: the client has left,
-    but whoever serves the request has not done with it, and calls `give_back` himself. `began`: when its head had come,
-    in the time of the wheel; `offset`: how many bytes the connection had written by then. `entered`: when it got its
-    place in `gate`, in the time of the loop, where somebody measures that; else 0. `queued`: seconds for which it
+    response is out. `kept`: the client has left, but whoever serves the request has not done with it, and calls
+    `give_back` himself. `began`: when its head had come, in the time of the wheel; `offset`: how many bytes the
+    connection had written by then. `content`: where a large body is collected while it comes. `entered`: when it got
+    its place in `gate`, in the time of the loop, where somebody measures that; else 0. `queued`: seconds for which it
     waited for its places.
     """
 
@@ -137,6 +138,7 @@ class Exchange:
         "carrier",
         "close_after",
         "complete",
+        "content",
         "entered",
         "gate",
         "head",
@@ -155,6 +157,7 @@ class Exchange:
         self.head = head
         self.sink: Sink | None = None
         self.complete = False
+        self.content: Filling | None = None
         self.close_after = not head.keep_alive
         self.sent_continue = False
         self.request_id: str | None = None
@@ -485,6 +488,7 @@ class Exchange:
         self._on_close = None
         sink = self.sink
         self.sink = None
+        self.content = None
         try:
             if sink is not None:
                 sink.closed()

@@ -103,6 +103,11 @@ class IdentifiedSink:
         """Of the sink beneath: done when it wants content."""
         return getattr(self._sink, "ready", None)
 
+    @property
+    def whole(self) -> bool:
+        """Of the sink beneath: true when it wants content in one piece."""
+        return getattr(self._sink, "whole", False)
+
     def describe(self) -> str:
         """What the sink beneath says of its request."""
         describe = getattr(self._sink, "describe", None)

@@ -24,7 +24,7 @@ from eyewall.guard.limits.stated import as_request_limit
 from eyewall.guard.profile import TORNADO, Profile, active
 from eyewall.guard.throttle import LogThrottle
 from eyewall.guard.wheel import DeadlineWheel
-from eyewall.http.connection import ServerConnection, error_response
+from eyewall.http.connection import ServerConnection
 from eyewall.http.delegates import (
     CallbackApp,
     CallbackDelegate,
@@ -35,6 +35,7 @@ from eyewall.http.delegates import (
 )
 from eyewall.http.draining import ServerDrain
 from eyewall.http.h1params import HTTP1ConnectionParameters
+from eyewall.http.refusal import error_response
 from eyewall.loop.policy import current_loop
 from eyewall.net.address import DEFAULT_BACKLOG
 from eyewall.net.listener import Listener

@@ -11,6 +11,9 @@ class Sink(Protocol):
 
     A sink that has to decide first whether it wants the content at all may have an attribute `ready`, a future that
     is done when it does: a client that waits for leave to send it (100) is told then.
+
+    One that keeps all content until the end may have an attribute `whole` that is true: where there is much of it and
+    its length is known, `data` is called once, when all of it has come, and is to return None.
     """
 
     def data(self, chunk: bytes) -> Awaitable[None] | None:

@@ -40,6 +40,7 @@ cdef class FlowControl:
     cdef Py_ssize_t _crowd
     cdef int _descriptor
     cdef double _written_at
+    cdef long long _emptied
 
     cpdef attach(self, transport)
 
@@ -47,7 +48,13 @@ cdef class FlowControl:
 
     cpdef write(self, data)
 
+    cpdef bint is_plain(self) except -1
+
     cpdef int open_socket(self, double now) except -2
+
+    cpdef written_past(self, Py_ssize_t count)
+
+    cpdef hand_back(self, Py_ssize_t count)
 
     cpdef Py_ssize_t waiting(self)
 

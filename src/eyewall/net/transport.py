@@ -113,11 +113,14 @@ class FlowControl:
         self._descriptor = _UNKNOWN
         #: The time on the loop's clock when `open_socket` last gave it out.
         self._written_at = -1.0
+        #: What `written` was when nothing of it waited: the transport need not be asked while it is the same.
+        self._emptied = -1
 
     def attach(self, transport: asyncio.Transport) -> None:
         """Takes over the writing side of `transport`, which may be new or come from another driver."""
         self.transport = transport
         self._descriptor = _UNKNOWN
+        self._emptied = -1
         # A transport that is above its limit already has told its protocol so: the one before this.
         self.paused = transport.get_write_buffer_size() > self.write_high_water
         transport.set_write_buffer_limits(self.write_high_water)
@@ -148,23 +151,42 @@ class FlowControl:
         self.written += len(data)
         transport.write(data)
 
+    def is_plain(self) -> bool:
+        """Whether there is a transport whose bytes are those of its socket, as they are."""
+        if self._descriptor == _UNKNOWN and self.transport is not None:
+            self._descriptor = _descriptor_of(self.transport)
+        return self._descriptor >= 0
+
     def open_socket(self, now: float) -> int:
         """Returns the descriptor of the socket where bytes may be written to it past the transport, at once; or -1.
 
         That is where nothing waits before them, once in a turn of the loop: `now` is the time on the loop's clock,
-        which on uvloop stands still during a turn. Whoever gets a descriptor writes before anything else happens, adds
-        to `written`, and hands the transport what the socket did not take.
+        which on uvloop stands still during a turn. Whoever gets a descriptor writes before anything else happens, says
+        so to `written_past`, and hands the transport what the socket did not take.
         """
         transport = self.transport
         if transport is None or self.outside or self._written_at == now:
             return -1
-        if self._descriptor == _UNKNOWN:
-            self._descriptor = _descriptor_of(transport)
         # Closing, it may have closed its socket, and the number may be another's.
-        if self._descriptor < 0 or transport.is_closing() or transport.get_write_buffer_size() > 0:
+        if not self.is_plain() or transport.is_closing():
+            return -1
+        if self._emptied != self.written and transport.get_write_buffer_size() > 0:
             return -1
         self._written_at = now
         return self._descriptor
+
+    def written_past(self, count: int) -> None:
+        """`count` bytes are written to the descriptor that `open_socket` has given out, and none of them waits.
+
+        Where that was too hopeful, `hand_back` says so.
+        """
+        self.written += count
+        self._emptied = self.written
+
+    def hand_back(self, count: int) -> None:
+        """The socket did not take the last `count` bytes; whoever calls this hands them to the transport."""
+        self.written -= count
+        self._emptied = -1
 
     def waiting(self) -> int:
         """Returns the number of bytes that were written and not sent yet; 0 when the connection is gone."""

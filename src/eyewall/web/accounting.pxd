@@ -3,7 +3,7 @@ import cython
 cdef double _blocking
 cdef int _BUCKETS
 cdef frozenset _METHODS
-cdef tuple _bounds
+cdef double _bounds[16]
 cdef dict _accounts
 
 
@@ -14,7 +14,7 @@ cdef class Cell:
     cdef readonly long long count
     cdef readonly double seconds
     cdef readonly double largest
-    cdef readonly list buckets
+    cdef long long _counts[17]
 
 
 @cython.final

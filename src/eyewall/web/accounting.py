@@ -38,7 +38,7 @@ SUSPENDED = object()
 
 _METHODS = frozenset(("GET", "HEAD", "POST", "DELETE", "PATCH", "PUT", "OPTIONS"))
 _BUCKETS = len(SECONDS)
-# With a C type, where it is compiled.
+# With C types, where it is compiled: counting is most of what the doctor costs a request.
 _blocking: float = BLOCKING
 _bounds: tuple[float, ...] = SECONDS
 _accounts: dict[str, Account] = {}
@@ -58,12 +58,9 @@ class Record(Protocol):
 
 
 class Cell:
-    """The requests of one route with one method and one status: how many, and how long they took.
+    """The requests of one route with one method and one status: how many, and how long they took."""
 
-    `buckets` are those of a `guard.histogram.Histogram` with its usual bounds.
-    """
-
-    __slots__ = ("buckets", "count", "largest", "method", "seconds", "status")
+    __slots__ = ("_counts", "count", "largest", "method", "seconds", "status")
 
     def __init__(self, method: str, status: int) -> None:
         self.method = method
@@ -71,7 +68,13 @@ class Cell:
         self.count = 0
         self.seconds = 0.0
         self.largest = 0.0
-        self.buckets = [0] * (_BUCKETS + 1)
+        # One more than there are bounds; a number, as that of an array of C is.
+        self._counts = [0] * 17
+
+    @property
+    def buckets(self) -> list[int]:
+        """How many took how long, in the buckets of a `guard.histogram.Histogram` with its usual bounds."""
+        return list(self._counts)
 
 
 class Account:
@@ -130,7 +133,8 @@ class Account:
         if seconds < 0.0:
             seconds = 0.0
         cell = self._last
-        if cell.status != status or cell.method != method:
+        # Methods that there are come from a table: one that is another object is looked up.
+        if cell.status != status or cell.method is not method:
             cell = self._cell(method, status)
         cell.count += 1
         cell.seconds += seconds
@@ -140,7 +144,7 @@ class Account:
         at = 0
         while at < _BUCKETS and seconds > _bounds[at]:
             at += 1
-        cell.buckets[at] += 1
+        cell._counts[at] += 1
         self.count += 1
         work = seconds
         if queued > 0.0:

@@ -1,5 +1,6 @@
 import cython
 
+from eyewall.base.clock cimport unix_time
 from eyewall.guard.deadlines.deadline cimport Deadline
 from eyewall.http.exchange cimport Exchange
 from eyewall.http.requestcore cimport RequestCore
@@ -15,7 +16,7 @@ cdef object _plain_decoding
 cdef dict _running
 cdef object _deadlines, _overtime, _check_rates
 cdef bint _counting
-cdef object _time, SUSPENDED, _recorder
+cdef object SUSPENDED, _recorder
 cdef object _SAFE
 
 cdef class Dispatch:

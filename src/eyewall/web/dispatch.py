@@ -10,12 +10,12 @@ A class with `stream_request_body` begins when the head has come, and `data` pas
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
 from eyewall.base import probe
+from eyewall.base.clock import unix_time
 from eyewall.base.loggers import app_log
 from eyewall.guard import registry
 from eyewall.guard.deadlines.deadline import Deadline
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from eyewall.http.request import HTTPServerRequest
 
 _get_loop = asyncio.get_running_loop
-_time = time.time
 _request_begin = probe.request_begin
 _plain_decoding = ArgumentsMixin.decode_argument
 _VERBS = {
@@ -177,6 +176,11 @@ class Dispatch:
 
     # -- what the connection calls ----------------------------------------------------------------------
 
+    @property
+    def whole(self) -> bool:
+        """Whether content is kept until all of it has come."""
+        return not self.streaming
+
     def begin(self) -> None:
         """The head has come: a streaming handler starts now."""
         if _request_begin.fire is not None:
@@ -261,7 +265,7 @@ class Dispatch:
             self.pieces = None
             self.request.body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
             if _counting:
-                self.request._ready_time = _time()
+                self.request._ready_time = unix_time()
         context = copy_context()
         rest = context.run(self._run)
         if rest is not None:

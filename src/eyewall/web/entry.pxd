@@ -1,12 +1,13 @@
 import cython
 
+from eyewall.base.clock cimport unix_time
 from eyewall.http.exchange cimport Exchange
 from eyewall.http.h1.head cimport Head
 from eyewall.http.requestcore cimport RequestCore
 from eyewall.web.dispatch cimport Dispatch
 from eyewall.web.routeindex cimport Match, Route, RouteIndex
 
-cdef object _new_request, _time, HTTPServerRequest, DelegateApp, partial
+cdef object _new_request, HTTPServerRequest, DelegateApp, partial
 
 cdef class Entry:
     cdef object _application

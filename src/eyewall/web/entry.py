@@ -6,11 +6,11 @@ request to the next; what a subclass of `Application` has changed is asked.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from eyewall.base.clock import unix_time
 from eyewall.http.delegates import DelegateApp
 from eyewall.http.exchange import Exchange
 from eyewall.http.request import HTTPServerRequest
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from eyewall.web.routing import ApplicationRouter
 
 _new_request = HTTPServerRequest.__new__
-_time = time.time
 
 
 class Entry:
@@ -69,7 +68,7 @@ class Entry:
         core: RequestCore = request
         head = exchange.head
         # From the head on, also where it has waited for its place since.
-        now: float = _time()
+        now: float = unix_time()
         core.take(exchange, head, self._form_fields, now - exchange.queued)
         # Only where hosts have routes of their own is there anything before the wildcard router.
         if len(self._default.rules) == 1:

@@ -1,5 +1,6 @@
 import cython
 
+from eyewall.base.clock cimport unix_time
 from eyewall.base.jsonencoder cimport json_encode
 from eyewall.http.requestcore cimport RequestCore
 from eyewall.http.exchange cimport Exchange
@@ -9,7 +10,6 @@ from eyewall.web.response cimport Encoded, encode_fields, encode_headers
 cdef object utf8, lookup, done_future, matches_any, _sha1, _small_sha1, responses
 cdef object default_headers, HTTPHeaders, ResponseStartLine
 cdef Py_ssize_t _SMALL
-cdef object _time
 cdef dict _spellings
 cdef str _JSON
 cdef dict _etags, _etag_lines

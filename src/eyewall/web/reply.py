@@ -9,10 +9,9 @@ defaults, or an `HTTPHeaders` once somebody needs one; see `web.response`.
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from eyewall.base.clock import format_timestamp
+from eyewall.base.clock import format_timestamp, unix_time
 from eyewall.base.jsonencoder import json_encode
 from eyewall.base.text import utf8
 from eyewall.http.etags import matches_any
@@ -42,7 +41,6 @@ _spellings = spellings
 
 HeaderValue: TypeAlias = "bytes | str | int | datetime.datetime"
 
-_time = time.time
 #: `hashlib.sha1`, once there was a body that is not small: loading OpenSSL's digests takes half a MiB.
 _sha1: Any = None
 #: Up to this size the plain implementation beats the set-up of OpenSSL's.
@@ -367,7 +365,13 @@ class Reply:
             exchange: Exchange = connection
             queued = exchange.queued
         account.note(
-            core.method, self._status_code, _time(), core._start_time, core._ready_time, queued, self._steps
+            core.method,
+            self._status_code,
+            unix_time(),
+            core._start_time,
+            core._ready_time,
+            queued,
+            self._steps,
         )
 
     def _log(self) -> None:

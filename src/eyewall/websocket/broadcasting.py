@@ -129,6 +129,9 @@ def _send_all(
                     direct.append(connection)
                     descriptors.append(descriptor)
                     frames.append(frame)
+                    # What the socket does not take may close it, and is counted then.
+                    sent += 1
+                    continue
             if connection.can_write():
                 sent += 1
             else:

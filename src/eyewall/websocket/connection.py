@@ -513,12 +513,12 @@ class WebSocketConnection(FlowControl):
         if descriptor < 0:
             self._send(frame)
         else:
-            self.written += len(frame)
+            self.written_past(len(frame))
         return descriptor
 
     def send_rest(self, rest: bytes) -> None:
         """Sends what the socket did not take of a frame."""
-        self.written -= len(rest)
+        self.hand_back(len(rest))
         self._send(rest)
 
     def ping(self, data: bytes = b"") -> None:

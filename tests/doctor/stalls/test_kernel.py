@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -27,7 +28,18 @@ def test_a_file_of_the_kernel() -> None:
         assert kernel.parse(nothing) is None
 
 
-def test_a_thread_that_reads() -> None:
+FilesOf = Callable[[int], kernel.ThreadFiles]
+
+
+@pytest.fixture
+def files_of() -> Iterator[FilesOf]:
+    made: dict[int, kernel.ThreadFiles] = {}
+    yield lambda thread: made.setdefault(thread, kernel.ThreadFiles(thread))
+    for each in made.values():
+        each.close()
+
+
+def test_a_thread_that_reads(files_of: FilesOf) -> None:
     reading, writing = os.pipe()
     ids: list[int] = []
 
@@ -39,18 +51,20 @@ def test_a_thread_that_reads() -> None:
     thread.start()
     try:
         # It is on its way there.
-        while not ids or kernel.system_call(ids[0]) != ("read", reading):
+        while not ids or files_of(ids[0]).system_call() != ("read", reading):
             time.sleep(0.001)
     finally:
         os.write(writing, b"x")
         thread.join()
         os.close(reading)
         os.close(writing)
-    assert kernel.system_call(ids[0]) is None
-    assert kernel.waited_for_cpu(ids[0]) is None
+    assert files_of(ids[0]).system_call() is None
+    # It is joined before it is gone.
+    while files_of(ids[0]).waited_for_cpu() is not None:
+        time.sleep(0)
 
 
-def test_a_thread_that_polls_says_what() -> None:
+def test_a_thread_that_polls_says_what(files_of: FilesOf) -> None:
     ours, theirs = socket.socketpair()
     ours.settimeout(60)
     ids: list[int] = []
@@ -62,7 +76,7 @@ def test_a_thread_that_polls_says_what() -> None:
     thread = threading.Thread(target=receive)
     thread.start()
     try:
-        while not ids or (call := kernel.system_call(ids[0])) is None or call.descriptor != ours.fileno():
+        while not ids or (call := files_of(ids[0]).system_call()) is None or call.descriptor != ours.fileno():
             time.sleep(0.001)
         assert call.name in ("poll", "ppoll")
     finally:
@@ -98,13 +112,13 @@ def test_a_name_server() -> None:
         assert not kernel.is_name_service(client.fileno())
 
 
-def test_the_time_without_a_cpu() -> None:
-    own = kernel.waited_for_cpu(threading.get_native_id())
+def test_the_time_without_a_cpu(files_of: FilesOf) -> None:
+    own = files_of(threading.get_native_id()).waited_for_cpu()
     assert own is None or own >= 0.0
 
 
-def test_a_thread_that_is_ready_and_one_that_waits() -> None:
-    assert kernel.is_ready(threading.get_native_id())
+def test_a_thread_that_is_ready_and_one_that_waits(files_of: FilesOf) -> None:
+    assert files_of(threading.get_native_id()).is_ready()
     reading, writing = os.pipe()
     ids: list[int] = []
 
@@ -116,10 +130,28 @@ def test_a_thread_that_is_ready_and_one_that_waits() -> None:
     thread.start()
     try:
         # It is on its way there.
-        while not ids or kernel.is_ready(ids[0]):
+        while not ids or files_of(ids[0]).is_ready():
             time.sleep(0)
     finally:
         os.close(writing)
         thread.join()
         os.close(reading)
-    assert not kernel.is_ready(ids[0])
+    # It is joined before it is gone.
+    while files_of(ids[0]).is_ready():
+        time.sleep(0)
+
+
+def test_the_files_of_a_thread_stay_open_until_they_are_closed(files_of: FilesOf) -> None:
+    files = files_of(threading.get_native_id())
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        files.is_ready()
+        files.waited_for_cpu()
+    assert len(os.listdir("/proc/self/fd")) <= before + 2
+    files.close()
+    assert len(os.listdir("/proc/self/fd")) == before
+    # Nothing is opened again.
+    assert not files.is_ready()
+    assert files.waited_for_cpu() is None
+    assert files.system_call() is None
+    assert len(os.listdir("/proc/self/fd")) == before

@@ -276,3 +276,56 @@ def test_no_block_is_longer_than_what_passed(
         # A block that is over was begun, and is told of once more at most.
         assert block.first or told
         told = not block.over
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0.0, 0.2), st.floats(0.0, 0.2), st.floats(0.0, 1.0), st.floats(0.0, 0.2)),
+        max_size=8,
+    ),
+    st.floats(0.01, 2.0),
+)
+def test_a_busy_loop_that_answers_in_time_goes_on_as_if_it_were_looked_at(
+    looks: list[tuple[float, float, float, float]], blocked: float
+) -> None:
+    one, other = Scene(), Scene()
+    for scene in (one, other):
+        scene.look(0.05, idle=False, cpu=scene.tick.cpu + 0.05)
+    for answered, then, share, waited in looks:
+        at, now = one.tick.now + answered, one.tick.now + answered + then
+        cpu = one.tick.cpu + answered * share
+        tick = one.tick._replace(now=now, cpu=cpu + then * share, delay=one.tick.delay + waited, mark=None)
+        one_before = other.tick.delay
+        if not other.turn.is_prompt(at, now):
+            break
+        assert one.turn.answered(at, cpu) == []
+        assert one.turn.tick(tick) == []
+        other.turn.go_on(at, cpu, one_before, tick, 10.0)
+        for scene in (one, other):
+            scene.turn.mark(None)
+            scene.tick = tick
+    for scene in (one, other):
+        scene.busy(blocked)
+        scene.answer(0.01)
+    assert one.blocks == other.blocks
+
+
+def test_what_many_callbacks_have_taken_is_not_put_down_to_the_last_one() -> None:
+    scene = Scene()
+    scene.busy(0.05, cpu=1.0)
+    at, cpu = scene.tick.now, scene.tick.cpu
+    scene.tick = scene.tick._replace(now=at + 0.1, cpu=cpu + 0.1)
+    scene.turn.go_on(at, cpu, 0.0, scene.tick, 0.05)
+    assert scene.turn.lag == pytest.approx(0.05)
+
+
+def test_what_is_not_to_be_passed_over() -> None:
+    scene = Scene()
+    assert not scene.turn.is_prompt(100.0, 100.0)
+    scene.busy(0.1)
+    assert scene.turn.is_prompt(scene.tick.now, scene.tick.now + 0.2)
+    # Something may have to be told of the turn that has ended, or of the one that has begun.
+    assert not scene.turn.is_prompt(scene.tick.now + 0.25, scene.tick.now + 0.25)
+    assert not scene.turn.is_prompt(scene.tick.now, scene.tick.now + 0.26)
+    scene.busy(0.3)
+    assert not scene.turn.is_prompt(scene.tick.now, scene.tick.now)

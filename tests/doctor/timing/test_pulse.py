@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -123,6 +125,40 @@ def test_two_that_want_to_know_share_one() -> None:
         await asyncio.sleep(0.15)
         assert one.lags.count == 1
         other.stop()
+        assert pulses() == []
+
+    run_with_fake_clock(main())
+
+
+def test_who_asks_in_another_thread_is_not_disturbed() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        failed: list[BaseException] = []
+        over = threading.Event()
+
+        def ask() -> None:
+            try:
+                while not over.is_set():
+                    pulses()
+            except BaseException as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        for _ in range(300):
+            made = [Pulse(loop) for _ in range(10)]
+            for each in made:
+                each.start()
+            for each in made[:5]:
+                each.stop()
+            for each in made[5:]:
+                # What is left to the collector leaves by itself.
+                each.pause()
+            del made, each
+        over.set()
+        thread.join()
+        assert failed == []
+        gc.collect()
         assert pulses() == []
 
     run_with_fake_clock(main())

@@ -7,7 +7,7 @@ from eyewall.doctor.growth.callbacks import Callbacks
 from eyewall.doctor.growth.census import Census, CensusEnd
 from eyewall.doctor.growth.descriptors import DescriptorLeaks
 from eyewall.doctor.growth.executors import ExecutorQueues
-from eyewall.doctor.growth.kept import Kept
+from eyewall.doctor.growth.kept import PATIENCE, Kept
 from eyewall.doctor.growth.pileups import PileUps
 from eyewall.doctor.growth.queues import QueuesThatGrow
 from eyewall.doctor.growth.searches import Searches
@@ -15,13 +15,13 @@ from eyewall.doctor.growth.writebuffers import WriteBuffers
 from eyewall.doctor.sweep import Sweep
 
 
-def growing(sweep: Sweep) -> list[Detector]:
-    """Returns the detectors of what grows."""
+def growing(sweep: Sweep, kept: float = PATIENCE) -> list[Detector]:
+    """Returns the detectors of what grows. `kept`: the seconds that something may stay after its end."""
     # What others do on the same machine makes it no dearer.
     census, searches = Census(), Searches()
     return [
         census,
-        Kept(census, searches),
+        Kept(census, searches, patience=kept),
         PileUps(sweep, searches),
         DescriptorLeaks(),
         ExecutorQueues(),

@@ -1,8 +1,8 @@
 """Which line opened what: an audit hook notes it.
 
 The interpreter tells hooks of each file that is opened and each socket that is made, and of much else, which is passed
-over. Such a hook can't be taken away again; without anybody who listens it does nothing. The line is the innermost of
-the application on the stack, down to where the loop calls back: what is below that has not asked for it.
+over (`audits`). Such a hook can't be taken away again; without anybody who listens it does nothing. The line is the
+innermost of the application on the stack, down to where the loop calls back: what is below that has not asked for it.
 
 Files are found again by their path, since they do not exist yet when the hook is called; sockets by themselves.
 """
@@ -18,6 +18,7 @@ from threading import Lock
 from types import FrameType
 from typing import Any
 
+from eyewall.doctor.growth.audits import hear
 from eyewall.doctor.places import Place, is_own
 
 #: Paths that are remembered, the latest ones.
@@ -58,7 +59,7 @@ def _listen(listener: Callable[[str, tuple[Any, ...]], object]) -> None:
         _listeners = (*_listeners, listener)
         if not _installed:
             _installed = True
-            sys.addaudithook(_hook)
+            hear(_hook)
 
 
 def _unlisten(listener: Callable[[str, tuple[Any, ...]], object]) -> None:

@@ -39,6 +39,12 @@ class Stalls:
     def look(self) -> None:
         """There is nothing to look for in the loop's thread."""
 
+    def forked(self) -> None:
+        """Leaves the watchdog to the parent."""
+        watchdog, self._watchdog = self._watchdog, None
+        if watchdog is not None:
+            watchdog.forked()
+
     def stop(self) -> None:
         """Ends the watchdog."""
         watchdog, self._watchdog = self._watchdog, None

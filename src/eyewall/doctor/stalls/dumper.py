@@ -38,6 +38,9 @@ _SIGEV_THREAD_ID = 4
 _HEAD = "Stack (most recent call first):"
 _FRAME = re.compile(r'  File "(.*)", line (\d+) in (.*)')
 
+#: `signal.getsignal` without making an enumeration's member of what it returns.
+_handler_of = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
+
 _only = Lock()
 
 
@@ -119,7 +122,7 @@ class Dumper:
 
     def was_replaced(self) -> bool:
         """Whether the program has installed a handler of its own for the signal."""
-        return signal.getsignal(self._signal) != signal.SIG_DFL
+        return _handler_of(self._signal) != signal.SIG_DFL
 
     def stop(self) -> None:
         """Deletes the timer and takes back the handler. In a process that was forked since, nothing is there."""

@@ -133,14 +133,54 @@ class SystemCall(NamedTuple):
     descriptor: int | None
 
 
-def system_call(thread: int) -> SystemCall | None:
-    """Returns what the thread with this id of the kernel is in; None where it runs, or where that can't be known."""
-    try:
-        with open(f"/proc/self/task/{thread}/syscall", "rb", buffering=0) as file:
-            fields = file.read(200).split()
-    except OSError:
-        return None
-    return parse(fields)
+class ThreadFiles:
+    """What the kernel says of the thread with this id of its own. The files stay open until `close`: whoever watches a
+    thread reads them many times a second, in any thread."""
+
+    def __init__(self, thread: int) -> None:
+        self.thread = thread
+        self._folder = f"/proc/self/task/{thread}"
+        self._open: dict[str, int] = {}
+
+    def close(self) -> None:
+        """Closes them; nothing is known any more."""
+        self._folder = ""
+        opened, self._open = self._open, {}
+        for number in opened.values():
+            os.close(number)
+
+    def _read(self, name: str, size: int) -> bytes:
+        number = self._open.get(name)
+        if number is None:
+            number = os.open(f"{self._folder}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+            first = self._open.setdefault(name, number)
+            if first != number:
+                # Another thread was here meanwhile.
+                os.close(number)
+                number = first
+        return os.pread(number, size, 0)
+
+    def system_call(self) -> SystemCall | None:
+        """Returns what the thread is in; None where it runs, or where that can't be known."""
+        try:
+            return parse(self._read("syscall", 200).split())
+        except OSError:
+            return None
+
+    def waited_for_cpu(self) -> float | None:
+        """Returns the seconds in which the thread was ready and no CPU was free; None where that can't be known."""
+        try:
+            return int(self._read("schedstat", 100).split()[1]) / 1e9
+        except (OSError, ValueError, IndexError):
+            return None
+
+    def is_ready(self) -> bool:
+        """Whether the thread runs, or waits for a CPU to run on; False where that can't be known."""
+        try:
+            # The name before may have blanks and parentheses.
+            return self._read("stat", 400).rpartition(b")")[2].split()[0] == b"R"
+        except (OSError, IndexError):
+            return False
 
 
 def parse(fields: list[bytes]) -> SystemCall | None:
@@ -203,22 +243,3 @@ def _socket(descriptor: int) -> str:
 def is_name_service(descriptor: int) -> bool:
     """Whether `descriptor` is a datagram socket to a name server."""
     return "UDP" in (text := describe(descriptor)) and text.endswith(":53)")
-
-
-def waited_for_cpu(thread: int) -> float | None:
-    """Returns the seconds in which the thread was ready to run and no CPU was free; None where that can't be known."""
-    try:
-        with open(f"/proc/self/task/{thread}/schedstat", "rb", buffering=0) as file:
-            return int(file.read(100).split()[1]) / 1e9
-    except (OSError, ValueError, IndexError):
-        return None
-
-
-def is_ready(thread: int) -> bool:
-    """Whether the thread runs, or waits for a CPU to run on; False where that can't be known."""
-    try:
-        with open(f"/proc/self/task/{thread}/stat", "rb", buffering=0) as file:
-            # The name before may have blanks and parentheses.
-            return file.read(400).rpartition(b")")[2].split()[0] == b"R"
-    except (OSError, IndexError):
-        return False

@@ -25,6 +25,8 @@ from eyewall.doctor.subjects import subject_of
 
 #: Seconds of CPU time between two looks with which a thread may still be idle.
 LITTLE = 0.02
+#: Seconds between two looks in which a thread runs, or waits for a CPU, that has much to do.
+BUSY = 0.01
 #: The share of a CPU below which a thread that is idle has hardly anything to do.
 CALM = 0.05
 #: The most that lies between two looks at a loop that runs, in seconds, unless the watchdog comes late.
@@ -34,7 +36,8 @@ _WAITING = frozenset(("threading", "queue", "selectors", "concurrent.futures.thr
 
 
 class Answer:
-    """What the loop's thread says when it comes to answer a ping. To be made in a callback of the loop.
+    """What the loop's thread says when it comes to answer a ping. To be made in a callback of the loop. `files`: those
+    of the thread in which it was last known to run.
 
     `at`, `cpu`, `delay`: the time, the thread's CPU time, and that for which it has waited for a CPU, in seconds.
     `depth`: frames beneath a callback; `base`: the code of the innermost of them that is there while the loop is idle,
@@ -43,12 +46,12 @@ class Answer:
 
     __slots__ = ("at", "base", "cpu", "delay", "depth", "ident", "thread")
 
-    def __init__(self) -> None:
+    def __init__(self, files: kernel.ThreadFiles) -> None:
         self.at = time.monotonic()
         self.cpu = time.thread_time()
         self.ident = threading.get_ident()
         self.thread = threading.get_native_id()
-        self.delay = kernel.waited_for_cpu(self.thread) or 0.0
+        self.delay = (files.waited_for_cpu() or 0.0) if files.thread == self.thread else 0.0
         callback = sys._getframe(1)
         frame = callback.f_back
         self.depth = stack.depth_of(frame)
@@ -68,6 +71,7 @@ class Sight:
         self._by_frames = self.queue is None or not isinstance(loop, asyncio.BaseEventLoop)
         self._depth = 0
         self._base: CodeType | None = None
+        self.files = kernel.ThreadFiles(-1)
         self._aim(threading.get_ident(), threading.get_native_id())
         # What was seen at the last look, and at the one before.
         self._last: Tick | None = None
@@ -81,6 +85,8 @@ class Sight:
 
     def _aim(self, ident: int, thread: int) -> None:
         self._ident, self.thread = ident, thread
+        self.files.close()
+        self.files = kernel.ThreadFiles(thread)
         self._clock = time.pthread_getcpuclockid(ident)
         self._idle = False
         self._cpu = -1.0
@@ -96,6 +102,10 @@ class Sight:
             return False
         self._aim(answer.ident, answer.thread)
         return True
+
+    def close(self) -> None:
+        """Sees nothing any more."""
+        self.files.close()
 
     def stands_still(self) -> bool:
         """Whether the thread was idle at the last look and has not run since. Raises OSError where it has ended."""
@@ -113,18 +123,21 @@ class Sight:
         """Returns the CPU time of all other threads, where the thread stands still."""
         return time.process_time() - self._cpu
 
-    def look(self, late: float, held: float) -> Tick:
-        """Returns what is seen now. Raises OSError where the thread has ended."""
+    def look(self, late: float, held: float, *, marked: bool = True) -> Tick:
+        """Returns what is seen now, with its `mark` if that is wanted. Raises OSError where the thread has ended."""
         cpu = time.clock_gettime(self._clock)
         first = 0
         if cpu != self._cpu or not self._idle:
             used = cpu - self._cpu if self._cpu >= 0.0 else 0.0
             self._cpu = cpu
-            frames = self._frames()
-            first = self._first(frames)
             self._delay = max(self._delay, self._waited(ran=used > 0.0))
-            self._idle = not first and used < LITTLE + held and self._waits(frames)
-            del frames
+            self._idle = used < LITTLE + held
+            if self._idle or marked:
+                # Of a loop that is busy and answers, nobody wants to know more.
+                frames = self._frames()
+                first = self._first(frames)
+                self._idle = self._idle and not first and self._waits(frames)
+                del frames
         self._before = self._last
         self._last = Tick(
             time.monotonic(),
@@ -135,18 +148,41 @@ class Sight:
             self._delay,
             # Where it was while nobody could look counts, not where it is by now.
             self._idle and not (held >= LATE and self._seized.spots),
-            self._marked(first),
+            self._marked(first) if marked else None,
+        )
+        return self._last
+
+    def glance(self, late: float, answer: Answer) -> Tick | None:
+        """Returns what `look` would, without a mark, of a thread that has answered, and has run for much of the time
+        since the last look, or wanted to: one that is not idle, or for a moment. None for any other."""
+        if answer.ident != self._ident or self._cpu < 0.0:
+            return None
+        try:
+            cpu = time.clock_gettime(self._clock)
+        except OSError:
+            return None
+        # As the answer has it: to read a file is to let go of the interpreter, for which a busy loop waits.
+        delay = max(self._delay, answer.delay)
+        if cpu - self._cpu + delay - self._delay < BUSY:
+            return None
+        self._depth, self._base = answer.depth, answer.base
+        self._cpu, self._delay = cpu, delay
+        self._idle = self._ready = False
+        self._waiting = 0.0
+        self._before = self._last
+        self._last = Tick(
+            time.monotonic(), late, 0.0, cpu, time.process_time() - cpu, self._delay, False, None
         )
         return self._last
 
     def _waited(self, *, ran: bool) -> float:
         """Returns for how long the thread has waited for a CPU. The kernel counts a wait when it has ended."""
-        was_ready, self._ready = self._ready, not ran and kernel.is_ready(self.thread)
+        was_ready, self._ready = self._ready, not ran and self.files.is_ready()
         if not self._ready:
             self._waiting = 0.0
         elif was_ready and self._last is not None:
             self._waiting += time.monotonic() - self._last.now
-        return (kernel.waited_for_cpu(self.thread) or 0.0) + self._waiting
+        return (self.files.waited_for_cpu() or 0.0) + self._waiting
 
     def mark(self) -> Hashable:
         """Returns what changes when a callback ends."""
@@ -167,7 +203,7 @@ class Sight:
             # The loop was started anew, elsewhere.
             return False
         innermost = frames[-1].f_globals.get("__name__")
-        call = kernel.system_call(self.thread)
+        call = self.files.system_call()
         return call is None or call.name in kernel.IDLE or innermost == "selectors"
 
     def sample(self, tick: Tick, dumper: Dumper | None) -> Sample:
@@ -198,7 +234,7 @@ class Sight:
                 seen = dumped.stack_of(found[0], self._depth, seen)
         else:
             text = stack.expression(seen)
-            call = kernel.system_call(self.thread)
+            call = self.files.system_call()
         doing = kind_of(
             seen,
             share=used / max(passed - waited, 0.001),

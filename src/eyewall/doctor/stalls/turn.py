@@ -197,6 +197,26 @@ class Turn:
         self._last = self._last._replace(now=at, cpu=cpu)
         return found
 
+    def is_prompt(self, at: float, now: float) -> bool:
+        """Whether there is nothing to say of a ping that was answered `at`, nor of what has passed until `now`."""
+        return (
+            self.pinged
+            and self._told is None
+            and self._last is not None
+            and at - self._turn.began < self._threshold
+            and now - at < self._threshold
+        )
+
+    def go_on(self, at: float, cpu: float, delay: float, tick: Tick, most: float) -> None:
+        """The same as `answered` and then `tick`, where the answer was prompt, and `tick` shows a loop that is busy and
+        a watchdog that is not late: another ping is to be sent. `delay`: that of the thread when it answered.
+
+        Of the time since the answer, which many callbacks may have taken, no more than `most` seconds are put down to
+        the one that runs now."""
+        at = max(at, tick.now - most)
+        self._begin(Tick(at, cpu=cpu, delay=delay), tick, 0.0, 0.0, 0.0)
+        self._last = tick
+
     def _late(self, last: Tick, tick: Tick) -> tuple[float, float, float]:
         """Returns for how long the process was not scheduled, and the interpreter held, by the loop or by others."""
         if tick.late < LATE:

@@ -1,8 +1,9 @@
 """The watchdog: a thread that looks at the thread of a loop.
 
     every 50 ms       has the loop's thread used its CPU? No: it still waits as it did at the last look. (10 µs)
+                      Much, and the last ping was answered: it is busy and well. Another ping. (30 µs)
                       Yes: where is it? In the selector: idle. Elsewhere: a ping is put into the loop's queue.
-    every 100 ms      the same, while it is idle nearly all the time
+    every 100 ms      the same, while it is idle nearly all the time, or busy and well all the time
     no answer, 20 ms  its stack, its system call, the head of its queue: again and again, less often as time goes by
     `Turn` says       blocked, starved, over; `Teller` says by what
 
@@ -20,6 +21,7 @@ import sys
 import threading
 import time
 from collections import deque
+from functools import partial
 
 from eyewall.doctor.collector import Collector, failure
 from eyewall.doctor.stalls import readyqueue
@@ -29,10 +31,11 @@ from eyewall.doctor.stalls.sight import Answer, Sight
 from eyewall.doctor.stalls.teller import Teller
 from eyewall.doctor.stalls.turn import LATE, Block, Turn
 
-#: Seconds between two looks at a loop that answers, and at one that has hardly anything to do. A block that sleeps, and
-#: begins right after a look, seems shorter by as much.
+#: Seconds between two looks at a loop that answers, and at one that has hardly anything to do, or has been busy and
+#: well at the last `STEADY` looks. A block that sleeps, and begins right after a look, seems shorter by as much.
 PAUSE = 0.05
 CALM = 0.1
+STEADY = 4
 #: And at one that does not, by the seconds for which it has not.
 PAUSES = ((2.0, 0.25), (0.5, 0.05), (0.0, 0.02))
 #: Looks at a loop that stands still, of which one looks at the loop all the same: whether it runs, and is closed.
@@ -56,6 +59,7 @@ class Watchdog:
     ) -> None:
         self._loop = loop
         self._collector = collector
+        self._call_soon = partial(type(loop).call_soon_threadsafe, loop)
         self._turn = Turn(threshold, starved)
         self._sight = Sight(loop)
         self._garbage = Garbage()
@@ -67,6 +71,8 @@ class Watchdog:
         # How often this thread was put to sleep, and how often it has looked since that was asked.
         self._switches = 0
         self._looks = 0
+        # How many looks in a row have seen a loop that is busy and answers.
+        self._well = 0
         self._process = os.getpid()
         # Held as long as it is to run: waiting for it is the pause.
         self._running = threading.Lock()
@@ -86,6 +92,13 @@ class Watchdog:
         self._garbage.stop()
         if os.getpid() == self._process and self._running.locked():
             self._running.release()
+        else:
+            self._sight.close()
+
+    def forked(self) -> None:
+        """This is a child of the process, which has no such thread, and no use for what is known of the parent's."""
+        self._garbage.stop()
+        self._sight.close()
 
     def _aim(self) -> None:
         if self._dumper is not None:
@@ -108,12 +121,19 @@ class Watchdog:
             self._garbage.stop()
             if self._dumper is not None:
                 self._dumper.stop()
+            self._sight.close()
 
     def _look(self, late: float) -> float | None:
         """Looks once. Returns the seconds until the next look, None where there is nothing left to watch."""
         self._looks += 1
-        if late < LATE and not self._turn.pinged and not self._answers and self._stands_still():
-            return CALM
+        if late < LATE:
+            if self._turn.pinged:
+                if self._goes_on(late):
+                    self._well += 1
+                    return self._arm_dumper(PAUSE if self._well < STEADY else CALM)
+            elif not self._answers and self._stands_still():
+                return CALM
+        self._well = 0
         if late >= LATE:
             self._sight.seize()
         held = self._waited_for_interpreter(late)
@@ -128,12 +148,12 @@ class Watchdog:
         while self._answers:
             self._take(self._answers.popleft(), lost)
             lost = 0.0
+        pinged = self._turn.pinged
         try:
-            tick = self._sight.look(late, held)
+            tick = self._sight.look(late, held, marked=pinged or late >= LATE)
         except OSError:
             self._rest()
             return PAUSE
-        pinged = self._turn.pinged
         if pinged or late >= LATE:
             self._teller.add(self._sight.sample(tick, self._dumper))
         blocks = self._turn.tick(tick)
@@ -156,6 +176,23 @@ class Watchdog:
             self._dumper.arm(CALM + DUMP)
         return True
 
+    def _goes_on(self, late: float) -> bool:
+        """Whether the loop is busy and has answered in time, as one under load does at each look; asks it again."""
+        if len(self._answers) != 1 or self._garbage.running or not self._loop.is_running():
+            return False
+        answer = self._answers[0]
+        if not self._turn.is_prompt(answer.at, time.monotonic()):
+            return False
+        tick = self._sight.glance(late, answer)
+        if tick is None:
+            return False
+        self._answers.popleft()
+        self._forget()
+        self._waited_for_interpreter(late)
+        self._turn.go_on(answer.at, answer.cpu, tick.delay, tick, PAUSE)
+        self._ping()
+        return True
+
     def _arm(self, *, hurry: bool) -> float:
         lag = self._turn.lag
         if lag >= FILLING and self._turn.callbacks >= CALLBACKS:
@@ -163,6 +200,9 @@ class Watchdog:
         pause = CALM if self._sight.calm else PAUSE
         if self._turn.pinged and hurry:
             pause = next(pause for since, pause in PAUSES if lag >= since)
+        return self._arm_dumper(pause)
+
+    def _arm_dumper(self, pause: float) -> float:
         if self._dumper is not None:
             if self._dumper.was_replaced():
                 self._dumper.stop()
@@ -202,7 +242,8 @@ class Watchdog:
 
     def _ping(self) -> None:
         try:
-            self._loop.call_soon_threadsafe(self._answered)
+            # Not by what a detector has put over it to see who calls.
+            self._call_soon(self._answered)
         except RuntimeError:
             # It was closed meanwhile.
             self._turn.rest(None)
@@ -211,7 +252,7 @@ class Watchdog:
 
     def _answered(self) -> None:
         # In the loop's thread.
-        self._answers.append(Answer())
+        self._answers.append(Answer(self._sight.files))
 
     def _take(self, answer: Answer, lost: float) -> None:
         self._tell(self._turn.answered(answer.at, answer.cpu, answer.delay, lost))

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from weakref import WeakSet
+from weakref import ref
 
 from eyewall.doctor.timing.history import History
 from eyewall.guard.histogram import Histogram
@@ -80,13 +80,14 @@ class Pulse:
     @staticmethod
     def of(loop: asyncio.AbstractEventLoop) -> Pulse:
         """Returns the pulse of `loop`: the one that is measured already, or a new one."""
-        return next((each for each in _pulses if each.loop is loop), None) or Pulse(loop)
+        return next((each for each in pulses() if each.loop is loop), None) or Pulse(loop)
 
     def start(self) -> None:
         """Begins to beat; several may want it to, and it beats until all of them have called `stop`."""
         self._users += 1
         if self._users == 1:
-            _pulses.add(self)
+            key = id(self)
+            _pulses[key] = ref(self, lambda gone: _discard(key, gone))
             self.resume()
 
     def stop(self) -> None:
@@ -94,7 +95,7 @@ class Pulse:
         self._users -= 1
         if self._users > 0:
             return
-        _pulses.discard(self)
+        _pulses.pop(id(self), None)
         self.pause()
 
     def pause(self) -> None:
@@ -117,7 +118,7 @@ class Pulse:
         """This is a child of the process that the loop belongs to: forgets it, and does not touch it."""
         self._users = 0
         self._timer = None
-        _pulses.discard(self)
+        _pulses.pop(id(self), None)
 
     def _begin(self) -> None:
         self._beaten = self.loop.time()
@@ -127,7 +128,8 @@ class Pulse:
 
     def _next(self, now: float) -> None:
         self._due = now + self._pause
-        self._timer = self.loop.call_at(self._due, self._beat)
+        # Not by what a detector has put over it to see who calls.
+        self._timer = type(self.loop).call_at(self.loop, self._due, self._beat)
 
     def _beat(self) -> None:
         now = self.loop.time()
@@ -151,9 +153,18 @@ class Pulse:
         self.turns.observe(max(0.0, self.loop.time() - began))
 
 
-_pulses: WeakSet[Pulse] = WeakSet()
+#: By identity. To go over a weak set runs Python for each of its items, between which another thread may change it.
+_pulses: dict[int, ref[Pulse]] = {}
+
+
+def _discard(key: int, reference: ref[Pulse]) -> None:
+    # Called by the collector, at any moment. A new one may have the same identity.
+    if _pulses.get(key) is reference:
+        del _pulses[key]
 
 
 def pulses() -> list[Pulse]:
-    """Returns the loops of this process that are measured now."""
-    return list(_pulses)
+    """Returns the loops of this process that are measured now. May be called in any thread."""
+    # A copy by one call of C, which no other thread interrupts.
+    references = list(_pulses.values())
+    return [pulse for each in references if (pulse := each()) is not None]

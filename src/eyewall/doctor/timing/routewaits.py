@@ -38,13 +38,17 @@ AGAIN = 10.0
 
 
 class RouteWaits:
-    """The detector of requests that pile up. `standing` has those that wait, and for what."""
+    """The detector of requests that pile up. `standing` has those that wait, and for what; `patience` are the seconds
+    that each has to stand in a jam, where its route does not take long anyhow."""
 
     name = "requests that pile up"
 
-    def __init__(self, standing: Standing, clock: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self, standing: Standing, clock: Callable[[], float] | None = None, patience: float = PATIENCE
+    ) -> None:
         self._standing = standing
         self._clock = clock
+        self._patience = patience
         self._services = Piles()
         self._locks = Piles()
         self._told: dict[Hashable, float] = {}
@@ -75,7 +79,8 @@ class RouteWaits:
             del self._told[place]
         for place, there in services.items():
             pile = self._services.piles[place]
-            if pile.is_jam(now, LEAST, _patience(there), self._standing.full) and self._is_due(place, now):
+            patience = _patience(there, self._patience)
+            if pile.is_jam(now, LEAST, patience, self._standing.full) and self._is_due(place, now):
                 collector.report(_of_service(pile, there, now))
         for place, there in locks.items():
             pile = self._locks.piles[place]
@@ -111,11 +116,11 @@ def _lock(stand: Stand) -> Hashable:
     return ("lock", stand.place) if stand.lock is None else ("lock", id(stand.lock))
 
 
-def _patience(there: list[Stand]) -> float:
+def _patience(there: list[Stand], least: float) -> float:
     """Returns how long requests may stand: longer on routes where they take long, and come to an end."""
     routes = {each.route for each in there if each.route}
     usual = [each.seconds / each.count for each in route_times() if each.route in routes] if routes else []
-    return max([PATIENCE, *(USUAL * seconds for seconds in usual)])
+    return max([least, *(USUAL * seconds for seconds in usual)])
 
 
 def _of_service(pile: Pile, there: list[Stand], now: float) -> Finding:

@@ -13,7 +13,7 @@ from eyewall.doctor.collector import Collector
 from eyewall.doctor.places import Place
 from eyewall.doctor.sweep import Sweep
 from eyewall.doctor.waits.circles import Circles
-from eyewall.doctor.waits.orphans import Orphans
+from eyewall.doctor.waits.orphans import PATIENCE, Orphans
 from eyewall.doctor.waits.patience import Patience, Record
 from eyewall.doctor.waits.stacks import LIMIT, Stacks, snapshot
 from eyewall.doctor.waits.watcher import Watcher, log_stacks
@@ -24,7 +24,7 @@ _working: weakref.WeakSet[Waits] = weakref.WeakSet()
 
 class Waits:
     """The detector of tasks that wait for ever. `sweep` has the tasks to look at; `clock` is in seconds, by default the
-    loop's. `watch` measures how long a look takes.
+    loop's. `watch` measures how long a look takes. `orphaned`: seconds that one waits in vain before it is told of.
     """
 
     name = "what will never finish"
@@ -35,10 +35,11 @@ class Waits:
         *,
         clock: Callable[[], float] | None = None,
         watch: Callable[[], float] = time.perf_counter,
+        orphaned: float = PATIENCE,
     ) -> None:
         self.patience = Patience(sweep)
         self._circles = Circles(self.patience, sweep, watch)
-        self._orphans = Orphans(watch)
+        self._orphans = Orphans(watch, orphaned)
         self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None
         self._collector: Collector | None = None

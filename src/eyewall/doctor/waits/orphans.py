@@ -44,10 +44,12 @@ _MAIN = ("run_until_complete", "run_sync")
 
 
 class Orphans:
-    """Finds those who wait in vain. `watch` measures how long a look takes."""
+    """Finds those who wait in vain. `watch` measures how long a look takes; `patience` are the seconds that one has to
+    wait before it is asked whether anybody can end that."""
 
-    def __init__(self, watch: Callable[[], float]) -> None:
+    def __init__(self, watch: Callable[[], float], patience: float = PATIENCE) -> None:
         self._watch = watch
+        self._patience = patience
 
     def look(self, waiting: Iterable[Record], now: float, collector: Collector) -> None:
         """Judges those of a slice whose time it is."""
@@ -55,9 +57,9 @@ class Orphans:
         for record in waiting:
             waited = now - record.since
             facts = record.facts
-            if waited < PATIENCE or now < record.judged or facts is None or not _may_be(facts):
+            if waited < self._patience or now < record.judged or facts is None or not _may_be(facts):
                 continue
-            record.judged = now + min(max(waited, PATIENCE), LONGEST)
+            record.judged = now + min(max(waited, self._patience), max(self._patience, LONGEST))
             task = record.task()
             if task is not None and not record.orphaned and is_orphan(task):
                 record.orphaned = True

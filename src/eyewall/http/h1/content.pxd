@@ -17,6 +17,7 @@ cdef class ContentReader(HeadReader):
     cdef void _begin_content(self)
     @cython.locals(position=Py_ssize_t, size=Py_ssize_t, data=bytes)
     cdef bytes _take(self, long long most)
+    cdef int _bound_length(self) except -1
     cdef int _read_length(self) except -1
     @cython.locals(room=cython.longlong)
     cdef int _read_until_close(self) except -1

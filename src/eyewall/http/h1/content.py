@@ -60,10 +60,14 @@ class ContentReader(HeadReader):
         self._position = position + most
         return self._buffer[position : position + most]
 
-    def _read_length(self) -> int:
-        """Content of a known length: its next piece."""
+    def _bound_length(self) -> None:
+        """Raises ContentLengthTooLarge as soon as a known length says so."""
         if self._body_received + self._remaining > self.body_limit:
             raise ContentLengthTooLarge(self.body_limit)
+
+    def _read_length(self) -> int:
+        """Content of a known length: its next piece."""
+        self._bound_length()
         if self._position >= len(self._buffer):
             return NEED_DATA
         self.data = self._take(self._remaining)

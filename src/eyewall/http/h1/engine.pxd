@@ -15,6 +15,7 @@ cdef class H1Engine(ContentReader):
     cpdef bint idle(self)
     cpdef bint in_body(self)
     cpdef long long received(self)
+    cpdef skip_content(self, long long size)
     cpdef expect(self, str method)
     cpdef start_next(self)
     @cython.locals(rest=bytes)

@@ -81,6 +81,23 @@ class H1Engine(ContentReader):
         """Returns how many bytes of the current message's content have come so far."""
         return self._body_received
 
+    def skip_content(self, size: int) -> None:
+        """Counts content of a known length that was read past the engine: `size` bytes of what is still to come.
+
+        Only where everything that was fed is consumed. Raises RemoteProtocolError beyond `body_limit`.
+        """
+        if self._state != _LENGTH or not 0 <= size <= self._remaining or self.buffered():
+            raise ValueError(f"{size} bytes of content can't have been read past the engine")
+        try:
+            self._bound_length()
+        except RemoteProtocolError:
+            self._state = _FAILED
+            raise
+        self._remaining -= size
+        self._body_received += size
+        if self._remaining == 0:
+            self._state = _FINISHED
+
     def expect(self, method: str) -> None:
         """Client: says which request the next response answers (RFC 9112 section 6.3)."""
         self._requested = method

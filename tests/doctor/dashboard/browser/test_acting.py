@@ -161,6 +161,8 @@ def test_keys_lead_everywhere_and_can_be_switched_off(browser: Viewer) -> None:
 
 
 def test_of_all_processes_the_right_one_is_told(browser: Viewer, stage: Stage) -> None:
+    browser.until(lambda: browser.run("return document.querySelector('#process')?.value") == "4711")
+    browser.live()
     stage.processes = {
         4712: {"title": "worker 1", "group": 4711},
         4713: {"title": "worker 2", "group": 4711},

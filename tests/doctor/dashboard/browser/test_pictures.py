@@ -60,11 +60,12 @@ def test_pictures(browser: Viewer, stage: Stage, scheme: str) -> None:
     try:
         browser.page.refresh()
         browser.live()
-        full = {view: FULL[view] for view in VIEWS} | (OTHERS if WRITES else {})
+        full = {view: FULL[view] for view in VIEWS} | OTHERS
         for view, selector in full.items():
             browser.view(view)
             arrange(browser, view)
             browser.until(lambda selector=selector: browser.all(selector), view)
+            browser.run("scrollTo(0, 0)")
             browser.until(lambda: not browser.all(".toast:not([hidden])"))
             file = IMAGES / f"dashboard-{view}-{scheme}.png"
             if WRITES:

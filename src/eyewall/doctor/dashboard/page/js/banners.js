@@ -52,8 +52,7 @@ export class Banners {
       text: sentence(each, model),
     }));
     if (!found.length) {
-      for (const each of model.missing)
-        found.push({ key: `missing ${each}`, kind: "calm", text: capital(each) });
+      for (const each of model.missing) found.push({ key: `missing ${each}`, kind: "calm", text: capital(each) });
     }
     return found.slice(0, 4);
   }

@@ -13,6 +13,12 @@ export const SPAN = 600;
 
 export { uPlot };
 
+/** Times of an axis: with seconds where minutes would say the same again. */
+function times(splits) {
+  const short = splits.at(-1) - splits[0] < 60 * (splits.length - 1);
+  return splits.map((each) => clock(each).slice(0, short ? 8 : 5));
+}
+
 /**
  * A chart of one or several series over the last ten minutes.
  *
@@ -79,7 +85,7 @@ export class Chart {
           y: { range: (plot, least, most) => [0, Math.max(this.floor, (most ?? 0) * 1.1) || 1] },
         },
         axes: [
-          { ...axis, size: 22, space: 70, values: (plot, splits) => splits.map((each) => clock(each).slice(0, 5)) },
+          { ...axis, size: 22, space: 70, values: (plot, splits) => times(splits) },
           {
             ...axis,
             size: 58,

@@ -28,6 +28,7 @@ export class Refused extends Error {
 export class Model {
   #listeners = new Set();
   #source = null;
+  #former = null;
   #hidden = false;
   #focus = null;
   #chosen = false;
@@ -131,16 +132,25 @@ export class Model {
   #close() {
     clearTimeout(this.#failure);
     this.#source?.close();
-    this.#source = null;
+    this.#former?.close();
+    this.#source = this.#former = null;
   }
 
   #open() {
+    // The one before is closed once this one is open: the server forgets what it knows when nobody looks.
+    const former = this.#source;
+    this.#source = null;
     this.#close();
+    this.#former = former;
     this.#connection("waiting");
     const source = new EventSource(`${this.root}events?process=${encodeURIComponent(this.process)}`);
     this.#source = source;
-    source.addEventListener("open", () => this.#connection("open"));
+    source.addEventListener("open", () => {
+      former?.close();
+      if (this.#source === source) this.#connection("open");
+    });
     source.addEventListener("error", () => {
+      former?.close();
       if (this.#source !== source) return;
       this.#connection("lost");
       // A browser tries again by itself, but for an answer that is no stream.

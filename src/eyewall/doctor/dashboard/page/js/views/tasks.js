@@ -65,7 +65,13 @@ export default {
         text: (row) => (row.task ? seconds(row.task.waiting) : ""),
         width: "5rem",
       },
-      { id: "where", title: "Stands at", value: (row) => placeText(row), text: placeText, width: "minmax(6rem, 1fr)" },
+      {
+        id: "where",
+        title: "Stands at",
+        value: (row) => placeText(row),
+        text: placeText,
+        width: "minmax(6.5rem, 1.3fr)",
+      },
       {
         id: "for",
         title: "Waits for",
