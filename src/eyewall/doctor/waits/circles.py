@@ -211,8 +211,8 @@ def _still(record: Record, task: asyncio.Task[Any]) -> bool:
 def _others_release(patience: Patience, circle: list[int], stuck_for: frozenset[int | None]) -> bool:
     """Whether a task that is not in the circle may give something back by itself.
 
-    One that waits for one of the same semaphores (`stuck_for`), without a timeout, does not: what it gives back it has
-    to be given first, and what it had before counts as held by it, so that it would be in the circle.
+    One that waits for one of the same semaphores (`stuck_for`), without a timeout, does not: it goes on no sooner than
+    the circle does.
     """
     for key, record in patience.records.items():
         task = record.task()
