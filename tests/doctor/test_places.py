@@ -8,7 +8,10 @@ import os
 import sys
 import sysconfig
 from collections.abc import AsyncIterator, Callable
+from types import ModuleType
 from typing import Any
+
+import pytest
 
 from eyewall.doctor.places import (
     DEPTH,
@@ -52,6 +55,20 @@ def test_files_of_the_application_and_others() -> None:
     assert best_of([standard, ours, compiled]) == compiled
     assert best_of([]) is None
     assert culprit_of([]) is None
+
+
+def test_files_of_compiled_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    # They know themselves by a path relative to where they were compiled.
+    for name, file in (
+        ("library", "/venv/lib/python3/site-packages/library/__init__.py"),
+        ("app", "/srv/app/__init__.py"),
+    ):
+        module = ModuleType(name)
+        module.__file__ = file
+        monkeypatch.setitem(sys.modules, name, module)
+    assert not is_own(Place("library/loop.pyx", 1, "run"))
+    assert is_own(Place("app/fast.pyx", 1, "run"))
+    assert is_own(Place("unknown/fast.pyx", 1, "run"))
 
 
 def test_a_stack_names_the_application_below_libraries() -> None:

@@ -109,7 +109,7 @@ def _rank(file: str) -> int:
     # Eyewall first: it may be installed itself, as packages are that stand in a folder of the standard library.
     if file.startswith(_EYEWALL):
         return _BELOW
-    if any(each in file for each in awaiting.INSTALLED):
+    if awaiting.is_library(file):
         return _INSTALLED
     if file.startswith(_STANDARD) or file.startswith("<frozen "):
         return _BELOW

@@ -64,6 +64,28 @@ def test_a_dead_task_that_something_refers_to(run: Callable[..., None]) -> None:
     run(main())
 
 
+def test_a_task_that_fails_within_a_library(run: Callable[..., None]) -> None:
+    service = Service()
+
+    async def main() -> None:
+        quiet(asyncio.get_running_loop())
+        future = asyncio.get_running_loop().create_future()
+        future.set_exception(ValueError("no such report"))
+        with watched() as patient:
+            waiting = asyncio.wait_for(future, 60)  # the library's
+            service.task = asyncio.create_task(waiting)
+            await turns()
+            patient.look()
+            [finding] = patient.look()
+            assert finding.rule == "task-exception-unread"
+            place = line_of(test_a_task_that_fails_within_a_library, "# the library's")
+            assert finding.place is not None
+            assert finding.place[:2] == place[:2]
+            del service.task
+
+    run(main())
+
+
 def test_a_task_that_is_destroyed_before_a_look(run: Callable[..., None]) -> None:
     async def main() -> None:
         contexts = quiet(asyncio.get_running_loop())

@@ -14,6 +14,7 @@ from eyewall.doctor.collector import Collector
 from eyewall.doctor.dropped.unawaited import Unawaited
 from eyewall.doctor.finding import Subject
 from eyewall.doctor.places import definition
+from tests.conftest import loop_factory
 
 from ..lines import line_of
 from ..patient import watched
@@ -85,6 +86,33 @@ def test_everything_is_put_back(run: Callable[..., None]) -> None:
         assert sys.get_coroutine_origin_tracking_depth() == depth
 
     run(main())
+
+
+def test_tasks_that_a_closed_loop_had_not_begun(event_loop_kind: str) -> None:
+    detector, collector = Unawaited(), Collector()
+    closed: list[bool] = []
+
+    def runs_and_closes() -> None:
+        with asyncio.Runner(loop_factory=loop_factory(event_loop_kind)) as runner:
+            loop = runner.get_loop()
+            loop.set_exception_handler(lambda loop, context: None)
+
+            def goes_on() -> None:
+                loop.create_task(save())
+                loop.call_soon(goes_on)
+
+            async def main() -> None:
+                detector.start(loop, collector)
+                goes_on()
+
+            runner.run(main())
+        closed.append(loop.is_closed())
+
+    with pytest.warns(RuntimeWarning, match="'save' was never awaited"):
+        runs_and_closes()
+    assert closed == [True]
+    detector.stop()
+    assert collector.findings() == []
 
 
 def test_two_watches_tell_once_and_stop_in_any_order(run: Callable[..., None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import queue
 import socket
 from collections.abc import Callable, Iterator
@@ -291,6 +292,20 @@ def test_a_client_that_does_not_read(run: Callable[..., None]) -> None:
         transport.abort()
         await asyncio.sleep(0)
         theirs.close()
+
+    run(main())
+
+
+def test_pipes_that_are_only_read(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        read, write = os.pipe()
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.connect_read_pipe(asyncio.Protocol, os.fdopen(read, "rb"))
+        # Those of uvloop have such a method, which raises.
+        assert unsent(transport) == 0
+        transport.close()
+        os.close(write)
+        await asyncio.sleep(0)
 
     run(main())
 

@@ -21,6 +21,8 @@ from ..lines import line_of
 
 STEP = 0.5
 kept_sockets: list[socket.socket] = []
+joins: list[Callable[..., None]] = []
+callbacks: set[Callable[..., None]] = set()
 
 
 class Chat(WebSocketHandler):
@@ -37,6 +39,9 @@ class Chat(WebSocketHandler):
 
     def on_message(self, message: str | bytes) -> None:
         self.away[id(self)] = self
+
+    def listen(self, subscribe: Callable[[Callable[..., None]], None]) -> None:
+        subscribe(self.on_message)
 
     def end(self) -> None:
         self._on_close_called = True
@@ -99,6 +104,50 @@ def test_websockets_that_nobody_takes_out(run: Callable[..., None]) -> None:
         assert ward.now >= PATIENCE
 
     run(main())
+
+
+def test_websockets_in_a_variable_of_a_closure(run: Callable[..., None]) -> None:
+    def room() -> Callable[[Chat], None]:
+        members: list[Chat] = []
+
+        def join(member: Chat) -> None:
+            members.append(member)
+
+        return join
+
+    async def main() -> None:
+        ward = Ward()
+        joins.append(room())
+        for _ in range(7):
+            chat = Chat()
+            joins[0](chat)
+            chat.end()
+        del chat
+        [finding] = ward.watch(30.0)
+        assert finding.place is not None
+        assert finding.place.line == line_of(room, "members.append").line
+
+    try:
+        run(main())
+    finally:
+        joins.clear()
+
+
+def test_websockets_whose_method_a_library_has(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        ward = Ward()
+        for _ in range(7):
+            chat = Chat()
+            chat.listen(callbacks.add)
+            chat.end()
+        del chat
+        [finding] = ward.watch(30.0)
+        assert finding.place == line_of(Chat.listen, "self.on_message")
+
+    try:
+        run(main())
+    finally:
+        callbacks.clear()
 
 
 def test_websockets_that_are_open_or_few(run: Callable[..., None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from eyewall.doctor.growth import writing
 
@@ -38,6 +39,24 @@ class Hub:
         return self.last
 
 
+class Listener:
+    """Hands itself, or a method, to a library."""
+
+    bus: Any = None
+
+    def __init__(self) -> None:
+        self.hear("")
+
+    def listen(self, topic: str) -> None:
+        self.bus.subscribe(topic, self.hear)
+
+    def enter(self, room: Any) -> None:
+        room.welcome(self.bus, self)
+
+    def hear(self, text: str) -> None:
+        self.bus.publish("heard", text)
+
+
 FILE = sys.modules[__name__].__file__ or ""
 
 
@@ -58,6 +77,14 @@ def test_lines_elsewhere_in_a_file() -> None:
     assert place.function == "Hub.join"
     # What is installed is not the application's.
     assert writing.adding(["members"], [int], [sys.modules["pytest"].__file__ or ""]) is None
+
+
+def test_what_hands_itself_to_a_library() -> None:
+    assert writing.handing(["subs", "bus"], ["hear"], Listener) == line_of(Listener.listen, "subscribe")
+    assert writing.handing(["members", "room"], [], Listener) == line_of(Listener.enter, "welcome")
+    # Neither a call of the method, nor one of something else of its own.
+    assert writing.handing(["bus"], [], Listener) is None
+    assert writing.handing(["members"], ["enter"], Listener) is None
 
 
 def test_calls_that_are_not_awaited() -> None:

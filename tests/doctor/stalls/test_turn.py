@@ -195,6 +195,17 @@ def test_another_thread_that_keeps_the_interpreter() -> None:
     assert (block.shape, block.over) == (Shape.THREAD, True)
 
 
+def test_another_thread_that_keeps_the_interpreter_on_a_busy_machine() -> None:
+    # Ten others want its CPU.
+    scene = Scene()
+    [block] = scene.look(6.5, late=6.45, held=6.4, others=0.9, idle=True)
+    assert block.shape is Shape.THREAD
+    scene = Scene()
+    scene.busy(0.1)
+    [block] = scene.look(6.5, late=6.45, held=6.4, others=0.9, cpu=0.02, idle=False)
+    assert block.shape is Shape.THREAD
+
+
 def test_two_calls_one_after_the_other() -> None:
     # Between two looks, one callback ended and the next one began.
     scene = Scene()

@@ -284,6 +284,50 @@ def test_a_semaphore_whose_places_nobody_knows(run: Callable[..., None]) -> None
     run(main())
 
 
+def test_a_semaphore_taken_again_while_others_wait_for_it(run: Callable[..., None]) -> None:
+    async def store(semaphore: asyncio.Semaphore) -> None:
+        await semaphore.acquire()
+        semaphore.release()
+
+    async def refresh(semaphore: asyncio.Semaphore) -> None:
+        await semaphore.acquire()
+        try:
+            await store(semaphore)
+        finally:
+            semaphore.release()
+
+    async def main() -> None:
+        with looking() as eye:
+            semaphore = asyncio.Semaphore(1)
+            # What the other two would give back they have to get first.
+            await eye.start(*(refresh(semaphore) for _ in range(3)))
+            [finding] = eye.after(20)
+            assert finding.rule == "lock-deadlock"
+            assert finding.evidence.counts == {"tasks": 1}
+
+    run(main())
+
+
+def test_a_semaphore_that_one_gives_back_who_waits_no_longer_than_a_timeout(run: Callable[..., None]) -> None:
+    async def twice(semaphore: asyncio.Semaphore) -> None:
+        await semaphore.acquire()
+        await semaphore.acquire()
+
+    async def gives_up(semaphore: asyncio.Semaphore) -> None:
+        try:
+            await asyncio.wait_for(semaphore.acquire(), 1000)
+        finally:
+            semaphore.release()
+
+    async def main() -> None:
+        with looking() as eye:
+            semaphore = asyncio.Semaphore(1)
+            await eye.start(twice(semaphore), gives_up(semaphore))
+            assert eye.after(20) == []
+
+    run(main())
+
+
 def test_pools_and_bulkheads(run: Callable[..., None]) -> None:
     async def twice(pool: ResourcePool[object]) -> None:
         async with pool.acquire():

@@ -37,7 +37,8 @@ def test_a_task_that_nobody_has(run: Callable[..., None]) -> None:
     run(main_of(found))
     [finding] = found
     assert finding.rule == "task-destroyed"
-    assert finding.place in (line_of(waits, "# waits"), definition(waits.__code__))
+    known = (line_of(waits, "# waits"), line_of(main_of, "# created"), definition(waits.__code__))
+    assert finding.place in known
     assert finding.subject == Subject(task="forgotten")
     assert finding.evidence.stacks["task"] == (definition(waits.__code__),)
 

@@ -157,6 +157,65 @@ def test_a_lock_that_a_suspended_coroutine_has(
         assert held == (line_of(Blocked.holds, "# taken"),)
 
 
+def has_and_waits(lock: Any, future: Future[Any], begun: threading.Event) -> None:
+    with lock:  # taken
+        begun.set()
+        waits(future)
+
+
+@pytest.mark.parametrize("kind_of_lock", [threading.Lock, threading.RLock])
+def test_a_lock_that_a_thread_has_which_waits_for_the_loop(
+    event_loop_kind: str, kind_of_lock: Callable[[], Any]
+) -> None:
+    def act(patient: Blocked) -> None:
+        lock, begun = kind_of_lock(), threading.Event()
+        future = asyncio.run_coroutine_threadsafe(nothing(), patient.loop)
+        patient.free = future.cancel
+        thread = threading.Thread(target=has_and_waits, args=(lock, future, begun), name="other")
+        thread.start()
+        begun.wait()
+        with lock:  # waits
+            pass
+        thread.join()
+
+    with blocked(event_loop_kind, act) as patient:
+        finding = patient.found()
+        assert finding.rule == "loop-waits-for-itself"
+        assert finding.place == line_of(act, "# waits")
+        [held] = [places for name, places in finding.evidence.stacks.items() if "other holds it" in name]
+        assert held == (line_of(has_and_waits, "# taken"),)
+
+
+def for_a_lock_of_a_thread(patient: Blocked, end: threading.Event) -> None:
+    lock, begun = threading.Lock(), threading.Event()
+
+    def has() -> None:
+        with lock:
+            begun.set()
+            end.wait()
+
+    thread = threading.Thread(target=has)
+    thread.start()
+    begun.wait()
+    with lock:
+        pass
+    thread.join()
+
+
+def for_a_lock_while_another_waits(patient: Blocked, end: threading.Event) -> None:
+    mine, other, begun = threading.Lock(), threading.Lock(), threading.Event()
+    future = asyncio.run_coroutine_threadsafe(nothing(), patient.loop)
+    thread = threading.Thread(target=has_and_waits, args=(other, future, begun))
+    thread.start()
+    begun.wait()
+    mine.acquire()
+    threading.Thread(target=lambda: (end.wait(), mine.release())).start()
+    with mine:
+        pass
+    future.cancel()
+    thread.join()
+
+
 def for_another_thread(patient: Blocked, end: threading.Event) -> None:
     thread = threading.Thread(target=end.wait)
     thread.start()
@@ -179,7 +238,15 @@ def while_a_coroutine_has_a_lock(patient: Blocked, end: threading.Event) -> None
 
 
 @pytest.mark.parametrize(
-    "action", [for_another_thread, for_other_work, for_an_event_of_others, while_a_coroutine_has_a_lock]
+    "action",
+    [
+        for_another_thread,
+        for_other_work,
+        for_an_event_of_others,
+        while_a_coroutine_has_a_lock,
+        for_a_lock_of_a_thread,
+        for_a_lock_while_another_waits,
+    ],
 )
 def test_a_loop_that_waits_for_others(
     event_loop_kind: str, action: Callable[[Blocked, threading.Event], None]

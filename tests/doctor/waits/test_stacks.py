@@ -135,12 +135,32 @@ def test_who_holds_a_lock_and_where_it_was_taken(run: Callable[..., None], make:
 def test_a_lock_that_was_taken_otherwise(run: Callable[..., None]) -> None:
     async def main() -> None:
         lock = asyncio.Lock()
-        await lock.acquire()
+        taking = asyncio.ensure_future(lock.acquire())
+        await taking
         found = await told(takes(lock))
         assert found["waits_for"]["held_by"] == []
         assert "it is not known who holds it" in text_of(
             {"pid": 1, "time": "", "tasks": [found], "threads": []}
         )
+
+    run(main())
+
+
+def test_a_lock_that_was_acquired_by_hand(run: Callable[..., None]) -> None:
+    async def acquires(lock: asyncio.Lock, release: asyncio.Event) -> None:
+        await lock.acquire()  # acquired
+        try:
+            await release.wait()
+        finally:
+            lock.release()
+
+    async def main() -> None:
+        lock = asyncio.Lock()
+        holder = asyncio.create_task(acquires(lock, asyncio.Event()), name="holder")
+        await asyncio.sleep(0)
+        [held] = (await told(takes(lock)))["waits_for"]["held_by"]
+        assert (held["task"], held["line"]) == ("holder", line_of(acquires, "# acquired").line)
+        holder.cancel()
 
     run(main())
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Evidence, Finding, Severity
-from eyewall.doctor.places import definition_of, frames_of_error, traceback_of
+from eyewall.doctor.places import best_of, definition_of, frames_of_error, is_own, origin_of, traceback_of
 from eyewall.doctor.subjects import subject_of
 from eyewall.doctor.sweep import Sweep
 from eyewall.guard.deadlines import awaiting
@@ -168,6 +168,13 @@ def lost(future: asyncio.Future[Any], error: BaseException) -> Finding:
     places, place = traceback_of(error)
     stacks = {"raised in": places}
     started = None if task is None else definition_of(task)
+    origin = () if task is None else origin_of(task)
+    if origin:
+        stacks["created in"] = origin
+    created = best_of(origin)
+    if created is not None and is_own(created) and (place is None or not is_own(place)):
+        # It went wrong within a library: of use is the line that had the library do it.
+        place = created
     if started is not None:
         stacks["task"] = (started,)
         what = f"A task of {started.function}"

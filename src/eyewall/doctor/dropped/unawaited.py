@@ -28,6 +28,8 @@ from eyewall.doctor.subjects import current_task, subject_of
 _HOOK = "_warn_unawaited_coroutine"
 #: Where that of the interpreter is defined, by version.
 _MODULES = ("warnings", "_py_warnings")
+#: What closes a loop, by module and name; uvloop's own function has no frame.
+_CLOSING = (("asyncio.base_events", "BaseEventLoop.close"), ("asyncio.runners", "Runner.close"))
 
 
 class Unawaited:
@@ -88,6 +90,8 @@ class Unawaited:
         if collector is None:
             return False
         try:
+            if _loop_closes():
+                return False
             collector.post(_finding(coro))
         except RecursionError:
             # Dropped at the very end of the stack: there is no room to look, or to call anything.
@@ -96,6 +100,16 @@ class Unawaited:
             self._collector = None
             collector.post(failure(f"The detector of {self.name}", error))
         return True
+
+
+def _loop_closes() -> bool:
+    """Whether a loop is being closed: it drops tasks that have not begun. Nobody forgot to await these."""
+    if asyncio._get_running_loop() is not None:
+        return False
+    return any(
+        (frame.f_globals.get("__name__"), frame.f_code.co_qualname) in _CLOSING
+        for frame in stack_of(sys._getframe(1))
+    )
 
 
 def _warning(coro: CoroutineType[Any, Any, Any], depth: int) -> str:

@@ -19,7 +19,7 @@ import time
 import weakref
 from collections.abc import Callable
 from functools import partial
-from types import CoroutineType, ModuleType
+from types import CoroutineType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 from eyewall.doctor.collector import Collector
@@ -288,7 +288,9 @@ def _finding(owner: type, kind: _Class, chain: Chain) -> Finding:
     count = len(kind.since)
     name = naming.type_name(owner)
     holder = owners(chain)
-    place = writing.adding(chain.names, [owner, *holder[0]], holder[1])
+    place = writing.adding(chain.names, [owner, *holder[0]], holder[1]) or writing.handing(
+        chain.names, _methods(chain), owner
+    )
     return Finding(
         ending.rule,
         Severity.WARNING,
@@ -298,6 +300,16 @@ def _finding(owner: type, kind: _Class, chain: Chain) -> Finding:
         subject=Subject(handler=owner.__qualname__),
         evidence=Evidence(counts={f"ended {ending.noun} that stay": count}),
     )
+
+
+def _methods(chain: Chain) -> list[str]:
+    """Returns the names of the methods, bound to what is kept, by which it is."""
+    kept = chain.path[-1]
+    return [
+        each.__func__.__name__
+        for each in chain.path[:-1]
+        if isinstance(each, MethodType) and each.__self__ is kept and isinstance(each.__func__, FunctionType)
+    ]
 
 
 def owners(chain: Chain) -> tuple[list[type], list[str]]:

@@ -7,6 +7,7 @@ where they are strings or numbers.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import OrderedDict, deque
 from functools import partial
 from types import (
@@ -26,6 +27,8 @@ ITEMS = 10_000
 #: Characters of a key, or of a name, that are shown.
 LENGTH = 40
 
+#: How a variable of a function around another one is shown.
+_VARIABLE = re.compile(r" \(variable (\w+) of ")
 _PLAIN = (str, int, float, bool, bytes, type(None))
 _SEQUENCES = (list, tuple, deque)
 _CONTAINERS = (*_SEQUENCES, dict, set, frozenset)
@@ -43,7 +46,8 @@ def chain_text(path: list[object], module: ModuleType | None) -> tuple[str, tupl
         if step is None:
             continue
         text += step if step.startswith(("[", " ", "(")) else f".{step}"
-        name = step.strip("[]'\"")
+        variable = _VARIABLE.match(step)
+        name = step.strip("[]'\"") if variable is None else variable[1]
         if name.isidentifier():
             names.append(name)
     if is_collected(path, module):

@@ -102,7 +102,11 @@ def unsent(connection: Any) -> int:
     """Returns how many bytes wait to be sent on a transport, or on a stream of Tornado's."""
     size = getattr(connection, "get_write_buffer_size", None)
     if size is not None:
-        return int(size())
+        try:
+            return int(size())
+        except NotImplementedError:
+            # Pipes of uvloop that are only read from.
+            return 0
     return int(
         getattr(connection, "_total_write_index", 0) - getattr(connection, "_total_write_done_index", 0)
     )

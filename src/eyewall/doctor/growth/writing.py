@@ -28,6 +28,18 @@ def adding(names: Iterable[str], classes: Iterable[type], files: Iterable[str] =
     return _with_names(names, rf"(?:\.(?:{_ADDING})\(|\[[^\]]+\]\s*=(?!=))", classes, files)
 
 
+def handing(names: Iterable[str], methods: Iterable[str], owner: type) -> Place | None:
+    """Returns the line with which an object of `owner` hands one of its `methods`, or itself to something called by one
+    of `names`: it is a library, then, that puts it where it stays. None where there is none."""
+    patterns = [rf"\bself\.{re.escape(method)}\b(?!\s*\()" for method in methods]
+    patterns += [rf"\b{re.escape(name)}\b.*\.\w+\((?:.*\W)?self\b(?!\s*\.)" for name in names]
+    for pattern in patterns:
+        place = _first(re.compile(pattern), [owner], ())
+        if place is not None:
+            return place
+    return None
+
+
 def putting(names: Iterable[str], classes: Iterable[type], files: Iterable[str] = ()) -> Place | None:
     """Returns the line that puts something into a queue called by one of `names`: as `adding`."""
     return _with_names(names, r"\.(?:put|put_nowait)\(", classes, files)

@@ -181,9 +181,12 @@ def _of_partial(callback: partial[Any]) -> object:
 
 
 def most_frequent(places: Counter[Place], stacks: list[Stack]) -> Place | None:
-    """Returns the place of the application that occurs most, of `places`, or else in `stacks`."""
+    """Returns the place of the application that occurs most, of `places`, or else in `stacks`; a library's where there
+    is none in either."""
     own = Counter({place: count for place, count in places.items() if is_own(place)})
-    for found in (own, places, Counter(each.place for each in stacks if each.place is not None)):
+    seen = Counter(each.place for each in stacks if each.place is not None)
+    at_work = Counter({place: count for place, count in seen.items() if is_own(place)})
+    for found in (own, at_work, places, seen):
         if found:
             return found.most_common(1)[0][0]
     return None

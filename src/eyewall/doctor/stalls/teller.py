@@ -11,7 +11,7 @@ from eyewall.doctor.stalls.garbage import Garbage
 from eyewall.doctor.stalls.kinds import Kind, Sample, vote
 from eyewall.doctor.stalls.sight import Sight
 from eyewall.doctor.stalls.stack import EMPTY
-from eyewall.doctor.stalls.turn import Block, Shape
+from eyewall.doctor.stalls.turn import SHARE, Block, Shape
 
 #: Samples that are kept of one turn, and culprits that are remembered.
 SAMPLES = 300
@@ -78,7 +78,9 @@ class Teller:
 
     def _of_thread(self, block: Block) -> Finding:
         # Where several may have been it, none is named.
-        suspects = [each for each in self._sight.suspects if each[1] >= block.wall / 2]
+        suspects = [each for each in self._sight.suspects if each[1] >= block.wall / 2] or [
+            each for each in self._sight.suspects if each[1] >= block.wall * SHARE
+        ]
         ident, _, seen = suspects[0] if len(suspects) == 1 else (0, 0.0, EMPTY)
         name = next((each.name for each in threading.enumerate() if each.ident == ident), "")
         return report.threading(block, seen, name)

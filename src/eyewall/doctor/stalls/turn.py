@@ -32,6 +32,8 @@ THRESHOLD = 0.25
 STARVED = 0.5
 #: Seconds by which a watchdog comes late without a reason worth asking for.
 LATE = 0.1
+#: The share of a CPU that somebody uses who keeps the interpreter and does not sleep, where many others want CPUs.
+SHARE = 0.1
 #: Callbacks that are seen to end in a turn of many.
 MANY = 3
 
@@ -223,9 +225,9 @@ class Turn:
         lost = tick.late - held if tick.late - held >= LATE else 0.0
         if held < LATE:
             return lost, 0.0, 0.0
-        # On a machine that is busy, whoever keeps it uses a part of a CPU.
+        # On a machine that is busy, whoever keeps it uses a small part of a CPU.
         loop, others = tick.cpu - last.cpu, tick.others - last.others
-        if max(loop, others) >= held / 4:
+        if max(loop, others) >= held * SHARE:
             return (lost, held, 0.0) if loop >= others else (lost, 0.0, held)
         # Somebody has slept with it.
         return lost, 0.0 if tick.idle and not self.pinged else held, 0.0

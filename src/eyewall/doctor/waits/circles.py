@@ -122,7 +122,8 @@ class Circles:
                 continue
             if not all(map(_still, records, tasks)):
                 continue
-            if unsure and _others_release(self._patience, circle):
+            waited_for = frozenset(record.facts.resource for record in records if record.facts is not None)
+            if unsure and _others_release(self._patience, circle, waited_for - {None}):
                 early = True
                 continue
             for record in records:
@@ -207,11 +208,18 @@ def _still(record: Record, task: asyncio.Task[Any]) -> bool:
     return record.future is not None and record.future() is waiter
 
 
-def _others_release(patience: Patience, circle: list[int]) -> bool:
-    """Whether a task that is not in the circle may give something back by itself."""
+def _others_release(patience: Patience, circle: list[int], stuck_for: frozenset[int | None]) -> bool:
+    """Whether a task that is not in the circle may give something back by itself.
+
+    One that waits for one of the same semaphores (`stuck_for`), without a timeout, does not: it goes on no sooner than
+    the circle does.
+    """
     for key, record in patience.records.items():
         task = record.task()
         if key in circle or task is None or task.done():
+            continue
+        facts = record.facts
+        if facts is not None and facts.is_blocked and facts.resource in stuck_for and _still(record, task):
             continue
         for link in chain_of(task).links:
             if link.frame is not None and "release" in link.frame.f_code.co_names:

@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 from eyewall.doctor.finding import Evidence, Finding, Severity
-from eyewall.doctor.places import Place, best_of, culprit_of, definition_of, place_of
+from eyewall.doctor.places import Place, best_of, culprit_of, definition_of, is_own, origin_of, place_of
 from eyewall.doctor.subjects import subject_of
 from eyewall.doctor.waits.detector import last_place
 from eyewall.doctor.waits.links import chain_of
@@ -54,8 +54,9 @@ def destroyed(context: Mapping[str, Any]) -> Finding | None:
 
 
 def _created(task: asyncio.Task[Any]) -> Place | None:
-    """Where it was created, which is known in debug mode."""
+    """Where it was created, which is known in debug mode, or else its coroutine, where that was in the application."""
     record = getattr(task, "_source_traceback", None)
-    if not record:
-        return None
-    return best_of([Place(each.filename, each.lineno or 0, each.name) for each in record])
+    if record:
+        return best_of([Place(each.filename, each.lineno or 0, each.name) for each in record])
+    origin = best_of(origin_of(task))
+    return origin if origin is not None and is_own(origin) else None

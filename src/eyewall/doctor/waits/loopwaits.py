@@ -7,7 +7,8 @@
 The thread stands in a function of the standard library that waits: for a `concurrent.futures` future, an event, or
 another thread. What it waits for is the loop's to do where it hangs on a handle or a task of the loop, or on a thread
 that waits for such a thing in turn. And a thread may wait for a lock of `threading` that a suspended coroutine holds,
-which can't give it back before the loop goes on.
+or a thread that waits for the loop: neither can give it back before the loop goes on. Of a thread that runs nobody can
+see what it holds, but the `with` statements that it is in can be read, and which locks they name.
 
 All of this is read from frames of threads that wait, by another thread: the loop's own can't look.
 """
@@ -22,7 +23,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent import futures
 from functools import partial
-from types import BuiltinFunctionType, CellType, FrameType, FunctionType, MethodType
+from types import BuiltinFunctionType, CellType, CodeType, FrameType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
 from eyewall.doctor.finding import Evidence, Finding, Severity
@@ -72,7 +73,7 @@ def loop_waits_for_itself(
     stack = stack_of(frame)
     wait = _waits_for(stack)
     if wait is None:
-        return _held_lock(stack, loop)
+        return _held_lock(stack, loop, {key: each for key, each in frames.items() if key != thread})
     others: dict[str, tuple[Place, ...]] = {}
     for _ in range(DEPTH):
         if _is_for(loop, wait.subject):
@@ -175,10 +176,16 @@ def _thread_of(thing: object, frames: Mapping[int, FrameType]) -> int | None:
     return None
 
 
-def _held_lock(stack: Sequence[FrameType], loop: asyncio.AbstractEventLoop) -> Finding | None:
-    """Whether the innermost frame waits for a lock of `threading` that a suspended coroutine of the loop holds."""
+def _held_lock(
+    stack: Sequence[FrameType], loop: asyncio.AbstractEventLoop, others: Mapping[int, FrameType]
+) -> Finding | None:
+    """Whether the innermost frame waits for a lock of `threading` that a suspended coroutine of the loop holds, or one
+    of the `others`, threads, that waits for the loop."""
     frame = stack[-1]
-    wanted = {id(each) for each in _locks_of(frame) if _is_locked(each)} if _takes(frame) else set()
+    if not _takes(frame):
+        return None
+    locks = _locks_of(frame, frame.f_lineno) or _locks_of(frame)
+    wanted = {id(each) for each in locks if _is_locked(each)}
     if not wanted:
         return None
     for reference in references(loop):
@@ -195,6 +202,20 @@ def _held_lock(stack: Sequence[FrameType], loop: asyncio.AbstractEventLoop) -> F
                     taken = place._replace(line=lines[-1]) if lines else place
                     held = {f"task {task.get_name()} holds it, taken at": (taken,)}
                     return _finding(stack, f"a lock of threading that task {task.get_name()} holds", held)
+    for ident, innermost in others.items():
+        behind = stack_of(innermost)
+        wait = _waits_for(behind)
+        if wait is None or not _is_for(loop, wait.subject):
+            continue
+        for frame in behind:
+            for line in with_lines(frame) or ():
+                if any(id(each) in wanted for each in _locks_of(frame, line)):
+                    name = _name(ident)
+                    seen: dict[str, tuple[Place, ...]] = {
+                        f"thread {name} holds it, taken at": (place_of(frame)._replace(line=line),),
+                        f"thread {name}, which waits for the loop": places_of(behind),
+                    }
+                    return _finding(stack, f"a lock of threading that thread {name} holds", seen)
     return None
 
 
@@ -220,10 +241,16 @@ def _takes(frame: FrameType) -> bool:
     return False
 
 
-def _locks_of(frame: FrameType) -> list[Any]:
-    """The locks that the line may be about at which `frame` stands."""
-    names = frame.f_code.co_names
-    values = [*frame.f_locals.values(), *(frame.f_globals[name] for name in names if name in frame.f_globals)]
+def _locks_of(frame: FrameType, line: int | None = None) -> list[Any]:
+    """The locks that `frame` may be about, or those that it names on a `line`."""
+    names: Iterable[str] = frame.f_code.co_names
+    variables = frame.f_locals
+    if line is None:
+        values = list(variables.values())
+    else:
+        names = _names_on(frame.f_code, line)
+        values = [variables[name] for name in names if name in variables]
+    values.extend(frame.f_globals[name] for name in names if name in frame.f_globals)
     found: list[Any] = []
     for each in values:
         if isinstance(each, _LOCKS):
@@ -233,6 +260,15 @@ def _locks_of(frame: FrameType) -> list[Any]:
                 value for name, value in vars(each).items() if name in names and isinstance(value, _LOCKS)
             )
     return found
+
+
+def _names_on(code: CodeType, line: int) -> list[str]:
+    """The variables and attributes that a line names."""
+    return [
+        each.argval
+        for each in dis.get_instructions(code)
+        if each.positions is not None and each.positions.lineno == line and isinstance(each.argval, str)
+    ]
 
 
 def _name(ident: int) -> str:

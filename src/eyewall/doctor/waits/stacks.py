@@ -21,8 +21,9 @@ from eyewall.doctor.objects import objects_of
 from eyewall.doctor.places import Place, culprit_of, definition, places_of, stack_of
 from eyewall.doctor.subjects import subject_of
 from eyewall.doctor.sweep import references
+from eyewall.doctor.waits.circles import all_holdings
 from eyewall.doctor.waits.ends import End, end_of
-from eyewall.doctor.waits.holdings import Hold, holdings
+from eyewall.doctor.waits.holdings import Hold
 from eyewall.doctor.waits.links import Chain, chain_of
 from eyewall.doctor.waits.patience import Record
 from eyewall.doctor.waits.stackstext import text_of, tree_of
@@ -95,7 +96,7 @@ class _Told:
         self.running = stack is not None
         self.frames = stack or [link.frame for link in self.chain.links if link.frame is not None]
         self.end: End | None = None if self.running else end_of(self.chain)
-        self.holds = holdings(self.chain.links)
+        self.holds = all_holdings(self.chain)
 
     @property
     def order(self) -> tuple[str, int, str]:

@@ -25,6 +25,8 @@ WRAPPERS = frozenset(
 )
 _LINKS = (CoroutineType, GeneratorType, AsyncGeneratorType, asyncio.Future)
 INSTALLED = ("site-packages", "dist-packages")
+#: Sources of modules that are compiled.
+_COMPILED = (".pyx", ".pxi")
 
 
 class Suspension(NamedTuple):
@@ -111,8 +113,16 @@ def _is_installed(frame: FrameType) -> bool:
 
 
 def _is_own(frame: FrameType) -> bool:
-    name = frame.f_code.co_filename
-    return _is_installed(frame) and not any(each in name for each in INSTALLED)
+    return _is_installed(frame) and not is_library(frame.f_code.co_filename)
+
+
+def is_library(file: str) -> bool:
+    """Whether a file of source, as code names it, is that of an installed library."""
+    if file.endswith(_COMPILED) and not file.startswith("/"):
+        # Known by its path where it was compiled; where it was installed the package knows.
+        package = sys.modules.get(file.partition("/")[0])
+        file = str(getattr(package, "__file__", None))
+    return any(each in file for each in INSTALLED)
 
 
 def _called(frame: FrameType) -> str:
