@@ -151,6 +151,7 @@ def test_one_that_is_shown_even_though_it_says_nothing(run: Run) -> None:
     async def until_listed(directory: Directory) -> None:
         directory.look()
         await until(directory.listed)
+        await directory.settle()
 
     run(main())
 

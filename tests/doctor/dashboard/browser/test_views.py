@@ -220,13 +220,14 @@ def test_tasks_are_a_tree_with_chains_of_awaits(browser: Viewer) -> None:
     assert names[begin : begin + 6] == [
         "▾main main",
         "await asyncio.gather(serve(), warm, feeds()) in main",
-        "▾cache warm-up Cache.warm",
+        "▾waits for cache warm-up Cache.warm",
         "await self.fetch(key) in Cache.warm",
         "value = await self.settings['index'].get(key) in Cache.fetch",
-        "▾feed 1 Feed.pump",
+        "▾waits for feed 1 Feed.pump",
     ]
-    row = browser.find("[aria-level='2'][aria-expanded]")
-    assert row.text.startswith("▾cache warm-up")
+    # Below the line that waits for it.
+    row = browser.find("[aria-level='3'][aria-expanded]")
+    assert row.text.startswith("▾waits for cache warm-up")
     # Two that wait for each other are one below the other, and no more.
     browser.find(".filter").send_keys("book 77")
     browser.until(lambda: len(cells(browser, label)) < 8)

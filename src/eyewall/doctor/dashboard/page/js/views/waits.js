@@ -13,6 +13,10 @@ const HEIGHT = 46;
 const ACROSS = 76;
 const DOWN = 14;
 const MARGIN = 14;
+/** Room at both sides and below for edges that lead backwards, and the distance between two of them. */
+const SIDE = 42;
+const BELOW = 16;
+const APART = 12;
 /** Characters that fit into a box. */
 const FITS = 22;
 
@@ -110,12 +114,15 @@ export default {
       picture.hidden = nodes.length === 0;
       const { columns, back } = layered(nodes, edges);
       const tallest = Math.max(0, ...columns.map((each) => each.length));
-      const width = MARGIN * 2 + columns.length * WIDTH + Math.max(0, columns.length - 1) * ACROSS;
-      const height = MARGIN * 2 + tallest * HEIGHT + Math.max(0, tallest - 1) * DOWN + (back.size ? 30 : 0);
+      const side = back.size ? SIDE : MARGIN;
+      const width = side * 2 + columns.length * WIDTH + Math.max(0, columns.length - 1) * ACROSS;
+      const bottom = MARGIN * 2 + tallest * HEIGHT + Math.max(0, tallest - 1) * DOWN;
+      const lows = new Map([...back].map((edge, index) => [edge, bottom + BELOW + index * APART]));
+      const height = bottom + (back.size ? BELOW + back.size * APART : 0);
       const at = new Map();
       columns.forEach((column, x) => {
         const free = (tallest - column.length) * (HEIGHT + DOWN);
-        column.forEach((id, y) => at.set(id, [MARGIN + x * (WIDTH + ACROSS), MARGIN + free / 2 + y * (HEIGHT + DOWN)]));
+        column.forEach((id, y) => at.set(id, [side + x * (WIDTH + ACROSS), MARGIN + free / 2 + y * (HEIGHT + DOWN)]));
       });
       const inRing = (edge) => circle.has(edge.from) && circle.has(edge.to) && graph.circles.some((ring) => ring[(ring.indexOf(edge.from) + 1) % ring.length] === edge.to && ring.includes(edge.from));
       fill(
@@ -127,28 +134,29 @@ export default {
             "defs",
             {},
             ["plain", "bad"].map((kind) =>
-              s("marker", { id: `arrow-${kind}`, class: `arrow ${kind}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" }, s("path", { d: "M0 0 8 4 0 8z" })),
+              s("marker", { id: `arrow-${kind}`, class: `arrow ${kind}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: kind === "bad" ? 11 : 9, markerHeight: kind === "bad" ? 11 : 9, markerUnits: "userSpaceOnUse", orient: "auto" }, s("path", { d: "M0 0 8 4 0 8z" })),
             ),
           ),
-          edges.filter((edge) => at.has(edge.from) && at.has(edge.to)).map((edge) => line(edge, at, back, height, inRing(edge))),
+          edges.filter((edge) => at.has(edge.from) && at.has(edge.to)).map((edge) => line(edge, at, lows.get(edge), inRing(edge))),
           nodes.map((node) => box(node, at.get(node.id), circle.has(node.id))),
         ),
       );
     }
 
-    function line(edge, at, back, height, bad) {
+    /** Draws an edge; `low`: where it runs, if it leads backwards. */
+    function line(edge, at, low, bad) {
       const [x1, y1] = at.get(edge.from);
       const [x2, y2] = at.get(edge.to);
       const [sx, sy, ex, ey] = [x1 + WIDTH, y1 + HEIGHT / 2, x2, y2 + HEIGHT / 2];
-      const low = height - 8;
-      const d = back.has(edge)
+      const backwards = low !== undefined;
+      const d = backwards
         ? `M${sx} ${sy} C${sx + 46} ${sy} ${sx + 46} ${low} ${sx - 10} ${low} L${ex + 10} ${low} C${ex - 46} ${low} ${ex - 46} ${ey} ${ex - 2} ${ey}`
         : `M${sx} ${sy} C${sx + ACROSS / 2} ${sy} ${ex - ACROSS / 2} ${ey} ${ex - 2} ${ey}`;
       return s(
         "g",
         { class: `edge${bad ? " bad" : ""}${edge.label === "is held by" ? " held" : ""}` },
         s("path", { d, "marker-end": `url(#arrow-${bad ? "bad" : "plain"})` }),
-        back.has(edge) || !(bad || edge.label === "is held by") ? null : s("text", { x: (sx + ex) / 2, y: (sy + ey) / 2 - 4, "text-anchor": "middle" }, edge.label === "is held by" ? "held by" : edge.label),
+        bad || edge.label === "is held by" ? s("text", { x: (sx + ex) / 2, y: backwards ? low - 5 : (sy + ey) / 2 - 5, "text-anchor": "middle" }, edge.label === "is held by" ? "held by" : edge.label) : null,
       );
     }
 
