@@ -185,7 +185,8 @@ export class Table {
     this.#sorted = rows;
     const all = this.#told.total ?? this.#rows.length;
     const many = rows.length === all ? count(all, "row") : `${number(rows.length)} of ${count(all, "row")}`;
-    setText(this.told, this.filterText ? many : (this.#told.counted ?? many));
+    // Where there is nothing, that is said in the place of the rows.
+    setText(this.told, this.filterText ? many : all ? (this.#told.counted ?? many) : "");
     setText(this.noted, this.#told.note ?? "");
     this.noted.hidden = !this.#told.note;
     setAttribute(this.grid, "aria-rowcount", rows.length + 1);

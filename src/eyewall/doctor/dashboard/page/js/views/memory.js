@@ -4,7 +4,7 @@
 import { Chart } from "../chart.js";
 import { confirm, toast } from "../confirm.js";
 import { fill, h, setText } from "../dom.js";
-import { number, seconds, size, where } from "../format.js";
+import { count, number, seconds, size, where } from "../format.js";
 import { facts, problem } from "../pieces.js";
 import { Polling } from "../polling.js";
 import { figures, Table } from "../table.js";
@@ -48,10 +48,10 @@ export default {
       sort: { id: "number", descending: true },
       height: "18rem",
       columns: [
-        { id: "name", title: "Class", value: (row) => row.name, width: "minmax(7rem, 2fr)" },
-        { id: "noun", title: "What", value: (row) => row.noun, width: "minmax(10rem, 1fr)", wide: true },
-        figures("number", "Number", number, { width: "6rem" }),
-        figures("oldest", "Oldest", seconds, { width: "7.5rem" }),
+        { id: "name", title: "Class", value: (row) => row.name, width: "minmax(9rem, 3fr)" },
+        { id: "noun", title: "What", value: (row) => row.noun, width: "minmax(6rem, 1fr)", wide: true },
+        figures("number", "Number", number, { width: "5.5rem" }),
+        figures("oldest", "Oldest", seconds, { width: "6.5rem", wide: true }),
       ],
     });
     const handlers = new Table({
@@ -180,7 +180,7 @@ export default {
             ["Frozen", number(collector.frozen)],
             ...collector.generations.map((each, index) => [
               `Generation ${index}`,
-              `${number(each.collections)} collections in ${seconds(each.seconds)}, the longest ${seconds(each.longest)}; ${number(each.collected)} objects collected${each.uncollectable ? `, ${number(each.uncollectable)} could not be` : ""}`,
+              `${count(each.collections, "collection")} in ${seconds(each.seconds)}, the longest ${seconds(each.longest)}; ${count(each.collected, "object")} collected${each.uncollectable ? `, ${number(each.uncollectable)} could not be` : ""}`,
             ]),
           ]),
         ),

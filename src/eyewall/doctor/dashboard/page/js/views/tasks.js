@@ -63,14 +63,14 @@ export default {
         align: "end",
         value: (row) => row.task?.waiting,
         text: (row) => (row.task ? seconds(row.task.waiting) : ""),
-        width: "5rem",
+        width: "5.6rem",
       },
       {
         id: "where",
         title: "Stands at",
         value: (row) => placeText(row),
         text: placeText,
-        width: "minmax(6.5rem, 1.3fr)",
+        width: "minmax(7.6rem, 1.3fr)",
       },
       {
         id: "for",
@@ -85,7 +85,7 @@ export default {
         title: "On behalf of",
         value: (row) => subjectText(row.task?.subject),
         text: (row) => subjectText(row.task?.subject),
-        width: "minmax(6rem, 1fr)",
+        width: "minmax(7.4rem, 1fr)",
         wide: true,
       },
       {
@@ -112,7 +112,7 @@ export default {
           row.task ? 1 : row.frame ? shown.findIndex((each) => each.id === "where") : shown.length,
         search: (row) => row.search,
         columns: [
-          { id: "name", title: "Task", render: drawName, text: (row) => row.name, width: "minmax(9rem, 3fr)" },
+          { id: "name", title: "Task", render: drawName, text: (row) => row.name, width: "minmax(7.2rem, 3fr)" },
           ...columns,
         ],
       }),

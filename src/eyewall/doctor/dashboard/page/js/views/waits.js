@@ -78,7 +78,7 @@ export default {
         next.set(edge.from, next.has(edge.from) ? `${next.get(edge.from)}, ${said}` : said);
       }
       const rows = answer.nodes.map((each) => ({ ...each, next: next.get(each.id) ?? each.words, circle: circle.has(each.id) }));
-      const said = [`${count(answer.tasks, "task")}, of which ${number(answer.alone)} wait for nobody else`];
+      const said = [`${count(answer.tasks, "task")}${answer.alone ? `, of which ${number(answer.alone)} wait${answer.alone === 1 ? "s" : ""} for nobody else` : ""}`];
       if (answer.left_out) said.push(`${count(answer.left_out, "further node")} that fewest wait for ${answer.left_out === 1 ? "is" : "are"} left out`);
       if (answer.unseen) said.push(`${count(answer.unseen, "task")} could not be looked at in time`);
       const key = answer.edges.length ? " Solid lines lead to what somebody waits for, dashed ones to who holds it." : "";
