@@ -15,6 +15,9 @@
 //   "selection"   .process: a pid, or "all"; .pid: the one that single questions are put to
 
 const KEPT = 600;
+/** Seconds after a point in which the next one is due: what is of all processes is told when all have told theirs. */
+const DUE = 1.8;
+const DUE_OF_ALL = 5;
 
 /** What the server or a process has refused, with a `code` and a message for people. */
 export class Refused extends Error {
@@ -230,7 +233,8 @@ export class Model {
       ? Math.max(...loops.map((each) => each.busy ?? 0))
       : null;
     const last = this.history.at(-1);
-    if (last && this.time <= last[0]) return;
+    // The next one that is noted is on its way.
+    if (last && this.time < last[0] + (last.noted ? (this.process === "all" ? DUE_OF_ALL : DUE) : 0)) return;
     this.history.push([this.time, lag, busy, this.requestsPerSecond, this.state.memory ?? null]);
     if (this.history.length > KEPT) this.history.splice(0, this.history.length - KEPT);
   }

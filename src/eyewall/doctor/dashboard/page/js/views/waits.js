@@ -17,8 +17,9 @@ const MARGIN = 14;
 const SIDE = 42;
 const BELOW = 16;
 const APART = 12;
-/** Characters that fit into a box. */
-const FITS = 22;
+/** Characters that fit into a box: of its name, and of the smaller line below that. */
+const FITS = 20;
+const BELOW_FITS = 22;
 
 export default {
   id: "waits",
@@ -161,14 +162,17 @@ export default {
     }
 
     function box(node, [x, y], bad) {
-      const more = [node.kind === node.label ? "" : node.kind, node.waiters > 1 ? `${number(node.waiters)} waiters` : "", node.place ? where(node.place) : ""];
+      const known = [node.waiters > 1 ? `${number(node.waiters)} waiters` : "", node.place ? where(node.place) : ""].filter(Boolean).join(" · ");
+      const whole = [node.kind === node.label ? "" : node.kind, known].filter(Boolean).join(" · ");
+      // Its colour and form tell the kind as well.
+      const more = known && whole.length > BELOW_FITS ? known : whole;
       return s(
         "g",
         { class: `node${bad ? " bad" : ""}`, data: { id: node.id, kind: node.kind }, onclick: () => choose(node.id) },
         s("title", {}, `${node.label}${node.words ? `, waits for ${node.words}` : ""}`),
         s("rect", { x, y, width: WIDTH, height: HEIGHT, rx: node.kind === "task" || node.kind === "request" ? 6 : HEIGHT / 2 }),
         s("text", { x: x + 14, y: y + 19, class: "name" }, brief(node.label)),
-        s("text", { x: x + 14, y: y + 36, class: "more" }, brief(more.filter(Boolean).join(" · "), FITS + 6)),
+        s("text", { x: x + 14, y: y + 36, class: "more" }, brief(more, BELOW_FITS)),
       );
     }
 
