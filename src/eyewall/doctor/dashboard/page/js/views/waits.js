@@ -1,11 +1,11 @@
 // Who waits for whom: a drawing, and the same as a table. Circles, of which nobody will ever go on, come first and in words.
 
-import { fill, h, s, setAttribute, setText } from "../dom.js";
+import { fill, h, s, setAttribute } from "../dom.js";
 import { count, number, seconds, text, UNKNOWN, where } from "../format.js";
 import { layered } from "../layered.js";
 import { facts, placeOf, problem, subjectText } from "../pieces.js";
 import { Polling } from "../polling.js";
-import { Table } from "../table.js";
+import { figures, Table } from "../table.js";
 
 const LIMIT = 120;
 const WIDTH = 178;
@@ -42,10 +42,10 @@ export default {
       search: (row) => `${row.label} ${row.kind} ${where(row.place)} ${row.circle ? "deadlock" : ""}`,
       sort: { id: "waiters", descending: true },
       columns: [
-        { id: "label", title: "Who", value: (row) => row.label, width: "minmax(9rem, 1.4fr)" },
+        { id: "label", title: "Who", value: (row) => row.label, width: "minmax(7.5rem, 1.4fr)" },
         { id: "kind", title: "What", value: (row) => row.kind, width: "6rem", wide: true },
-        { id: "waits", title: "Waits for, or is held by", value: (row) => row.next, text: (row) => text(row.next), width: "minmax(9rem, 1.6fr)" },
-        { id: "waiters", title: "Waiters", align: "end", value: (row) => row.waiters, text: (row) => number(row.waiters), width: "6rem" },
+        { id: "waits", title: "Waits for, or is held by", value: (row) => row.next, text: (row) => text(row.next), width: "minmax(7.5rem, 1.6fr)" },
+        figures("waiters", "Waiters", number, { width: "6rem", wide: true }),
         { id: "seconds", title: "For", align: "end", value: (row) => row.seconds ?? -1, text: (row) => seconds(row.seconds), width: "5.5rem" },
         { id: "place", title: "At", value: (row) => where(row.place), text: (row) => where(row.place), width: "minmax(8rem, 1fr)", wide: true },
         { id: "circle", title: "Circle", value: (row) => (row.circle ? "yes" : ""), text: (row) => (row.circle ? "deadlock" : ""), width: "6rem", wide: true },
@@ -83,7 +83,7 @@ export default {
       if (answer.left_out) said.push(`${count(answer.left_out, "further node")} that fewest wait for ${answer.left_out === 1 ? "is" : "are"} left out`);
       if (answer.unseen) said.push(`${count(answer.unseen, "task")} could not be looked at in time`);
       const key = answer.edges.length ? " Solid lines lead to what somebody waits for, dashed ones to who holds it." : "";
-      setText(summary, `${said.join("; ")}.${key}`);
+      fill(summary, `${said.join("; ")}.`, h("span", { class: "graph-key" }, key));
       table.show(rows, answer.left_out ? { total: answer.nodes.length + answer.left_out } : {});
       const picturing = JSON.stringify([answer.nodes.map((each) => [each.id, each.label, each.waiters]), answer.edges, answer.circles]);
       if (picturing === drawn) return;
