@@ -379,7 +379,8 @@ export class Table {
       return;
     }
     for (let above = index - 1; above >= 0; above -= 1) {
-      if (this.#sorted[above].depth < row.depth) {
+      // What has no branch may be less deep, and is no parent.
+      if (this.#sorted[above].depth < row.depth && this.#sorted[above].expanded !== null) {
         this.activate(above);
         return;
       }
