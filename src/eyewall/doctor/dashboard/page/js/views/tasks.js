@@ -70,7 +70,7 @@ export default {
         title: "Stands at",
         value: (row) => placeText(row),
         text: placeText,
-        width: "minmax(7.6rem, 1.6fr)",
+        width: "minmax(7.6rem, 1.3fr)",
       },
       {
         id: "for",
@@ -112,7 +112,7 @@ export default {
           row.task ? 1 : row.frame ? shown.findIndex((each) => each.id === "where") : shown.length,
         search: (row) => row.search,
         columns: [
-          { id: "name", title: "Task", render: drawName, text: (row) => row.name, width: "minmax(7.2rem, 2.6fr)" },
+          { id: "name", title: "Task", render: drawName, text: (row) => row.name, width: "minmax(7.2rem, 3.4fr)" },
           ...columns,
         ],
       }),
