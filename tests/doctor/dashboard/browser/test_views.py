@@ -121,8 +121,7 @@ def test_a_new_finding_comes_first_and_is_said_once(browser: Viewer, stage: Stag
     assert browser.text("#polite") == ""
     stage.find(recorded.finding(first_seen="2026-09-21T14:13:21Z", last_seen="2026-09-21T14:13:21Z", count=1))
     browser.until(lambda: browser.all(".finding.prominent"), "it does not come")
-    said = browser.text("#polite")
-    assert said.startswith("New finding: The event loop stood still")
+    browser.until(lambda: browser.text("#polite").startswith("New finding: The event loop stood still"))
     # The same again is no news; the card stays, and what was opened in it.
     browser.find(".prominent summary").click()
     browser.run("document.querySelector('#polite').textContent = ''")
