@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +19,8 @@ import pytest
 from click.testing import CliRunner
 
 from eyewall.cli import main
-from eyewall.cli.beside import beside, url_of
+from eyewall.cli.backoff import LONGEST_PAUSE, STABLE
+from eyewall.cli.beside import Beside, beside, url_of
 from eyewall.cli.exits import ExitCode
 
 from .program import PATIENCE, Program, connect, is_alive, request_bytes, until, write_app
@@ -146,6 +148,14 @@ def test_beside_workers_of_which_one_blocks_one_stops_and_one_ends(tmp_path: Pat
         assert not is_open(browser.address)
 
 
+def children(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def arguments_of(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+
+
 def test_it_ends_with_a_process_that_is_killed(tmp_path: Path) -> None:
     write_app(tmp_path, APP)
     env = {"EYEWALL_DASHBOARD": "127.0.0.1:0", "EYEWALL_DASHBOARD_TOKEN": TOKEN}
@@ -193,6 +203,54 @@ def test_beside_a_program() -> None:
     board.stop()
 
 
+@pytest.mark.parametrize("processes", [[], ["--processes", "1"]], ids=["alone", "supervised"])
+def test_it_is_started_again_where_it_ends(tmp_path: Path, processes: list[str]) -> None:
+    write_app(tmp_path, APP)
+    with Program(tmp_path, "app:app", *FREE, *processes, "--dashboard", "127.0.0.1:0") as program:
+        program.port()
+        browser = Browser(dashboard_url(program))
+        [child] = [each for each in children(program.process.pid) if "--beside" in arguments_of(each)]
+        os.kill(child, signal.SIGKILL)
+        program.wait_for(rf"The dashboard \(pid {child}\) was killed by SIGKILL; another is started in 0.1 s")
+        # It listens where the one before did, so that whoever is early waits, and takes the same cookie.
+        status, _, _ = browser.get("/")
+        assert status == 200
+        assert program.stop() == ExitCode.DONE
+        assert not is_open(browser.address)
+
+
+def test_pauses_of_one_that_does_not_come_up() -> None:
+    now = 0.0
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        if len(started) == 3:
+            raise OSError("no more processes")
+        started.append(subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE))
+        return started[-1]
+
+    with socket.create_server(("127.0.0.1", 0)) as here:
+        board = Beside("http://localhost/", [here], start, clock=lambda: now)
+        assert board.step() is None
+        for pause in (0.1, 0.2):
+            board.reaped(started[-1].pid + 1, 0)
+            assert board.step() is None
+            board.reaped(started[-1].pid, started[-1].wait() << 8)
+            assert board.step() == pytest.approx(pause)
+            now += pause
+            assert board.step() is None
+        # After it has lived for long, it is as at first.
+        now += STABLE
+        board.reaped(started[-1].pid, started[-1].wait() << 8)
+        assert board.step() == pytest.approx(0.1)
+        now += 0.2
+        assert board.step() == LONGEST_PAUSE
+        board.stop()
+        now += LONGEST_PAUSE
+        assert board.step() is None
+    assert len(started) == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"), [({"token": "short"}, "token"), ({"frame_ancestors": ["*"]}, "origin")]
 )
@@ -230,7 +288,6 @@ def test_what_can_not_be_shown(args: list[str], code: int, said: str) -> None:
 
 def test_by_hand(tmp_path: Path) -> None:
     import re
-    import subprocess
 
     with subprocess.Popen(
         [sys.executable, "-u", "-m", "eyewall", "dashboard", str(os.getpid())],

@@ -303,7 +303,7 @@ def test_connections_of_a_client(run: Run) -> None:
             assert (entry.route, entry.peer, entry.label) == (
                 f"127.0.0.1:{serving.port}",
                 "127.0.0.1",
-                "idle, 1 requests",
+                "idle, 1 request",
             )
             assert entry.bytes_in > 0 < entry.bytes_out
             del entry

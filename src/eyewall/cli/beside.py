@@ -2,6 +2,10 @@
 
 The socket is opened here, so that an address that is taken is known at once, and so is the URL; whoever is early waits
 in the backlog. The child ends when the pipe to it closes, which the kernel does even where this process is killed.
+
+One that ends by itself is started again, after a back-off, on the same sockets: whoever looks finds it again. Somebody
+has to notice: a thread (`watch`), or whoever reaps all children of this process and may have no threads (`reaped`,
+`step`).
 """
 
 from __future__ import annotations
@@ -11,11 +15,16 @@ import site
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from weakref import WeakSet
 
+from eyewall.base.loggers import gen_log
+from eyewall.cli.backoff import FIRST_PAUSE, LONGEST_PAUSE, STABLE, pause_after, words
+from eyewall.cli.exits import describe
 from eyewall.doctor.dashboard.application import TOKEN
 from eyewall.doctor.dashboard.gate import Gate, new_token
 from eyewall.doctor.options import VARIABLE
@@ -30,14 +39,29 @@ _running: WeakSet[Beside] = WeakSet()
 
 
 class Beside:
-    """A dashboard that runs. `url` has the token; `sockets`' `port` is where it listens."""
+    """A dashboard that runs: what `start` starts, which listens on `sockets`. `url` has the token."""
 
-    def __init__(self, url: str, child: subprocess.Popen[bytes], open_to_all: bool) -> None:
+    def __init__(
+        self,
+        url: str,
+        sockets: Sequence[socket.socket],
+        start: Callable[[], subprocess.Popen[bytes]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.url = url
         #: Whether other machines can reach it.
-        self.open_to_all = open_to_all
-        self._child = child
+        self.open_to_all = not all(is_loopback(str(each.getsockname()[0])) for each in sockets)
+        self._sockets = sockets
+        self._start = start
+        self._clock = clock
         self._pid = os.getpid()
+        self._early_ends = 0
+        self._start_at: float | None = None
+        # Held while a child is started: it is told to end afterwards, or not started at all.
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._child = start()
+        self._born = clock()
         _running.add(self)
 
     def __enter__(self) -> Beside:
@@ -50,17 +74,71 @@ class Beside:
 
     def stop(self) -> None:
         """Ends it. Harmless where it has ended, and in a child of the process that has started it."""
-        self.forget()
         if os.getpid() != self._pid:
+            self.forget()
             return
+        self._stopped.set()
+        with self._lock:
+            self.forget()
         try:
             self._child.wait(GRACE)
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.wait()
 
+    def watch(self) -> None:
+        """Has a thread start it again whenever it ends."""
+        threading.Thread(target=self._watch, name="eyewall-dashboard-child", daemon=True).start()
+
+    def reaped(self, pid: int, status: int) -> None:
+        """Child `pid` of this process has ended, as `os.waitpid` says, and has been reaped: maybe this one."""
+        if pid != self._child.pid or self._stopped.is_set():
+            return
+        # It finds that there is no such child any more.
+        self._child.poll()
+        early = self._clock() - self._born < STABLE
+        self._early_ends = self._early_ends + 1 if early else 0
+        # A signal that ended it may be on its way to this process as well, and `stop` be next.
+        pause = max(FIRST_PAUSE, pause_after(self._early_ends))
+        self._start_at = self._clock() + pause
+        gen_log.error("The dashboard (pid %d) %s; another is started %s", pid, describe(status), words(pause))
+
+    def step(self) -> float | None:
+        """Starts it again where it is time to. Returns the seconds until it will be; None where it runs."""
+        if self._start_at is None or self._stopped.is_set():
+            return None
+        left = self._start_at - self._clock()
+        if left > 0.0:
+            return left
+        with self._lock:
+            if self._stopped.is_set():
+                return None
+            self._let_go()
+            try:
+                self._child = self._start()
+            except OSError as error:
+                gen_log.error("The dashboard could not be started: %s", error)
+                self._start_at = self._clock() + LONGEST_PAUSE
+                return LONGEST_PAUSE
+            self._born = self._clock()
+            self._start_at = None
+        return None
+
+    def _watch(self) -> None:
+        while not self._stopped.is_set():
+            child = self._child
+            code = child.wait()
+            self.reaped(child.pid, -code if code < 0 else code << 8)
+            while (left := self.step()) is not None:
+                self._stopped.wait(left)
+
     def forget(self) -> None:
         """Lets go of it: it ends when nobody holds it. Children that are forked do so by themselves."""
+        self._let_go()
+        for each in self._sockets:
+            each.close()
+
+    def _let_go(self) -> None:
         line = self._child.stdin
         if line is not None and not line.closed:
             line.close()
@@ -95,27 +173,31 @@ def beside(
     # What can't be meant is known here, not in the child.
     Gate(token, ancestors=ancestors)
     sockets = bind_sockets(port, host or None)
-    try:
-        command = [sys.executable, "-P", "-m", "eyewall", "dashboard", "--beside"]
-        for each in sockets:
-            command += ["--fd", str(each.fileno())]
-        for origin in ancestors:
-            command += ["--frame-ancestor", origin]
-        if host and host != "localhost":
-            command += ["--name", host]
-        child = subprocess.Popen(  # noqa: S603 - this interpreter
-            [*command, str(os.getpid() if pid is None else pid)],
+    command = [sys.executable, "-P", "-m", "eyewall", "dashboard", "--beside"]
+    for each in sockets:
+        command += ["--fd", str(each.fileno())]
+    for origin in ancestors:
+        command += ["--frame-ancestor", origin]
+    if host and host != "localhost":
+        command += ["--name", host]
+    command.append(str(os.getpid() if pid is None else pid))
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 - this interpreter
+            command,
             stdin=subprocess.PIPE,
             pass_fds=[each.fileno() for each in sockets],
             env={**os.environ, **_path(), TOKEN: token, VARIABLE: "0"},
             # What a terminal sends to this process is not for it: it shows how the others drain.
             start_new_session=True,
         )
-        here = all(is_loopback(str(each.getsockname()[0])) for each in sockets)
-        return Beside(url_of(sockets, host, token), child, not here)
-    finally:
+
+    try:
+        return Beside(url_of(sockets, host, token), sockets, start)
+    except BaseException:
         for each in sockets:
             each.close()
+        raise
 
 
 def _path() -> dict[str, str]:

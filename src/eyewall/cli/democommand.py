@@ -140,10 +140,12 @@ def _beside(port: int) -> Beside | None:
     from eyewall.cli.beside import beside
 
     try:
-        return beside(frame_ancestors=[f"http://{name}:{port}" for name in ("127.0.0.1", "localhost")])
+        board = beside(frame_ancestors=[f"http://{name}:{port}" for name in ("127.0.0.1", "localhost")])
     except OSError as error:
         click.echo(f"There is no dashboard: {error}.", err=True)
         return None
+    board.watch()
+    return board
 
 
 def _check_redis(url: str) -> None:

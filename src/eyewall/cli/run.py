@@ -336,7 +336,9 @@ def serve(settings: Settings) -> int:
         for url in addresses.scrape_urls():
             gen_log.info("Metrics are at %s/metrics", url)
         if settings.supervised:
-            return Supervisor(settings, addresses, urls, processes, notifier).run()
+            return Supervisor(settings, addresses, urls, processes, notifier, board).run()
+        if board is not None:
+            board.watch()
         return Worker(settings, addresses, urls, notifier=notifier).run()
     except StartError as error:
         gen_log.error("%s", error)

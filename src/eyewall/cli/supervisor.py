@@ -6,7 +6,7 @@ wait in the kernel's backlog, and are not refused, while a worker is replaced.
 
     slot        what a worker is for: one of `processes`; its `current` worker serves
     crash       a worker ended that nobody told to: another one is started, at once if it had lived for
-                `_STABLE` seconds, else after a back-off that doubles with each early end
+                `STABLE` seconds, else after a back-off that doubles with each early end
     roll        slot by slot: a new worker is started, and once it accepts, the old one is told to drain; one
                 that does not come up leaves the old one in place
     giving up   nobody serves, and `_EARLY_ENDS` workers in a row have ended early
@@ -23,9 +23,11 @@ import time
 from collections import deque
 from collections.abc import Callable
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from eyewall.base.loggers import gen_log
 from eyewall.cli.addresses import Addresses
+from eyewall.cli.backoff import LONGEST_PAUSE, STABLE, pause_after, words
 from eyewall.cli.exits import HOPELESS, ExitCode, describe
 from eyewall.cli.notices import Notices
 from eyewall.cli.settings import Settings
@@ -35,11 +37,10 @@ from eyewall.cli.worker import DRAIN, END, READY, SIGNALLED, Worker
 from eyewall.guard.checks.systemd import Notifier
 from eyewall.loop.process import set_task_id
 
-#: Seconds that a worker has to live for its end not to count as early.
-_STABLE = 10.0
-#: Seconds before a worker that ended early is replaced: the first time, and at most.
-_FIRST_PAUSE = 0.1
-_LONGEST_PAUSE = 30.0
+if TYPE_CHECKING:
+    # Most programs have none.
+    from eyewall.cli.beside import Beside
+
 #: Early ends in a row, with nobody serving, after which it is given up.
 _EARLY_ENDS = 5
 #: Seconds beyond the time for draining after which a worker is killed.
@@ -93,7 +94,7 @@ class Supervisor:
     """Runs `processes` workers that serve the sockets of `addresses`; `urls` are logged when they do.
 
     With `settings.reload` it replaces them whenever a file changes. `notifier`: the service manager's, which is told
-    of all workers together.
+    of all workers together. `dashboard`: the one beside this process, which is started again where it ends.
     """
 
     def __init__(
@@ -103,12 +104,14 @@ class Supervisor:
         urls: list[str],
         processes: int,
         notifier: Notifier | None = None,
+        dashboard: Beside | None = None,
     ) -> None:
         self._settings = settings
         self._addresses = addresses
         self._urls = urls
         self._slots = [_Slot(number) for number in range(1, processes + 1)]
         self._notices = Notices(notifier, processes, urls)
+        self._dashboard = dashboard
         self._children: dict[int, _Child] = {}
         self._roll: deque[tuple[_Slot, int]] = deque()
         self._rolls = 0
@@ -142,7 +145,10 @@ class Supervisor:
             if self._stopping and not self._children:
                 self._leave_signals()
                 return self._code
-            self._wait(_sooner(self._until_next(now), self._tell_manager(now)))
+            due = self._until_next(now)
+            if self._dashboard is not None and not self._stopping:
+                due = _sooner(due, self._dashboard.step())
+            self._wait(_sooner(due, self._tell_manager(now)))
 
     # -- processes --------------------------------------------------------------------------------------
 
@@ -167,7 +173,7 @@ class Supervisor:
             ours.close()
             theirs.close()
             if slot is not None:
-                slot.start_at = time.monotonic() + _LONGEST_PAUSE
+                slot.start_at = time.monotonic() + LONGEST_PAUSE
             return None
         theirs.close()
         ours.setblocking(False)
@@ -208,6 +214,8 @@ class Supervisor:
                 return
             child = self._children.pop(pid, None)
             if child is None:
+                if self._dashboard is not None:
+                    self._dashboard.reaped(pid, status)
                 continue
             child.line.close()
             if child.slot is None:
@@ -245,7 +253,7 @@ class Supervisor:
         """Decides what follows on the end of a worker that nobody asked for."""
         now = time.monotonic()
         who = str(child).capitalize()
-        early = not child.ready or now - child.born < _STABLE
+        early = not child.ready or now - child.born < STABLE
         slot.early_ends = slot.early_ends + 1 if early else 0
         self._early_ends = self._early_ends + 1 if early else 0
         serving = any(each.ready and not each.told for each in self._children.values())
@@ -261,11 +269,8 @@ class Supervisor:
             gen_log.error("%s %s, like %d before it; giving up", who, describe(status), self._early_ends - 1)
             self._give_up(ExitCode.WORKERS)
         else:
-            pause = 0.0
-            if early:
-                pause = min(_FIRST_PAUSE * 2.0 ** (slot.early_ends - 1), _LONGEST_PAUSE)
-            when = f"in {pause:g} s" if pause else "at once"
-            gen_log.error("%s %s; another is started %s", who, describe(status), when)
+            pause = pause_after(slot.early_ends)
+            gen_log.error("%s %s; another is started %s", who, describe(status), words(pause))
             slot.start_at = now + pause
 
     def _give_up(self, code: int) -> None:

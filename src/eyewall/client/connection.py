@@ -106,7 +106,7 @@ class ClientConnection(FlowControl):
             subject=self,
             peer=str(peer[0]) if isinstance(peer, tuple) and peer else "",
             route=self.server,
-            label=f"{'idle' if self._idle else 'busy'}, {self.served} requests",
+            label=f"{'idle' if self._idle else 'busy'}, {self.served} request{'s' * (self.served != 1)}",
             age=now - self.opened,
             idle=now - self.active,
             bytes_in=self.bytes_in,

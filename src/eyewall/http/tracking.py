@@ -71,7 +71,9 @@ def describe_connection(connection: Connection) -> Entry:
         subject=connection,
         peer=connection.remote_ip,
         route="" if exchange is None else route_of(exchange),
-        label=f"{connection.served} requests" if exchange is None else _line(exchange),
+        label=f"{connection.served} request{'s' * (connection.served != 1)}"
+        if exchange is None
+        else _line(exchange),
         age=now - connection.opened,
         idle=now - connection.active,
         bytes_in=connection.received,

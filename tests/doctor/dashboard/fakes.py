@@ -40,7 +40,8 @@ class FakeProcess:
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.findings: list[dict[str, Any]] = []
         self.mark = 0
-        self.answers: dict[str, Any] = {"history": {"points": [[1.0, 0.1, 0.5, 2.0, 100]]}}
+        self.points: list[list[float]] = [[1.0, 0.1, 0.5, 2.0, 100]]
+        self.answers: dict[str, Any] = {}
         self.closed = 0
 
     @property
@@ -63,6 +64,9 @@ class FakeProcess:
             return state(self.times("state"), findings=self.mark)
         if command == "findings":
             return {"findings": self.findings}
+        if command == "history" and command not in self.answers:
+            # Times are rounded: the last one comes again.
+            return {"points": [each for each in self.points if each[0] >= arguments["since"]]}
         if command not in self.answers:
             raise ControlError("unknown-command", f"there is no command {command!r}")
         if isinstance(self.answers[command], Exception):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from eyewall.doctor.dashboard.directory import AT_ONCE, KEPT, Directory
+import pytest
+
+from eyewall.doctor.dashboard.directory import AT_ONCE, KEPT, Directory, program_name
 
 from ...waiting import turns, until
 from .fakes import FakeProcess, Machine
@@ -149,5 +151,30 @@ def test_one_that_is_shown_even_though_it_says_nothing(run: Run) -> None:
     async def until_listed(directory: Directory) -> None:
         directory.look()
         await until(directory.listed)
+        await directory.settle()
 
     run(main())
+
+
+@pytest.mark.parametrize(
+    ("program", "name"),
+    [
+        (["/app/.venv/bin/eyewall", "run", "--processes", "4", "shop:app"], "shop:app"),
+        (
+            ["/lib/eyewall/__main__.py", "run", "shop.main:make_app()", "--bind", "127.0.0.1:80"],
+            "shop.main:make_app()",
+        ),
+        (["/lib/eyewall/__main__.py", "run", "--bind", "localhost:8000", "src/site.py"], "site.py"),
+        (["/lib/eyewall/__main__.py", "demo", "--port", "0"], "eyewall demo"),
+        (["/usr/bin/uvicorn", "shop:app"], "shop:app"),
+        (["/usr/bin/eyewall"], "eyewall"),
+        (["/usr/bin/celery", "-A", "shop"], "celery"),
+        (["/srv/server.py", "--port", "8000"], "server.py"),
+        (["server.py"], "server.py"),
+        (["-c"], ""),
+        ([""], ""),
+        ([], ""),
+    ],
+)
+def test_names_of_programs(program: list[str], name: str) -> None:
+    assert program_name(program) == name

@@ -11,8 +11,8 @@ from weakref import WeakKeyDictionary
 import pytest
 
 from eyewall.doctor.control.protocol import ControlError
-from eyewall.doctor.dashboard.feed import ALL, FEWEST, Feed, TooMany, Viewer
-from eyewall.doctor.dashboard.merge import ENTRIES
+from eyewall.doctor.dashboard.feed import ALL, FEWEST, Feed, TooMany, Viewer, _Latest
+from eyewall.doctor.dashboard.merge import ENTRIES, SECONDS
 from eyewall.web.sse import Event
 
 from ...waiting import until
@@ -316,5 +316,91 @@ def test_of_who_is_silent_it_is_said_once_what_is_seen_from_outside(run: Run) ->
             process.silent = True
             await until(lambda: looked == [7, 7])
         await until(lambda: not feed.asks)
+
+    run(main())
+
+
+def test_points_of_a_history_come_once(run: Run) -> None:
+    async def main() -> None:
+        process = FakeProcess(7)
+        process.points = [[1.0, 0.1, 0.5, 2.0, 100], [2.0, 0.2, 0.5, 2.0, 100]]
+        feed = feed_of(process)
+        with feed.watching(7) as viewer, feed.watching(7) as slow:
+            whole = await first(viewer, "history")
+            assert [each[0] for each in whole["points"]] == [1.0, 2.0]
+            for second in (3.0, 4.0):
+                process.points.append([second, 0.1, 0.5, 2.0, 100])
+                said = await first(viewer, "history", lambda data: data["points"][0][0] > 2.0)
+                assert [each[0] for each in said["points"]] == [second]
+                del _got[viewer]["history"]
+            asked = process.times("history")
+            await until(lambda: process.times("history") > asked + 2)
+            assert "history" not in dict(all_due(viewer))
+            # Who takes long, or comes later, gets the whole at once.
+            assert [each[0] for each in dict(all_due(slow))["history"]["points"]] == [1.0, 2.0, 3.0, 4.0]
+            with feed.watching(7) as late:
+                assert [each[0] for each in (await first(late, "history"))["points"]] == [1.0, 2.0, 3.0, 4.0]
+            # All look at what was asked once.
+            sinces = [arguments["since"] for command, arguments in process.asked if command == "history"]
+            assert sinces[0] == 0.0
+            assert sinces[-1] == 4.0
+            assert abs(len(sinces) - process.times("state")) <= 1
+        await until(lambda: not feed.asks)
+
+    run(main())
+
+
+def test_the_history_of_all_has_the_worst_of_each_second(run: Run) -> None:
+    async def main() -> None:
+        now = 20.0
+        one, other = FakeProcess(7), FakeProcess(8)
+        one.points = [[10.1, 0.5, 0.5, 2.0, 100], [18.1, 0.0, 0.5, 2.0, 100]]
+        other.points = [[10.9, 0.7, 0.7, 3.0, 100]]
+        feed = feed_of(one, other, wall=lambda: now)
+        with feed.watching(ALL) as viewer:
+            said = await first(viewer, "history", lambda data: data["points"][0][3] == 5.0)
+            # Of the last seconds, not all may have told yet.
+            assert said["points"] == [[10.0, 0.7, 0.6, 5.0, 200]]
+            now = 22.0
+            said = await first(viewer, "history", lambda data: data["points"][0][0] == 18.0)
+            assert said["points"] == [[18.0, 0.0, 0.5, 2.0, 100]]
+            # One that has hung tells later of how it was, and that counts.
+            other.points.append([18.2, 1.5, 1.0, 0.0, 100])
+            said = await first(viewer, "history", lambda data: data["points"][0][1] == 1.5)
+            assert said["points"] == [[18.0, 1.5, 0.75, 2.0, 200]]
+            with feed.watching(ALL) as late:
+                assert [each[0] for each in (await first(late, "history"))["points"]] == [10.0, 18.0]
+        await until(lambda: not feed.asks)
+
+    run(main())
+
+
+def test_a_history_is_bounded() -> None:
+    latest = _Latest()
+    latest.add(7, [])
+    for second in range(SECONDS + 5):
+        latest.add(7, [[float(second), 0.0, 0.0, 0.0, 0]])
+    event = Viewer(7, (latest,)).due()
+    assert event is not None
+    _, data = read(event)
+    assert [each[0] for each in data["points"]] == [float(each) for each in range(5, SECONDS + 5)]
+
+
+def test_processes_are_known_right_after_the_last_viewer_has_left(run: Run) -> None:
+    async def main() -> None:
+        process = FakeProcess(7)
+        feed = feed_of(process)
+        for which in (7, ALL):
+            await feed.seen()
+            assert feed.directory.find(7) is not None
+            with feed.watching(which) as viewer:  # type: ignore[arg-type]
+                await first(viewer, "state")
+            # It is still being let go of.
+            assert feed.asks
+            await feed.seen()
+            assert feed.directory.find(7) is not None
+            await until(lambda: not feed.asks)
+            assert feed.directory.find(7) is not None
+            await feed.directory.close()
 
     run(main())

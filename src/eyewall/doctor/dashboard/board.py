@@ -23,12 +23,6 @@ class Board:
         self.feed = Feed(directory) if feed is None else feed
         self._asking = 0
 
-    async def seen(self) -> None:
-        """Makes sure that the processes are known, where nobody looks at them right now."""
-        if not self.feed.asks:
-            self.feed.directory.look()
-            await self.feed.directory.settle()
-
     async def ask(self, pid: int, command: str, arguments: Mapping[str, Any], patience: float) -> Any:
         """Returns a process's answer, over a connection of its own: what is asked each second does not wait for it.
 

@@ -10,9 +10,11 @@ ended; workers that replace others come by themselves.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import Any
 
 from eyewall.doctor.control.client import NoDoctor, processes
@@ -27,6 +29,10 @@ AT_ONCE = 8
 MOST = 256
 #: Seconds for which one that has gone is listed.
 KEPT = 60.0
+
+#: Arguments that say what is served or run: a file, or an object in a module; and a command of a tool that has several.
+_SERVED = re.compile(r"[^-].*\.py|[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(.*\))?")
+_COMMAND = re.compile(r"[a-z][a-z-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,23 @@ class Listed:
             "group": self.group,
             "alive": self.alive,
         }
+
+
+def program_name(program: Sequence[str]) -> str:
+    """Returns what a program is called by those who have started it with these arguments: `server.py`, `shop:app` for
+    whatever serves that, `eyewall demo`. "" where it has none.
+    """
+    first = PurePath(program[0] if program else "")
+    tool = first.parent.name if first.name == "__main__.py" else first.name
+    if tool in ("", "-c", "-m"):
+        return ""
+    if tool.endswith(".py"):
+        return tool
+    for each in program[1:]:
+        if _SERVED.fullmatch(each):
+            return PurePath(each).name
+    command = program[1] if len(program) > 1 and _COMMAND.fullmatch(program[1]) else ""
+    return f"{tool} {command}".rstrip()
 
 
 class Directory:
@@ -128,12 +151,13 @@ class Directory:
 
     async def close(self) -> None:
         """Asks nobody any more."""
-        for task in self._asking.values():
-            task.cancel()
-        await self.settle()
+        # At once, and not after those that are asked have ended: who looks meanwhile finds some, which then stay.
         self._listed.clear()
         self._strangers.clear()
         self._gone_at.clear()
+        for task in self._asking.values():
+            task.cancel()
+        await self.settle()
 
     async def _ask(self, pid: int) -> None:
         source = self.source(pid)
@@ -155,10 +179,11 @@ class Directory:
         if self._family is not None and pid not in self._family and group not in self._family:
             self._strangers.add(pid)
             return
+        program = tuple(map(str, said.get("program") or ()))
         self._listed[pid] = Listed(
             pid,
-            str(said.get("title") or f"process {pid}"),
-            tuple(map(str, said.get("program") or ())),
+            str(said.get("title") or program_name(program) or f"process {pid}"),
+            program,
             group if isinstance(group, int) else None,
         )
         self.changed()

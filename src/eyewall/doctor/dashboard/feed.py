@@ -5,14 +5,16 @@
     "all"                       looks at the channels of all processes, and merges what they have
 
 A channel keeps the latest event of each kind, encoded once, and a viewer remembers which it has had. So nothing queues:
-who takes long misses states, and gets the newest when it is ready for one.
+who takes long misses states, and gets the newest when it is ready for one. Of a history, which grows point by point, a
+viewer gets the points that it has not had: the whole at first.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -21,7 +23,7 @@ from eyewall.doctor.control.client import NoDoctor
 from eyewall.doctor.control.outside import sentence_of
 from eyewall.doctor.control.protocol import ControlError
 from eyewall.doctor.dashboard.directory import Directory
-from eyewall.doctor.dashboard.merge import ENTRIES, merged_findings, merged_history, merged_states
+from eyewall.doctor.dashboard.merge import ENTRIES, SECONDS, merged_findings, merged_history, merged_states
 from eyewall.doctor.dashboard.sources import Source
 from eyewall.web.sse import Event
 
@@ -37,6 +39,11 @@ FEWEST = 20
 FINDINGS = 100
 #: Those who look at once.
 VIEWERS = 32
+#: Seconds after which all processes have told of a second, unless one hangs: a point is a second old at most, and so
+#: is the answer that it came with.
+SETTLED = 3
+#: Seconds that are looked at again: who has hung tells of them later.
+AGAIN = 10
 
 ALL: Literal["all"] = "all"
 Which = int | Literal["all"]
@@ -49,18 +56,64 @@ class TooMany(EyewallError):
     """More want to look than `VIEWERS`."""
 
 
+class _Past:
+    """A history: the points of one process, or of all, at most `SECONDS`, each with the version that it came with."""
+
+    def __init__(self, process: Which) -> None:
+        self._process = process
+        self._points: dict[float, tuple[int, Sequence[Any]]] = {}
+        self._made: tuple[tuple[int, int], Event] | None = None
+        self._version = 0
+
+    def add(self, points: Iterable[Sequence[Any]], version: int) -> bool:
+        """Takes points, of which one replaces that of the same time. Returns whether any was not known."""
+        news = {each[0]: (version, each) for each in points if self._known(each[0]) != each}
+        if not news:
+            return False
+        self._version = version
+        self._points.update(news)
+        while len(self._points) > SECONDS:
+            del self._points[min(self._points)]
+        return True
+
+    def event(self, had: int) -> Event:
+        """Returns the points that came after version `had`, made once for all who ask the same."""
+        wanted = (had, self._version)
+        if self._made is None or self._made[0] != wanted:
+            points = [self._points[each] for each in sorted(self._points)]
+            data = {"process": self._process, "points": [point for came, point in points if came > had]}
+            self._made = (wanted, Event(data, event="history"))
+        return self._made[1]
+
+    def _known(self, moment: float) -> Sequence[Any] | None:
+        return self._points.get(moment, (0, None))[1]
+
+
 class _Latest:
-    """The newest event of each kind of one process, or of all. `version` counts them; `numbers`: of each kind."""
+    """The newest event of each kind of one process, or of all. `version` counts them."""
 
     def __init__(self) -> None:
         self.version = 0
-        self.events: dict[str, tuple[int, Event]] = {}
+        self.events: dict[str, tuple[int, Event | _Past]] = {}
         self.woken: set[asyncio.Event] = set()
 
     def put(self, kind: str, data: Any, key: str = "") -> None:
         """Replaces the event of this kind; `key` tells apart several of a kind."""
+        self._set(kind + key, Event(data, event=kind))
+
+    def add(self, process: Which, points: Iterable[Sequence[Any]]) -> None:
+        """Adds to the history; the first time also where there is no point yet."""
+        _, past = self.events.get("history", (0, None))
+        if not isinstance(past, _Past):
+            past = _Past(process)
+            past.add(points, self.version + 1)
+        elif not past.add(points, self.version + 1):
+            return
+        self._set("history", past)
+
+    def _set(self, name: str, event: Event | _Past) -> None:
         self.version += 1
-        self.events[kind + key] = (self.version, Event(data, event=kind))
+        self.events[name] = (self.version, event)
         for each in self.woken:
             each.set()
 
@@ -78,13 +131,15 @@ class _Channel:
         self.state: Mapping[str, Any] | None = None
         self.state_at = 0.0
         self.findings: list[dict[str, Any]] = []
-        self.history: list[list[float]] | None = None
+        #: The last `SECONDS` points; None while it is not known whether there are any.
+        self.history: deque[Sequence[Any]] | None = None
         self.trouble: tuple[str, str] | None = None
         # What is seen from outside of a process that does not answer, until it does.
         self._seen = ""
         self.users = 0
         self._feed = feed
         self._mark: object = None
+        self._notes = True
         self._task: asyncio.Task[None] | None = None
 
     def open(self) -> None:
@@ -95,11 +150,13 @@ class _Channel:
                 self._run(), name=f"dashboard: {self.source.pid}"
             )
 
-    async def close(self) -> None:
-        """One looks no more; asks nothing any more where that was the last."""
+    def leave(self) -> bool:
+        """One looks no more. Returns whether that was the last, and it is to be closed."""
         self.users -= 1
-        if self.users:
-            return
+        return not self.users
+
+    async def close(self) -> None:
+        """Asks nothing any more."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -140,7 +197,7 @@ class _Channel:
                 self._failed(error.code, f"{error}. {self._seen}")
 
     async def _rest(self, state: Mapping[str, Any]) -> None:
-        """Asks for what does not change each second."""
+        """Asks for the findings, where they have changed, and for what it has noted since it was asked last."""
         pid = self.source.pid
         mark = state.get("findings")
         if mark is None or mark != self._mark:
@@ -150,14 +207,24 @@ class _Channel:
                 self.findings = found
                 self.latest.put("findings", {"process": pid, "findings": found})
             self._mark = mark
+        if self._notes:
+            await self._past()
+
+    async def _past(self) -> None:
+        since = self.history[-1][0] if self.history else 0.0
+        try:
+            points = (await self._ask("history", since=since))["points"]
+        except ControlError as error:
+            if error.code != "unknown-command":
+                raise
+            # One of an older release.
+            self._notes, points = False, []
         if self.history is None:
-            try:
-                self.history = (await self._ask("history"))["points"]
-            except ControlError as error:
-                if error.code != "unknown-command":
-                    raise
-                self.history = []
-            self.latest.put("history", {"process": pid, "points": self.history})
+            self.history = deque(maxlen=SECONDS)
+        # Times are rounded, so that the last one may come again.
+        news = [each for each in points if each[0] > since]
+        self.history.extend(news)
+        self.latest.add(self.source.pid, news)
 
     async def _ask(self, command: str, **arguments: Any) -> Any:
         return await self.source.ask(command, arguments, TIMEOUT)
@@ -187,7 +254,7 @@ class Viewer:
 
         The kind that was sent longest ago comes first, so that one that changes all the time leaves room for others.
         """
-        found: tuple[tuple[int, int], tuple[int, str], int, Event] | None = None
+        found: tuple[tuple[int, int], tuple[int, str], int, Event | _Past] | None = None
         for number, latest in enumerate(self._latest):
             for key, (version, event) in latest.events.items():
                 had, when = self._had.get((number, key), (0, 0))
@@ -197,8 +264,10 @@ class Viewer:
         if found is None:
             return None
         self._sent += 1
-        self._had[found[1]] = (found[2], self._sent)
-        return found[3]
+        _, name, version, event = found
+        had, _ = self._had.get(name, (0, 0))
+        self._had[name] = (version, self._sent)
+        return event.event(had) if isinstance(event, _Past) else event
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         while True:
@@ -244,7 +313,7 @@ class Feed:
         self._closing: set[asyncio.Task[None]] = set()
         self._known: list[dict[str, Any]] | None = None
         self._found: list[dict[str, Any]] | None = None
-        self._past: tuple[int, ...] | None = None
+        self._past: set[int] = set()
         self._troubles: dict[int, tuple[str, str]] = {}
         directory.changed = self._list
 
@@ -257,6 +326,15 @@ class Feed:
     def asks(self) -> bool:
         """Whether anything is asked, or will be without being told to."""
         return self._task is not None or bool(self._channels) or bool(self._closing)
+
+    async def seen(self) -> None:
+        """Makes sure that the processes are known, where nobody looks at them right now."""
+        # Who has looked last may not have let go of them yet, and forgets them when it does.
+        while self._task is None and self._closing:
+            await asyncio.wait(set(self._closing))
+        if self._task is None:
+            self.directory.look()
+            await self.directory.settle()
 
     def entries(self) -> int:
         """Entries of each registry that a process is to tell of: fewer where there are many processes."""
@@ -297,9 +375,9 @@ class Feed:
 
     def _release(self, pid: int) -> None:
         channel = self._channels[pid]
-        if channel.users == 1:
+        if channel.leave():
             del self._channels[pid]
-        self._later(channel.close())
+            self._later(channel.close())
 
     def _later(self, action: Any) -> None:
         task = asyncio.get_running_loop().create_task(action)
@@ -321,7 +399,8 @@ class Feed:
             await self.directory.close()
         if self._task is None:
             self._processes, self._all = _Latest(), _Latest()
-            self._known = self._found = self._past = None
+            self._known = self._found = None
+            self._past = set()
             self._troubles = {}
 
     async def _run(self) -> None:
@@ -379,10 +458,27 @@ class Feed:
         if found != self._found:
             self._found = found
             self._all.put("findings", {"process": ALL, "findings": found})
-        past = {pid: each.history for pid, each in channels.items() if each.history is not None}
-        if past and tuple(past) != self._past:
-            self._past = tuple(past)
-            self._all.put("history", {"process": ALL, "points": merged_history(past)})
+        self._remember({pid: each.history for pid, each in channels.items() if each.history is not None})
+
+    def _remember(self, histories: Mapping[int, Sequence[Sequence[Any]]]) -> None:
+        """Adds to the history of all the seconds of which all have told by now."""
+        if not histories:
+            return
+        until = int(self.wall()) - SETTLED
+        # Who has come has a past of its own.
+        begin = 0 if histories.keys() - self._past else until - AGAIN
+        self._past = set(histories)
+        told = {pid: list(_between(points, begin, until)) for pid, points in histories.items()}
+        self._all.add(ALL, merged_history(told))
+
+
+def _between(points: Sequence[Sequence[Any]], begin: float, until: float) -> Iterator[Sequence[Any]]:
+    """Returns the points from second `begin` to `until`, the last first."""
+    for point in reversed(points):
+        if point[0] < begin:
+            return
+        if point[0] < until + 1:
+            yield point
 
 
 def missing_in(state: Mapping[str, Any]) -> list[str]:

@@ -231,7 +231,7 @@ class Events(Guarded, EventSourceHandler):
         self._which: Which
         try:
             text = self.get_query_argument("process", ALL)
-            await self.board.seen()
+            await self.board.feed.seen()
             self._which = ALL if text == ALL else self._process(text)
             self.board.feed.check()
         except TooMany as error:
@@ -273,7 +273,7 @@ class Api(Guarded):
 
     async def _answer(self, pid: str, ask: Any) -> None:
         try:
-            await self.board.seen()
+            await self.board.feed.seen()
             said = await ask(self._process(pid))
         except Refused as error:
             self._refuse(error)

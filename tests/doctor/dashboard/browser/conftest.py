@@ -41,6 +41,9 @@ def browser(dashboard_browser: Viewer, stage: Stage) -> Iterator[Viewer]:
         yield dashboard_browser
     finally:
         errors, asked = dashboard_browser.end()
+        # What the dashboard knows is not for the next test.
+        dashboard_browser.until(lambda: not stage.feed.asks, "processes are still asked")
+        stage.forget()
     assert [error for error in errors if not any(part in error for part in dashboard_browser.expected)] == []
     own = (stage.url + "/", "about:blank", "data:")
     assert [url for url in asked if not url.startswith(own)] == []

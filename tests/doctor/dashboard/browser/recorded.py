@@ -27,6 +27,10 @@ SEARCH = place("shop/search.py", 64, "Search.get", "found = await self.settings[
 IMAGE = place("shop/images.py", 27, "Thumbnail.get", "data = await pool.run(shrink, picture)")
 
 
+def evidence(**known: Any) -> dict[str, Any]:
+    return {"stacks": {}, "counts": {}, "wall": None, "cpu": None, "error": None, **known}
+
+
 def finding(**changes: Any) -> dict[str, Any]:
     """A blocked loop, or something else by `changes`."""
     found: dict[str, Any] = {
@@ -78,7 +82,7 @@ FINDINGS: list[dict[str, Any]] = [
         summary="The coroutine send_receipt was called and never awaited: it did not run.",
         place=MAIL,
         subject={"method": "POST", "path": "/checkout", "handler": "Checkout"},
-        evidence={"stacks": {}, "counts": {}, "wall": None, "cpu": None, "error": None},
+        evidence=evidence(),
         advice="Write await in front of the call, or start a task with eyewall.guard.spawn and keep it.",
         first_seen="2026-09-21T14:04:01.000Z",
         last_seen="2026-09-21T14:11:40.000Z",
@@ -90,13 +94,9 @@ FINDINGS: list[dict[str, Any]] = [
         summary="Two tasks wait for each other: each holds a lock that the other one wants.",
         place=STOCK,
         subject={"task": "reserve 1182"},
-        evidence={
-            "stacks": {"task reserve 1182": [STOCK], "task book 77": [LEDGER]},
-            "counts": {"tasks": 2},
-            "wall": 94.0,
-            "cpu": None,
-            "error": None,
-        },
+        evidence=evidence(
+            stacks={"task reserve 1182": [STOCK], "task book 77": [LEDGER]}, counts={"tasks": 2}, wall=94.0
+        ),
         advice="Take the two locks in the same order everywhere.",
         first_seen="2026-09-21T14:12:01.000Z",
         last_seen="2026-09-21T14:12:01.000Z",
@@ -108,13 +108,7 @@ FINDINGS: list[dict[str, Any]] = [
         summary="All 4 workers of the executor “images” are busy, and jobs wait 2.1 s for one.",
         place=IMAGE,
         subject={"method": "GET", "path": "/thumbnails/91", "handler": "Thumbnail"},
-        evidence={
-            "stacks": {},
-            "counts": {"workers": 4, "queued": 61},
-            "wall": 2.1,
-            "cpu": None,
-            "error": None,
-        },
+        evidence=evidence(counts={"workers": 4, "queued": 61}, wall=2.1),
         advice="Give it more workers, or a shorter queue, so that it refuses sooner what it can’t do.",
         first_seen="2026-09-21T14:08:20.000Z",
         last_seen="2026-09-21T14:10:02.000Z",
@@ -126,13 +120,7 @@ FINDINGS: list[dict[str, Any]] = [
         summary="A task has failed, and nobody asked for its exception.",
         place=FEED,
         subject={"task": "feed 12"},
-        evidence={
-            "stacks": {},
-            "counts": {},
-            "wall": None,
-            "cpu": None,
-            "error": "KeyError: 'price'",
-        },
+        evidence=evidence(error="KeyError: 'price'"),
         advice="Await the task, or give it a done callback that looks at its exception.",
         first_seen="2026-09-21T14:02:20.000Z",
         last_seen="2026-09-21T14:02:20.000Z",
@@ -221,109 +209,114 @@ def histogram(mean: float, count: int = 1000) -> dict[str, Any]:
     return {"count": count, "mean": mean, "median": mean * 0.8, "p99": mean * 6, "largest": mean * 9}
 
 
+def item(
+    kind: str, name: str, counters: dict[str, int], times: dict[str, float], **state: Any
+) -> dict[str, Any]:
+    """Something of the guard; `times`: means."""
+    return {
+        "kind": kind,
+        "name": name,
+        "state": state,
+        "counters": counters,
+        "histograms": {each: histogram(mean) for each, mean in times.items()},
+    }
+
+
+EXECUTOR = {"medium": "threads", "waiting": 0, "closed": False}
+CLOSED = {"state": "closed", "retry_after": 0.0, "openings": 0, "reason": "", "calls": 100}
+
 GUARD: list[dict[str, Any]] = [
-    {
-        "kind": "executor",
-        "name": "images",
-        "state": {
-            "medium": "threads",
-            "workers": 4,
-            "busy": 4,
-            "queue": 64,
-            "queued": 61,
-            "waiting": 0,
-            "full": "refuse",
-            "closed": False,
-            "oldest": 2.31,
-            "callers": "shop/images.py:27 (61)",
-        },
-        "counters": {"submitted": 18_211, "done": 18_120, "failed": 3, "refused": 26},
-        "histograms": {"queue_wait": histogram(0.41), "run_time": histogram(0.12)},
-    },
-    {
-        "kind": "executor",
-        "name": "default",
-        "state": {
-            "medium": "threads",
-            "workers": 8,
-            "busy": 1,
-            "queue": 1000,
-            "queued": 0,
-            "waiting": 0,
-            "full": "wait",
-            "closed": False,
-            "oldest": 0.02,
-            "callers": "",
-        },
-        "counters": {"submitted": 402, "done": 401, "failed": 0, "refused": 0},
-        "histograms": {"queue_wait": histogram(0.0002), "run_time": histogram(0.018)},
-    },
-    {
-        "kind": "pool",
-        "name": "postgres",
-        "state": {
-            "open": 10,
-            "opening": 0,
-            "idle": 1,
-            "lent": 9,
-            "waiting": 0,
-            "min_size": 2,
-            "max_size": 10,
-            "max_waiting": 100,
-            "failing": False,
-            "held_longest": 0.84,
-            "closed": False,
-        },
-        "counters": {"lent": 91_233, "opened": 14, "timeouts": 0},
-        "histograms": {"wait": histogram(0.0011)},
-    },
-    {
-        "kind": "breaker",
-        "name": "payments",
-        "state": {
-            "state": "open",
-            "since": 12.4,
-            "retry_after": 17.6,
-            "openings": 3,
-            "reason": "51 % of 100 calls have failed",
-            "calls": 100,
-            "failure_rate": 0.51,
-            "slow_rate": 0.12,
-        },
-        "counters": {"calls": 8123, "failed": 96, "refused": 412, "opened": 3},
-        "histograms": {"time": histogram(0.21)},
-    },
-    {
-        "kind": "breaker",
-        "name": "index",
-        "state": {
-            "state": "closed",
-            "since": 3122.0,
-            "retry_after": 0.0,
-            "openings": 0,
-            "reason": "",
-            "calls": 100,
-            "failure_rate": 0.0,
-            "slow_rate": 0.02,
-        },
-        "counters": {"calls": 40_120, "failed": 4, "refused": 0, "opened": 0},
-        "histograms": {"time": histogram(0.019)},
-    },
-    {
-        "kind": "requests",
-        "name": "server",
-        "state": {"most": 256, "queue": 128, "patience": 5.0, "busy": 7, "waiting": 0},
-        "counters": {"passed": 211_094, "waited": 32, "refused": 0},
-        "histograms": {},
-    },
-    {
-        "kind": "connections",
-        "name": "server",
-        "state": {"total": 10_000, "per_address": 100, "open": 214, "addresses": 171},
-        "counters": {"admitted": 30_211, "refused": 0},
-        "histograms": {},
-    },
-    {"kind": "registry", "name": "connections", "state": {}, "counters": {}, "histograms": {}},
+    item(
+        "executor",
+        "images",
+        {"submitted": 18_211, "done": 18_120, "failed": 3, "refused": 26},
+        {"queue_wait": 0.41, "run_time": 0.12},
+        **EXECUTOR,
+        workers=4,
+        busy=4,
+        queue=64,
+        queued=61,
+        full="refuse",
+        oldest=2.31,
+        callers="shop/images.py:27 (61)",
+    ),
+    item(
+        "executor",
+        "default",
+        {"submitted": 402, "done": 401, "failed": 0, "refused": 0},
+        {"queue_wait": 0.0002, "run_time": 0.018},
+        **EXECUTOR,
+        workers=8,
+        busy=1,
+        queue=1_000,
+        queued=0,
+        full="wait",
+        oldest=0.02,
+        callers="",
+    ),
+    item(
+        "pool",
+        "postgres",
+        {"lent": 91_233, "opened": 14, "timeouts": 0},
+        {"wait": 0.0011},
+        open=10,
+        opening=0,
+        idle=1,
+        lent=9,
+        waiting=0,
+        min_size=2,
+        max_size=10,
+        max_waiting=100,
+        failing=False,
+        held_longest=0.84,
+        closed=False,
+    ),
+    item(
+        "breaker",
+        "payments",
+        {"calls": 8_123, "failed": 96, "refused": 412, "opened": 3},
+        {"time": 0.21},
+        state="open",
+        since=12.4,
+        retry_after=17.6,
+        openings=3,
+        reason="51 % of 100 calls have failed",
+        calls=100,
+        failure_rate=0.51,
+        slow_rate=0.12,
+    ),
+    item(
+        "breaker",
+        "index",
+        {"calls": 40_120, "failed": 4, "refused": 0, "opened": 0},
+        {"time": 0.019},
+        **CLOSED,
+        since=3122.0,
+        failure_rate=0.0,
+        slow_rate=0.02,
+    ),
+    item(
+        "requests",
+        "server",
+        {"passed": 211_094, "waited": 32, "refused": 0},
+        {},
+        most=256,
+        queue=128,
+        patience=5.0,
+        busy=7,
+        waiting=0,
+    ),
+    item(
+        "connections",
+        "server",
+        {"admitted": 30_211, "refused": 0},
+        {},
+        total=10_000,
+        per_address=100,
+        open=214,
+        addresses=171,
+    ),
+    item("registry", "connections", {}, {}),
 ]
 
 
@@ -566,6 +559,19 @@ def many_tasks(number: int) -> dict[str, Any]:
     return {**stacks(1), "tasks": found}
 
 
+def generation(
+    waiting: int, collections: int, collected: int, seconds: float, longest: float
+) -> dict[str, Any]:
+    return {
+        "waiting": waiting,
+        "collections": collections,
+        "collected": collected,
+        "uncollectable": 0,
+        "seconds": seconds,
+        "longest": longest,
+    }
+
+
 def memory() -> dict[str, Any]:
     return {
         "resident": 201_300_000,
@@ -595,30 +601,9 @@ def memory() -> dict[str, Any]:
             "threshold": [700, 10, 10],
             "frozen": 0,
             "generations": [
-                {
-                    "waiting": 311,
-                    "collections": 4021,
-                    "collected": 71_234,
-                    "uncollectable": 0,
-                    "seconds": 0.81,
-                    "longest": 0.0021,
-                },
-                {
-                    "waiting": 4,
-                    "collections": 365,
-                    "collected": 8_123,
-                    "uncollectable": 0,
-                    "seconds": 0.42,
-                    "longest": 0.0082,
-                },
-                {
-                    "waiting": 2,
-                    "collections": 31,
-                    "collected": 912,
-                    "uncollectable": 0,
-                    "seconds": 1.92,
-                    "longest": 0.1104,
-                },
+                generation(311, 4021, 71_234, 0.81, 0.0021),
+                generation(4, 365, 8_123, 0.42, 0.0082),
+                generation(2, 31, 912, 1.92, 0.1104),
             ],
         },
     }

@@ -83,6 +83,10 @@ class Stage:
         self.findings = list(findings)
         self.changes += 1
 
+    def forget(self) -> None:
+        """Has the dashboard ask anew who the processes are: also a late question of a page has it know them."""
+        asyncio.run_coroutine_threadsafe(self.feed.directory.close(), self._loop).result(PATIENCE)
+
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(PATIENCE)
@@ -134,8 +138,8 @@ class Stage:
 
     async def _serve(self) -> None:
         directory = Directory(present=lambda: self.processes, source=lambda pid: Recorded(self, pid))
-        feed = Feed(directory, interval=INTERVAL, wall=self._wall)
-        board = Board(Gate(TOKEN), directory, feed=feed)
+        self.feed = Feed(directory, interval=INTERVAL, wall=self._wall)
+        board = Board(Gate(TOKEN), directory, feed=self.feed)
         app = application(board)
         server = HTTPServer(app, profile=app.profile)
         server.add_sockets(self._sockets)

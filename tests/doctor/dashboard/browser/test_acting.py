@@ -117,7 +117,7 @@ def test_branches_close_and_open_with_keys(browser: Viewer) -> None:
     browser.press(Keys.ARROW_RIGHT)
     browser.press(Keys.ARROW_DOWN)
     browser.press(Keys.ARROW_LEFT)
-    browser.until(lambda: cells(browser, label)[2][0] == "▸cache warm-up Cache.warm")
+    browser.until(lambda: cells(browser, label)[2][0] == "▸waits for cache warm-up Cache.warm")
     browser.press(Keys.ARROW_LEFT)
     active = browser.find("[role=treegrid]").get_attribute("aria-activedescendant")
     assert browser.find(f"#{active}").text.startswith("▾main")

@@ -74,6 +74,18 @@ def test_boxes_lie_beside_each_other_and_lead_to_the_right(viewer: Viewer) -> No
     backwards = [each for each in pictured.waits()["edges"] if boxes[each["from"]][0] >= boxes[each["to"]][0]]
     # One of the circle has to.
     assert len(backwards) == 1
+    # Also that one, with its arrow, is within the picture.
+    room, drawn = viewer.run(
+        "const box = (each) => { const { x, y, right, bottom } = each.getBoundingClientRect();"
+        "  return [x, y, right, bottom]; };"
+        "const svg = document.querySelector('.graph svg');"
+        "return [box(svg), [...svg.querySelectorAll('.edge path')].map(box)];"
+    )
+    for left, top, right, bottom in drawn:
+        assert room[0] <= left
+        assert room[1] <= top
+        assert right <= room[2]
+        assert bottom <= room[3]
 
 
 def test_the_same_as_a_table_with_the_keyboard(viewer: Viewer) -> None:

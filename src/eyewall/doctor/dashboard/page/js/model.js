@@ -7,13 +7,17 @@
 //   "processes"   .processes: [{ pid, title, program, group, alive }]
 //   "state"       .state: the answer of the command `state`; .time: when, in seconds since the epoch; .before and
 //                 .timeBefore: the ones before that; .missing: texts, why something in it is not known
-//   "history"     .history: [[time, lag_s, busy_share, requests_per_second, memory_bytes], …], the last ten minutes
+//   "history"     .history: [[time, lag_s, busy_share, requests_per_second, memory_bytes], …], the last ten minutes; of
+//                 each second the longest lag
 //   "findings"    .findings: [a finding as JSON, with its `pid`, …]
 //   "connection"  .connection: "waiting", "open" or "lost"; .since: when that began; .paused; .refused: the token is not taken
 //   "trouble"     .trouble: Map of pid to { pid, code, message, time }
 //   "selection"   .process: a pid, or "all"; .pid: the one that single questions are put to
 
 const KEPT = 600;
+/** Seconds after a point in which the next one is due: what is of all processes is told when all have told theirs. */
+const DUE = 1.8;
+const DUE_OF_ALL = 5;
 
 /** What the server or a process has refused, with a `code` and a message for people. */
 export class Refused extends Error {
@@ -33,8 +37,6 @@ export class Model {
   #focus = null;
   #chosen = false;
   #failure = null;
-  #refining = false;
-  #unrefined = null;
 
   constructor({ token = "", root = "./" } = {}) {
     this.token = token;
@@ -58,7 +60,6 @@ export class Model {
     this.findings = [];
     this.findingsKnown = false;
     this.trouble = new Map();
-    this.#unrefined = null;
   }
 
   // -- listeners --------------------------------------------------------------------------------------------
@@ -221,31 +222,10 @@ export class Model {
     }
     this.#remember();
     this.#tell("state");
-    if (data.process !== "all") this.#refine();
   }
 
-  /** A state has the lag of its moment; the worst since the last one is what the process itself has noted. */
-  async #refine() {
-    const { process } = this;
-    if (this.#refining || this.#unrefined === process) return;
-    this.#refining = true;
-    try {
-      const since = this.history.findLast((point) => point.noted)?.[0] ?? this.time - 5;
-      const { points } = await this.ask("history", { since, pid: process });
-      if (process !== this.process || !points.length) return;
-      for (const point of points) point.noted = true;
-      const last = points.at(-1)[0];
-      const kept = this.history.filter((point) => point[0] < points[0][0] || point[0] > last);
-      this.history = [...kept, ...points].sort((one, other) => one[0] - other[0]).slice(-KEPT);
-    } catch {
-      // It does not know the command, or its loop is busy: what was seen from here stays.
-      this.#unrefined = process;
-    } finally {
-      this.#refining = false;
-    }
-  }
-
-  /** Adds the new state to the history, as a process does itself while nobody looks. */
+  /** Adds the new state to the history, until the point comes that the process itself has noted: that has the worst of
+   * its second, but none comes while its loop stands still. */
   #remember() {
     const loops = this.state.process?.loops ?? this.state.loops ?? [];
     const lag = loops.length ? Math.max(...loops.map((each) => each.lag ?? 0)) : null;
@@ -253,7 +233,8 @@ export class Model {
       ? Math.max(...loops.map((each) => each.busy ?? 0))
       : null;
     const last = this.history.at(-1);
-    if (last && this.time <= last[0]) return;
+    // The next one that is noted is on its way.
+    if (last && this.time < last[0] + (last.noted ? (this.process === "all" ? DUE_OF_ALL : DUE) : 0)) return;
     this.history.push([this.time, lag, busy, this.requestsPerSecond, this.state.memory ?? null]);
     if (this.history.length > KEPT) this.history.splice(0, this.history.length - KEPT);
   }
@@ -266,10 +247,17 @@ export class Model {
     return Math.max(0, total(this.state) - total(this.before)) / passed;
   }
 
-  #takeHistory(data) {
-    const known = this.history.filter((each) => !data.points.length || each[0] > data.points.at(-1)[0]);
-    for (const point of data.points) point.noted = true;
-    this.history = [...data.points, ...known].slice(-KEPT);
+  /** Takes points that were noted: all at first, then those that have come. */
+  #takeHistory({ points }) {
+    if (points.length) {
+      const [first] = points[0];
+      const [last] = points.at(-1);
+      const noted = new Map(this.history.filter((each) => each.noted).map((each) => [each[0], each]));
+      for (const point of points) noted.set(point[0], Object.assign(point, { noted: true }));
+      // What was seen from here stays where nothing was noted.
+      const seen = this.history.filter((each) => !each.noted && (each[0] > last || each[0] < first - 1.5));
+      this.history = [...noted.values(), ...seen].sort((one, other) => one[0] - other[0]).slice(-KEPT);
+    }
     this.#tell("history");
   }
 

@@ -1,8 +1,8 @@
 // What several views are made of: places in source code, findings, bars, facts, and how something is ended.
 
-import { confirm, toast } from "./confirm.js";
+import { confirm, sheet, toast } from "./confirm.js";
 import { fill, h, setAttribute, setText } from "./dom.js";
-import { ago, clock, number, seconds, share, UNKNOWN } from "./format.js";
+import { ago, clock, number, seconds, share, size, UNKNOWN } from "./format.js";
 
 // -- places -------------------------------------------------------------------------------------------------
 
@@ -307,5 +307,37 @@ export function closeEntry(model, entry, pid) {
     command: "close-connection",
     args: { pid, connection: entry.id, peer: entry.peer ?? "" },
     done: `Closed the ${kind}${entry.peer ? ` of ${entry.peer}` : ""}.`,
+  });
+}
+
+/** Tells all of what is open, and lets it be closed. */
+export function openEntry(model, entry, title) {
+  const element = sheet({
+    title,
+    content: [
+      entry.place ? placeOf(entry.place) : null,
+      facts([
+        ["What", entry.label === title ? null : entry.label],
+        ["Waits for", entry.waits_for],
+        ["Route", entry.route],
+        ["Peer", entry.peer],
+        ["Open for", seconds(entry.age)],
+        ["Idle for", seconds(entry.idle)],
+        ["Received", size(entry.bytes_in)],
+        ["Sent", size(entry.bytes_out)],
+        ["Process", String(entry.pid)],
+      ]),
+    ],
+    buttons: [
+      h(
+        "button",
+        {
+          type: "button",
+          class: "danger",
+          onclick: async () => (await closeEntry(model, entry, entry.pid)) && element.close(),
+        },
+        `Close the ${kindText(entry.kind)}…`,
+      ),
+    ],
   });
 }

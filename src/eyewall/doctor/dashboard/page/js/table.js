@@ -110,6 +110,7 @@ export class Table {
       this.grid,
     );
     this.body.addEventListener("click", (event) => this.#onClick(event));
+    this.body.addEventListener("mouseover", (event) => tellWhole(event.target.closest(".cell")));
     this.#heads();
     this.narrowed = () => {
       this.#heads();
@@ -184,7 +185,8 @@ export class Table {
     this.#sorted = rows;
     const all = this.#told.total ?? this.#rows.length;
     const many = rows.length === all ? count(all, "row") : `${number(rows.length)} of ${count(all, "row")}`;
-    setText(this.told, this.filterText ? many : (this.#told.counted ?? many));
+    // Where there is nothing, that is said in the place of the rows.
+    setText(this.told, this.filterText ? many : all ? (this.#told.counted ?? many) : "");
     setText(this.noted, this.#told.note ?? "");
     this.noted.hidden = !this.#told.note;
     setAttribute(this.grid, "aria-rowcount", rows.length + 1);
@@ -377,7 +379,8 @@ export class Table {
       return;
     }
     for (let above = index - 1; above >= 0; above -= 1) {
-      if (this.#sorted[above].depth < row.depth) {
+      // What has no branch may be less deep, and is no parent.
+      if (this.#sorted[above].depth < row.depth && this.#sorted[above].expanded !== null) {
         this.activate(above);
         return;
       }
@@ -396,10 +399,32 @@ export class Table {
   }
 }
 
+/** A column of numbers as `format` writes them: of what has the name of the column, or of `value(row)`. */
+export const figures = (id, title, format, { width, wide = false, value = (row) => row[id] }) => ({
+  id,
+  title,
+  align: "end",
+  value,
+  text: (row) => format(value(row)),
+  width,
+  wide,
+});
+
+/** The column that says of which process a row is, where several are shown. */
+export const processColumns = (model) =>
+  model.process === "all"
+    ? [{ id: "pid", title: "Process", align: "end", value: (row) => row.pid, width: "5.5rem", wide: true }]
+    : [];
+
 /** The most characters of a text that a cell takes: the rest can't be seen, but would have to be laid out. */
 const LONGEST = 300;
 
 export const brief = (text) => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
+
+/** What does not fit into a cell is told where the mouse rests on it. */
+function tellWhole(cell) {
+  if (cell) setAttribute(cell, "title", cell.scrollWidth > cell.clientWidth ? cell.textContent : null);
+}
 
 /** Orders two values; what is not known comes last, whichever way. */
 function compare(one, other, sign) {

@@ -1,10 +1,11 @@
-// Rows of a tree of tasks: each task above its chain of awaits and the tasks that it waits for.
+// Rows of a tree of tasks: each task above its chain of awaits, and below that the tasks that it waits for.
 
 import { seconds } from "./format.js";
 
 /**
  * Rows in the order in which they are shown. `closed`: keys of rows whose branches are not; `chains`: whether chains of
- * awaits are. A row is { key, depth, expanded (null where there is no branch), name, more, words, task | frame, search }.
+ * awaits are. A row is { key, depth, expanded (null where there is no branch), relation (to the task that waits for it),
+ * name, more, words, task | frame, search }.
  */
 export function treeOf(tasks, closed, chains) {
   const byName = new Map(tasks.map((each) => [each.name, each]));
@@ -24,14 +25,15 @@ export function treeOf(tasks, closed, chains) {
         rows.push(item.row);
         continue;
       }
-      const { task, depth } = item;
+      const { task, depth, relation = "" } = item;
       if (shown.has(task.id)) {
         rows.push({
           key: `${task.id} again ${rows.length}`,
-          depth,
+          depth: Math.min(depth, 24),
           expanded: null,
+          relation,
           name: task.name,
-          more: "see above",
+          more: "shown above",
           words: "",
           search: task.name.toLowerCase(),
         });
@@ -46,6 +48,7 @@ export function treeOf(tasks, closed, chains) {
         key: task.id,
         depth: Math.min(depth, 24),
         expanded,
+        relation,
         name: task.name,
         more: task.coroutine,
         words: wordsOf(task),
@@ -57,7 +60,12 @@ export function treeOf(tasks, closed, chains) {
         hide(below, byName, shown);
         continue;
       }
-      for (const each of below.reverse()) todo.push({ task: each, depth: depth + 1 });
+      // Below the line that waits for them, where it is shown.
+      const holders = new Set((task.waits_for?.held_by ?? []).map((each) => each.task));
+      for (const each of below.reverse()) {
+        const how = holders.has(each.name) ? "held by" : "waits for";
+        todo.push({ task: each, depth: depth + (frames.length ? 2 : 1), relation: how });
+      }
       for (const row of frames.reverse()) todo.push({ row });
     }
   }
@@ -83,6 +91,7 @@ function frameRow(task, frame, index, depth) {
     key: `${task.id} ${index}`,
     depth: Math.min(depth, 24),
     expanded: null,
+    relation: "",
     name: frame.source || frame.function,
     more: frame.source ? `in ${frame.function}` : "",
     words: "",

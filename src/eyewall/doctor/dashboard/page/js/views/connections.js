@@ -1,11 +1,10 @@
 // Connections, WebSockets, event streams and connections of clients; each can be closed.
 
-import { sheet } from "../confirm.js";
 import { h, setAttribute, setText } from "../dom.js";
-import { number, seconds, size, text } from "../format.js";
+import { number, seconds, size } from "../format.js";
 import { MANY, Opened, SOME } from "../opened.js";
-import { closeEntry, facts, kindText } from "../pieces.js";
-import { Table } from "../table.js";
+import { closeEntry, kindText, openEntry } from "../pieces.js";
+import { figures, processColumns, Table } from "../table.js";
 
 const KINDS = [
   ["connections", "Connections"],
@@ -36,51 +35,18 @@ export default {
       key: (row) => `${row.pid} ${row.id}`,
       empty: "Nothing of this kind is open.",
       sort: { id: "age", descending: true },
-      open: (row) => open(row, model),
+      open: (row) => openEntry(model, row, `${kindText(row.kind)} ${row.peer ? `of ${row.peer}` : ""}`),
       act: (row) => closeEntry(model, row, row.pid),
       tools: [all],
       columns: [
         { id: "peer", title: "Peer", value: (row) => row.peer, width: "minmax(7rem, 1fr)" },
         { id: "label", title: "What", value: (row) => row.label, width: "minmax(6rem, 2fr)" },
         { id: "route", title: "Route", value: (row) => row.route, width: "minmax(6rem, 1fr)", wide: true },
-        {
-          id: "age",
-          title: "Age",
-          align: "end",
-          value: (row) => row.age,
-          text: (row) => seconds(row.age),
-          width: "7rem",
-        },
-        {
-          id: "idle",
-          title: "Idle",
-          align: "end",
-          value: (row) => row.idle,
-          text: (row) => seconds(row.idle),
-          width: "7rem",
-          wide: true,
-        },
-        {
-          id: "bytes_in",
-          title: "In",
-          align: "end",
-          value: (row) => row.bytes_in,
-          text: (row) => size(row.bytes_in),
-          width: "5.5rem",
-          wide: true,
-        },
-        {
-          id: "bytes_out",
-          title: "Out",
-          align: "end",
-          value: (row) => row.bytes_out,
-          text: (row) => size(row.bytes_out),
-          width: "5.5rem",
-          wide: true,
-        },
-        ...(model.process === "all"
-          ? [{ id: "pid", title: "Process", align: "end", value: (row) => row.pid, width: "5.5rem", wide: true }]
-          : []),
+        figures("age", "Age", seconds, { width: "7rem" }),
+        figures("idle", "Idle", seconds, { width: "7rem", wide: true }),
+        figures("bytes_in", "In", size, { width: "5.5rem", wide: true }),
+        figures("bytes_out", "Out", size, { width: "5.5rem", wide: true }),
+        ...processColumns(model),
       ],
     });
     root.append(
@@ -128,30 +94,3 @@ export default {
     };
   },
 };
-
-function open(row, model) {
-  const element = sheet({
-    title: `${kindText(row.kind)} ${row.peer ? `of ${row.peer}` : ""}`,
-    content: facts([
-      ["What", text(row.label)],
-      ["Route", row.route],
-      ["Peer", row.peer],
-      ["Open for", seconds(row.age)],
-      ["Idle for", seconds(row.idle)],
-      ["Received", size(row.bytes_in)],
-      ["Sent", size(row.bytes_out)],
-      ["Process", String(row.pid)],
-    ]),
-    buttons: [
-      h(
-        "button",
-        {
-          type: "button",
-          class: "danger",
-          onclick: async () => (await closeEntry(model, row, row.pid)) && element.close(),
-        },
-        `Close the ${kindText(row.kind)}…`,
-      ),
-    ],
-  });
-}

@@ -1,7 +1,7 @@
 // Executors, pools and breakers with their states, and all else of the guard.
 
 import { fill, h, keyed, setAttribute, setText } from "../dom.js";
-import { count, number, seconds, share } from "../format.js";
+import { count, number, seconds, share, size } from "../format.js";
 import { drawMeter, facts, meter } from "../pieces.js";
 
 /** Items of a kind that are shown: of more, those come first in which something is the matter. */
@@ -206,16 +206,20 @@ function draw(element, { each, verdict: [word, kind] }) {
       setText(line.children[2], `${number(taken)} / ${number(whole)}`);
     },
   );
+  const counted = Object.entries(counters ?? {});
+  const never = counted.filter(([, value]) => value === 0).map(([name]) => spoken(name));
   const pairs = [
     ...(each.processes > 1 ? [["processes", number(each.processes)]] : []),
     ...Object.entries(state)
       .filter(([name]) => !drawnAsBars.has(name))
       .map(([name, value]) => [spoken(name), valueText(name, value)]),
-    ...Object.entries(counters ?? {}).map(([name, value]) => [spoken(name), number(value)]),
+    ...counted.filter(([, value]) => value !== 0).map(([name, value]) => [spoken(name), number(value)]),
     ...Object.entries(histograms ?? {}).map(([name, value]) => [
       spoken(name),
       value.count ? `${seconds(value.mean)}, p99 ${seconds(value.p99)}` : null,
     ]),
+    // Most have never happened; what has should be seen.
+    ["none so far", never.join(", ")],
   ];
   const drawn = JSON.stringify(pairs);
   if (drawn === element.drawn) return;
@@ -231,5 +235,6 @@ function valueText(name, value) {
   if (typeof value !== "number") return String(value);
   if (SHARES.test(name)) return share(value);
   if (TIMES.test(name)) return seconds(value);
+  if (name.endsWith("bytes")) return size(value);
   return number(value, Number.isInteger(value) ? 0 : 3);
 }

@@ -4,10 +4,10 @@
 import { Chart } from "../chart.js";
 import { confirm, toast } from "../confirm.js";
 import { fill, h, setText } from "../dom.js";
-import { number, seconds, size, where } from "../format.js";
+import { count, number, seconds, size, where } from "../format.js";
 import { facts, problem } from "../pieces.js";
 import { Polling } from "../polling.js";
-import { Table } from "../table.js";
+import { figures, Table } from "../table.js";
 
 /** Seconds for which allocations are traced. */
 const TRACED = 5;
@@ -36,22 +36,8 @@ export default {
       height: "26rem",
       columns: [
         { id: "name", title: "Kind", value: (row) => row.name.replaceAll("_", " "), width: "minmax(9rem, 2fr)" },
-        {
-          id: "count",
-          title: "Number",
-          align: "end",
-          value: (row) => row.count,
-          text: (row) => number(row.count),
-          width: "minmax(5rem, 1fr)",
-        },
-        {
-          id: "grown",
-          title: "Growth",
-          align: "end",
-          value: (row) => row.grown,
-          text: (row) => signed(row.grown, number),
-          width: "minmax(5rem, 1fr)",
-        },
+        figures("count", "Number", number, { width: "minmax(5rem, 1fr)" }),
+        figures("grown", "Growth", (value) => signed(value, number), { width: "minmax(5rem, 1fr)" }),
       ],
     });
     const kept = new Table({
@@ -62,24 +48,10 @@ export default {
       sort: { id: "number", descending: true },
       height: "18rem",
       columns: [
-        { id: "name", title: "Class", value: (row) => row.name, width: "minmax(7rem, 2fr)" },
-        { id: "noun", title: "What", value: (row) => row.noun, width: "minmax(10rem, 1fr)", wide: true },
-        {
-          id: "number",
-          title: "Number",
-          align: "end",
-          value: (row) => row.number,
-          text: (row) => number(row.number),
-          width: "6rem",
-        },
-        {
-          id: "oldest",
-          title: "Oldest",
-          align: "end",
-          value: (row) => row.oldest,
-          text: (row) => seconds(row.oldest),
-          width: "7.5rem",
-        },
+        { id: "name", title: "Class", value: (row) => row.name, width: "minmax(9rem, 3fr)" },
+        { id: "noun", title: "What", value: (row) => row.noun, width: "minmax(6rem, 1fr)", wide: true },
+        figures("number", "Number", number, { width: "5.5rem" }),
+        figures("oldest", "Oldest", seconds, { width: "6.5rem", wide: true }),
       ],
     });
     const handlers = new Table({
@@ -91,14 +63,7 @@ export default {
       height: "18rem",
       columns: [
         { id: "name", title: "Handler", value: (row) => row.name, width: "minmax(9rem, 2fr)" },
-        {
-          id: "count",
-          title: "Number",
-          align: "end",
-          value: (row) => row.count,
-          text: (row) => number(row.count),
-          width: "6rem",
-        },
+        figures("count", "Number", number, { width: "6rem" }),
       ],
     });
     const generations = h("div", {});
@@ -108,14 +73,7 @@ export default {
       empty: "Not traced yet.",
       sort: { id: "bytes", descending: true },
       columns: [
-        {
-          id: "bytes",
-          title: "Growth",
-          align: "end",
-          value: (row) => row.bytes,
-          text: (row) => signed(row.bytes, size),
-          width: "6.5rem",
-        },
+        figures("bytes", "Growth", (value) => signed(value, size), { width: "6.5rem" }),
         {
           id: "where",
           title: "Line",
@@ -131,24 +89,8 @@ export default {
           width: "minmax(9rem, 1.6fr)",
           wide: true,
         },
-        {
-          id: "blocks",
-          title: "Blocks",
-          align: "end",
-          value: (row) => row.blocks,
-          text: (row) => signed(row.blocks, number),
-          width: "6rem",
-          wide: true,
-        },
-        {
-          id: "total",
-          title: "In all",
-          align: "end",
-          value: (row) => row.total_bytes,
-          text: (row) => size(row.total_bytes),
-          width: "6.5rem",
-          wide: true,
-        },
+        figures("blocks", "Blocks", (value) => signed(value, number), { width: "6rem", wide: true }),
+        figures("total", "In all", size, { width: "6.5rem", wide: true, value: (row) => row.total_bytes }),
       ],
     });
     const button = h("button", { type: "button", onclick: traceSites }, "Trace allocations…");
@@ -238,7 +180,7 @@ export default {
             ["Frozen", number(collector.frozen)],
             ...collector.generations.map((each, index) => [
               `Generation ${index}`,
-              `${number(each.collections)} collections in ${seconds(each.seconds)}, the longest ${seconds(each.longest)}; ${number(each.collected)} objects collected${each.uncollectable ? `, ${number(each.uncollectable)} could not be` : ""}`,
+              `${count(each.collections, "collection")} in ${seconds(each.seconds)}, the longest ${seconds(each.longest)}; ${count(each.collected, "object")} collected${each.uncollectable ? `, ${number(each.uncollectable)} could not be` : ""}`,
             ]),
           ]),
         ),

@@ -2,10 +2,10 @@
 
 import { sheet } from "../confirm.js";
 import { fill, h, setAttribute } from "../dom.js";
-import { number, rate, seconds, share, size, text, where } from "../format.js";
+import { number, rate, seconds, share, text, where } from "../format.js";
 import { Opened } from "../opened.js";
-import { closeEntry, drawStack, facts, legend, PHASES, placeOf } from "../pieces.js";
-import { Table } from "../table.js";
+import { drawStack, facts, legend, openEntry, PHASES } from "../pieces.js";
+import { figures, processColumns, Table } from "../table.js";
 
 /** Seconds that "lately" looks back. */
 const LATELY = 30;
@@ -46,69 +46,22 @@ export default {
           render: (cell, row) => drawStack(cell, row, row.seconds),
           width: "minmax(7rem, 2fr)",
         },
-        {
-          id: "mean",
-          title: "Mean",
-          align: "end",
-          value: (row) => (row.count ? row.seconds / row.count : null),
-          text: (row) => seconds(row.count ? row.seconds / row.count : null),
-          width: "5.5rem",
-        },
-        {
-          id: "blocking",
-          title: "Blocking",
-          align: "end",
-          value: (row) => part(row, "blocking"),
-          text: (row) => share(part(row, "blocking")),
-          width: "6rem",
-          wide: true,
-        },
-        {
-          id: "live",
-          title: "Live",
-          align: "end",
-          value: (row) => row.live,
-          text: (row) => number(row.live),
-          width: "4rem",
-          wide: true,
-        },
-        {
-          id: "rate",
-          title: "Per second",
-          align: "end",
-          value: (row) => row.rate,
-          text: (row) => rate(row.rate),
-          width: "6.5rem",
-          wide: true,
-        },
-        {
-          id: "count",
-          title: "Requests",
-          align: "end",
-          value: (row) => row.count,
-          text: (row) => number(row.count),
-          width: "6.2rem",
-          wide: true,
-        },
+        figures("mean", "Mean", seconds, { width: "5.5rem", value: mean }),
+        figures("blocking", "Blocking", share, { width: "6rem", wide: true, value: (row) => part(row, "blocking") }),
+        figures("live", "Live", number, { width: "4rem", wide: true }),
+        figures("rate", "Per second", rate, { width: "6.5rem", wide: true }),
+        figures("count", "Requests", number, { width: "6.2rem", wide: true }),
       ],
     });
 
-    const several = () => model.process === "all";
     const live = new Table({
       label: "Live requests, the slowest first",
       key: (row) => `${row.pid} ${row.id}`,
       empty: "No request is live.",
       sort: { id: "age", descending: true },
-      open: (row) => openRequest(row, model),
+      open: (row) => openEntry(model, row, text(row.label)),
       columns: [
-        {
-          id: "age",
-          title: "Age",
-          align: "end",
-          value: (row) => row.age,
-          text: (row) => seconds(row.age),
-          width: "5.2rem",
-        },
+        figures("age", "Age", seconds, { width: "5.2rem" }),
         { id: "label", title: "Request", value: (row) => row.label, width: "minmax(8rem, 1.5fr)" },
         { id: "route", title: "Route", value: (row) => row.route, width: "minmax(8rem, 1fr)", wide: true },
         {
@@ -127,9 +80,7 @@ export default {
           wide: true,
         },
         { id: "peer", title: "Peer", value: (row) => row.peer, width: "8rem", wide: true },
-        ...(several()
-          ? [{ id: "pid", title: "Process", align: "end", value: (row) => row.pid, width: "5.5rem", wide: true }]
-          : []),
+        ...processColumns(model),
       ],
     });
 
@@ -202,6 +153,8 @@ export default {
   },
 };
 
+const mean = (row) => (row.count ? row.seconds / row.count : null);
+
 const part = (row, phase) => (row.seconds > 0 ? row[phase] / row.seconds : null);
 
 function openRoute(row, model) {
@@ -220,7 +173,7 @@ function openRoute(row, model) {
         ["Live", number(row.live)],
         ["Requests", number(row.count)],
         ["Per second", rate(row.rate)],
-        ["Mean", seconds(row.count ? row.seconds / row.count : null)],
+        ["Mean", seconds(mean(row))],
         ...split,
         ["Measured", row.suspended ? `${number(row.measured)} of ${number(row.suspended)} that have waited` : null],
       ]),
@@ -236,36 +189,6 @@ function openRoute(row, model) {
           },
         },
         "Timelines of its requests",
-      ),
-    ],
-  });
-}
-
-function openRequest(row, model) {
-  const element = sheet({
-    title: text(row.label),
-    content: [
-      row.place ? placeOf(row.place) : null,
-      facts([
-        ["Waits for", row.waits_for],
-        ["Route", row.route],
-        ["Peer", row.peer],
-        ["Age", seconds(row.age)],
-        ["Idle", seconds(row.idle)],
-        ["Received", size(row.bytes_in)],
-        ["Sent", size(row.bytes_out)],
-        ["Process", String(row.pid)],
-      ]),
-    ],
-    buttons: [
-      h(
-        "button",
-        {
-          type: "button",
-          class: "danger",
-          onclick: async () => (await closeEntry(model, row, row.pid)) && element.close(),
-        },
-        "Close the request…",
       ),
     ],
   });

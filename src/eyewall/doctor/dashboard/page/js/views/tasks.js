@@ -5,7 +5,7 @@ import { fill, h, keyed, setAttribute, setText } from "../dom.js";
 import { count, number, seconds, where } from "../format.js";
 import { cancelTask, facts, pill, placeOf, problem, subjectText, trace } from "../pieces.js";
 import { Polling } from "../polling.js";
-import { Table } from "../table.js";
+import { figures, Table } from "../table.js";
 import { treeOf, wordsOf } from "../tasktree.js";
 
 const SOME = 500;
@@ -63,14 +63,14 @@ export default {
         align: "end",
         value: (row) => row.task?.waiting,
         text: (row) => (row.task ? seconds(row.task.waiting) : ""),
-        width: "5rem",
+        width: "5.6rem",
       },
       {
         id: "where",
         title: "Stands at",
         value: (row) => placeText(row),
         text: placeText,
-        width: "minmax(6.5rem, 1.3fr)",
+        width: "minmax(7.6rem, 1.3fr)",
       },
       {
         id: "for",
@@ -85,7 +85,7 @@ export default {
         title: "On behalf of",
         value: (row) => subjectText(row.task?.subject),
         text: (row) => subjectText(row.task?.subject),
-        width: "minmax(6rem, 1fr)",
+        width: "minmax(7.4rem, 1fr)",
         wide: true,
       },
       {
@@ -112,7 +112,7 @@ export default {
           row.task ? 1 : row.frame ? shown.findIndex((each) => each.id === "where") : shown.length,
         search: (row) => row.search,
         columns: [
-          { id: "name", title: "Task", render: drawName, text: (row) => row.name, width: "minmax(9rem, 2.2fr)" },
+          { id: "name", title: "Task", render: drawName, text: (row) => row.name, width: "minmax(7.2rem, 3.4fr)" },
           ...columns,
         ],
       }),
@@ -141,14 +141,7 @@ export default {
         empty: "No task is there.",
         sort: { id: "count", descending: true },
         columns: [
-          {
-            id: "count",
-            title: "Tasks",
-            align: "end",
-            value: (row) => row.count,
-            text: (row) => number(row.count),
-            width: "5rem",
-          },
+          figures("count", "Tasks", number, { width: "5rem" }),
           { id: "function", title: "Coroutine", value: (row) => row.place?.function, width: "minmax(7rem, 1fr)" },
           {
             id: "where",
@@ -330,15 +323,17 @@ function drawName(cell, row) {
     cell.parts = [
       h("span", { class: "indent" }),
       h("span", { class: "twist", "aria-hidden": "true" }),
+      h("span", { class: "quiet" }),
       h("span", {}),
       h("span", { class: "quiet" }),
     ];
     fill(cell, cell.parts);
   }
-  const [indent, twist, name, more] = cell.parts;
+  const [indent, twist, relation, name, more] = cell.parts;
   indent.style.setProperty("--depth", row.depth);
   setText(twist, row.expanded === null ? "" : row.expanded ? "▾" : "▸");
   twist.className = `twist${row.expanded === null ? "" : " opens"}`;
+  setText(relation, row.relation ? `${row.relation} ` : "");
   name.className = row.frame ? "mono source-line" : row.task ? "task-name" : "quiet";
   setText(name, row.name.slice(0, 300));
   setText(more, row.more ? ` ${row.more.slice(0, 200)}` : "");

@@ -5,7 +5,7 @@ import { fill, h, setText } from "../dom.js";
 import { clock, count, number, seconds, share, UNKNOWN, where } from "../format.js";
 import { facts, legend, PHASES, pill, placeOf, problem } from "../pieces.js";
 import { Polling } from "../polling.js";
-import { Table } from "../table.js";
+import { figures, Table } from "../table.js";
 
 const LIMIT = 100;
 /** The least share of the whole that is drawn, so that it can be seen. */
@@ -29,12 +29,12 @@ export default {
       height: "21rem",
       search: (row) => `${row.method} ${row.path} ${row.route} ${row.handler} ${row.status ?? "live"} ${row.request_id ?? ""}`,
       columns: [
-        { id: "request", title: "Request", value: (row) => `${row.method} ${row.path}`, width: "minmax(10rem, 2fr)" },
-        { id: "state", title: "State", value: stateText, render: (cell, row) => fill(cell, state(row)), width: "6.5rem" },
-        { id: "took", title: "Took", align: "end", value: (row) => row.seconds, text: (row) => seconds(row.seconds), width: "6rem" },
+        { id: "request", title: "Request", value: (row) => `${row.method} ${row.path}`, width: "minmax(9rem, 2fr)" },
+        { id: "state", title: "State", value: stateText, render: (cell, row) => fill(cell, state(row)), width: "5.8rem" },
+        figures("took", "Took", seconds, { width: "5.6rem", value: (row) => row.seconds }),
         { id: "most", title: "Mostly", value: mostly, width: "9.5rem", wide: true },
         { id: "handler", title: "Handler", value: (row) => row.handler, width: "minmax(7rem, 1fr)", wide: true },
-        { id: "started", title: "Began", align: "end", value: (row) => row.started, text: (row) => clock(row.started), width: "6.5rem", wide: true },
+        figures("started", "Began", clock, { width: "6.5rem", wide: true }),
       ],
       open: (row) => choose(row),
     });
@@ -46,10 +46,10 @@ export default {
       empty: "Nothing is known of it.",
       height: "24rem",
       columns: [
-        { id: "start", title: "After", align: "end", value: (row) => row.start, text: (row) => seconds(row.start), width: "5.5rem" },
+        figures("start", "After", seconds, { width: "5.5rem", wide: true }),
         { id: "phase", title: "Phase", value: (row) => row.phase, render: (cell, row) => fill(cell, h("span", { class: "phase", data: { phase: row.phase } }, row.phase)), width: "7rem" },
-        { id: "took", title: "Took", align: "end", value: (row) => row.seconds, text: (row) => seconds(row.seconds), width: "5.5rem" },
-        { id: "words", title: "Waited for", value: (row) => row.words, text: (row) => row.words || (row.phase === "waiting" ? UNKNOWN : ""), width: "minmax(9rem, 1fr)" },
+        figures("took", "Took", seconds, { width: "5.5rem", value: (row) => row.seconds }),
+        { id: "words", title: "Waited for", value: (row) => row.words, text: (row) => row.words || (row.phase === "waiting" ? UNKNOWN : ""), width: "minmax(8rem, 1fr)" },
         { id: "place", title: "At", value: (row) => where(row.place), text: (row) => (row.place ? where(row.place) : ""), width: "minmax(8rem, 1fr)", wide: true },
         { id: "source", title: "Source", value: (row) => row.source, text: (row) => row.source, width: "minmax(9rem, 1.6fr)", wide: true },
       ],
