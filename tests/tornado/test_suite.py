@@ -36,7 +36,11 @@ def test_a_module_passes(module: str, loop: str) -> None:
     done = python(
         *ALIAS, "-m", "tests.tornado.suite", module, cwd=ROOT, env=environment, check=False, timeout=380
     )
-    if sys.version_info >= (3, 12) and module.endswith(".doctests") and done.stderr.endswith("\nNO TESTS RAN\n"):
+    if (
+        sys.version_info >= (3, 12)
+        and module.endswith(".doctests")
+        and done.stderr.endswith("\nNO TESTS RAN\n")
+    ):
         # Not all of our docstrings have examples where Tornado's have some, and the interpreter minds since 3.12.
         assert done.returncode == 5
         return

@@ -137,7 +137,9 @@ def _states(code: CodeType) -> dict[int, _State]:
         if instruction.opcode in _JUMPS:
             target = instruction.argval
             # The await is over.
-            taken = _ends_await(instructions, number) and not _is_entered(instructions, positions.get(target, 0))
+            taken = _ends_await(instructions, number) and not _is_entered(
+                instructions, positions.get(target, 0)
+            )
             left.append((target, after.taken() if taken else after))
         if instruction.opname not in _ENDS and instruction.opname not in _ALWAYS and offset in following:
             left.append((following[offset], after))
