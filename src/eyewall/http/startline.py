@@ -27,8 +27,8 @@ class ResponseStartLine(NamedTuple):
     reason: str | None
 
 
-#: Reason phrases by status code (RFC 9110 section 15 and the IANA registry; the spelling of `http.client`, which took to
-#: that of RFC 9110 with Python 3.13).
+#: Reason phrases by status code (RFC 9110 section 15 and the IANA registry), in the spelling of `http.client`: since
+#: Python 3.13, that is RFC 9110's.
 responses: dict[int, str] = {
     100: "Continue",
     101: "Switching Protocols",
