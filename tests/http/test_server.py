@@ -320,7 +320,7 @@ def test_clients_that_vanish_in_the_middle_of_a_write_leave_nothing_behind(run: 
                 sock.close()
             while server.connections or len(failed) < 20:
                 await asyncio.sleep(0)
-            assert all(isinstance(error, StreamClosedError) for error in failed)
+            assert all(isinstance(error, StreamClosedError) for error in failed), failed
             assert descriptors() <= before
 
     run(main())

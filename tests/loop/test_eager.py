@@ -394,6 +394,28 @@ def test_task_factory_is_used(run):
     run(main())
 
 
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the interpreter has no such factory")
+def test_the_factory_of_asyncio_that_starts_at_once():
+    async def tell():
+        told.append(asyncio.current_task())
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(asyncio.eager_task_factory)
+        at_once = start_task(tell(), loop)
+        assert at_once.done()
+        # In a context that is in use nothing can run at once.
+        context = contextvars.copy_context()
+        later = context.run(start_task, tell(), loop, context)
+        assert not later.done()
+        await later
+        assert told == [at_once, later]
+
+    told = []
+    # uvloop passes it an argument that it takes from Python 3.13.3 on.
+    asyncio.run(main())
+
+
 def test_debug_mode(run):
     async def work():
         await asyncio.sleep(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 
@@ -35,10 +36,17 @@ def test_a_module_passes(module: str, loop: str) -> None:
     done = python(
         *ALIAS, "-m", "tests.tornado.suite", module, cwd=ROOT, env=environment, check=False, timeout=380
     )
+    if (
+        sys.version_info >= (3, 12)
+        and module.endswith(".doctests")
+        and done.stderr.endswith("\nNO TESTS RAN\n")
+    ):
+        # Not all of our docstrings have examples where Tornado's have some, and the interpreter minds since 3.12.
+        assert done.returncode == 5
+        return
     assert done.returncode == 0, done.stdout + done.stderr
     ran = re.search(r"^Ran (\d+) tests? in .*\n\nOK", done.stderr, re.MULTILINE)
     assert ran is not None, done.stdout + done.stderr
-    # Not all of our docstrings have examples where Tornado's have some.
     assert int(ran[1]) > 0 or module.endswith(".doctests")
 
 

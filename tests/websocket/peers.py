@@ -165,7 +165,6 @@ async def serving(
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
-        await server.wait_closed()
         # A test leaves nothing behind: its connections have ended by themselves.
         async with asyncio.timeout(10):
             await asyncio.gather(*(receiver.closed for receiver in made))
@@ -176,6 +175,8 @@ async def serving(
             if not each.over:
                 each.transport.abort()
         await until(lambda: all(each.over for each in servers))
+        # Since 3.12, this waits for the connections as well.
+        await server.wait_closed()
         await asyncio.sleep(0)
 
 

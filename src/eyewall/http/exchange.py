@@ -20,7 +20,7 @@ from eyewall.http.h1.writer import LAST_CHUNK, chunk_head, length_line, status_l
 from eyewall.http.tracking import describe_exchange
 from eyewall.net import sendfile
 from eyewall.net.errors import StreamClosedError
-from eyewall.net.transport import FlowControl
+from eyewall.net.transport import SELECTOR_TRANSPORT, FlowControl
 
 if TYPE_CHECKING:
     from eyewall.base.filling import Filling
@@ -73,11 +73,14 @@ class Carrier(FlowControl):
 
     def write_two(self, first: bytes, second: bytes) -> None:
         """Writes both, without the copy where that costs more than a second item does."""
-        if not first or len(second) <= _JOIN_BYTES:
+        transport = self.transport
+        # Since asyncio's own transport does not copy either, its `writelines` fails once it was closed; and first
+        # releases of 3.12 and 3.13 do not say that too much waits (gh-127655).
+        if not first or len(second) <= _JOIN_BYTES or type(transport) is SELECTOR_TRANSPORT:
             self.write(first + second)
-        elif self.transport is not None:
+        elif transport is not None:
             self.written += len(first) + len(second)
-            self.transport.writelines((first, second))
+            transport.writelines((first, second))
 
     def finished(self, exchange: Exchange) -> None:
         """The response of `exchange` is written."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from functools import cache
 from typing import NamedTuple
 
@@ -26,7 +27,8 @@ class ResponseStartLine(NamedTuple):
     reason: str | None
 
 
-#: Reason phrases by status code (RFC 9110 section 15 and the IANA registry; the spelling of `http.client`).
+#: Reason phrases by status code (RFC 9110 section 15 and the IANA registry), in the spelling of `http.client`: since
+#: Python 3.13, that is RFC 9110's.
 responses: dict[int, str] = {
     100: "Continue",
     101: "Switching Protocols",
@@ -91,6 +93,13 @@ responses: dict[int, str] = {
     510: "Not Extended",
     511: "Network Authentication Required",
 }
+if sys.version_info >= (3, 13):
+    responses |= {
+        413: "Content Too Large",
+        414: "URI Too Long",
+        416: "Range Not Satisfiable",
+        422: "Unprocessable Content",
+    }
 
 _VERSION = "HTTP/[0-9]\\.[0-9]"
 

@@ -4,6 +4,7 @@ cdef object _get_running_loop, Task
 cdef dict _current_tasks
 cdef object _leave_task, _enter_task
 cdef bint _NATIVE
+cdef object _EAGER_FACTORY
 cdef object _STEP
 
 

@@ -29,6 +29,8 @@ T = TypeVar("T")
 
 #: The interpreter can start tasks eagerly.
 _NATIVE = sys.version_info >= (3, 12)
+#: With this a program can have all of its tasks started so.
+_EAGER_FACTORY: object = getattr(tasks, "eager_task_factory", None)
 
 _current_tasks: dict[AbstractEventLoop, Task[Any]] = tasks._current_tasks  # type: ignore[attr-defined]
 _leave_task: Callable[[AbstractEventLoop, Task[Any]], None] = tasks._leave_task
@@ -55,7 +57,13 @@ def start_task(
     """
     # Not get_running_loop, which costs a system call on 3.11. In a thread that is not the loop's, neither
     # this nor create_task may be called.
-    if not loop.is_running() or loop.get_task_factory() is not None:
+    if not loop.is_running():
+        return loop.create_task(coro, context=context, name=name)
+    factory = loop.get_task_factory()
+    if factory is not None:
+        if factory is _EAGER_FACTORY and context is not None and _is_entered(context):
+            # It would enter the context, fail, and leave its task as the current one for ever.
+            return Task(coro, loop=loop, context=context, name=name)
         return loop.create_task(coro, context=context, name=name)
     if _NATIVE:
         if context is not None and _is_entered(context):

@@ -74,6 +74,7 @@ def is_coroutine_function(func: Any) -> bool:
 def _first_step(
     future: Future[Any], ctx_run: Callable[..., Any], func: Callable[..., Any], args: Any, kwargs: Any
 ) -> None:
+    yielded: Any = None
     try:
         try:
             result = ctx_run(func, *args, **kwargs)
@@ -90,7 +91,8 @@ def _first_step(
         else:
             Runner(ctx_run, result, future, yielded)
     finally:
-        del future
+        # As above; and so may what was yielded.
+        del future, yielded
 
 
 def _cancel(future: Future[Any], error: asyncio.CancelledError) -> None:
@@ -122,7 +124,10 @@ class Runner:
         # Tracebacks reach the frames below those that raised, this one among them: it must not hold the
         # future that will hold the exception.
         del result_future, gen
-        if ctx_run(self.handle_yield, first_yielded):
+        go_on = ctx_run(self.handle_yield, first_yielded)
+        # It may have the exception already that is raised from here on.
+        del first_yielded
+        if go_on:
             ctx_run(self.run)
 
     def run(self) -> None:

@@ -43,8 +43,8 @@ _PLAIN = frozenset(
         ("uvloop.loop", "UnixTransport"),
     }
 )
-#: The transport of asyncio's own loops.
-_REFERS_TO_ITSELF = getattr(selector_events, "_SelectorSocketTransport", None)
+#: The transport of asyncio's own loops. It has to be treated with care, as two places say.
+SELECTOR_TRANSPORT = getattr(selector_events, "_SelectorSocketTransport", None)
 
 
 class WriteWatch:
@@ -135,9 +135,11 @@ class FlowControl:
         self.closed = True
         transport = self.transport
         self.transport = None
-        if type(transport) is _REFERS_TO_ITSELF:
-            # It keeps one of its own methods, which would leave every connection to the garbage collector.
+        if type(transport) is SELECTOR_TRANSPORT:
+            # It keeps methods of its own, the second since 3.12, and lets go of them only where `close` came before
+            # the loss. They would leave every connection to the garbage collector.
             transport._read_ready_cb = None  # type: ignore[union-attr]
+            transport._write_ready = None  # type: ignore[union-attr]
         if error is not None:
             self.error = error
         if self.watch is not None:

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from eyewall.doctor.dropped import handling
 from eyewall.doctor.waits.acquired import acquired
+from eyewall.doctor.waits.withblocks import with_lines
 from eyewall.loop import locks
 
 lock_a: Any = None
@@ -45,6 +47,14 @@ async def in_a_loop(lock: Any) -> None:
             await stop
         finally:
             lock.release()
+
+
+async def after_a_store(lock: Any) -> None:
+    # One instruction, since 3.13, stores the one and loads the other.
+    number = len("a")
+    await lock.acquire()
+    await stop
+    print(number)
 
 
 async def of_the_module() -> None:
@@ -132,12 +142,28 @@ def held_by(coro: Coroutine[Any, Any, None]) -> list[tuple[object, int]]:
     return found
 
 
-@pytest.mark.parametrize("function", [straight, in_try, nested])
+@pytest.mark.parametrize("function", [straight, in_try, nested, after_a_store])
 def test_taken(function: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
     lock = asyncio.Lock()
     [(subject, line)] = held_by(function(lock))
     assert subject is lock
-    assert line == (4 if function is nested else 1)
+    assert line == {nested: 4, after_a_store: 3}.get(function, 1)
+
+
+def test_an_interpreter_whose_instructions_are_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unread(lock: Any) -> None:
+        await lock.acquire()
+        async with lock:
+            await stop
+
+    monkeypatch.setattr(handling, "KNOWN", False)
+    coro = unread(asyncio.Semaphore(2))
+    coro.send(None)
+    frame = coro.cr_frame
+    assert acquired(frame) == []
+    assert with_lines(frame) is None
+    assert handling.handles_exception(frame) is None
+    coro.close()
 
 
 def test_taken_in_a_loop() -> None:

@@ -9,6 +9,7 @@ jumps and the table of handlers, and how many exceptions are being handled is no
 from __future__ import annotations
 
 import dis
+import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
@@ -29,6 +30,9 @@ _ALWAYS = frozenset(
 )
 #: Bytes of code that are looked at; a longer function is one of which nothing is known.
 LONGEST = 50_000
+#: The interpreters whose instructions are known here, and in `doctor.waits`: each version has others. With a later one
+#: nothing is known of any function, until somebody has looked at what it does and the tests pass with it.
+KNOWN = (3, 11) <= sys.version_info < (3, 14)
 
 
 def handles_exception(frame: FrameType) -> bool | None:
@@ -40,7 +44,7 @@ def handles_exception(frame: FrameType) -> bool | None:
 @lru_cache(maxsize=256)
 def _nesting(code: CodeType) -> dict[int, int]:
     """Returns how many exceptions are being handled at each instruction, by its offset."""
-    if len(code.co_code) > LONGEST:
+    if not is_readable(code):
         return {}
     instructions = list(dis.get_instructions(code))
     following = {each.offset: later.offset for each, later in pairwise(instructions)}
@@ -65,6 +69,11 @@ def _nesting(code: CodeType) -> dict[int, int]:
         if instruction.opname not in _ENDS and instruction.opname not in _ALWAYS and offset in following:
             left.append((following[offset], nesting))
     return found
+
+
+def is_readable(code: CodeType) -> bool:
+    """Whether the instructions of `code` say something here: they are known, and not too many."""
+    return KNOWN and len(code.co_code) <= LONGEST
 
 
 def handlers_of(code: CodeType) -> Iterator[tuple[int, int, int]]:

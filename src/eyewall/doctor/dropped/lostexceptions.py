@@ -46,8 +46,9 @@ _HOLDERS: frozenset[type] = frozenset(
         deque,
         enumerate,
         zip,
-        # With which `as_completed` hands out what is done.
+        # With which `as_completed` hands out what is done; since 3.13, both are in an iterator.
         asyncio.Queue,
+        getattr(asyncio.tasks, "_AsCompletedIterator", asyncio.Queue),
         type(iter([])),
         type(iter(())),
         type(iter(set())),

@@ -23,7 +23,7 @@ from itertools import pairwise
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
-from eyewall.doctor.dropped.handling import LONGEST, handlers_of
+from eyewall.doctor.dropped.handling import handlers_of, is_readable
 from eyewall.doctor.places import place_of
 from eyewall.doctor.waits.holdings import Hold
 from eyewall.doctor.waits.resources import resource_of
@@ -33,10 +33,14 @@ _ENDS = frozenset(("RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE"))
 _ALWAYS = frozenset(
     ("JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT", "JUMP_NO_INTERRUPT", "JUMP")
 )
+#: `super().acquire` is an instruction of its own since 3.12.
+_LOADS_METHOD = ("LOAD_METHOD", "LOAD_ATTR", "LOAD_SUPER_ATTR")
+#: Since 3.13, two instructions can be one: what is stored comes first, what is loaded last.
+_STORES_AND_LOADS = "STORE_FAST_LOAD_FAST"
 #: How far a lock is on its way: `acquire` was loaded, called, awaited.
 _LOADED, _CALLED, _AWAITED = range(3)
 #: What an await is made of, once there is something to await.
-_AWAITING = ("LOAD_CONST", "SEND", "YIELD_VALUE", "RESUME", "JUMP_BACKWARD")
+_AWAITING = ("LOAD_CONST", "SEND", "YIELD_VALUE", "RESUME", "JUMP_BACKWARD", "CLEANUP_THROW")
 
 
 class Written(NamedTuple):
@@ -102,7 +106,7 @@ def _value(frame: FrameType, written: Written) -> object:
 @lru_cache(maxsize=256)
 def _states(code: CodeType) -> dict[int, _State]:
     """Returns the state before each instruction that can be reached, by its offset."""
-    if len(code.co_code) > LONGEST:
+    if not is_readable(code):
         return {}
     instructions = [
         each for each in dis.get_instructions(code) if each.opname not in ("CACHE", "EXTENDED_ARG")
@@ -125,12 +129,17 @@ def _states(code: CodeType) -> dict[int, _State]:
         found[offset] = state
         number = positions[offset]
         instruction = instructions[number]
-        left.extend((target, _State(state.held)) for start, end, target in handlers if start <= offset < end)
+        for start, end, target in handlers:
+            if start <= offset < end:
+                raised = state if _is_thrown(instructions, positions.get(target)) else _State(state.held)
+                left.append((target, raised))
         after = _after(instructions, number, state)
         if instruction.opcode in _JUMPS:
             target = instruction.argval
             # The await is over.
-            taken = instruction.opname == "SEND" and not _is_entered(instructions, positions.get(target, 0))
+            taken = _ends_await(instructions, number) and not _is_entered(
+                instructions, positions.get(target, 0)
+            )
             left.append((target, after.taken() if taken else after))
         if instruction.opname not in _ENDS and instruction.opname not in _ALWAYS and offset in following:
             left.append((following[offset], after))
@@ -146,15 +155,15 @@ def _after(instructions: list[dis.Instruction], number: int, state: _State) -> _
     """Returns the state after an instruction that does not raise."""
     instruction = instructions[number]
     name = instruction.opname
-    if name in ("LOAD_METHOD", "LOAD_ATTR") and instruction.argval == "acquire":
+    if name in _LOADS_METHOD and instruction.argval == "acquire":
         written = _written(instructions, number)
         line = instruction.positions.lineno if instruction.positions is not None else None
         return state.dropped() if written is None else _State(state.held, (written, line or 0))
-    if name in ("LOAD_METHOD", "LOAD_ATTR") and instruction.argval == "release":
+    if name in _LOADS_METHOD and instruction.argval == "release":
         written = _written(instructions, number)
         return _State(frozenset(each for each in state.held if written is not None and each[0] != written))
     if name.startswith(("STORE_FAST", "STORE_DEREF", "STORE_GLOBAL", "STORE_ATTR", "DELETE_")):
-        changed = _names(instruction.argval)
+        changed = _names(instruction.argval[0] if name == _STORES_AND_LOADS else instruction.argval)
         return _State(
             frozenset(each for each in state.held if not changed & {each[0].name, *each[0].attributes})
         )
@@ -172,6 +181,16 @@ def _further(instructions: list[dis.Instruction], number: int, state: _State) ->
     if name == "YIELD_VALUE" and not _is_entered(instructions, number + 1):
         return state.taken()
     return state.dropped()
+
+
+def _is_thrown(instructions: list[dis.Instruction], number: int | None) -> bool:
+    """Whether there what is thrown into an await ends it, since 3.12: with a result, or else it is raised again."""
+    return number is not None and instructions[number].opname == "CLEANUP_THROW"
+
+
+def _ends_await(instructions: list[dis.Instruction], number: int) -> bool:
+    """Whether the jump there is one that an await ends with."""
+    return instructions[number].opname == "SEND" or (number > 0 and _is_thrown(instructions, number - 1))
 
 
 def _is_entered(instructions: list[dis.Instruction], number: int) -> bool:
@@ -194,8 +213,9 @@ def _written(instructions: list[dis.Instruction], number: int) -> Written | None
             attributes.append(str(each.argval))
         elif each.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
             return Written("global", str(each.argval), tuple(reversed(attributes)))
-        elif each.opname.startswith(("LOAD_FAST", "LOAD_DEREF")) and isinstance(each.argval, str):
-            return Written("local", each.argval, tuple(reversed(attributes)))
+        elif each.opname.startswith(("LOAD_FAST", "LOAD_DEREF", _STORES_AND_LOADS)):
+            name = each.argval[-1] if isinstance(each.argval, tuple) else each.argval
+            return Written("local", str(name), tuple(reversed(attributes)))
         else:
             break
     return None

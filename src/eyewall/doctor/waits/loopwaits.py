@@ -26,6 +26,7 @@ from functools import partial
 from types import BuiltinFunctionType, CellType, CodeType, FrameType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
+from eyewall.doctor.dropped.handling import is_readable
 from eyewall.doctor.finding import Evidence, Finding, Severity
 from eyewall.doctor.places import Place, culprit_of, place_of, places_of, stack_of
 from eyewall.doctor.subjects import subject_of
@@ -227,14 +228,15 @@ def _is_locked(lock: Any) -> bool:
 
 def _takes(frame: FrameType) -> bool:
     """Whether `frame` stands at a `with` statement that is being entered, or calls `acquire`."""
+    if not is_readable(frame.f_code):
+        return False
     called = ""
     for each in dis.get_instructions(frame.f_code):
         if each.offset > frame.f_lasti:
             break
-        if each.opname in ("LOAD_METHOD", "LOAD_ATTR"):
+        if each.opname in ("LOAD_METHOD", "LOAD_ATTR", "LOAD_SUPER_ATTR"):
             called = str(each.argval)
-        elif each.opname in ("BEFORE_WITH", "LOAD_SPECIAL"):
-            # From 3.14 on, what is loaded is called by the next instruction.
+        elif each.opname == "BEFORE_WITH":
             called = "acquire"
         if each.offset == frame.f_lasti:
             return called == "acquire" and each.opname.startswith(("BEFORE_WITH", "CALL", "PRECALL"))

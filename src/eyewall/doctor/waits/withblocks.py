@@ -15,7 +15,7 @@ from functools import lru_cache
 from types import CodeType, FrameType
 from typing import NamedTuple
 
-from eyewall.doctor.dropped.handling import LONGEST, handlers_of
+from eyewall.doctor.dropped.handling import handlers_of, is_readable
 
 
 class _Handlers(NamedTuple):
@@ -47,7 +47,7 @@ def with_lines(frame: FrameType) -> tuple[int, ...] | None:
 
 @lru_cache(maxsize=512)
 def _handlers(code: CodeType) -> _Handlers | None:
-    if len(code.co_code) > LONGEST:
+    if not is_readable(code):
         return None
     ranges = tuple(handlers_of(code))
     targets = {target for _, _, target in ranges}
