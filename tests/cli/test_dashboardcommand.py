@@ -133,7 +133,7 @@ def test_beside_workers_of_which_one_blocks_one_stops_and_one_ends(tmp_path: Pat
             other = (pids - {blocked["pid"]}).pop()
             os.kill(other, signal.SIGSTOP)
             trouble = first(events, "trouble", lambda data: data["process"] == other)
-            assert trouble["code"] == "busy"
+            assert trouble["code"] == "silent"
             # The one that is well is shown as before.
             first(events, "state", lambda data: blocked["pid"] in data["state"]["process"]["pids"])
             os.kill(other, signal.SIGKILL)

@@ -34,6 +34,30 @@ def test_what_is_found() -> None:
     assert other in objects_of({Derived: 1})
 
 
+def test_nothing_of_python_runs_meanwhile() -> None:
+    called: list[str] = []
+
+    class Meta(type):
+        def __hash__(cls) -> int:
+            called.append("hash")
+            return 1
+
+        def __eq__(cls, other: object) -> bool:
+            called.append("eq")
+            return cls is other
+
+    class Odd(metaclass=Meta):
+        def __init__(self) -> None:
+            self.itself = self
+
+    odd = Odd()
+    types = {Wanted: 1, Odd: 2}
+    called.clear()
+    found = objects_of(types)
+    assert called == []
+    assert odd in found
+
+
 def test_nothing_but_what_is_found_is_kept() -> None:
     other = (Derived(),)
     before = sys.getrefcount(other)

@@ -16,9 +16,11 @@ from typing import Any
 
 def objects_of(types: Collection[type]) -> list[Any]:
     """Returns the objects whose type is one of `types`, which should be a dict or a set; not those of types derived."""
+    # By their addresses: a metaclass may have a `__hash__` in Python, and others could run within it.
+    wanted = frozenset(map(id, types))
     every: list[Any] = []
     filled = map(every.extend, map(operator.call, [gc.get_objects]))
     # Among all are these iterators, too: as a circle, they would keep all until the next collection.
     emptied = map(operator.call, [every.clear])
     objects = chain.from_iterable(chain(filter(None, filled), [every], filter(None, emptied)))
-    return list(compress(objects, map(types.__contains__, map(type, every))))
+    return list(compress(objects, map(wanted.__contains__, map(id, map(type, every)))))

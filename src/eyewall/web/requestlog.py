@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from logging import ERROR, INFO, WARNING
 from typing import Any
 
@@ -9,6 +10,8 @@ from eyewall.base import probe
 from eyewall.base.loggers import access_log
 
 _request_end = probe.request_end
+#: Also where this is a shared object.
+_FILE = f"{os.path.dirname(__file__)}/requestlog.py"
 #: What `access_log` has found out about its levels; `logging` empties it when a level changes.
 _levels: dict[int, bool] = getattr(access_log, "_cache", {})
 
@@ -43,7 +46,7 @@ class RequestLog:
             access_log.makeRecord(
                 access_log.name,
                 level,
-                __file__,
+                _FILE,
                 1,
                 "%d %s %.2fms",
                 (status, handler._request_summary(), milliseconds),

@@ -305,7 +305,7 @@ def test_it_answers_while_the_loop_is_blocked(
             assert findings["findings"] == []
             [own] = [each for each in stacks["threads"] if each["name"] == "MainThread"]
             assert any(each["function"] == "Thread.join" for each in own["stack"])
-            assert "not got to it" in state["open"]["missing"]
+            assert "did not answer" in state["open"]["missing"]
             patient = Patient(asked.collector, list)
             loop = asyncio.get_running_loop()
             with pytest.raises(ControlError) as caught:
