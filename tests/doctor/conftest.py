@@ -8,7 +8,9 @@ from inspect import signature
 
 import pytest
 
+from eyewall.doctor import watch
 from eyewall.doctor.stalls import turn
+from eyewall.doctor.stalls.detector import Stalls
 
 from .programs import Runs, programs
 
@@ -40,3 +42,5 @@ def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def _patient_watchdog(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turn, "THRESHOLD", 1e6)
     monkeypatch.setattr(turn, "STARVED", 1e6)
+    # The options state their own.
+    monkeypatch.setattr(watch, "Stalls", lambda blocked, starved, cries: Stalls(1e6, 1e6, cries))
