@@ -11,7 +11,7 @@ JUPYTER_PIP = $(JUPYTER_VENV)/bin/python -m pip --disable-pip-version-check -q
 SOURCES := $(shell find src -name '*.py' -o -name '*.pxd') pyproject.toml setup.py
 SERVICES := chromium chromium-driver redis-server
 # They wait more than they compute.
-PYTEST := $(BIN)/python -m pytest -n 3
+PYTEST := $(BIN)/python -m pytest -n 3 --durations 25
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-compiled test-pure test-checked test-sanitized lint docs bench bench-quick soak autobahn jupyter build services peers clean

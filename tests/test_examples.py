@@ -28,6 +28,8 @@ import pytest
 from eyewall.client import WebSocketClientConnection, websocket_connect
 from tests.redisserver import redis_server
 
+pytestmark = pytest.mark.one_build
+
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
 #: Seconds after which something that should have happened has not.

@@ -25,6 +25,8 @@ from eyewall.cli.exits import ExitCode
 
 from .program import PATIENCE, Program, connect, is_alive, request_bytes, until, write_app
 
+pytestmark = pytest.mark.one_build
+
 TOKEN = "0123456789abcdef"
 FREE = ("--port", "0")
 APP = """

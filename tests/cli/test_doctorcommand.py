@@ -20,6 +20,8 @@ from eyewall.doctor.control import outside
 
 from .program import PATIENCE, Program, get, until, write_app
 
+pytestmark = pytest.mark.one_build
+
 DOCTOR = [sys.executable, "-m", "eyewall", "doctor"]
 
 SICK = """

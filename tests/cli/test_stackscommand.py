@@ -17,6 +17,8 @@ from click.testing import CliRunner, Result
 from eyewall.cli import main
 from eyewall.doctor.control import outside
 
+pytestmark = pytest.mark.one_build
+
 SOURCE = """
 import asyncio, sys
 from eyewall import doctor

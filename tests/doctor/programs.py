@@ -171,7 +171,8 @@ def programs(path: Path) -> list[Program]:
     under = _headers(path).get("under")
     assert under, f"{path} does not say what it is to be run under"
     if _ENVIRONMENT.get("EYEWALL_EXPECT_BUILD") == "pure":
-        under = [each for each in under if each == _OF_EYEWALL]
+        # What is left is whether the build makes a difference, and one loop is enough for that.
+        return [Program(path, each, LOOPS[each][-1]) for each in under if each == _OF_EYEWALL]
     return [Program(path, each, loop) for each in under for loop in LOOPS[each]]
 
 

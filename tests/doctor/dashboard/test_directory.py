@@ -12,6 +12,8 @@ from eyewall.doctor.dashboard.directory import AT_ONCE, KEPT, Directory, program
 from ...waiting import turns, until
 from .fakes import FakeProcess, Machine
 
+pytestmark = pytest.mark.one_build
+
 Run = Callable[[Any], Any]
 
 

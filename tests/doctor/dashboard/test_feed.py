@@ -18,6 +18,8 @@ from eyewall.web.sse import Event
 from ...waiting import until
 from .fakes import FakeProcess, Machine
 
+pytestmark = pytest.mark.one_build
+
 Run = Callable[[Any], Any]
 
 

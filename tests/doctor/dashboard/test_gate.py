@@ -6,6 +6,8 @@ import pytest
 
 from eyewall.doctor.dashboard.gate import Gate, new_token
 
+pytestmark = pytest.mark.one_build
+
 TOKEN = "0123456789abcdef"
 
 

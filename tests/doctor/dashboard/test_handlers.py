@@ -25,6 +25,8 @@ from ...waiting import until
 from ...web.serving import Response
 from .fakes import FakeProcess, Machine
 
+pytestmark = pytest.mark.one_build
+
 Run = Callable[[Any], Any]
 TOKEN = "0123456789abcdef"
 ACT = json.dumps({"task": "1", "name": "x"}).encode()

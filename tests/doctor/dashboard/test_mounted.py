@@ -22,6 +22,8 @@ from ...waiting import until
 from ...web.serving import serving
 from .test_handlers import TOKEN, Site
 
+pytestmark = pytest.mark.one_build
+
 Run = Callable[[Any], Any]
 
 

@@ -22,6 +22,8 @@ from eyewall.doctor.dashboard.sources import THREADS, WAITING, OwnSource, Socket
 
 from ...waiting import until
 
+pytestmark = pytest.mark.one_build
+
 Run = Callable[[Any], Any]
 PID = os.getpid()
 

@@ -225,8 +225,8 @@ class Turn:
         lost = tick.late - held if tick.late - held >= LATE else 0.0
         if held < LATE:
             return lost, 0.0, 0.0
-        # On a machine that is busy, whoever keeps it uses a small part of a CPU. But what others do in passing, with the
-        # interpreter or without, takes a tenth of a second as well.
+        # On a machine that is busy, whoever keeps it uses a small part of a CPU. But what others do in passing, with
+        # the interpreter or without, takes a tenth of a second as well.
         loop, others = tick.cpu - last.cpu, tick.others - last.others
         if max(loop, others) >= min(held / 4, max(held * SHARE, 0.15)):
             return (lost, held, 0.0) if loop >= others else (lost, 0.0, held)
