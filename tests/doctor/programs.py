@@ -41,6 +41,11 @@ PATIENCE = 100.0
 LOOPS = {"eyewall": ("uvloop", "asyncio"), "tornado": ("asyncio",), "asyncio": ("asyncio", "uvloop")}
 
 _OF_EYEWALL = "eyewall"
+#: Where both builds are tested, which loops a program is run on with which: each of Eyewall's on both, in the end.
+_BUILDS = {
+    "compiled": {_OF_EYEWALL: ("uvloop",), "tornado": ("asyncio",), "asyncio": ("asyncio", "uvloop")},
+    "pure": {_OF_EYEWALL: ("asyncio",)},
+}
 #: As it was before tests had theirs: programs begin while others run.
 _ENVIRONMENT = dict(os.environ)
 _HEADER = re.compile(r"^# (under|also): (.+)$", re.MULTILINE)
@@ -170,10 +175,13 @@ def programs(path: Path) -> list[Program]:
     """A program in all ways that it is to be run with this build."""
     under = _headers(path).get("under")
     assert under, f"{path} does not say what it is to be run under"
-    if _ENVIRONMENT.get("EYEWALL_EXPECT_BUILD") == "pure":
-        # What is left is whether the build makes a difference, and one loop is enough for that.
-        return [Program(path, each, LOOPS[each][-1]) for each in under if each == _OF_EYEWALL]
-    return [Program(path, each, loop) for each in under for loop in LOOPS[each]]
+    build = _ENVIRONMENT.get("EYEWALL_EXPECT_BUILD")
+    return [
+        Program(path, each, loop)
+        for each in under
+        for loop in LOOPS[each]
+        if build is None or loop in _BUILDS[build].get(each, ())
+    ]
 
 
 class Runs:
