@@ -102,7 +102,9 @@ class Program:
         environment["PYTHONUNBUFFERED"] = "1"
         with tempfile.TemporaryDirectory(prefix="eyewall-doctor-") as folder:
             report = Path(folder, "report.json")
-            with Path(folder, "output").open("w+b") as output:
+            printed = Path(folder, "output")
+            # Not kept open: tests beside this one count what is.
+            with printed.open("wb") as output:
                 process = subprocess.Popen(
                     self.arguments(report),
                     cwd=folder,
@@ -112,19 +114,18 @@ class Program:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                 )
+            try:
+                status: int | None = process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                status = None
+            finally:
+                # With all that it has started.
                 try:
-                    status: int | None = process.wait(PATIENCE)
-                except subprocess.TimeoutExpired:
-                    status = None
-                finally:
-                    # With all that it has started.
-                    try:
-                        os.killpg(process.pid, 9)
-                    except ProcessLookupError:
-                        pass
-                    process.wait()
-                output.seek(0)
-                text = output.read().decode(errors="replace")
+                    os.killpg(process.pid, 9)
+                except ProcessLookupError:
+                    pass
+                process.wait()
+            text = printed.read_bytes().decode(errors="replace")
             found = json.loads(report.read_text())["findings"] if report.exists() else None
         return Outcome(status, found, text)
 
