@@ -46,8 +46,8 @@ _BUILDS = {
     "compiled": {_OF_EYEWALL: ("uvloop",), "tornado": ("asyncio",), "asyncio": ("asyncio", "uvloop")},
     "pure": {_OF_EYEWALL: ("asyncio",)},
 }
-#: As it was before tests had theirs: programs begin while others run.
-_ENVIRONMENT = dict(os.environ)
+#: As it is before tests have theirs: programs begin while others run. Set once the session knows where Eyewall is.
+_environment: dict[str, str] = {}
 _HEADER = re.compile(r"^# (under|also): (.+)$", re.MULTILINE)
 _CULPRIT = re.compile(r"# finding: ([a-z-]+)")
 _ON_UVLOOP = "import runpy, sys, uvloop; uvloop.install(); runpy.run_path(sys.argv[1], run_name='__main__')"
@@ -97,7 +97,7 @@ class Program:
 
     def run(self) -> Outcome:
         """Runs it to its end, or to its finding."""
-        environment = {name: value for name, value in _ENVIRONMENT.items() if not name.startswith("EYEWALL_")}
+        environment = {name: value for name, value in _environment.items() if not name.startswith("EYEWALL_")}
         environment["EYEWALL_LOOP"] = self.loop
         environment["PYTHONUNBUFFERED"] = "1"
         with tempfile.TemporaryDirectory(prefix="eyewall-doctor-") as folder:
@@ -176,7 +176,7 @@ def programs(path: Path) -> list[Program]:
     """A program in all ways that it is to be run with this build."""
     under = _headers(path).get("under")
     assert under, f"{path} does not say what it is to be run under"
-    build = _ENVIRONMENT.get("EYEWALL_EXPECT_BUILD")
+    build = os.environ.get("EYEWALL_EXPECT_BUILD")
     return [
         Program(path, each, loop)
         for each in under
@@ -193,6 +193,7 @@ class Runs:
     """
 
     def __init__(self, folder: Path, all_programs: Iterable[Program], at_once: int) -> None:
+        _environment.update(os.environ)
         self._folder = folder
         self._left = deque(all_programs)
         self._threads = [threading.Thread(target=self._go_on) for _ in range(at_once)]
