@@ -58,6 +58,30 @@ def test_nothing_of_python_runs_meanwhile() -> None:
     assert odd in found
 
 
+def test_no_garbage_is_collected_meanwhile() -> None:
+    witness = Derived()
+    known = sys.getrefcount(witness)
+    held: list[int] = []
+
+    def collected(phase: str, info: dict[str, int]) -> None:
+        if sys.getrefcount(witness) != known + extra:
+            held.append(sys.getrefcount(witness))
+
+    # The closure's own reference.
+    extra = sys.getrefcount(witness) - known
+    gc.callbacks.append(collected)
+    threshold = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        for _ in range(10):
+            found = objects_of({Wanted})
+    finally:
+        gc.set_threshold(*threshold)
+        gc.callbacks.remove(collected)
+    assert held == []
+    assert witness not in found
+
+
 def test_nothing_but_what_is_found_is_kept() -> None:
     other = (Derived(),)
     before = sys.getrefcount(other)

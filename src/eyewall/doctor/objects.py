@@ -22,5 +22,6 @@ def objects_of(types: Collection[type]) -> list[Any]:
     filled = map(every.extend, map(operator.call, [gc.get_objects]))
     # Among all are these iterators, too: as a circle, they would keep all until the next collection.
     emptied = map(operator.call, [every.clear])
-    objects = chain.from_iterable(chain(filter(None, filled), [every], filter(None, emptied)))
+    # All iterators are made before: to make one may begin a collection of garbage, which calls functions of Python.
+    objects = chain(filter(None, filled), iter(every), filter(None, emptied))
     return list(compress(objects, map(wanted.__contains__, map(id, map(type, every)))))
