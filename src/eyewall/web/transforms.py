@@ -76,17 +76,9 @@ class GZipContentEncoding(OutputTransform):
             return status_code, headers, chunk
         if status_code in _BODYLESS or not self._may_compress(headers):
             return status_code, headers, chunk
-        headers["Content-Encoding"] = "gzip"
-        etag = headers.get("Etag")
-        if etag is not None and not etag.startswith("W/"):
-            headers["Etag"] = "W/" + etag
         self._stream = zlib.compressobj(self.GZIP_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
         chunk = self.transform_chunk(chunk, finishing)
-        if "Content-Length" in headers:
-            if finishing:
-                headers["Content-Length"] = str(len(chunk))
-            else:
-                del headers["Content-Length"]
+        _say_compressed(headers, len(chunk) if finishing else None)
         return status_code, headers, chunk
 
     def transform_chunk(self, chunk: bytes, finishing: bool) -> bytes:
@@ -109,6 +101,21 @@ class GZipContentEncoding(OutputTransform):
 
     def _compressible_type(self, ctype: str) -> bool:
         return ctype.startswith("text/") or ctype in self.CONTENT_TYPES
+
+
+def _say_compressed(headers: HTTPHeaders, length: int | None) -> None:
+    """`length`: bytes of the whole, None where they are not known yet."""
+    headers["Content-Encoding"] = "gzip"
+    etag = headers.get("Etag")
+    # It stands for the same content, no longer for the same bytes (RFC 9110 section 8.8.1).
+    if etag is not None and not etag.startswith("W/"):
+        headers["Etag"] = f"W/{etag}"
+    if "Content-Length" not in headers:
+        return
+    if length is None:
+        del headers["Content-Length"]
+    else:
+        headers["Content-Length"] = str(length)
 
 
 def _vary_by_encoding(headers: HTTPHeaders) -> None:
