@@ -15,7 +15,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from urllib.parse import urlencode
 import pytest
 
 from eyewall.client import WebSocketClientConnection, websocket_connect
+from tests.listening import Listening
 from tests.redisserver import redis_server
 
 pytestmark = pytest.mark.one_build
@@ -36,7 +36,7 @@ EXAMPLES = ROOT / "examples"
 PATIENCE = 25.0
 
 
-class Process:
+class Process(Listening):
     """A Python program; `lines` is what it says on standard error. Leaving it ends it."""
 
     def __init__(self, *args: str, **variables: str) -> None:
@@ -52,11 +52,8 @@ class Process:
             stderr=subprocess.PIPE,
             text=True,
         )
-        self.lines: list[str] = []
-        self._news = threading.Condition()
-        self._over = False
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
+        assert self.process.stderr is not None
+        self._listen(self.process.stderr)
 
     def __enter__(self) -> Process:
         return self
@@ -72,16 +69,6 @@ class Process:
         self.process.stderr.close()
         if error is not None:
             print("\n".join(self.lines))
-
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            with self._news:
-                self.lines.append(line.rstrip("\n"))
-                self._news.notify_all()
-        with self._news:
-            self._over = True
-            self._news.notify_all()
 
     def wait_for(self, pattern: str) -> re.Match[str]:
         """Waits until a line has `pattern`."""

@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +24,7 @@ from eyewall.client import AsyncHTTPClient, HTTPRequest, websocket_connect
 from tests.cli.deployed import lint, verify
 from tests.cli.program import Program, until
 from tests.cli.program import get as ask
-from tests.docs.console import Reader, Step, free_port
+from tests.docs.console import Reader, Step, commands, free_port
 from tests.docs.pages import ROOT, fences
 from tests.redisserver import RedisServer, redis_server
 
@@ -46,12 +45,7 @@ def redis() -> Iterator[RedisServer]:
 @pytest.fixture(scope="module")
 def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the commands `eyewall` and `python`, which are those of the tests."""
-    folder = tmp_path_factory.mktemp("bin")
-    for name, arguments in (("python", ""), ("eyewall", "-m eyewall")):
-        command = folder / name
-        command.write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments} "$@"\n')
-        command.chmod(0o755)
-    return folder
+    return commands(tmp_path_factory.mktemp("bin"))
 
 
 class Follower(Reader):

@@ -9,12 +9,13 @@ import socket
 import subprocess
 import sys
 import textwrap
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from tests.listening import Listening
 
 #: Seconds after which something that should have happened has not.
 PATIENCE = 25.0
@@ -50,7 +51,7 @@ app = Application([("/", Pid), ("/slow/(.*)", Slow), ("/upload", Upload), ("/fai
 """
 
 
-class Program:
+class Program(Listening):
     """A running `eyewall run ARGS...` in the folder `folder`; leaving it ends it."""
 
     def __init__(
@@ -77,11 +78,8 @@ class Program:
             start_new_session=True,
             **popen,
         )
-        self.lines: list[str] = []
-        self._news = threading.Condition()
-        self._over = False
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
+        assert self.process.stderr is not None
+        self._listen(self.process.stderr)
 
     def __enter__(self) -> Program:
         return self
@@ -100,16 +98,6 @@ class Program:
         self.process.stderr.close()
         if error is not None:
             print("\n".join(self.lines))
-
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            with self._news:
-                self.lines.append(line.rstrip("\n"))
-                self._news.notify_all()
-        with self._news:
-            self._over = True
-            self._news.notify_all()
 
     @property
     def output(self) -> str:

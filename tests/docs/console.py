@@ -26,11 +26,13 @@ import shutil
 import signal
 import socket
 import subprocess
-import threading
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+
+from tests.listening import Listening
 
 from .pages import ROOT, Fence, fences
 
@@ -101,7 +103,16 @@ def fits(shown: list[str], came: list[str], port: int = 8000) -> bool:
     return re.fullmatch(wanted, "".join(f"{line}\n" for line in came)) is not None
 
 
-class Server:
+def commands(folder: Path) -> Path:
+    """Returns `folder`, with the commands `eyewall` and `python`, which are those of the tests."""
+    for name, arguments in (("python", ""), ("eyewall", "-m eyewall")):
+        command = folder / name
+        command.write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments} "$@"\n')
+        command.chmod(0o755)
+    return folder
+
+
+class Server(Listening):
     """A command that goes on. Ends at the end of the page."""
 
     def __init__(self, command: str, folder: Path, environment: Mapping[str, str]) -> None:
@@ -116,27 +127,14 @@ class Server:
             text=True,
             start_new_session=True,
         )
-        self.lines: list[str] = []
         #: Lines up to here were compared.
         self._seen = 0
-        self._over = False
-        self._news = threading.Condition()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        assert self._process.stdout is not None
+        self._listen(self._process.stdout, daemon=True)
 
     @property
     def pid(self) -> int:
         return self._process.pid
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            with self._news:
-                self.lines.append(line.rstrip("\n"))
-                self._news.notify_all()
-        with self._news:
-            self._over = True
-            self._news.notify_all()
 
     def says(self, shown: list[str], port: int = 8000) -> None:
         """Waits for lines like `shown`, in this order. Others may stand between them; and what is before and after

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import pytest
 import eyewall
 from tests.redisserver import RedisServer, redis_server
 
-from .console import Reader, Step, free_port, is_server, steps
+from .console import Reader, Step, commands, free_port, is_server, steps
 from .pages import ROOT, fences
 
 pytestmark = pytest.mark.one_build
@@ -48,12 +47,7 @@ class Follower(Reader):
 @pytest.fixture(scope="module")
 def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the commands `eyewall` and `python`, which are those of the tests."""
-    folder = tmp_path_factory.mktemp("bin")
-    for name, arguments in (("python", ""), ("eyewall", "-m eyewall")):
-        command = folder / name
-        command.write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments} "$@"\n')
-        command.chmod(0o755)
-    return folder
+    return commands(tmp_path_factory.mktemp("bin"))
 
 
 @pytest.fixture(scope="module")
