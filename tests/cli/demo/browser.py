@@ -106,6 +106,16 @@ class Browser:
         """Sends a command of the DevTools protocol."""
         return self.page.execute_cdp_cmd(name, parameters)
 
+    def network(self, offline: bool = False, upload: int = -1) -> None:
+        """Has the network be gone, or take so many bytes a second; by default as it is."""
+        self.command(
+            "Network.emulateNetworkConditions",
+            offline=offline,
+            latency=0,
+            downloadThroughput=-1,
+            uploadThroughput=upload,
+        )
+
     def resize(self, size: tuple[int, int]) -> None:
         width, height = size
         self.command(

@@ -157,13 +157,7 @@ def test_an_upload_shows_how_far_it_is_and_is_listed(browser: Browser, tmp_path:
     browser.open("/files")
     browser.until(lambda: browser.text("#used-text") == "0 bytes of 256 MiB")
     # So slow that there is something to see.
-    browser.command(
-        "Network.emulateNetworkConditions",
-        offline=False,
-        latency=0,
-        downloadThroughput=-1,
-        uploadThroughput=2_000_000,
-    )
+    browser.network(upload=2_000_000)
     browser.run(
         """
         window.seen = [];
@@ -182,13 +176,7 @@ def test_an_upload_shows_how_far_it_is_and_is_listed(browser: Browser, tmp_path:
     browser.until(lambda: browser.all("#uploads li") == [])
     assert browser.text("#used-text") == "3.9 MiB of 256 MiB"
     assert browser.text("#news").endswith("is on the shelf.")
-    browser.command(
-        "Network.emulateNetworkConditions",
-        offline=False,
-        latency=0,
-        downloadThroughput=-1,
-        uploadThroughput=-1,
-    )
+    browser.network()
     content = browser.page.execute_async_script(
         """
         const done = arguments[0];

@@ -231,13 +231,7 @@ def test_a_lost_connection_is_said_and_mended(browser: Viewer) -> None:
     browser.live()
     browser.expected += ["ERR_INTERNET_DISCONNECTED", "events?process"]
     browser.run("window.sources = []")
-    browser.command(
-        "Network.emulateNetworkConditions",
-        offline=True,
-        latency=0,
-        downloadThroughput=-1,
-        uploadThroughput=-1,
-    )
+    browser.network(offline=True)
     try:
         # A stream that is open stays so when the network goes: the next one is lost.
         browser.find("#pause").click()
@@ -245,13 +239,7 @@ def test_a_lost_connection_is_said_and_mended(browser: Viewer) -> None:
         browser.until(lambda: browser.text("#link-text") == "Connection lost")
         assert "can’t be reached since" in browser.text(".banner.bad")
     finally:
-        browser.command(
-            "Network.emulateNetworkConditions",
-            offline=False,
-            latency=0,
-            downloadThroughput=-1,
-            uploadThroughput=-1,
-        )
+        browser.network()
     browser.until(lambda: browser.text("#link-text") == "Live", "it is not tried again")
     assert browser.texts(".banner") == []
 

@@ -11,7 +11,7 @@ from eyewall.doctor.control.protocol import ControlError
 
 from . import pictured
 from .stage import Stage
-from .viewer import WIDE, Keys, Viewer
+from .viewer import Keys, Viewer
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.one_build]
 
@@ -63,13 +63,7 @@ def button(viewer: Viewer, text: str) -> Any:
 def test_it_is_accessible_in_dark_and_light_and_on_a_phone(viewer: Viewer) -> None:
     assert viewer.violations() == [], "before"
     start(viewer)
-    for scheme in ("light", "dark"):
-        viewer.scheme(scheme)
-        assert viewer.violations() == [], scheme
-        assert viewer.run(WIDE) == []
-    viewer.phone()
-    assert viewer.violations() == [], "phone"
-    assert viewer.run(WIDE) == []
+    viewer.assert_accessible()
 
 
 def test_seconds_and_clock_are_chosen(viewer: Viewer, profiled: Profiled) -> None:

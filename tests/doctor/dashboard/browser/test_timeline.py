@@ -8,7 +8,7 @@ from eyewall.doctor.control.protocol import ControlError
 
 from . import pictured
 from .stage import Stage
-from .viewer import WIDE, Keys, Viewer
+from .viewer import Keys, Viewer
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.one_build]
 
@@ -32,13 +32,7 @@ def choose(viewer: Viewer, path: str) -> None:
 def test_it_is_accessible_in_dark_and_light_and_on_a_phone(viewer: Viewer) -> None:
     choose(viewer, "/search")
     viewer.find(".strip [data-phase='waiting']").click()
-    for scheme in ("light", "dark"):
-        viewer.scheme(scheme)
-        assert viewer.violations() == [], scheme
-        assert viewer.run(WIDE) == []
-    viewer.phone()
-    assert viewer.violations() == [], "phone"
-    assert viewer.run(WIDE) == []
+    viewer.assert_accessible()
 
 
 def test_the_slowest_is_shown_first_and_says_what_is_not_known(viewer: Viewer) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from . import pictured
 from .stage import Stage
-from .viewer import WIDE, Keys, Viewer
+from .viewer import Keys, Viewer
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.one_build]
 
@@ -23,13 +23,7 @@ def viewer(browser: Viewer, stage: Stage) -> Viewer:
 
 
 def test_it_is_accessible_in_dark_and_light_and_on_a_phone(viewer: Viewer) -> None:
-    for scheme in ("light", "dark"):
-        viewer.scheme(scheme)
-        assert viewer.violations() == [], scheme
-        assert viewer.run(WIDE) == []
-    viewer.phone()
-    assert viewer.violations() == [], "phone"
-    assert viewer.run(WIDE) == []
+    viewer.assert_accessible()
     # There the table is what says it.
     assert not viewer.find(".graph").is_displayed()
     assert viewer.all("[aria-label='Who waits for whom'] .body .row")

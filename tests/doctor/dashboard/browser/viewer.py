@@ -54,6 +54,16 @@ class Viewer(Browser):
         )
         return found
 
+    def assert_accessible(self) -> None:
+        """In light, in dark and on a phone, where it stays: axe finds nothing, and nothing is wider than the page."""
+        for scheme in ("light", "dark"):
+            self.scheme(scheme)
+            assert self.violations() == [], scheme
+            assert self.run(WIDE) == []
+        self.phone()
+        assert self.violations() == [], "phone"
+        assert self.run(WIDE) == []
+
     def violations(self, *rules: str) -> list[str]:
         """Returns what axe finds, in words; by all of `RULES`, where none are named."""
         self.run(f"if (!window.axe) {{ {AXE} }}")
