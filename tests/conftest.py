@@ -61,6 +61,28 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["PYTHONPATH"] = folder + os.pathsep + inherited if inherited else folder
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begins with the tests that are marked as long, each in a process of its own, and ends with the late ones."""
+    long: list[pytest.Item] = []
+    late: list[pytest.Item] = []
+    others: list[pytest.Item] = []
+    for each in items:
+        chosen = long if each.get_closest_marker("long") else late if each.get_closest_marker("late") else others
+        chosen.append(each)
+    left = others + late
+    ordered: list[pytest.Item] = []
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    for worker in range(workers):
+        # A share as `--dist worksteal` deals them out.
+        share = (len(items) - len(ordered)) // (workers - worker)
+        first = long[worker::workers]
+        count = max(share - len(first), 0)
+        ordered += first + left[:count]
+        del left[:count]
+    items[:] = ordered
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     build, folder = _build(), _package_folder()
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
