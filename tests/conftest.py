@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib.machinery
 import importlib.util
 import os
 import tomllib
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,16 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = str(_package_folder())
     inherited = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = folder + os.pathsep + inherited if inherited else folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    # What is collected stays, and would be looked through again and again.
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 @pytest.hookimpl(trylast=True)
