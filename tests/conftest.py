@@ -75,13 +75,11 @@ def pytest_collection() -> Generator[None, object, object]:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begins with the tests that are marked as long, each in a process of its own, and ends with the late ones."""
-    long: list[pytest.Item] = []
-    late: list[pytest.Item] = []
-    others: list[pytest.Item] = []
+    kinds: dict[str, list[pytest.Item]] = {"long": [], "late": [], "": []}
     for each in items:
-        chosen = long if each.get_closest_marker("long") else late if each.get_closest_marker("late") else others
-        chosen.append(each)
-    left = others + late
+        kind = next((kind for kind in kinds if kind and each.get_closest_marker(kind)), "")
+        kinds[kind].append(each)
+    long, left = kinds["long"], kinds[""] + kinds["late"]
     ordered: list[pytest.Item] = []
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     for worker in range(workers):
