@@ -14,7 +14,7 @@ SERVICES := chromium chromium-driver redis-server
 PYTEST := $(BIN)/python -m pytest -n 4 --dist worksteal --durations 25
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ready rewritten test-compiled test-pure test-checked test-sanitized lint style check docs bench bench-quick soak autobahn jupyter build services peers clean
+.PHONY: help demo test rewritten test-compiled test-pure test-checked test-sanitized lint style check docs bench bench-quick soak autobahn jupyter build services peers clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,14 +23,14 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install -U pip
 
-# What builds Eyewall.
-$(VENV)/.build: $(BIN)/python
-	$(PIP) install 'setuptools>=77' 'cython>=3.1'
+build/wheel/.built: $(BIN)/python $(SOURCES)
+	rm -rf build/wheel
+	$(PIP) wheel --no-deps -w build/wheel .
 	@touch $@
 
-build/wheel/.built: $(VENV)/.build $(SOURCES)
-	rm -rf build/wheel
-	$(PIP) wheel --no-deps --no-build-isolation -w build/wheel .
+# What builds Eyewall in place of pip, which does so in an environment of its own.
+$(VENV)/.build: $(BIN)/python
+	$(PIP) install 'setuptools>=77' 'cython>=3.1'
 	@touch $@
 
 # Without compiling, and with folders of its own, since the other one may be built at the same time.
@@ -63,11 +63,10 @@ $(VENV)/.bench: $(VENV)/.installed
 demo: $(VENV)/.installed ## serve the demo application
 	$(BIN)/eyewall demo $(ARGS)
 
-test: ready check test-compiled test-pure ## set up, lint and run all tests on both builds
-
-# At once, since neither compiling nor mypy has two processors to do all the time.
-ready:
-	$(MAKE) -j 2 --output-sync=target build/wheel/.built style rewritten services
+# Neither compiling nor mypy has two processors to do all the time, and downloads have none.
+test: ## set up, lint and run all tests on both builds
+	$(MAKE) --no-print-directory -j 3 --output-sync=target services build/wheel/.built style rewritten
+	$(MAKE) --no-print-directory -j 1 check test-compiled test-pure
 
 # pytest rewrites the tests' assertions, which takes half the time of loading them. Done before, no process has to that
 # runs them; none of these keeps what it has rewritten where the environment says that nothing compiled is kept.
