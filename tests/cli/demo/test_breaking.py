@@ -194,6 +194,7 @@ def test_what_came_too_late_for_its_end_ends_too(run: Run, tmp_path: Path) -> No
 # -- without a browser --------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_the_doctor_names_each_line_and_nothing_is_left(tmp_path: Path) -> None:
     """On asyncio's own loop; the demo that the browser sees is on the other one."""
     # pytest's own limit is for tests that do something themselves; this one waits, and has limits for that.
@@ -332,6 +333,7 @@ def wait_for(page: Browser, names: list[str]) -> list[str]:
     return left
 
 
+@pytest.mark.long
 def test_each_button_leads_to_its_line_in_the_dashboard(page: Browser, demo: Demo) -> None:
     faulthandler.cancel_dump_traceback_later()
     page.open("/break")
