@@ -56,6 +56,13 @@ class Listener:
     def hear(self, text: str) -> None:
         self.bus.publish("heard", text)
 
+    def show(self) -> None:
+        profile(self)
+
+
+def profile(listener: Listener) -> None:
+    """May be one that remembers what it was called with."""
+
 
 FILE = sys.modules[__name__].__file__ or ""
 
@@ -82,6 +89,7 @@ def test_lines_elsewhere_in_a_file() -> None:
 def test_what_hands_itself_to_a_library() -> None:
     assert writing.handing(["subs", "bus"], ["hear"], Listener) == line_of(Listener.listen, "subscribe")
     assert writing.handing(["members", "room"], [], Listener) == line_of(Listener.enter, "welcome")
+    assert writing.handing(["profile"], [], Listener) == line_of(Listener.show, "profile(self")
     # Neither a call of the method, nor one of something else of its own.
     assert writing.handing(["bus"], [], Listener) is None
     assert writing.handing(["members"], ["enter"], Listener) is None
