@@ -107,3 +107,18 @@ def test_where_a_class_is_defined() -> None:
     assert writing.definition_of(int) is None
     assert writing.file_of(Hub()) == FILE
     assert writing.file_of(3) is None
+
+
+def test_what_is_done_again_and_again_is_the_line() -> None:
+    def once(out: Any) -> None:
+        out.write("head")
+        out.write("body")
+
+    def often(out: Any) -> None:
+        out.write("head")
+        while True:
+            out.write("more")
+
+    assert writing.within(once.__code__, r"\.write\(") == line_of(once, '"head"')
+    assert writing.within(often.__code__, r"\.write\(") == line_of(often, '"more"')
+    assert writing.within(often.__code__, "nothing") is None
