@@ -81,10 +81,13 @@ def test_files_that_are_not_closed(run: Callable[..., None], tmp_path: Path) -> 
 
 
 @on_linux
-def test_sockets_that_are_not_closed(run: Callable[..., None]) -> None:
+@pytest.mark.parametrize("connects", [False, True])
+def test_sockets_that_are_not_closed(run: Callable[..., None], connects: bool) -> None:
     def leak() -> None:
         for _ in range(3):
-            opened.append(socket.socket())
+            opened.append(socket.socket(type=socket.SOCK_DGRAM))
+            if connects:
+                opened[-1].connect(("127.0.0.1", 9))
 
     async def main() -> None:
         ward = Ward()

@@ -59,9 +59,9 @@ def ends_of(numbers: Iterable[int]) -> dict[int, End]:
             # Closed meanwhile, or no socket.
             continue
         with copy, suppress(OSError):
-            # Others have no such other end.
+            # Others have no such other end, or nobody knows when it was used.
             there = copy.getpeername()
-            if isinstance(there, tuple):
+            if isinstance(there, tuple) and copy.type == socket.SOCK_STREAM:
                 found[number] = End(copy.getsockname(), there, idle_for(copy))
     return found
 
