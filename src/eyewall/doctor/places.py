@@ -34,7 +34,7 @@ Awaitable = (
 
 
 class Place(NamedTuple):
-    """A line in a function: "/app/report.py:42 in Report.get"."""
+    """A line in a function: "/app/report.py:42 in Report.get"; `function` is empty where nobody knows it."""
 
     file: str
     line: int
@@ -46,7 +46,7 @@ class Place(NamedTuple):
         return linecache.getline(self.file, self.line).strip()[:LENGTH]
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line} in {self.function}"
+        return f"{self.file}:{self.line}" + (f" in {self.function}" if self.function else "")
 
 
 class Chain(NamedTuple):
