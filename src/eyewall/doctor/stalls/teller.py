@@ -50,11 +50,12 @@ class Teller:
 
     def tell(self, block: Block) -> Finding | None:
         """Returns the finding that `block` is, None where there is nothing (new) to say."""
-        if block.first:
+        if block.first or self._told is None:
+            # What was excused so far may go on as something else.
             self._told = self._find(block)
             self._update = 2 * max(UPDATE, block.wall) if self._told else 0.0
             return self._told
-        if self._told is None or (not block.over and block.wall < self._update):
+        if not block.over and block.wall < self._update:
             return None
         self._update = 2 * block.wall
         found = report.updated(self._told, block)
@@ -64,8 +65,10 @@ class Teller:
 
     def _find(self, block: Block) -> Finding | None:
         samples = [each for each in self._samples if block.began - _SLACK <= each.at <= block.ended + _SLACK]
-        if any(each.doing.kind is Kind.EXCUSED for each in samples):
+        counting = [each for each in samples if each.doing.kind is not Kind.EXCUSED]
+        if _weight(counting) < _weight(samples) / 2:
             return None
+        samples = counting
         best = vote(samples)
         collecting = report.collecting(block, self._garbage.within(block.began, block.ended), best)
         if collecting is not None:
@@ -109,3 +112,7 @@ class Teller:
         elif found.rule == Kind.COMPUTING.value or not where:
             return report.placed(found, known)
         return found
+
+
+def _weight(samples: list[Sample]) -> float:
+    return sum(each.weight for each in samples)
