@@ -21,12 +21,14 @@ from eyewall.doctor.places import (
     best_of,
     culprit_of,
     definition,
+    definition_of,
     is_own,
     place_of,
     places_of,
     stack_of,
     traceback_of,
 )
+from eyewall.guard.deadlines import awaiting
 from eyewall.loop import locks
 
 from .lines import line_of
@@ -147,3 +149,25 @@ def test_a_coroutine_that_has_not_begun() -> None:
     coro = nothing()
     assert await_chain(coro).culprit == definition(nothing.__code__)
     coro.close()
+
+
+async def _ends_at_once() -> None:
+    pass
+
+
+@pytest.mark.parametrize("crashing", [False, True])
+def test_the_coroutine_of_a_task_that_is_done(
+    run: Callable[..., None], monkeypatch: pytest.MonkeyPatch, crashing: bool
+) -> None:
+    async def main() -> None:
+        if awaiting._CRASHING == crashing:
+            eager = getattr(asyncio, "eager_task_factory", None)
+            if eager is not None:
+                # There is nothing left of it, and it must not be asked for where that is fatal.
+                assert definition_of(eager(asyncio.get_running_loop(), _ends_at_once())) is None
+        monkeypatch.setattr(awaiting, "_CRASHING", crashing)
+        task = asyncio.create_task(_ends_at_once())
+        await task
+        assert definition_of(task) == line_of(_ends_at_once, "async def")
+
+    run(main())

@@ -74,14 +74,14 @@ def definition(code: CodeType) -> Place:
 
 def definition_of(task: asyncio.Task[Any]) -> Place | None:
     """Returns where the coroutine of `task` is defined, None for what is none."""
-    code = getattr(task.get_coro(), "cr_code", None)
+    code = getattr(awaiting.coroutine_of(task), "cr_code", None)
     return None if code is None else definition(code)
 
 
 def origin_of(task: asyncio.Task[Any]) -> tuple[Place, ...]:
     """Returns where the coroutine of `task` was created, from the outermost place to the innermost, as far as the
     interpreter has noted it."""
-    return tuple(Place(*each) for each in reversed(getattr(task.get_coro(), "cr_origin", None) or ()))
+    return tuple(Place(*each) for each in reversed(getattr(awaiting.coroutine_of(task), "cr_origin", None) or ()))
 
 
 def culprit_of(frames: Sequence[FrameType]) -> Place | None:

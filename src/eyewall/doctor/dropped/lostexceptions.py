@@ -164,7 +164,7 @@ def _may_hold(thing: object) -> bool:
 def lost(future: asyncio.Future[Any], error: BaseException) -> Finding:
     """Returns the finding that `future` ended with `error`, which nobody has read."""
     task = future if isinstance(future, asyncio.Task) else None
-    if task is not None and type(task.get_coro()).__name__ == _CLOSING:
+    if task is not None and type(awaiting.coroutine_of(task)).__name__ == _CLOSING:
         return unclosed(error, task)
     places, place = traceback_of(error)
     stacks = {"raised in": places}

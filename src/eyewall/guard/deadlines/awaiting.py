@@ -25,6 +25,9 @@ WRAPPERS = frozenset(
 )
 _LINKS = (CoroutineType, GeneratorType, AsyncGeneratorType, asyncio.Future)
 INSTALLED = ("site-packages", "dist-packages")
+#: The interpreters that crash when a task is asked for its coroutine which has ended within its first, eager step:
+#: it has none any more (python/cpython#122332).
+_CRASHING = (3, 12) <= sys.version_info < (3, 12, 5)
 #: Sources of modules that are compiled.
 _COMPILED = (".pyx", ".pxi")
 
@@ -79,6 +82,13 @@ def walk(task: asyncio.Task[Any]) -> tuple[list[FrameType], object]:
             break
         link = following
     return frames, end
+
+
+def coroutine_of(task: asyncio.Task[Any]) -> Any:
+    """Returns the coroutine of `task`, None where it has none any more: not all interpreters survive `get_coro`."""
+    if _CRASHING and task.done():
+        return next((each for each in gc.get_referents(task) if isinstance(each, CoroutineType)), None)
+    return task.get_coro()
 
 
 def _behind(future: asyncio.Future[Any]) -> Any:
