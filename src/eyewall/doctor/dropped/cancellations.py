@@ -1,7 +1,7 @@
 """Tasks that were cancelled and go on: somewhere CancelledError was swallowed.
 
 Such a task still counts a request to cancel it, which `asyncio.timeout` and `TaskGroup` take back where they catch it
-themselves. Two others count one and are well: a task that the exception has not reached yet, and one that cleans up,
+themselves (or should: see `groups`). Two others count one and are well: a task that the exception has not reached yet, and one that cleans up,
 in an `except` or `finally` clause or in the exit of a context manager: then some frame of its chain is handling an
 exception. A task is told of when it is neither in two looks, one after the other.
 """
@@ -20,6 +20,7 @@ from typing import Any
 
 from eyewall.base import probe
 from eyewall.doctor.collector import Collector
+from eyewall.doctor.dropped import groups
 from eyewall.doctor.dropped.handling import handles_exception
 from eyewall.doctor.finding import Evidence, Finding, Severity
 from eyewall.doctor.places import Place, await_chain, culprit_of, frames_of, is_own, place_of, places_of
@@ -46,13 +47,15 @@ class Cancellations:
         """Begins to look, and listens to what the guard finds."""
         self._loop, self._collector = loop, collector
         self._detach = probe.cancellation_swallowed.attach(self._swallowed)
+        groups.note()
 
     def look(self) -> None:
         """Looks at a slice of the tasks."""
         for task in self._sweep.tasks:
-            if not task.cancelling() or task.done() or task in self._known:
+            requests = task.cancelling()
+            if not requests or task.done() or task in self._known:
                 continue
-            if not _goes_on(task):
+            if requests <= groups.left_by_groups(task) or not _goes_on(task):
                 self._suspects.discard(task)
             elif task not in self._suspects:
                 self._suspects.add(task)
@@ -65,6 +68,8 @@ class Cancellations:
         self._loop = self._collector = None
         if self._detach is not None:
             self._detach()
+            self._detach = None
+            groups.forget()
 
     def _tell(self, task: asyncio.Task[Any]) -> None:
         self._known.add(task)
