@@ -81,7 +81,9 @@ def definition_of(task: asyncio.Task[Any]) -> Place | None:
 def origin_of(task: asyncio.Task[Any]) -> tuple[Place, ...]:
     """Returns where the coroutine of `task` was created, from the outermost place to the innermost, as far as the
     interpreter has noted it."""
-    return tuple(Place(*each) for each in reversed(getattr(awaiting.coroutine_of(task), "cr_origin", None) or ()))
+    return tuple(
+        Place(*each) for each in reversed(getattr(awaiting.coroutine_of(task), "cr_origin", None) or ())
+    )
 
 
 def culprit_of(frames: Sequence[FrameType]) -> Place | None:

@@ -15,7 +15,7 @@ from collections.abc import Hashable
 from types import CodeType, FrameType
 
 from eyewall.doctor.finding import Subject
-from eyewall.doctor.places import is_own, stack_of
+from eyewall.doctor.places import DEPTH, is_own, stack_of
 from eyewall.doctor.stalls import dumped, kernel, readyqueue, stack
 from eyewall.doctor.stalls.dumper import Dumper
 from eyewall.doctor.stalls.kinds import Sample, kind_of
@@ -254,6 +254,15 @@ class Sight:
         if not frames or (id(frames[-1]), frames[-1].f_lasti) != (spot.identity, spot.instruction):
             return ""
         return stack.called(frames[-1], text)
+
+    def within_callback(self, seen: Stack, thread: int) -> Stack:
+        """Returns what of a stack, seen in the thread of this identity, is within a callback of the loop; an empty one
+        where it says nothing of that: another thread's, or one in which the loop itself is at work."""
+        if thread != self._ident or seen.culprit < self._depth:
+            return stack.EMPTY
+        # Of a deep one, the outermost spots have been left out.
+        beneath = self._depth if len(seen.spots) < DEPTH else 0
+        return Stack(seen.spots[beneath:], seen.culprit - beneath, seen.code)
 
     def seize(self) -> None:
         """Keeps where all threads stand, of one that comes late, before it does anything that lets others run: they may

@@ -70,7 +70,11 @@ class Teller:
             return None
         samples = counting
         best = vote(samples)
-        collecting = report.collecting(block, self._garbage.within(block.began, block.ended), best)
+        collections = [
+            each._replace(stack=self._sight.within_callback(each.stack, each.thread))
+            for each in self._garbage.within(block.began, block.ended)
+        ]
+        collecting = report.collecting(block, collections, best)
         if collecting is not None:
             return self._settled(collecting)
         if block.shape is Shape.MANY:
