@@ -160,7 +160,7 @@ def test_the_coroutine_of_a_task_that_is_done(
     run: Callable[..., None], monkeypatch: pytest.MonkeyPatch, crashing: bool
 ) -> None:
     async def main() -> None:
-        if awaiting._CRASHING == crashing:
+        if crashing == awaiting._CRASHING:
             eager = getattr(asyncio, "eager_task_factory", None)
             if eager is not None:
                 # There is nothing left of it, and it must not be asked for where that is fatal.

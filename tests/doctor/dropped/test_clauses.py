@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from types import TracebackType
 from typing import Any
@@ -54,7 +55,7 @@ async def by_continuing() -> None:
         finally:
             for _ in range(2):
                 break
-            continue  # culprit
+            continue  # culprit  # noqa: B012
 
 
 async def by_returning() -> None:
@@ -80,9 +81,9 @@ class Quiet:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        if kind is None:
+        if self is None:
             return False
-        return True  # culprit
+        return kind is not None  # culprit
 
 
 class Loud:
@@ -160,7 +161,7 @@ keep_by_returning = keep(by_returning)
         (raised_for_some, raised_for_some),
         (by_continuing, by_continuing),
         (with_an_object, Quiet.__aexit__),
-        (with_a_generator, quiet),
+        (with_a_generator, inspect.unwrap(quiet)),
         (Worker().run, Worker.turn),
         (by_one_that_is_decorated, by_returning),
         (functools.partial(by_one_of_an_object, Worker()), Worker.turn),

@@ -190,7 +190,7 @@ def _within(function: _Function, manager: ast.expr) -> Place | None:
             if inner is None:
                 continue
             if code.co_name in _EXITS:
-                line = next((each.lineno for each in _own(inner.tree) if _returns_true(each)), None)
+                line = max((each.lineno for each in _own(inner.tree) if _may_return_true(each)), default=None)
             else:
                 clauses = list(_clauses(inner.tree))
                 line = max(clauses, key=lambda each: (each.sure, each.line)).line if clauses else None
@@ -199,8 +199,10 @@ def _within(function: _Function, manager: ast.expr) -> Place | None:
     return None
 
 
-def _returns_true(node: ast.AST) -> bool:
-    return isinstance(node, ast.Return) and isinstance(node.value, ast.Constant) and node.value.value is True
+def _may_return_true(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Return) or node.value is None:
+        return False
+    return bool(node.value.value) if isinstance(node.value, ast.Constant) else True
 
 
 def _catches(type_: ast.expr | None) -> bool:
