@@ -190,7 +190,12 @@ def _within(function: _Function, manager: ast.expr) -> Place | None:
             if inner is None:
                 continue
             if code.co_name in _EXITS:
-                line = max((each.lineno for each in _own(inner.tree) if _may_return_true(each)), default=None)
+                returns = (
+                    each.lineno
+                    for each in _own(inner.tree)
+                    if isinstance(each, ast.Return) and _is_true(each)
+                )
+                line = max(returns, default=None)
             else:
                 clauses = list(_clauses(inner.tree))
                 line = max(clauses, key=lambda each: (each.sure, each.line)).line if clauses else None
@@ -199,10 +204,9 @@ def _within(function: _Function, manager: ast.expr) -> Place | None:
     return None
 
 
-def _may_return_true(node: ast.AST) -> bool:
-    if not isinstance(node, ast.Return) or node.value is None:
-        return False
-    return bool(node.value.value) if isinstance(node.value, ast.Constant) else True
+def _is_true(node: ast.Return) -> bool:
+    """Whether `node` may return a true value."""
+    return bool(node.value.value) if isinstance(node.value, ast.Constant) else node.value is not None
 
 
 def _catches(type_: ast.expr | None) -> bool:

@@ -21,6 +21,7 @@ from types import AsyncGeneratorType, CellType, CoroutineType, GeneratorType
 from typing import Any
 
 from eyewall.doctor.collector import Collector
+from eyewall.doctor.dropped.setters import setters_of
 from eyewall.doctor.finding import Evidence, Finding, Severity
 from eyewall.doctor.places import best_of, definition_of, frames_of_error, is_own, origin_of, traceback_of
 from eyewall.doctor.subjects import subject_of
@@ -176,6 +177,10 @@ def lost(future: asyncio.Future[Any], error: BaseException) -> Finding:
     if created is not None and is_own(created) and (place is None or not is_own(place)):
         # It went wrong within a library: of use is the line that had the library do it.
         place = created
+    if not places and task is None:
+        place, candidates = setters_of(error)
+        if candidates:
+            stacks["set by one of"] = candidates
     if started is not None:
         stacks["task"] = (started,)
         what = f"A task of {started.function}"
