@@ -51,6 +51,10 @@ def test_files_of_the_application_and_others() -> None:
     frozen = Place("<frozen importlib._bootstrap>", 4, "f")
     own = Place("/app/main.py", 5, "f")
     assert is_own(own)
+    made = Place("<string>", 6, "f")
+    assert is_own(made)
+    assert best_of([own, made]) == own
+    assert best_of([made, installed]) == made
     assert not any(map(is_own, (standard, installed, ours, compiled, frozen)))
     assert best_of([own, own._replace(line=6), installed, standard]) == own._replace(line=6)
     assert best_of([standard, installed, ours, frozen]) == installed
@@ -84,6 +88,18 @@ def test_a_stack_names_the_application_below_libraries() -> None:
 
     json.loads("{}", object_hook=hook)
     assert seen == [line_of(test_a_stack_names_the_application_below_libraries, "json.loads")]
+
+
+def test_a_stack_names_who_runs_what_is_made_of_text() -> None:
+    seen: list[Place | None] = []
+
+    def see() -> None:
+        frames = stack_of(sys._getframe().f_back)
+        seen.extend((culprit_of(frames), culprit_of(frames[-2:])))
+
+    exec("def inner(): see()\ninner()", {"see": see})
+    who = line_of(test_a_stack_names_who_runs_what_is_made_of_text, "exec(")
+    assert seen == [who, Place("<string>", 1, "inner")]
 
 
 def test_a_deep_stack_is_cut() -> None:

@@ -109,8 +109,9 @@ def _frame(link: Any) -> Iterator[FrameType]:
 
 
 def application_frame(frames: list[FrameType]) -> int:
-    """Returns which frame is the innermost of the application; else of what is installed; else of all."""
-    for accepted in (_is_own, _is_installed):
+    """Returns which frame is the innermost of the application, one with a file rather than one that was made of text;
+    else of what is installed; else of all."""
+    for accepted in (_has_file, _is_own, _is_installed):
         for index in range(len(frames) - 1, -1, -1):
             if accepted(frames[index]):
                 return index
@@ -122,8 +123,17 @@ def _is_installed(frame: FrameType) -> bool:
     return package != "eyewall" and package not in sys.stdlib_module_names
 
 
+def _has_file(frame: FrameType) -> bool:
+    return not is_made(frame.f_code.co_filename) and _is_own(frame)
+
+
 def _is_own(frame: FrameType) -> bool:
     return _is_installed(frame) and not is_library(frame.f_code.co_filename)
+
+
+def is_made(file: str) -> bool:
+    """Whether code of this file was made of text, which nobody can look at: by `exec`, by a dataclass."""
+    return file.startswith("<")
 
 
 def is_library(file: str) -> bool:
