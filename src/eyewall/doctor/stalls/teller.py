@@ -11,7 +11,7 @@ from eyewall.doctor.stalls.garbage import Garbage
 from eyewall.doctor.stalls.kinds import Kind, Sample, vote
 from eyewall.doctor.stalls.sight import Sight
 from eyewall.doctor.stalls.stack import EMPTY
-from eyewall.doctor.stalls.turn import SHARE, Block, Shape
+from eyewall.doctor.stalls.turn import SHARE, THRESHOLD, Block, Shape
 
 #: Samples that are kept of one turn, and culprits that are remembered.
 SAMPLES = 300
@@ -20,6 +20,8 @@ CULPRITS = 200
 UPDATE = 1.0
 #: Callbacks of which it was seen who put them in that stand for all.
 ENOUGH = 20
+#: Seconds after which it is certain enough that collections take most of a block that lasts.
+CERTAIN = 2 * THRESHOLD
 #: What a moment that two clocks show may differ by, in seconds.
 _SLACK = 0.001
 
@@ -76,12 +78,19 @@ class Teller:
         ]
         collecting = report.collecting(block, collections, best)
         if collecting is not None:
+            if self._may_go_on(block):
+                return None
             return self._settled(collecting)
         if block.shape is Shape.MANY:
             return self._starving(block, samples)
         if block.shape is Shape.THREAD:
             return self._of_thread(block)
         return None if best is None else self._settled(report.sampled(block, best))
+
+    def _may_go_on(self, block: Block) -> bool:
+        """Whether a collection has ended, and was short, and what was going on before it goes on: who makes many
+        objects has them collected all the time, which need not be the most of it."""
+        return not block.over and not self._garbage.running and block.wall < CERTAIN
 
     def _of_thread(self, block: Block) -> Finding:
         # Where several may have been it, none is named.
