@@ -11,7 +11,7 @@ import asyncio
 import gc
 import linecache
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType
 from typing import Any, NamedTuple
 
@@ -87,7 +87,7 @@ def walk(task: asyncio.Task[Any]) -> tuple[list[FrameType], object]:
 def coroutine_of(task: asyncio.Task[Any]) -> Any:
     """Returns the coroutine of `task`, None where it has none any more: not all interpreters survive `get_coro`."""
     if _CRASHING and task.done():
-        return next((each for each in gc.get_referents(task) if isinstance(each, CoroutineType)), None)
+        return next((each for each in gc.get_referents(task) if issubclass(type(each), Coroutine)), None)
     return task.get_coro()
 
 
