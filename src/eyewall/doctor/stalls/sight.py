@@ -276,7 +276,7 @@ class Sight:
         for ident, frame in sys._current_frames().items():
             if ident in (self._ident, threading.get_ident()):
                 continue
-            if frame.f_globals.get("__name__") in _WAITING:
+            if frame.f_globals.get("__name__") in _WAITING and not stack.runs_job(frame):
                 continue
             frames = stack_of(frame)
             seen = stack.read(frames)

@@ -108,7 +108,7 @@ def with_job(seen: Stack, frames: Sequence[FrameType]) -> Stack:
 
     Where a call of C is the last that a job does, its thread lets others run when the job is over.
     """
-    item = next((each for each in reversed(frames) if _runs_job(each)), None)
+    item = next((each for each in reversed(frames) if runs_job(each)), None)
     code = None if item is None else _job(getattr(item.f_locals.get("self"), "fn", None))
     if code is None:
         return seen
@@ -120,7 +120,8 @@ def with_job(seen: Stack, frames: Sequence[FrameType]) -> Stack:
     return Stack((*seen.spots, Spot(place, "")), len(seen.spots), code)
 
 
-def _runs_job(frame: FrameType) -> bool:
+def runs_job(frame: FrameType) -> bool:
+    """Whether `frame` is where a thread of an executor runs a job: it has one, or has had one just now."""
     return frame.f_code.co_name == "run" and frame.f_globals.get("__name__") == "concurrent.futures.thread"
 
 
