@@ -21,6 +21,8 @@ from types import AsyncGeneratorType, CellType, CoroutineType, GeneratorType
 from typing import Any
 
 from eyewall.doctor.collector import Collector
+from eyewall.doctor.dropped.eager import EagerTasks
+from eyewall.doctor.dropped.setters import setters_of
 from eyewall.doctor.finding import Evidence, Finding, Severity
 from eyewall.doctor.places import best_of, definition_of, frames_of_error, is_own, origin_of, traceback_of
 from eyewall.doctor.subjects import subject_of
@@ -86,10 +88,13 @@ class LostExceptions:
         # By identity, those that this round is to decide about, and which of them are held.
         self._wanted: set[int] = set()
         self._held: set[int] = set()
+        self._eager: EagerTasks | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop, collector: Collector) -> None:
         """Begins to look."""
         self._loop, self._collector = loop, collector
+        self._eager = EagerTasks(loop)
+        self._eager.start()
 
     def look(self) -> None:
         """Looks at a slice of the tasks."""
@@ -100,10 +105,11 @@ class LostExceptions:
         if sweep.first:
             self._wanted = {id(task) for task, suspect in self._suspects.items() if not suspect.held}
             self._held = set()
+            if self._eager is not None:
+                self._suspect(self._eager.failed(), now)
+        self._suspect(sweep.tasks, now)
         for task in sweep.tasks:
-            if task._log_traceback and task not in self._known and task not in self._suspects:
-                self._suspects[task] = _Suspect(now)
-            elif self._wanted and not task.done():
+            if self._wanted and not task.done():
                 _hold(task, self._wanted, self._held)
         if sweep.last and self._suspects:
             self._decide(now, collector)
@@ -111,10 +117,18 @@ class LostExceptions:
     def stop(self) -> None:
         """Ends looking."""
         self._loop = self._collector = None
+        if self._eager is not None:
+            self._eager.stop()
+            self._eager = None
 
     def knows(self, future: asyncio.Future[Any]) -> bool:
         """Whether the exception of `future` was told."""
         return future in self._known
+
+    def _suspect(self, tasks: list[asyncio.Task[Any]], now: float) -> None:
+        for task in tasks:
+            if task._log_traceback and task not in self._known and task not in self._suspects:
+                self._suspects[task] = _Suspect(now)
 
     def _decide(self, now: float, collector: Collector) -> None:
         for task, suspect in list(self._suspects.items()):
@@ -164,7 +178,7 @@ def _may_hold(thing: object) -> bool:
 def lost(future: asyncio.Future[Any], error: BaseException) -> Finding:
     """Returns the finding that `future` ended with `error`, which nobody has read."""
     task = future if isinstance(future, asyncio.Task) else None
-    if task is not None and type(task.get_coro()).__name__ == _CLOSING:
+    if task is not None and type(awaiting.coroutine_of(task)).__name__ == _CLOSING:
         return unclosed(error, task)
     places, place = traceback_of(error)
     stacks = {"raised in": places}
@@ -176,15 +190,15 @@ def lost(future: asyncio.Future[Any], error: BaseException) -> Finding:
     if created is not None and is_own(created) and (place is None or not is_own(place)):
         # It went wrong within a library: of use is the line that had the library do it.
         place = created
+    if not places and task is None:
+        place, candidates = setters_of(error)
+        if candidates:
+            stacks["set by one of"] = candidates
     if started is not None:
         stacks["task"] = (started,)
-        what = f"A task of {started.function}"
-        rule = "task-exception-unread"
-    else:
-        what = "A future"
-        rule = "future-exception-unread"
+    what = "A future" if task is None else "A task" if started is None else f"A task of {started.function}"
     return Finding(
-        rule,
+        "future-exception-unread" if task is None else "task-exception-unread",
         Severity.ERROR,
         f"{what} ended with {type(error).__name__}, and nobody has read that",
         "Await the task, or add a done-callback that reads its exception; a TaskGroup does it by itself.",
