@@ -365,3 +365,43 @@ def test_the_last_of_those_that_are_gathered(run: Callable[..., None], shielded:
         await turns()
 
     run(main())
+
+
+def test_a_job_in_a_thread_of_anyio(run: Callable[..., None]) -> None:
+    anyio = pytest.importorskip("anyio")  # of FastAPI
+    begun, go_on = threading.Event(), threading.Event()
+
+    def job() -> None:
+        begun.set()
+        go_on.wait()  # the job
+
+    async def main() -> None:
+        task = asyncio.create_task(anyio.to_thread.run_sync(job), name="subject")
+        try:
+            while not begun.is_set():
+                await asyncio.sleep(0)
+            [found] = [each for each in doctor.stacks().as_json()["tasks"] if each["name"] == "subject"]
+        finally:
+            go_on.set()
+            await task
+        words = found["waits_for"]["words"]
+        assert words == f"a job in thread AnyIO worker thread at {line_of(job, '# the job')}"
+
+    run(main())
+
+
+def test_threads_of_the_doctor_are_one_line() -> None:
+    go_on = threading.Event()
+    threads = [threading.Thread(target=go_on.wait, name=name) for name in ("eyewall-watchdog", "mine")]
+    for each in threads:
+        each.start()
+    try:
+        found = doctor.stacks()
+    finally:
+        go_on.set()
+        for each in threads:
+            each.join()
+    for text in (found.text(), found.tree()):
+        assert "thread mine\n" in text
+        assert "thread eyewall-watchdog\n" not in text
+        assert text.splitlines()[-1] == "1 thread of the doctor: eyewall-watchdog"

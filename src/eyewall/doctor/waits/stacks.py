@@ -28,8 +28,13 @@ from eyewall.doctor.waits.links import Chain, chain_of
 from eyewall.doctor.waits.patience import Record
 from eyewall.doctor.waits.stackstext import text_of, tree_of
 
-#: Functions of executors that run a job: by name, the variable that has the job, or what has its future.
-_RUNNERS = {"_WorkItem.run": "self", "ThreadedExecutor._do": "job"}
+#: Functions of executors that run a job: by name, the variable that has its future, or what has that.
+_RUNNERS = {"_WorkItem.run": "self", "ThreadedExecutor._do": "job", "WorkerThread.run": "future"}
+
+#: Threads of the doctor.
+_OWN = frozenset(
+    ("eyewall-doctor", "eyewall-doctor-answers", "eyewall-doctor-waits", "eyewall-watchdog")
+)
 
 #: Tasks that are told of, at most.
 LIMIT = 10_000
@@ -202,7 +207,10 @@ def running_jobs(frames: Mapping[int, FrameType]) -> dict[int, tuple[int, Place 
         stack = stack_of(frame)
         for each in stack:
             variable = _RUNNERS.get(each.f_code.co_qualname)
-            future = None if variable is None else getattr(each.f_locals.get(variable), "future", None)
+            future = None if variable is None else each.f_locals.get(variable)
+            # A thread of AnyIO that has nothing to do has the last one.
+            if variable != "future":
+                future = getattr(future, "future", None)
             if future is not None:
                 found[id(future)] = ident, culprit_of(stack)
     return found
@@ -229,6 +237,7 @@ def _threads(frames: Mapping[int, FrameType]) -> list[dict[str, Any]]:
                 "name": f"thread {ident}" if thread is None else thread.name,
                 "ident": ident,
                 "daemon": None if thread is None else thread.daemon,
+                "doctor": thread is not None and thread.name in _OWN,
                 "place": None if culprit is None else _place(culprit),
                 "stack": [_place(each) for each in places_of(stack)],
             }

@@ -12,7 +12,8 @@ def text_of(data: Data) -> str:
     """Returns every task and thread with its chain, without an end of line at the end."""
     blocks = [_title(data)]
     blocks.extend("\n".join(_task(each)) for each in data["tasks"])
-    blocks.extend("\n".join(_thread(each)) for each in data["threads"])
+    blocks.extend("\n".join(_thread(each)) for each in data["threads"] if not _is_doctors(each))
+    blocks.extend(_doctors(data))
     return "\n\n".join(blocks)
 
 
@@ -27,10 +28,24 @@ def tree_of(data: Data) -> str:
         if each["name"] not in shown:
             lines.extend(_branch(each, tasks, shown, ""))
     for each in data["threads"]:
+        if _is_doctors(each):
+            continue
         lines.append(f"thread {each['name']}")
         if each["place"] is not None:
             lines.append(f"  at {_place(each['place'])}")
+    lines.extend(_doctors(data))
     return "\n".join(lines)
+
+
+def _is_doctors(thread: Data) -> bool:
+    """Whether a thread is the doctor's own, which nobody has asked about."""
+    return bool(thread.get("doctor"))
+
+
+def _doctors(data: Data) -> Iterator[str]:
+    names = [each["name"] for each in data["threads"] if _is_doctors(each)]
+    if names:
+        yield f"{_count(len(names), 'thread')} of the doctor: {', '.join(names)}"
 
 
 def _title(data: Data) -> str:
