@@ -23,6 +23,7 @@ from eyewall.doctor.timing.applications import Applications, applications, count
 from eyewall.doctor.timing.standing import Standing
 from eyewall.doctor.timing.timelines import Timelines, timelines
 from eyewall.doctor.timing.times import route_times
+from eyewall.doctor.waits.stacks import snapshot
 from eyewall.guard import registry
 from eyewall.http import applications as served_module
 from eyewall.http.applications import Served, name_of, route_of
@@ -239,6 +240,11 @@ def test_requests_that_go_on_are_seen(run: Run) -> None:
             entries = [as_answer(each) for each in registry.requests.entries()]
             add_places(entries)
             seen["open"] = entries
+            seen["tasks"] = [
+                each
+                for each in snapshot().as_json()["tasks"]
+                if each["subject"] and each["subject"].get("path", "").startswith("/items/")
+            ]
             standing = Standing(SimpleNamespace(tasks=[]), wall=lambda: time.time() + 10)  # type: ignore[arg-type]
             standing.start(asyncio.get_running_loop(), None)  # type: ignore[arg-type]
             standing.look()
@@ -267,6 +273,7 @@ def test_requests_that_go_on_are_seen(run: Run) -> None:
     assert {(each["route"], each["waits_for"]) for each in seen["open"]} == {
         ("/items/{number}", "an event to be set")
     }
+    assert [(each["begun"], each["age"] >= 0.0) for each in seen["tasks"]] == [(True, True)] * 2
     assert seen["standing"] == [("/items/{number}", "await self.go_on.wait()  # it stands here")] * 2
     # The first one was measured before there was a record.
     assert [(each.path, each.status, each.live) for each in seen["ended"]] == [("/items/2", 200, False)]

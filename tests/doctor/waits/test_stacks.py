@@ -320,6 +320,7 @@ def test_how_long_a_task_has_waited(run: Callable[..., None]) -> None:
             eye.now -= 5
             [found] = [each for each in doctor.stacks().as_json()["tasks"] if each["name"] == "one"]
             assert found["age"] is not None
+            assert not found["begun"]
             assert found["waiting"] is not None
 
     run(main())

@@ -71,7 +71,7 @@ def _head(task: Data) -> str:
         state = f"waiting for {task['waiting']:.1f} s"
     parts = [f"task {task['name']} ({task['coroutine']}): {state}"]
     if task["age"] is not None:
-        parts.append(f"seen for {task['age']:.1f} s")
+        parts.append(f"{task['age']:.1f} s old" if task.get("begun") else f"seen for {task['age']:.1f} s")
     subject = task["subject"]
     if subject:
         request = f"request {subject.get('method', '')} {subject.get('path', '')}"
