@@ -406,3 +406,32 @@ def test_threads_of_the_doctor_are_one_line() -> None:
         assert "thread mine\n" in text
         assert "thread eyewall-watchdog\n" not in text
         assert text.splitlines()[-1] == "1 thread of the doctor: eyewall-watchdog"
+
+
+def test_of_many_that_are_alike_some_are_shown(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        lock = asyncio.Lock()
+        own = asyncio.current_task()
+        assert own is not None
+        holder = asyncio.create_task(takes(lock), name="holder")
+        await turns(3)
+        tasks = [asyncio.create_task(takes(lock), name=f"waiter-{each}") for each in range(20)]
+        other = asyncio.create_task(waits_for(asyncio.sleep(60)), name="other")
+        await turns(3)
+        data = doctor.stacks().as_json()
+        assert text_of(data).count("\ntask waiter-") == 20
+        text = text_of(data, every=False)
+        assert [line.partition(" (")[0] for line in text.splitlines() if line.startswith("task ")] == [
+            f"task {own.get_name()}",
+            "task holder",
+            "task other",
+            "task waiter-0",
+            "task waiter-1",
+        ]
+        more = "waiter-2, waiter-3, waiter-4, waiter-5, waiter-6, …"
+        assert f"\n18 more tasks (takes) stand there: {more}\n" in text
+        for each in (holder, other, *tasks):
+            each.cancel()
+        await asyncio.gather(holder, other, *tasks, return_exceptions=True)
+
+    run(main())
