@@ -263,8 +263,8 @@ class RequestCycle(Served):
     # -- the run ----------------------------------------------------------------------------------------
 
     def over(self, task: asyncio.Task[None]) -> None:
-        """Its task has ended. Where somebody has cancelled it, perhaps before its first step, the client still waits for
-        an answer."""
+        """Its task has ended. Where somebody has cancelled it, perhaps before its first step, the client still waits
+        for an answer."""
         if task.cancelled():
             self._give_up()
 

@@ -138,7 +138,7 @@ def test_where_the_time_of_an_asgi_application_goes(run: Run) -> None:
     async def application(scope: Any, receive: Any, send: Any) -> None:
         await receive()
         await receive()
-        time.sleep(BLOCKING * 1.1)  # noqa: ASYNC251 - what is measured
+        time.sleep(BLOCKING * 1.1)  # what is measured
         await opened.wait()
         await answer(send)
 

@@ -33,9 +33,7 @@ from eyewall.doctor.waits.stackstext import text_of, tree_of
 _RUNNERS = {"_WorkItem.run": "self", "ThreadedExecutor._do": "job", "WorkerThread.run": "future"}
 
 #: Threads of the doctor.
-_OWN = frozenset(
-    ("eyewall-doctor", "eyewall-doctor-answers", "eyewall-doctor-waits", "eyewall-watchdog")
-)
+_OWN = frozenset(("eyewall-doctor", "eyewall-doctor-answers", "eyewall-doctor-waits", "eyewall-watchdog"))
 
 #: Tasks that are told of, at most.
 LIMIT = 10_000
