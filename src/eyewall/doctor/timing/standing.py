@@ -177,6 +177,13 @@ class Standing:
             ):
                 continue
             yield task, age, run.label, run.deadline is not None
+        applications = sys.modules.get("eyewall.http.applications")
+        served: Mapping[asyncio.Task[Any], Any] = {} if applications is None else applications.running()
+        for task, each in served.items():
+            age = now - each.began
+            if age < YOUNG or each.websocket or each.answering or task.done() or task.get_loop() is not loop:
+                continue
+            yield task, age, each.label, False
         for task in self._sweep.tasks:
             if task in self._others or task.done():
                 continue

@@ -62,8 +62,8 @@ class End(NamedTuple):
     every: bool = False
     resource: Resource | None = None
     until: float | None = None
-    #: What runs elsewhere.
-    job: futures.Future[Any] | None = None
+    #: What runs elsewhere: its future, which is one of asyncio for AnyIO.
+    job: Any = None
 
 
 def end_of(chain: Chain) -> End:
@@ -166,6 +166,12 @@ def _by_name(link: Link, future: object) -> End | None:
             return _taking(resource)
     if name == "BoundedExecutor.run":
         return next((_job(each.future) for each in referents if type(each).__name__ == "Job"), None)
+    if name == "AsyncIOBackend.run_sync_in_worker_thread":
+        return End("executor", "a job", job=future)
+    if name == "RequestCycle._news_come":
+        socket = any(type(each).__name__ == "WebSocketCycle" for each in referents)
+        words = "a message of a WebSocket" if socket else "content of the request, or its client to leave"
+        return End("socket", words)
     if not module.startswith("asyncio"):
         return None
     if name in _NAMED:
