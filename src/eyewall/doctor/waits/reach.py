@@ -50,15 +50,19 @@ _OPAQUE = (type, ModuleType, CodeType, FrameType, str, bytes, int, float, asynci
 #: From Python 3.14 on, a frame may lend itself what it has in a variable: that is one reference, seen twice.
 _LENDS = sys.version_info >= (3, 14)
 
+#: A module's variables, and the name of one.
+Named = tuple[dict[str, Any], str]
+
 
 class Reach:
     """What waiting tasks lead to, up to `BUDGET` objects for each, with the references among them. `others`: links of
-    tasks, or frames that run, which go on; what they have and will not read again is had by nobody.
+    tasks, or frames that run, which go on; what they have and will not read again is had by nobody. `named`: variables
+    of modules of which the same is assumed.
 
     It must not be kept: it refers to everything that it has gone through.
     """
 
-    def __init__(self, *tasks: asyncio.Task[Any], others: Sequence[Link] = ()) -> None:
+    def __init__(self, *tasks: asyncio.Task[Any], others: Sequence[Link] = (), named: Sequence[Named] = ()) -> None:
         self.objects: list[object] = []
         #: What each of the tasks waits for, by its index.
         self.futures: list[int | None] = []
@@ -74,11 +78,12 @@ class Reach:
         self.shared: int | None = None
         #: Coroutines of others: what they have, and may read again, is theirs.
         self._others = {id(link.subject) for link in others if link.subject is not None}
+        self._others.update(id(module) for module, _ in named)
         self._indices: dict[int, int] = {}
         self._line: deque[int] = deque()
         for task in tasks:
             self._begin(task)
-        self._forget(others)
+        self._forget(others, named)
         self._go_through(BUDGET * len(tasks))
 
     def _begin(self, task: asyncio.Task[Any]) -> None:
@@ -88,7 +93,7 @@ class Reach:
         self.waiting.update(self.links[-1])
         self.futures.append(None if end is None else self._enter(end))
 
-    def _forget(self, others: Sequence[Link]) -> None:
+    def _forget(self, others: Sequence[Link], named: Sequence[Named]) -> None:
         # It hangs on one that does nothing.
         nobody = len(self.objects)
         self.objects.append(None)
@@ -96,6 +101,9 @@ class Reach:
         for link in others:
             for each in forgotten(link):
                 self.holders.setdefault(self._enter(each), []).append(nobody)
+        for module, name in named:
+            if name in module:
+                self.holders.setdefault(self._enter(module[name]), []).append(nobody)
 
     def _enter(self, each: object) -> int:
         index = self._indices.get(id(each))
@@ -141,6 +149,10 @@ class Reach:
     def met(self) -> frozenset[int]:
         """The identities of all that it has come to, and that somebody could wait for or reach such a thing by."""
         return frozenset(id(each) for each in self.objects if not isinstance(each, _OPAQUE))
+
+    def leads(self, thing: object) -> bool:
+        """After `only_waiting`: whether `thing` is the future, or what leads to it."""
+        return self._indices.get(id(thing)) in self.owned
 
     def having(self, number: int) -> list[int]:
         """After `only_waiting`: of which coroutines of the task with this number it is known that they have the future,

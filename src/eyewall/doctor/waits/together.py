@@ -31,19 +31,20 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any, NamedTuple
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Evidence, Finding, Severity
-from eyewall.doctor.places import Place, culprit_of, place_of, stack_of
+from eyewall.doctor.places import Place, culprit_of, is_own, place_of, stack_of
 from eyewall.doctor.subjects import subject_of_task
 from eyewall.doctor.sweep import Sweep, references
 from eyewall.doctor.waits.graph import rings
 from eyewall.doctor.waits.links import Link, chain_of
 from eyewall.doctor.waits.orphans import KINDS, LONGEST, counts_are_exact, is_limited, is_main
 from eyewall.doctor.waits.patience import Record
-from eyewall.doctor.waits.reach import Reach, references_of
+from eyewall.doctor.waits.reach import Named, Reach, references_of
+from eyewall.doctor.waits.uses import HARMLESS, Name, may_be_used
 from eyewall.doctor.waits.variables import forgotten, is_first_time
 from eyewall.doctor.waits.wakers import Stuck, Wait, mentions, waits_of
 
@@ -84,6 +85,8 @@ class Together:
         self._prints: list[_Print] = []
         self._others: list[weakref.ref[asyncio.Task[Any]]] = []
         self._had: set[int] = set()
+        #: Variables of modules of the application that have one.
+        self._named: list[Named] = []
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Remembers the loop."""
@@ -105,7 +108,7 @@ class Together:
     def forget(self) -> None:
         """Keeps nothing."""
         self._round, self._prints, self._others, self._loop = [], [], [], None
-        self._had = set()
+        self._had, self._named = set(), []
         self._left.clear()
 
     def _is_long(self, record: Record, now: float) -> bool:
@@ -123,7 +126,7 @@ class Together:
         # Who waits for each other has mostly begun to at about the same time.
         first = max(0, min(several.index(due) - WINDOW // 2, len(several) - WINDOW))
         window = several[first : first + WINDOW]
-        self._prints, self._others, self._had = [], [], set()
+        self._prints, self._others, self._had, self._named = [], [], set(), []
         for record in window:
             waited = now - record.since
             record.joined = now + min(max(waited, self._patience), max(self._patience, LONGEST))
@@ -150,6 +153,11 @@ class Together:
         wanted = frozenset(each.shared for each in self._prints if each.shared)
         if not wanted:
             return
+        for module in _modules():
+            for name, value in list(module.items()):
+                if id(value) in wanted:
+                    self._named.append((module, name))
+                    self._had.add(id(value))
         for reference in islice(references(self._loop), OTHERS):
             task = reference()
             if task is not None and id(task) not in noted and not task.done() and task.get_loop() is self._loop:
@@ -175,18 +183,37 @@ class Together:
         lost = {id(each) for each in prints} - {id(each) for each in stuck}
         others = [task for each in self._others if (task := each()) is not None]
         others += [task for each in prints if id(each) in lost and (task := each.record.task()) is not None]
+        around = _Around(self._loop, others, running, self._named)
         for group in _groups(stuck):
             records = [each.record for each in group]
             if len(group) > GROUP or any(record.told or record.orphaned for record in records):
                 continue
             # Of one that nobody else has anything to do with, `orphans` tells.
             if any(each.shared or each.on for each in group):
-                finding = _finding(records, others, running, now)
+                finding = _finding(records, around, now)
                 if finding is not None:
                     for record in records:
                         record.orphaned = True
                     collector.report(finding)
         self._others = []
+
+
+class _Around(NamedTuple):
+    """What a group is judged in: other tasks of the loop that have something of it, frames that run, and variables of
+    modules that have something of it."""
+
+    loop: asyncio.AbstractEventLoop | None
+    others: Sequence[asyncio.Task[Any]]
+    running: Sequence[Link]
+    named: Sequence[Named]
+
+
+def _modules() -> Iterator[dict[str, Any]]:
+    """The variables of each module of the application."""
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if isinstance(module, ModuleType) and isinstance(file, str) and is_own(Place(file, 1, "")):
+            yield vars(module)
 
 
 def _still(record: Record, task: asyncio.Task[Any]) -> bool:
@@ -258,18 +285,16 @@ def _groups(prints: list[_Print]) -> list[list[_Print]]:
     return groups
 
 
-def _stuck(
-    records: Sequence[Record], others: Sequence[asyncio.Task[Any]], running: Sequence[Link]
-) -> tuple[Stuck, list[Record]] | None:
+def _stuck(records: Sequence[Record], around: _Around) -> tuple[Stuck, list[Record]] | None:
     """Returns those of a group that can't be let go on from elsewhere."""
     pairs = [(record, task) for record in records if (task := record.task()) is not None and _still(record, task)]
-    free = list(others)
+    free = list(around.others)
     pairs, limited = _split(pairs, [not is_limited(task) for _, task in pairs])
     while pairs:
         free += limited
         members = {id(task) for _, task in pairs}
-        links = [*running, *(link for task in free for link in _links(task))]
-        reach = Reach(*[task for _, task in pairs], others=links)
+        links = [*around.running, *(link for task in free for link in _links(task))]
+        reach = Reach(*[task for _, task in pairs], others=links, named=around.named)
         staying = [
             record.facts is not None
             and (reach.only_waiting(number) if record.facts.on is None else record.facts.on <= members)
@@ -277,7 +302,7 @@ def _stuck(
         ]
         if all(staying):
             facts = [record.facts for record, _ in pairs if record.facts is not None]
-            return Stuck([task for _, task in pairs], facts, reach), [record for record, _ in pairs]
+            return Stuck([task for _, task in pairs], facts, reach, around.named), [record for record, _ in pairs]
         del reach
         pairs, limited = _split(pairs, staying)
     return None
@@ -291,14 +316,15 @@ def _split(pairs: list[_Pair], staying: list[bool]) -> tuple[list[_Pair], list[a
     return kept, [task for (_, task), stays in zip(pairs, staying, strict=True) if not stays]
 
 
-def _finding(
-    records: Sequence[Record], others: Sequence[asyncio.Task[Any]], running: Sequence[Link], now: float
-) -> Finding | None:
-    found = _stuck(records, others, running)
+def _finding(records: Sequence[Record], around: _Around, now: float) -> Finding | None:
+    found = _stuck(records, around)
     if found is None:
         return None
     stuck, records = found
     waits = waits_of(stuck)
+    if around.named and _are_used(stuck, waits, around):
+        return None
+    others = around.others
     waited = min(now - record.since for record in records)
     for ring in rings({number: list(wait.wakers) for number, wait in enumerate(waits)}):
         things = {waits[number].thing for number in ring} - {None}
@@ -307,6 +333,34 @@ def _finding(
     if _is_missed(stuck, waits):
         return _in_vain(stuck, waits, waited)
     return None
+
+
+def _are_used(stuck: Stuck, waits: Sequence[Wait], around: _Around) -> bool:
+    """Whether somebody can use what the tasks wait for by a name that a module has for it."""
+    names: dict[tuple[int, str], Name] = {}
+    for number, (wait, facts) in enumerate(zip(waits, stuck.facts, strict=True)):
+        if facts.on is not None:
+            continue
+        stuck.reach.only_waiting(number)
+        for module, name in around.named:
+            if not stuck.reach.leads(module.get(name)):
+                continue
+            harmless = next((HARMLESS[each] for each in HARMLESS if each in wait.ending), None)
+            known = Name(module, name, *(harmless or ()))  # type: ignore[call-arg]
+            if harmless is None or names.setdefault((id(module), name), known) != known:
+                # Nothing known of it, or some wait for this and some for that.
+                return True
+    if not names:
+        return False
+    tasks = [task for each in references(around.loop) if (task := each()) is not None and not task.done()]
+    frames = [frame for task in tasks for frame in _all_frames(task)]
+    for frame in sys._current_frames().values():
+        frames.extend(stack_of(frame))
+    return may_be_used(list(names.values()), frames, {frame for each in stuck.tasks for frame in _all_frames(each)})
+
+
+def _all_frames(task: asyncio.Task[Any]) -> list[FrameType]:
+    return [link.frame for link in _links(task) if link.frame is not None]
 
 
 def _have_run_dry(stuck: Stuck, waits: Sequence[Wait], ring: Sequence[int]) -> bool:

@@ -17,6 +17,7 @@ import dis
 import gc
 import sys
 from collections import Counter
+from collections.abc import Collection
 from functools import lru_cache
 from inspect import CO_OPTIMIZED
 from itertools import pairwise
@@ -108,10 +109,10 @@ def names_read_later(code: CodeType, offset: int) -> frozenset[str] | None:
     known."""
     if not is_readable(code) or not code.co_flags & CO_OPTIMIZED or not _READERS.isdisjoint(code.co_names):
         return None
-    flow = _flow(code)
+    flow = flow_of(code)
     if offset not in flow.reads:
         return None
-    return frozenset(name for each in _later(flow, offset) for name in flow.reads.get(each, ()))
+    return frozenset(name for each in later(code, offset) for name in flow.reads.get(each, ()))
 
 
 def is_first_time(frame: FrameType) -> bool:
@@ -120,32 +121,37 @@ def is_first_time(frame: FrameType) -> bool:
     code = frame.f_code
     if names_read_later(code, frame.f_lasti) is None:
         return False
-    flow = _flow(code)
+    flow = flow_of(code)
     begun = max((each for each in flow.awaits if each < frame.f_lasti), default=None)
-    if begun is None or begun not in _later(flow, frame.f_lasti):
+    if begun is None or begun not in later(code, frame.f_lasti):
         return True
     stored = next((name for offset, name in flow.writes if offset > frame.f_lasti), None)
     return stored is not None and stored not in values_of(frame)
 
 
-def _later(flow: _Flow, offset: int) -> set[int]:
+def later(code: CodeType, offset: int, walls: Collection[int] = ()) -> set[int]:
+    """Returns the offsets of instructions that `code`, which has to be readable, may come to from `offset` on. From one
+    of `walls` it comes to nothing but the handlers of exceptions."""
+    flow = flow_of(code)
     seen = {offset}
     left = [offset]
     while left:
-        for following in flow.following.get(left.pop(), ()):
+        each = left.pop()
+        for following in flow.following.get(each, ()) if each not in walls else flow.handled.get(each, ()):
             if following not in seen:
                 seen.add(following)
                 left.append(following)
     return seen
 
 
-class _Flow:
+class Flow:
     """Of each instruction, by its offset, the variables that it reads, and the offsets that may come after it; where
     something begins to be awaited, and where variables are written to."""
 
     def __init__(self, code: CodeType) -> None:
         self.reads: dict[int, tuple[str, ...]] = {}
         self.following: dict[int, list[int]] = {}
+        self.handled: dict[int, list[int]] = {}
         self.awaits: list[int] = []
         self.writes: list[tuple[int, str]] = []
         instructions = list(dis.get_instructions(code))
@@ -157,7 +163,10 @@ class _Flow:
                 self.awaits.append(each.offset)
             elif each.opname.startswith(("STORE_FAST", "STORE_DEREF")):
                 self.writes.append((each.offset, _first(each.argval)))
-            following = [target for start, end, target in handlers if start <= each.offset < end]
+            self.handled[each.offset] = handled = [
+                target for start, end, target in handlers if start <= each.offset < end
+            ]
+            following = [*handled]
             if each.opcode in _JUMPS:
                 following.append(each.argval)
             if each.opname not in _LEAVES and each.offset in after:
@@ -166,8 +175,9 @@ class _Flow:
 
 
 @lru_cache(maxsize=64)
-def _flow(code: CodeType) -> _Flow:
-    return _Flow(code)
+def flow_of(code: CodeType) -> Flow:
+    """Returns how `code`, which has to be readable, may go on."""
+    return Flow(code)
 
 
 def _first(named: object) -> str:

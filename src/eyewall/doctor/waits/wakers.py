@@ -20,7 +20,8 @@ from eyewall.doctor.places import Place, place_of
 from eyewall.doctor.waits.circles import all_holdings
 from eyewall.doctor.waits.links import Link, chain_of
 from eyewall.doctor.waits.patience import Facts
-from eyewall.doctor.waits.reach import Reach
+from eyewall.doctor.waits.reach import Named, Reach
+from eyewall.doctor.waits.uses import codes_of
 
 _PUTS, _GETS = frozenset(("put", "put_nowait")), frozenset(("get", "get_nowait", "__anext__"))
 #: By the kind of what is waited for, what ends the wait.
@@ -40,21 +41,28 @@ _MODULES = ("asyncio", "tornado", "eyewall")
 
 
 class Stuck(NamedTuple):
-    """Tasks none of which can go on, in the order of `reach`, and what each waits for."""
+    """Tasks none of which can go on, in the order of `reach`, and what each waits for. `named`: variables of modules
+    that have something of it."""
 
     tasks: Sequence[asyncio.Task[Any]]
     facts: Sequence[Facts]
     reach: Reach
+    named: Sequence[Named] = ()
 
 
 class Wait(NamedTuple):
     """What the task with a number waits for: `thing`, the index of the queue, event, …, or of the future itself.
     `wakers`: the numbers of those who would end the wait, with the line where they would, None where that is their
-    own end. `gets`: whether it is an item of a queue."""
+    own end. `ending`: the methods that end it."""
 
     thing: int | None
     wakers: Mapping[int, Place | None]
-    gets: bool = False
+    ending: frozenset[str] = frozenset()
+
+    @property
+    def gets(self) -> bool:
+        """Whether it is an item of a queue that is waited for."""
+        return self.ending is _PUTS
 
 
 def waits_of(stuck: Stuck) -> list[Wait]:
@@ -76,12 +84,20 @@ def waits_of(stuck: Stuck) -> list[Wait]:
                 continue
             if any(each.resource.key == facts.resource for each in all_holdings(chain)):
                 wakers[other] = None
-            elif reach.having(other):
+            elif reach.having(other) or any(_names(link, stuck.named, reach) for link in chain.links):
                 line = next((place for link in chain.links if (place := _mentions(link, ending))), None)
                 if line is not None:
                     wakers[other] = line
-        found.append(Wait(_thing(reach, number), wakers, ending is _PUTS))
+        found.append(Wait(_thing(reach, number), wakers, ending))
     return _of_others(found)
+
+
+def _names(link: Link, named: Sequence[Named], reach: Reach) -> bool:
+    """Whether the code of `link` has it by the name of a variable of its module."""
+    return link.frame is not None and any(
+        module is link.frame.f_globals and name in link.frame.f_code.co_names and reach.leads(module.get(name))
+        for module, name in named
+    )
 
 
 def _of_others(waits: list[Wait]) -> list[Wait]:
@@ -129,18 +145,11 @@ def _mentions(link: Link, names: frozenset[str]) -> Place | None:
 
 def mentions(frame: FrameType, name: str) -> bool:
     """Whether the code of `frame`, or of a function within, mentions the attribute or function `name`."""
-    return any(name in code.co_names for code in _codes(frame.f_code))
-
-
-def _codes(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for each in code.co_consts:
-        if isinstance(each, CodeType):
-            yield from _codes(each)
+    return any(name in code.co_names for code in codes_of(frame.f_code))
 
 
 def _lines(code: CodeType, names: frozenset[str]) -> Iterator[tuple[int, int]]:
-    for each in _codes(code):
+    for each in codes_of(code):
         if names.isdisjoint(each.co_names):
             continue
         for instruction in dis.get_instructions(each):
