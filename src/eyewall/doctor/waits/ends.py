@@ -151,8 +151,8 @@ def _by_links(links: Sequence[Link], future: object) -> End | None:
             break
         if found is None:
             found = _by_name(link, future)
-        elif link.name == "Queue.join":
-            # It waits for an event of its own.
+        elif link.name in ("Queue.join", "Barrier._wait", "Barrier._block"):
+            # They wait for an event or a condition of their own.
             found = _by_name(link, future)
     return found
 

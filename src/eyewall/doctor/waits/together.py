@@ -35,7 +35,7 @@ from types import FrameType, ModuleType
 from typing import Any, NamedTuple
 
 from eyewall.doctor.collector import Collector
-from eyewall.doctor.finding import Evidence, Finding, Severity
+from eyewall.doctor.finding import Evidence, Finding, Severity, Subject
 from eyewall.doctor.places import Place, culprit_of, is_own, place_of, stack_of
 from eyewall.doctor.subjects import subject_of_task
 from eyewall.doctor.sweep import Sweep, references
@@ -48,8 +48,11 @@ from eyewall.doctor.waits.uses import HARMLESS, Name, may_be_used
 from eyewall.doctor.waits.variables import forgotten, is_first_time
 from eyewall.doctor.waits.wakers import Stuck, Wait, mentions, waits_of
 
-#: Seconds that a look takes, at most; judging a group is not divided, and so groups are small.
-BUDGET = 0.0007
+#: Seconds that a look takes, at most, besides the last of its steps; how many there are at least, on a machine that does
+#: much else.
+BUDGET = 0.001
+STEPS = 4
+#: Tasks of a group, at most: to judge it is one step.
 GROUP = 40
 #: Tasks that are looked at in one round: of those that wait for long, and of the others.
 WINDOW = 100
@@ -100,10 +103,10 @@ class Together:
         if self._sweep.last and not self._left and counts_are_exact():
             self._begin(now, collector)
         end = self._watch() + BUDGET
-        while self._left:
+        done = 0
+        while self._left and (done < STEPS or self._watch() < end):
             self._left.popleft()()
-            if self._watch() >= end:
-                break
+            done += 1
 
     def forget(self) -> None:
         """Keeps nothing."""
@@ -175,27 +178,35 @@ class Together:
             self._others.append(reference)
 
     def _judge(self, now: float, collector: Collector) -> None:
-        """The third step."""
+        """The third step, for each group by itself."""
         prints, self._prints = self._prints, []
         running = [Link(None, frame) for frame in stack_of(sys._getframe()) if _is_others(frame)]
-        had = self._had.union(key for link in running for key in _within(link))
-        stuck = _connected(prints, had)
-        lost = {id(each) for each in prints} - {id(each) for each in stuck}
-        others = [task for each in self._others if (task := each()) is not None]
-        others += [task for each in prints if id(each) in lost and (task := each.record.task()) is not None]
-        around = _Around(self._loop, others, running, self._named)
-        for group in _groups(stuck):
+        stuck = _connected(prints, self._had.union(key for link in running for key in _within(link)))
+        groups = _groups(stuck)
+        # Of one with whom nobody else has anything to do, `orphans` tells.
+        groups = [each for each in groups if len(each) <= GROUP and any(one.shared or one.on for one in each)]
+        free = {id(each) for each in prints} - {id(each) for each in stuck}
+        others = [each.record.task for each in prints if id(each) in free]
+        for group in groups:
             records = [each.record for each in group]
-            if len(group) > GROUP or any(record.told or record.orphaned for record in records):
-                continue
-            # Of one that nobody else has anything to do with, `orphans` tells.
-            if any(each.shared or each.on for each in group):
-                finding = _finding(records, around, now)
-                if finding is not None:
-                    for record in records:
-                        record.orphaned = True
-                    collector.report(finding)
-        self._others = []
+            self._left.append(partial(self._judge_group, records, others, now, collector))
+
+    def _judge_group(
+        self,
+        records: list[Record],
+        others: list[weakref.ref[asyncio.Task[Any]]],
+        now: float,
+        collector: Collector,
+    ) -> None:
+        if any(record.told or record.orphaned for record in records):
+            return
+        running = [Link(None, frame) for frame in stack_of(sys._getframe()) if _is_others(frame)]
+        tasks = [task for each in (*self._others, *others) if (task := each()) is not None and not task.done()]
+        finding = _finding(records, _Around(self._loop, tasks, running, self._named), now)
+        if finding is not None:
+            for record in records:
+                record.orphaned = True
+            collector.report(finding)
 
 
 class _Around(NamedTuple):
@@ -412,7 +423,7 @@ def _circle(stuck: Stuck, waits: Sequence[Wait], ring: Sequence[int], waited: fl
         "Let one of them do its part before it waits, or give its wait a timeout. What they wait for is had by nobody "
         "else that runs.",
         place=place,
-        subject=subject_of_task(task),
+        subject=_subject(stuck, task),
         evidence=Evidence(stacks=stacks, wall=waited, counts={"tasks": len(ring)}),
     )
 
@@ -433,9 +444,15 @@ def _in_vain(stuck: Stuck, waits: Sequence[Wait], waited: float) -> Finding:
         "See who was to end it: has he ended, or failed, or does he wait himself? End the wait on every way out, also "
         "in errors, and give it a timeout.",
         place=place,
-        subject=subject_of_task(task),
+        subject=_subject(stuck, task),
         evidence=Evidence(stacks=stacks, wall=waited, counts={"tasks": len(numbers)}),
     )
+
+
+def _subject(stuck: Stuck, task: asyncio.Task[Any]) -> Subject:
+    """The request for which all this is done, where there is one, rather than a task of it."""
+    subjects = [subject_of_task(each) for each in stuck.tasks]
+    return next((each for each in subjects if each.method is not None), subject_of_task(task))
 
 
 def _places(task: asyncio.Task[Any]) -> tuple[Place, ...]:
