@@ -97,8 +97,9 @@ def _may_begin(
         return True
     if any(name in frame.f_code.co_names and _comes_to(frame, name) for frame in going_on):
         return True
-    # Those of the module, of each frame, of the list of functions, of the parameter and of the caller's variable.
-    return sys.getrefcount(function) - _OWN > 1 + sum(frame.f_code is function.__code__ for frame in frames)
+    # That of the module, and one of each frame. What was never begun, or is over, somebody may find by its name.
+    begun = sum(frame.f_code is function.__code__ for frame in frames)
+    return begun == 0 or sys.getrefcount(function) - _OWN > 1 + begun
 
 
 def _comes_to(frame: FrameType, name: str) -> bool:
@@ -116,12 +117,23 @@ def _uses(code: CodeType, offset: int, names: Sequence[Name], variables: Mapping
     if not is_readable(code):
         return True
     here = {each.name: each for each in mentioned if each.module is variables}
-    if len(here) < len(mentioned):
-        # As an attribute of the module, or in a string.
+    if any(_as_attribute(code, each.name) for each in mentioned if each.name not in here):
         return True
+    if not here:
+        return False
     kinds = tuple((name, each.waits, each.asks) for name, each in sorted(here.items()))
     uses, walls = _places(code, kinds)
     return not uses.isdisjoint(later(code, offset, walls))
+
+
+def _as_attribute(code: CodeType, name: str) -> bool:
+    """Whether `name` is mentioned as an attribute, of the module it may be, or in a string: not as a variable of
+    another module."""
+    return any(
+        each.argval == name and (each.opname == "LOAD_CONST" or each.opcode in _NAMES)
+        for each in dis.get_instructions(code)
+        if each.opname not in _OF_VARIABLES
+    )
 
 
 @lru_cache(maxsize=256)
@@ -157,6 +169,7 @@ def _places(
 
 
 _NAMES = frozenset(dis.hasname)
+_OF_VARIABLES = tuple(f"{what}_{where}" for what in ("LOAD", "STORE", "DELETE") for where in ("GLOBAL", "NAME"))
 _PADDING = ("CACHE", "EXTENDED_ARG", "PUSH_NULL")
 #: What the arguments of a call are made of where nothing else is called in them; and the call.
 _SIMPLE = frozenset(

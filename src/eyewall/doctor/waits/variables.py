@@ -16,6 +16,7 @@ from __future__ import annotations
 import dis
 import gc
 import sys
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection
 from functools import lru_cache
@@ -110,8 +111,6 @@ def names_read_later(code: CodeType, offset: int) -> frozenset[str] | None:
     if not is_readable(code) or not code.co_flags & CO_OPTIMIZED or not _READERS.isdisjoint(code.co_names):
         return None
     flow = flow_of(code)
-    if offset not in flow.reads:
-        return None
     return frozenset(name for each in later(code, offset) for name in flow.reads.get(each, ()))
 
 
@@ -133,8 +132,10 @@ def later(code: CodeType, offset: int, walls: Collection[int] = ()) -> set[int]:
     """Returns the offsets of instructions that `code`, which has to be readable, may come to from `offset` on. From one
     of `walls` it comes to nothing but the handlers of exceptions."""
     flow = flow_of(code)
-    seen = {offset}
-    left = [offset]
+    # Of a frame that runs it may be one of the places that belong to a call.
+    first = flow.offsets[max(0, bisect_right(flow.offsets, offset) - 1)]
+    seen = {first}
+    left = [first]
     while left:
         each = left.pop()
         for following in flow.following.get(each, ()) if each not in walls else flow.handled.get(each, ()):
@@ -152,12 +153,14 @@ class Flow:
         self.reads: dict[int, tuple[str, ...]] = {}
         self.following: dict[int, list[int]] = {}
         self.handled: dict[int, list[int]] = {}
+        self.offsets: list[int] = []
         self.awaits: list[int] = []
         self.writes: list[tuple[int, str]] = []
         instructions = list(dis.get_instructions(code))
         after = {each.offset: later.offset for each, later in pairwise(instructions)}
         handlers = list(handlers_of(code))
         for each in instructions:
+            self.offsets.append(each.offset)
             self.reads[each.offset] = _read_by(each)
             if each.opname in ("GET_AWAITABLE", "GET_ANEXT"):
                 self.awaits.append(each.offset)
