@@ -26,7 +26,7 @@ from functools import partial
 
 from eyewall.doctor.collector import Collector, failure
 from eyewall.doctor.stalls import readyqueue
-from eyewall.doctor.stalls.beats import SLACK, SOON, Beat, Beats, is_awaited
+from eyewall.doctor.stalls.beats import SLACK, Beat, Beats, is_awaited
 from eyewall.doctor.stalls.dumper import Dumper
 from eyewall.doctor.stalls.garbage import Garbage
 from eyewall.doctor.stalls.outcry import Outcry
@@ -41,8 +41,6 @@ CALM = 0.1
 STEADY = 4
 #: And at one that does not, by the seconds for which it has not.
 PAUSES = ((2.0, 0.25), (0.5, 0.05), (0.0, 0.02))
-#: The most that lies between two looks at a loop that beats.
-BEATING = SOON + SLACK
 #: Looks at a loop that stands still, of which one looks at the loop all the same: whether it runs, and is closed.
 CHECKS = 10
 #: Looks at a loop that beats, of which one arms what has a second or more, and sees whether it is ours still.
@@ -176,11 +174,12 @@ class Watchdog:
                 pause = self._goes_on(late)
                 if pause is not None:
                     if self._beat is None:
-                        self._arm_dumper(pause)
-                    elif self._well % SOME == 0:
-                        self._arm_dumper(BEATING)
+                        return self._arm_dumper(pause)
+                    # The same each time: to set another time costs more.
+                    if self._well % SOME == 0:
+                        self._arm_dumper(CALM)
                     elif self._dumper is not None:
-                        self._dumper.arm(BEATING + DUMP)
+                        self._dumper.arm(CALM + DUMP)
                     return pause
             elif not self._answers and self._stands_still():
                 return CALM
