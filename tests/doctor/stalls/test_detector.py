@@ -21,7 +21,6 @@ import pytest
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Finding
 from eyewall.doctor.stalls.detector import Stalls
-from eyewall.doctor.stalls.watchdog import Watchdog
 
 from ..lines import line_of
 
@@ -36,11 +35,6 @@ class Watched:
         self.collector = Collector()
         self.collector.add_sink(lambda finding: self.told.set())
         self._stalls = Stalls(threshold, starved)
-
-    @property
-    def watchdog(self) -> Watchdog:
-        assert self._stalls._watchdog is not None
-        return self._stalls._watchdog
 
     async def __aenter__(self) -> Watched:
         self._stalls.start(asyncio.get_running_loop(), self.collector)
@@ -242,48 +236,6 @@ def test_many_callbacks(run: Callable[..., Any]) -> None:
         assert found.rule == "loop-starved"
         assert found.place == line_of(polls, "asyncio.sleep(0)")
         assert found.evidence.counts["callbacks that wait"] > 100
-
-    run(main())
-
-
-async def serves_until(over: Callable[[], bool]) -> None:
-    while not over():
-        ends = time.monotonic() + 0.002
-        while time.monotonic() < ends:
-            pass
-        await asyncio.sleep(0)
-
-
-def test_a_loop_under_load_is_watched_without_being_asked(run: Callable[..., Any]) -> None:
-    async def main() -> None:
-        global watched
-        async with Watched(0.25, 0.5) as watched:
-            watchdog = watched.watchdog
-            asked, ask = [0], watchdog._call_soon
-
-            def asks(answer: Callable[[], object]) -> object:
-                asked[0] += 1
-                return ask(answer)
-
-            watchdog._call_soon = asks  # type: ignore[assignment]
-            quiet: set[object] = set()
-            before = 0
-
-            def beats() -> bool:
-                # What a machine does that is busy itself may have it ask at any time: it begins anew then.
-                nonlocal before
-                if asked[0] != before or watchdog._beat is None:
-                    quiet.clear()
-                    before = asked[0]
-                else:
-                    quiet.add(watchdog._beat)
-                return len(quiet) >= 3
-
-            await serves_until(beats)
-            watched.told.clear()
-            sleeps()
-            found = [each for each in await watched.findings() if each.rule == "loop-blocked-waiting"]
-        assert [each.place for each in found] == [line_of(sleeps, "time.sleep")]
 
     run(main())
 
