@@ -123,3 +123,9 @@ def test_a_loop_that_sorts_its_timers_starves(run: Callable[..., None]) -> None:
 
 def due() -> None:
     raise AssertionError("it was cancelled")
+
+
+def test_who_has_used_a_cpu_has_not_waited() -> None:
+    waits = sample(0.2, Kind.WAITING)
+    assert report.sampled(block(0.3), waits).rule == "loop-blocked-computing"
+    assert report.sampled(block(0.3)._replace(cpu=0.1), waits).rule == "loop-blocked-waiting"

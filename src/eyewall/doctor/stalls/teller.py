@@ -84,7 +84,7 @@ class Teller:
             if self._may_go_on(block):
                 return None
             return self._settled(collecting)
-        if block.shape is Shape.THREAD:
+        if block.shape is Shape.THREAD or (best is not None and best.doing.kind is Kind.THREAD):
             # What the loop did when it could not go on is of no importance; but the doctor has threads as well.
             found = self._of_thread(block)
             return None if is_excused and found.place is None else found
