@@ -108,9 +108,10 @@ class LostExceptions:
             if self._eager is not None:
                 self._suspect(self._eager.failed(), now)
         self._suspect(sweep.tasks, now)
-        for task in sweep.tasks:
-            if self._wanted and not task.done():
-                _hold(task, self._wanted, self._held)
+        if self._wanted:
+            for task in sweep.tasks:
+                if not task.done():
+                    _hold(task, self._wanted, self._held)
         if sweep.last and self._suspects:
             self._decide(now, collector)
 
