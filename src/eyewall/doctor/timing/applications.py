@@ -89,8 +89,8 @@ class Applications:
 applications = Applications()
 
 
-def counted(served: Served, status: int) -> None:
-    """Counts a request that an application has answered."""
+def counted(served: Any, status: int) -> None:
+    """Counts a request that an application has answered: a `Served`."""
     accounting = import_module("eyewall.web.accounting")
     account = accounting.account_named(served.label, served.handler)
     began, queued = served.began, served.queued

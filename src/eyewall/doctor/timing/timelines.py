@@ -201,7 +201,9 @@ class Timelines:
             and not run.handler._finished
             and (route is None or run.label == route)
         ]
-        found = [(run.request._start_time, _living, task, run) for task, run in waiting]
+        found: list[tuple[float, Callable[[Any, Any, float], Timeline], Any, Any]] = [
+            (run.request._start_time, _living, task, run) for task, run in waiting
+        ]
         found += [
             (served.began, _living_served, task, served)
             for task, served in _served().items()
