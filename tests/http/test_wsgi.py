@@ -10,6 +10,7 @@ import pytest
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.request import HTTPServerRequest
 from eyewall.http.startline import RequestStartLine
+from eyewall.http.applications import running
 from eyewall.http.wsgi import WSGIContainer, to_wsgi_str
 from eyewall.net.errors import StreamClosedError
 
@@ -58,8 +59,9 @@ def serve(application, method="GET", target="/", fields=(), body=b"", executor=N
     async def main():
         container = WSGIContainer(application, executor=executor)
         container(request)
-        await asyncio.gather(*container._tasks)
-        assert not container._tasks or all(task.done() for task in container._tasks)
+        await asyncio.gather(*running())
+        await asyncio.sleep(0)
+        assert not running()
 
     asyncio.run(main())
     return connection

@@ -23,7 +23,7 @@ from eyewall.base.loggers import app_log
 from eyewall.base.percent import percent_decode
 from eyewall.guard.profile import active
 from eyewall.http.accesslog import log_request
-from eyewall.http.applications import Served
+from eyewall.http.applications import Served, name_of
 from eyewall.http.errors import HTTPOutputError, LocalProtocolError, quoted
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.request import HTTPServerRequest
@@ -119,24 +119,26 @@ class WSGIContainer:
     def __init__(self, wsgi_application: WSGIApplication, executor: Executor | None = None) -> None:
         self.wsgi_application = wsgi_application
         self.executor = executor
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.name = name_of(wsgi_application)
 
     def __call__(self, request: HTTPServerRequest) -> None:
         """Serves a request that has come whole. Its task ends with the response."""
-        served = Served(request.connection, self.wsgi_application, request.method or "", request.path)
-        served.threaded = self.executor is not None
+        served = self._served(request)
         # Its content has come since.
-        served.ready = time.time()
-        served.began = request._start_time - served.queued
-        served.receiving = max(0.0, served.ready - request._start_time)
-        task = served.start(self._serve(request, served))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        served.receiving = served.before = max(0.0, time.time() - request._start_time)
+        served.start(self._serve(request, served))
 
     async def handle_request(self, request: HTTPServerRequest) -> None:
         """Serves a request. What the application raises is logged and answered with 500."""
-        served = Served(request.connection, self.wsgi_application, request.method or "", request.path)
-        await self._serve(request, served)
+        await self._serve(request, self._served(request))
+
+    def _served(self, request: HTTPServerRequest) -> Served:
+        served = Served()
+        served.exchange = request.connection
+        served.name = self.name
+        served.handed = time.monotonic()
+        served.threaded = self.executor is not None
+        return served
 
     async def _serve(self, request: HTTPServerRequest, served: Served) -> None:
         response = _Response()
@@ -269,7 +271,7 @@ def _measured(step: Callable[[], T], served: Served) -> Callable[[], T]:
     submitted = time.monotonic()
 
     def run() -> T:
-        served.queued += time.monotonic() - submitted
+        served.delayed += time.monotonic() - submitted
         began = time.thread_time()
         try:
             return step()
