@@ -7,10 +7,10 @@ from wsgiref.validate import validator
 
 import pytest
 
+from eyewall.http.applications import running
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.request import HTTPServerRequest
 from eyewall.http.startline import RequestStartLine
-from eyewall.http.applications import running
 from eyewall.http.wsgi import WSGIContainer, to_wsgi_str
 from eyewall.net.errors import StreamClosedError
 

@@ -47,11 +47,11 @@ def running() -> dict[asyncio.Task[None], Served]:
 class Served:
     """One request, or one WebSocket, that an application serves; it answers on `exchange`.
 
-    `name`: what the application is called. `scope`: what it was given and writes to, a scope or an environ; empty before
-    that. `websocket`: it asks for one. `handed`: when the application was handed it, in the time of `time.monotonic`.
-    `delayed`: seconds that it has waited for threads. `receiving`: seconds that somebody has waited for its content,
-    `before` of them before that. `threaded`: the application runs in threads. `steps`: what measures it. `task`: what
-    serves it.
+    `name`: what the application is called. `scope`: what it was given and writes to, a scope or an environ; empty
+    before that. `websocket`: it asks for one. `handed`: when the application was handed it, in the time of
+    `time.monotonic`. `delayed`: seconds that it has waited for threads. `receiving`: seconds that somebody has waited
+    for its content, `before` of them before that. `threaded`: the application runs in threads. `steps`: what measures
+    it. `task`: what serves it.
 
     Every request makes one, and few are looked at: what can be found out later is.
     """

@@ -21,7 +21,7 @@ from eyewall.doctor.subjects import current_task, subject_of
 from eyewall.doctor.timing import applications as module
 from eyewall.doctor.timing.applications import Applications, applications, counted
 from eyewall.doctor.timing.standing import Standing
-from eyewall.doctor.timing.timelines import Timelines, timelines
+from eyewall.doctor.timing.timelines import Timelines, timelines, wait_of
 from eyewall.doctor.timing.times import route_times
 from eyewall.doctor.waits.stacks import snapshot
 from eyewall.guard import registry
@@ -145,15 +145,13 @@ def test_where_the_time_of_an_asgi_application_goes(run: Run) -> None:
     async def play(port: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na")
-        await until(lambda: any(each.receiving for each in served_module.running().values()) or waits())
+        content = "content of the request, or its client to leave"
+        await until(lambda: [wait_of(task).words for task in served_module.running()] == [content])
         writer.write(b"b")
         await until(lambda: any(each.steps.blocking for each in served_module.running().values()))
         opened.set()
         await reader.readuntil(b"hello")
         writer.close()
-
-    def waits() -> bool:
-        return any(getattr(each, "_told", None) is False for each in served_module.running().values())
 
     run(served_with(ASGIContainer(application), play))
     [times] = route_times()
@@ -319,6 +317,9 @@ def test_websockets_have_their_route_and_are_no_live_requests(run: Run) -> None:
         record.ask()
         found["live"] = record.live(10)
         found["routes"] = [each.route for each in registry.websockets.entries()]
+        [task] = served_module.running()
+        await until(lambda: wait_of(task).words != "")
+        found["words"] = wait_of(task).words
         record.stop()
         connection.close()
         await until(lambda: not served_module.running())
@@ -326,7 +327,11 @@ def test_websockets_have_their_route_and_are_no_live_requests(run: Run) -> None:
         await server.close_all_connections()
 
     run(main())
-    assert found == {"live": ([], 0), "routes": ["/items/{number}"]}
+    assert found == {
+        "live": ([], 0),
+        "routes": ["/items/{number}"],
+        "words": "a message of a WebSocket",
+    }
     assert route_times() == []
 
 
