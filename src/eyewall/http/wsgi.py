@@ -108,6 +108,25 @@ class _Response:
         return piece
 
 
+class _Served(Served):
+    """One request, which may have come on whatever connection a program has."""
+
+    def __init__(self, request: HTTPServerRequest, container: WSGIContainer) -> None:
+        self.exchange = request.connection
+        self.request = request
+        self.name = container.name
+        self.handed = time.monotonic()
+        self.threaded = container.executor is not None
+
+    @property
+    def method(self) -> str:
+        return self.request.method or ""
+
+    @property
+    def path(self) -> str:
+        return self.request.path
+
+
 class WSGIContainer:
     """Makes a WSGI application, `wsgi_application`, something that an `HTTPServer`, a route or a
     `FallbackHandler` can serve.
@@ -123,22 +142,14 @@ class WSGIContainer:
 
     def __call__(self, request: HTTPServerRequest) -> None:
         """Serves a request that has come whole. Its task ends with the response."""
-        served = self._served(request)
+        served = _Served(request, self)
         # Its content has come since.
         served.receiving = served.before = max(0.0, time.time() - request._start_time)
         served.start(self._serve(request, served))
 
     async def handle_request(self, request: HTTPServerRequest) -> None:
         """Serves a request. What the application raises is logged and answered with 500."""
-        await self._serve(request, self._served(request))
-
-    def _served(self, request: HTTPServerRequest) -> Served:
-        served = Served()
-        served.exchange = request.connection
-        served.name = self.name
-        served.handed = time.monotonic()
-        served.threaded = self.executor is not None
-        return served
+        await self._serve(request, _Served(request, self))
 
     async def _serve(self, request: HTTPServerRequest, served: Served) -> None:
         response = _Response()

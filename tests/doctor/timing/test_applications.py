@@ -28,8 +28,10 @@ from eyewall.guard import registry
 from eyewall.http import applications as served_module
 from eyewall.http.applications import Served, name_of, route_of
 from eyewall.http.asgi import ASGIContainer
+from eyewall.http.request import HTTPServerRequest
 from eyewall.http.server import HTTPServer
-from eyewall.http.wsgi import WSGIContainer
+from eyewall.http.startline import RequestStartLine
+from eyewall.http.wsgi import WSGIContainer, _Served
 from eyewall.testing import bind_unused_port
 from eyewall.web import accounting
 from eyewall.web.accounting import BLOCKING
@@ -333,6 +335,16 @@ def test_websockets_have_their_route_and_are_no_live_requests(run: Run) -> None:
         "words": "a message of a WebSocket",
     }
     assert route_times() == []
+
+
+def test_a_request_on_a_connection_of_somebody_elses() -> None:
+    line = RequestStartLine("PUT", "/a", "HTTP/1.1")
+    request = HTTPServerRequest(start_line=line, connection=SimpleNamespace())  # type: ignore[arg-type]
+    served = _Served(request, WSGIContainer(wsgi))
+    counted(served, 200)
+    [account] = accounting.accounts()
+    assert [(each.method, each.status) for each in account.cells()] == [("PUT", 200)]
+    assert (served.path, served.request_id, served.answering) == ("/a", None, False)
 
 
 def test_there_is_an_end_to_routes() -> None:
