@@ -28,6 +28,7 @@ from eyewall.guard import registry
 from eyewall.http import applications as served_module
 from eyewall.http.applications import Served, name_of, route_of
 from eyewall.http.asgi import ASGIContainer
+from eyewall.http.headers import HTTPHeaders
 from eyewall.http.request import HTTPServerRequest
 from eyewall.http.server import HTTPServer
 from eyewall.http.startline import RequestStartLine
@@ -339,7 +340,8 @@ def test_websockets_have_their_route_and_are_no_live_requests(run: Run) -> None:
 
 def test_a_request_on_a_connection_of_somebody_elses() -> None:
     line = RequestStartLine("PUT", "/a", "HTTP/1.1")
-    request = HTTPServerRequest(start_line=line, connection=SimpleNamespace())  # type: ignore[arg-type]
+    fields = HTTPHeaders({"Host": "a"})
+    request = HTTPServerRequest(start_line=line, headers=fields, connection=SimpleNamespace())  # type: ignore[arg-type]
     served = _Served(request, WSGIContainer(wsgi))
     counted(served, 200)
     [account] = accounting.accounts()
