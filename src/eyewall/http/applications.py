@@ -69,7 +69,7 @@ class Served:
     handed: float
 
     def start(self, serving: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Starts the task that serves it, and returns it."""
+        """Starts the task that runs `serving`, which serves it, and returns the task."""
         loop = asyncio.get_running_loop()
         task = loop.create_task(serving if _measure is None else _measure(self, serving))
         self.task = task
@@ -78,7 +78,7 @@ class Served:
         return task
 
     def over(self, task: asyncio.Task[None]) -> None:
-        """Its task has ended."""
+        """Its `task` has ended."""
         _running.pop(task, None)
 
     @property

@@ -265,7 +265,7 @@ class RequestCycle(Served):
     # -- the run ----------------------------------------------------------------------------------------
 
     def over(self, task: asyncio.Task[None]) -> None:
-        """Its task has ended. Where somebody has cancelled it, perhaps before its first step, the client still waits
+        """Its `task` has ended. Where somebody has cancelled it, perhaps before its first step, the client still waits
         for an answer."""
         super().over(task)
         if task.cancelled():
