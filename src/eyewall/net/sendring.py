@@ -188,7 +188,7 @@ class SendRing:
             frame = frames[index]
             if frame is not last:
                 last = frame
-                address = ctypes.cast(frame, ctypes.c_void_p).value
+                address = ctypes.cast(ctypes.c_char_p(frame), ctypes.c_void_p).value or 0
                 size = len(frame) | _FLAGS
             at = (tail & _LAST) * _ENTRY_WORDS
             descriptor = descriptors[index]
@@ -233,7 +233,8 @@ class SendRing:
 
 def _view(address: int, size: int, item: str) -> memoryview:
     """Returns the memory there as numbers, of the kind that `item` says as for `struct`."""
-    return memoryview((ctypes.c_ubyte * size).from_address(address)).cast("B").cast(item)  # type: ignore[call-overload]
+    view = memoryview((ctypes.c_ubyte * size).from_address(address)).cast("B")
+    return view.cast(item)  # type: ignore[no-any-return, call-overload]
 
 
 class _Shared:
