@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+import pytest
 
 from eyewall.doctor.growth import writing
 
@@ -122,3 +126,20 @@ def test_what_is_done_again_and_again_is_the_line() -> None:
     assert writing.within(once.__code__, r"\.write\(") == line_of(once, '"head"')
     assert writing.within(often.__code__, r"\.write\(") == line_of(often, '"more"')
     assert writing.within(often.__code__, "nothing") is None
+
+
+def test_the_only_line_that_does_something(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "clients.py"
+    # In pieces, so that this file has no such lines.
+    one, more = "One" + "Maker", "More" + "Makers"
+    file.write_text(
+        f"from all import {one}\n\ndef make():\n    # {one}()\n    return {one}()\n\n{more}()\n{more}()\n"
+    )
+    module = ModuleType("clients")
+    module.__file__ = str(file)
+    # As it is where it is what is run.
+    for name in ("clients", "__clients__"):
+        monkeypatch.setitem(sys.modules, name, module)
+    assert writing.only(one) == (str(file), 5, "make")
+    assert writing.only(more) is None
+    assert writing.only("") is None

@@ -4,7 +4,7 @@ What is watched is their number (`load`). When it grows without an end, the desc
 looked at, as many as have come. Forgotten are
 
     a file        whatever is done with it
-    a pipe        whose other end is closed: of a process that has ended, mostly
+    a pipe        whose other end is closed, of a process that has ended mostly; or is here as well
     a socket      that no loop knows, and over which nothing goes
     a connection  to somebody else that is not used any more (`connections`)
 
@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Evidence, Finding, Severity
+from eyewall.doctor.growth import writing
 from eyewall.doctor.growth.connections import Carriers, End, ends_of, hung_up, is_unused, outgoing
 from eyewall.doctor.growth.load import FOLDERS, Descriptors, limit, numbers
 from eyewall.doctor.growth.openings import Openings
@@ -37,6 +38,12 @@ PART = 0.3
 LEAST = 10
 #: How many of them are needed for each connection that a client has opened, and somewhat more.
 EACH = 1.5
+#: What opens those of which nobody has seen the line: it is known where the application has one such line.
+_OPENING = {
+    "connections that nobody uses": r"\bAsyncHTTPClient\(.*force_instance|\b(?:ClientSession|AsyncClient|TCPClient)\(|"
+    r"\b(?:websocket_connect|open_connection|create_connection)\(",
+    "pipes": r"\bos\.pipe2?\(",
+}
 #: What a connection is called that nobody uses.
 UNUSED = "connections that nobody uses"
 #: Seconds until they are looked at again where there was nothing to find, at first and at most.
@@ -148,7 +155,7 @@ class DescriptorLeaks:
             f"Descriptors are opened and not closed, most of them {kind}",
             "Close what you open: 'with' for files and sockets, 'async with' for a client and its answers, 'finally' "
             "where it lives longer. Keep one client, or one pool, instead of one for each request.",
-            place=next(iter(lines.most_common(1)), (None, 0))[0],
+            place=next(iter(lines.most_common(1)), (None, 0))[0] or writing.only(_OPENING.get(kind, "")),
             evidence=Evidence(counts=counts),
         )
 
@@ -162,18 +169,26 @@ class DescriptorLeaks:
                 # Closed meanwhile.
                 continue
         found = self._sockets([number for number, target in targets.items() if target.startswith("socket:")])
-        pipes = [number for number, target in targets.items() if target.startswith("pipe:")]
-        if pipes:
-            closed, line = hung_up(pipes), self._openings.process()
-            found += [
-                _Opened(line if number in closed else None, "pipes", number in closed) for number in pipes
-            ]
+        found += self._pipes(
+            {number: target for number, target in targets.items() if target.startswith("pipe:")}
+        )
         for target in targets.values():
             if target.startswith(os.sep):
                 line = self._openings.file(target.removesuffix(" (deleted)"))
                 found.append(_Opened(line, "files", is_forgotten=True))
             elif not target.startswith(("socket:", "pipe:")):
                 found.append(_Opened(None, "others"))
+        return found
+
+    def _pipes(self, pipes: dict[int, str]) -> list[_Opened]:
+        if not pipes:
+            return []
+        closed, watched, ends = hung_up(pipes), watched_by(self._loop), Counter(pipes.values())
+        found = []
+        for number, target in pipes.items():
+            forgotten = number in closed or (ends[target] > 1 and number not in watched)
+            place = self._openings.process() if number in closed else None
+            found.append(_Opened(place, "pipes", forgotten))
         return found
 
     def _sockets(self, numbers: list[int]) -> list[_Opened]:

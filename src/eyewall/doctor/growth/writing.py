@@ -183,6 +183,21 @@ def matching(pattern: str, file: str) -> Place | None:
     return None
 
 
+def only(pattern: str) -> Place | None:
+    """Returns the line of the application that matches a regular expression, where it has one such line alone; None
+    for an empty pattern."""
+    found: list[Place] = []
+    for module in list(sys.modules.values()) if pattern else ():
+        file = file_of(module) if isinstance(module, ModuleType) else None
+        if file is None or not file.endswith(".py") or not is_own(Place(file, 1, "")):
+            continue
+        for number, line in _lines(file):
+            if re.search(pattern, line) and not line.lstrip().startswith(("#", "import ", "from ")):
+                found.append(Place(file, number, _function(file, number)))
+    # The module that is run may be there by two names.
+    return found[0] if len(set(found)) == 1 else None
+
+
 def within(code: CodeType, pattern: str) -> Place | None:
     """Returns the first line of a function that matches a regular expression, of those in a loop where there are any:
     what grows is done again and again."""
