@@ -111,9 +111,12 @@ class Carriers:
         """Whether somebody waits for something of a connection: a future is pending in what belongs to it."""
         stream = self._streams.get(number)
         transport = self._transports.get(number)
-        if stream is None and transport is None:
+        if stream is not None:
+            carrier = stream
+        elif transport is not None:
+            carrier = transport.get_protocol()
+        else:
             return False
-        carrier = stream if stream is not None else transport.get_protocol()
         if isinstance(carrier, asyncio.StreamReaderProtocol):
             # It has no strong reference to the reader, and who waits to be told of its end waits for nothing.
             carrier = carrier._stream_reader  # type: ignore[attr-defined]

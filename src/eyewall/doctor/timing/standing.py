@@ -215,8 +215,10 @@ def _serves(task: asyncio.Task[Any]) -> bool:
 
 def _is_connection(task: asyncio.Task[Any]) -> bool:
     """Whether a server of streams has made it for a client."""
-    origin = getattr(task.get_coro(), "cr_origin", None)
-    return bool(origin) and origin[0][0] == asyncio.streams.__file__ and origin[0][2] == "connection_made"
+    origin = getattr(task.get_coro(), "cr_origin", None) or ()
+    return any(
+        file == asyncio.streams.__file__ and function == "connection_made" for file, _, function in origin[:1]
+    )
 
 
 def _is_inside(task: asyncio.Task[Any]) -> bool:
