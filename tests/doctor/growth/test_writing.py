@@ -123,8 +123,13 @@ def test_what_is_done_again_and_again_is_the_line() -> None:
         while True:
             out.write("more")
 
-    assert writing.within(once.__code__, r"\.write\(") == line_of(once, '"head"')
-    assert writing.within(often.__code__, r"\.write\(") == line_of(often, '"more"')
+    async def waits(out: Any) -> None:
+        await out.write("head")
+        out.write("body"), await out.drain()
+
+    assert writing.within(once.__code__, "write") == line_of(once, '"head"')
+    assert writing.within(often.__code__, "write") == line_of(often, '"more"')
+    assert writing.within(waits.__code__, "write|send") == line_of(waits, '"body"')
     assert writing.within(often.__code__, "nothing") is None
 
 

@@ -69,8 +69,13 @@ def calling(
 
     `awaited`: also one that awaits it.
     """
-    before = "" if awaited else r"^(?!.*\bawait\b)"
-    return _first(re.compile(rf"{before}.*\.(?:{names})\("), classes, files)
+    return _first(re.compile(_call(names, awaited=awaited)), classes, files)
+
+
+def _call(names: str, *, awaited: bool) -> str:
+    # Whatever else is awaited in the line.
+    before = "" if awaited else rf"^(?!.*\bawait\s+[\w.\[\]]+\.(?:{names})\()"
+    return rf"{before}.*\.(?:{names})\("
 
 
 def definition_of(owner: type) -> Place | None:
@@ -198,10 +203,10 @@ def only(pattern: str) -> Place | None:
     return found[0] if len(set(found)) == 1 else None
 
 
-def within(code: CodeType, pattern: str) -> Place | None:
-    """Returns the first line of a function that matches a regular expression, of those in a loop where there are any:
-    what grows is done again and again."""
-    found = _in_block(code, re.compile(pattern))
+def within(code: CodeType, names: str) -> Place | None:
+    """Returns the first line of a function that calls a method with one of `names` (a regular expression) and does not
+    await it, of those in a loop where there are any: what grows is done again and again."""
+    found = _in_block(code, re.compile(_call(names, awaited=False)))
     repeated = [each for each in found if any(first <= each.line <= last for first, last in _loops(code))]
     return min(repeated or found, key=lambda place: place.line, default=None)
 
