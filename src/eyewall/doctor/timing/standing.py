@@ -43,6 +43,8 @@ from eyewall.guard.deadlines import awaiting
 
 #: Requests that are looked at in one look.
 MOST = 40
+#: How many times as many are looked at where some stand nowhere in the application: their job has a thread, say.
+LOOKED = 2.5
 #: Seconds that a request is left alone after it began.
 YOUNG = 0.5
 
@@ -141,7 +143,7 @@ class Standing:
         """Looks where the oldest requests stand."""
         self.stands, self.full = [], False
         for number, (task, age, route, limited) in enumerate(self._requests()):
-            if number >= self._most:
+            if len(self.stands) >= self._most or number >= LOOKED * self._most:
                 self.full = True
                 break
             stand = stand_of(task, age, route, limited)
