@@ -81,6 +81,31 @@ def test_lines_that_add() -> None:
     assert writing.adding([], [Hub]) is None
 
 
+def test_lines_that_add_by_a_variable() -> None:
+    class Rooms:
+        def __init__(self) -> None:
+            self.rooms: dict[str, set[object]] = {}
+            self.halls: dict[str, dict[int, object]] = {}
+            self.doors: dict[str, object] = {}
+
+        def join(self, name: str) -> None:
+            room = self.rooms.setdefault(name, set())
+            if self not in room:
+                room.add(self)
+
+        def enter(self, name: str) -> None:
+            hall = self.halls[name]
+            hall[id(self)] = self
+
+        def open(self, name: str) -> None:
+            door = self.doors.setdefault(name, self)
+            del door
+
+    assert writing.adding(["rooms"], [Rooms]) == line_of(Rooms.join, "room.add")
+    assert writing.adding(["halls"], [Rooms]) == line_of(Rooms.enter, "hall[id")
+    assert writing.adding(["doors"], [Rooms]) == line_of(Rooms.open, "setdefault")
+
+
 def test_lines_elsewhere_in_a_file() -> None:
     place = writing.adding(["members"], [], [FILE])
     assert place is not None

@@ -236,7 +236,7 @@ def stand_of(
     at = next((at for at in range(len(links) - 1, -1, -1) if is_own(place_of(links[at].frame))), None)
     if at is None:
         job = waiting_job([link.frame for link in links])
-        if job is None or not is_own(definition(job)):
+        if job is None:
             return None
         return Stand(task, links, definition(job), Kind.THREAD, limited, None, route, age)
     frame = links[at].frame
