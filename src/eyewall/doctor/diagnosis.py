@@ -148,7 +148,8 @@ def _subject(subject: Mapping[str, str]) -> str:
 
 
 def _place(place: Mapping[str, Any]) -> str:
-    return f"{place['file']}:{place['line']} in {place['function']}"
+    function = f" in {place['function']}" if place["function"] else ""
+    return f"{place['file']}:{place['line']}{function}"
 
 
 def _md(text: str) -> str:

@@ -111,6 +111,21 @@ def test_queues_that_are_emptied_or_bounded(run: Callable[..., None]) -> None:
     run(main())
 
 
+def test_a_queue_that_is_filled_at_a_start(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        jobs["pool"] = pool = asyncio.LifoQueue[int]()
+        ward = Ward(lambda ward: [QueuesThatGrow(ward.census, ward.searches, ward.time)])
+
+        def fill() -> None:
+            # For ten seconds.
+            for _ in range(5 if pool.qsize() < 100 else 0):
+                pool.put_nowait(1)
+
+        assert ward.watch(60.0, fill) == []
+
+    run(main())
+
+
 # -- timers and callbacks -----------------------------------------------------------------------------------
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+import pytest
 
 from eyewall.doctor.growth import writing
 
@@ -77,6 +81,31 @@ def test_lines_that_add() -> None:
     assert writing.adding([], [Hub]) is None
 
 
+def test_lines_that_add_by_a_variable() -> None:
+    class Rooms:
+        def __init__(self) -> None:
+            self.rooms: dict[str, set[object]] = {}
+            self.halls: dict[str, dict[int, object]] = {}
+            self.doors: dict[str, object] = {}
+
+        def join(self, name: str) -> None:
+            room = self.rooms.setdefault(name, set())
+            if self not in room:
+                room.add(self)
+
+        def enter(self, name: str) -> None:
+            hall = self.halls[name]
+            hall[id(self)] = self
+
+        def open(self, name: str) -> None:
+            door = self.doors.setdefault(name, self)
+            del door
+
+    assert writing.adding(["rooms"], [Rooms]) == line_of(Rooms.join, "room.add")
+    assert writing.adding(["halls"], [Rooms]) == line_of(Rooms.enter, "hall[id")
+    assert writing.adding(["doors"], [Rooms]) == line_of(Rooms.open, "setdefault")
+
+
 def test_lines_elsewhere_in_a_file() -> None:
     place = writing.adding(["members"], [], [FILE])
     assert place is not None
@@ -119,6 +148,28 @@ def test_what_is_done_again_and_again_is_the_line() -> None:
         while True:
             out.write("more")
 
-    assert writing.within(once.__code__, r"\.write\(") == line_of(once, '"head"')
-    assert writing.within(often.__code__, r"\.write\(") == line_of(often, '"more"')
+    async def waits(out: Any) -> None:
+        await out.write("head")
+        out.write("body"), await out.drain()
+
+    assert writing.within(once.__code__, "write") == line_of(once, '"head"')
+    assert writing.within(often.__code__, "write") == line_of(often, '"more"')
+    assert writing.within(waits.__code__, "write|send") == line_of(waits, '"body"')
     assert writing.within(often.__code__, "nothing") is None
+
+
+def test_the_only_line_that_does_something(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "clients.py"
+    # In pieces, so that this file has no such lines.
+    one, more = "One" + "Maker", "More" + "Makers"
+    file.write_text(
+        f"from all import {one}\n\ndef make():\n    # {one}()\n    return {one}()\n\n{more}()\n{more}()\n"
+    )
+    module = ModuleType("clients")
+    module.__file__ = str(file)
+    # As it is where it is what is run.
+    for name in ("clients", "__clients__"):
+        monkeypatch.setitem(sys.modules, name, module)
+    assert writing.only(one) == (str(file), 5, "make")
+    assert writing.only(more) is None
+    assert writing.only("") is None

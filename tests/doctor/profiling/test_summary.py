@@ -128,6 +128,9 @@ def test_definitions(file: str, tmp_path: Path) -> None:
     broken.write_text("def f(:\n")
     for each in (str(broken), str(tmp_path / "none.py"), "<string>", "libc.so"):
         assert known.at(each, 1) is None
+        assert str(known.place(each, 1)) == f"{each}:1"
+    assert str(known.place(file, 11)) == f"{file}:11 in tick.<locals>.inner"
+    assert known.place(file, 1).function == "<module>"
 
 
 FRAMES = st.builds(

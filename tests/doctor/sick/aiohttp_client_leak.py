@@ -12,7 +12,8 @@ sessions = {}
 
 
 async def prices(url, tenant):
-    session = sessions[tenant] = aiohttp.ClientSession()
+    connector = aiohttp.TCPConnector(keepalive_timeout=300)
+    session = sessions[tenant] = aiohttp.ClientSession(connector=connector)
     async with session.get(url) as response:  # finding: descriptors-leak
         return await response.text()
 

@@ -41,7 +41,7 @@ async def main():
             await reader.readline()
             writer.close()
 
-    await asyncio.wait([asyncio.create_task(ask()) for _ in range(12)], timeout=60)
+    await asyncio.wait([asyncio.create_task(ask()) for _ in range(30)], timeout=60)
 
 
 if __name__ == "__main__":

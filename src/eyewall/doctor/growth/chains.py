@@ -182,19 +182,20 @@ def _runs(thing: object) -> bool:
 
 
 def _is_running(frame: FrameType) -> bool:
-    """Whether `frame` is the outermost of a thread."""
-    for each in sys._current_frames().values():
-        while each.f_back is not None:
+    """Whether `frame` is on the stack of a thread."""
+    for top in sys._current_frames().values():
+        each: FrameType | None = top
+        while each is not None:
+            if each is frame:
+                return True
             each = each.f_back
-        if each is frame:
-            return True
     return False
 
 
 def _leads_on(thing: object) -> bool:
     if isinstance(thing, FrameType):
         # One of an exception that somebody keeps. Others belong to what runs.
-        return thing.f_back is None and not _is_running(thing)
+        return not _is_running(thing)
     if isinstance(thing, FunctionType):
         return True
     return not str(type(thing).__module__).startswith(_OWN)

@@ -66,6 +66,14 @@ def ends_of(numbers: Iterable[int]) -> dict[int, End]:
     return found
 
 
+def address_of(sock: Any) -> Any:
+    """Returns the address of this end of a socket; None where it has none."""
+    try:
+        return sock.getsockname() or None
+    except OSError:
+        return None
+
+
 def outgoing(ends: dict[int, End]) -> set[int]:
     """Returns those descriptors whose port no other one of them has: which clients connect to is the same for all."""
     ports = Counter(end.here[1] for end in ends.values())
@@ -107,13 +115,21 @@ class Carriers:
         """Returns the transport; None for none."""
         return self._transports.get(number)
 
+    def addresses(self) -> set[Any]:
+        """Returns the addresses of these ends."""
+        found = {each.get_extra_info("sockname") for each in self._transports.values()}
+        return found | {address_of(each.socket) for each in self._streams.values()}
+
     def is_awaited(self, number: int) -> bool:
         """Whether somebody waits for something of a connection: a future is pending in what belongs to it."""
         stream = self._streams.get(number)
         transport = self._transports.get(number)
-        if stream is None and transport is None:
+        if stream is not None:
+            carrier = stream
+        elif transport is not None:
+            carrier = transport.get_protocol()
+        else:
             return False
-        carrier = stream if stream is not None else transport.get_protocol()
         if isinstance(carrier, asyncio.StreamReaderProtocol):
             # It has no strong reference to the reader, and who waits to be told of its end waits for nothing.
             carrier = carrier._stream_reader  # type: ignore[attr-defined]

@@ -4,7 +4,7 @@ What is watched is their number (`load`). When it grows without an end, the desc
 looked at, as many as have come. Forgotten are
 
     a file        whatever is done with it
-    a pipe        whose other end is closed: of a process that has ended, mostly
+    a pipe        whose other end is closed, of a process that has ended mostly; or is here as well
     a socket      that no loop knows, and over which nothing goes
     a connection  to somebody else that is not used any more (`connections`)
 
@@ -18,11 +18,13 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import Callable
+from random import Random
 from typing import NamedTuple
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Evidence, Finding, Severity
-from eyewall.doctor.growth.connections import Carriers, End, ends_of, hung_up, is_unused, outgoing
+from eyewall.doctor.growth import writing
+from eyewall.doctor.growth.connections import Carriers, address_of, ends_of, hung_up, is_unused, outgoing
 from eyewall.doctor.growth.load import FOLDERS, Descriptors, limit, numbers
 from eyewall.doctor.growth.openings import Openings
 from eyewall.doctor.growth.timers import watched_by
@@ -37,13 +39,21 @@ PART = 0.3
 LEAST = 10
 #: How many of them are needed for each connection that a client has opened, and somewhat more.
 EACH = 1.5
+#: What opens those of which nobody has seen the line: it is known where the application has one such line.
+_OPENING = {
+    "connections that nobody uses": r"\bAsyncHTTPClient\(.*force_instance|\b(?:ClientSession|AsyncClient|TCPClient)\(|"
+    r"\b(?:websocket_connect|open_connection|create_connection)\(",
+    "pipes": r"\bos\.pipe2?\(",
+}
 #: What a connection is called that nobody uses.
 UNUSED = "connections that nobody uses"
 #: Seconds until they are looked at again where there was nothing to find, at first and at most.
 RETRY = 5.0
 LONGEST = 300.0
-#: Seconds within which connections must be found again to be forgotten: a pool that is filled at a start ends before.
-AGAIN = 10.0
+#: Seconds after which connections that seem to be forgotten are looked at again, and how many more there must be by
+#: then: a pool that is filled at a start is full some time.
+AGAIN = 2.0
+STILL = 3
 #: Descriptors that are left when it is said that they run out: that many, or that part.
 LEFT = 16
 LEFT_PART = 0.05
@@ -77,8 +87,8 @@ class DescriptorLeaks:
         self._next = 0.0
         self._retry = RETRY
         self._told_of_limit = False
-        # When connections looked as if they were forgotten.
-        self._suspected: float | None = None
+        # What looked as if connections were forgotten: the growth, how many descriptors there were, and when.
+        self._suspected: tuple[Growth, int, float] | None = None
         self._collector: Collector | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -98,15 +108,13 @@ class DescriptorLeaks:
             raise self._openings.error
         now, count = self._clock(), self._count()
         growth = self._trend.add(now, count)
-        if growth is not None and now >= self._next:
-            suspected = self._suspected
-            finding = self._investigate(growth, count, now)
-            if finding is not None:
-                self._retry, self._next = RETRY, now + RETRY
-                collector.report(finding)
-            elif self._suspected == suspected:
-                self._retry = min(2.0 * self._retry, LONGEST)
-                self._next = now + self._retry
+        suspected = self._suspected
+        if suspected is not None and now - suspected[2] >= AGAIN:
+            if count - suspected[1] >= STILL:
+                self._tell(collector, suspected[0], count, now)
+            self._suspected = None
+        elif growth is not None and now >= self._next and suspected is None:
+            self._tell(collector, growth, count, now)
         most = limit()
         if most - count > max(LEFT, LEFT_PART * most):
             self._told_of_limit = False
@@ -124,6 +132,15 @@ class DescriptorLeaks:
         """Ends listening in a child."""
         self._openings.stop()
 
+    def _tell(self, collector: Collector, growth: Growth, count: int, now: float) -> None:
+        finding = self._investigate(growth, count, now)
+        if finding is not None:
+            self._retry, self._next = RETRY, now + RETRY
+            collector.report(finding)
+        else:
+            self._retry = min(2.0 * self._retry, LONGEST)
+            self._next = now + self._retry
+
     def _investigate(self, growth: Growth, count: int, now: float) -> Finding | None:
         """Returns the finding that the descriptors which have come are forgotten; None where they are connections, or
         where it is to be seen whether they stay so."""
@@ -136,8 +153,8 @@ class DescriptorLeaks:
             # A file for each download, a connection of a gateway for each of its clients, say.
             return None
         kind, _ = Counter(each.kind for each in forgotten).most_common(1)[0]
-        if kind == UNUSED and (self._suspected is None or now - self._suspected > AGAIN):
-            self._suspected = now
+        if kind == UNUSED and self._suspected is None:
+            self._suspected = growth, count, now
             return None
         counts = {"in use": count, "may be": limit(), MORE: round(growth.rate)}
         counts |= {f"opened at {each}": number for each, number in lines.most_common(3)}
@@ -148,7 +165,7 @@ class DescriptorLeaks:
             f"Descriptors are opened and not closed, most of them {kind}",
             "Close what you open: 'with' for files and sockets, 'async with' for a client and its answers, 'finally' "
             "where it lives longer. Keep one client, or one pool, instead of one for each request.",
-            place=next(iter(lines.most_common(1)), (None, 0))[0],
+            place=next(iter(lines.most_common(1)), (None, 0))[0] or writing.only(_OPENING.get(kind, "")),
             evidence=Evidence(counts=counts),
         )
 
@@ -162,18 +179,26 @@ class DescriptorLeaks:
                 # Closed meanwhile.
                 continue
         found = self._sockets([number for number, target in targets.items() if target.startswith("socket:")])
-        pipes = [number for number, target in targets.items() if target.startswith("pipe:")]
-        if pipes:
-            closed, line = hung_up(pipes), self._openings.process()
-            found += [
-                _Opened(line if number in closed else None, "pipes", number in closed) for number in pipes
-            ]
+        found += self._pipes(
+            {number: target for number, target in targets.items() if target.startswith("pipe:")}
+        )
         for target in targets.values():
             if target.startswith(os.sep):
                 line = self._openings.file(target.removesuffix(" (deleted)"))
                 found.append(_Opened(line, "files", is_forgotten=True))
             elif not target.startswith(("socket:", "pipe:")):
                 found.append(_Opened(None, "others"))
+        return found
+
+    def _pipes(self, pipes: dict[int, str]) -> list[_Opened]:
+        if not pipes:
+            return []
+        closed, watched, ends = hung_up(pipes), watched_by(self._loop), Counter(pipes.values())
+        found = []
+        for number, target in pipes.items():
+            forgotten = number in closed or (ends[target] > 1 and number not in watched)
+            place = self._openings.process() if number in closed else None
+            found.append(_Opened(place, "pipes", forgotten))
         return found
 
     def _sockets(self, numbers: list[int]) -> list[_Opened]:
@@ -196,15 +221,31 @@ class DescriptorLeaks:
                     and not _is_lent(made[number].thing)
                 )
                 found[number] = _Opened(place, "sockets", True) if forgotten else _Opened(None, "connections")
-            elif number not in ours or not (served or number in made) or not is_unused(end, age):
+            elif number not in ours:
                 found[number] = _Opened(None, "connections")
+            elif not (served or number in made) or not is_unused(end, age):
+                found[number] = _Opened(None, "connections in use")
             elif served:
                 awaited = carriers.is_awaited(number)
-                found[number] = _Opened(None, "connections") if awaited else _Opened(place, UNUSED, True)
+                found[number] = (
+                    _Opened(None, "connections in use") if awaited else _Opened(place, UNUSED, True)
+                )
             else:
                 awaited = number in watched or _is_lent(made[number].thing)
-                found[number] = _Opened(None, "connections") if awaited else _Opened(place, "sockets", True)
-        return _without_ends(found, ends)
+                found[number] = (
+                    _Opened(None, "connections in use") if awaited else _Opened(place, "sockets", True)
+                )
+        if not any(each.is_forgotten and number in ends for number, each in found.items()):
+            return list(found.values())
+        here = carriers.addresses() | {
+            address for each in made.values() if (address := address_of(each.thing))
+        }
+        return [
+            each
+            for number, each in found.items()
+            # Other ends of what this program has opened itself say nothing.
+            if each.kind != "connections" or number not in ends or ends[number].there not in here
+        ]
 
     def _running_out(self, count: int, most: int) -> Finding:
         opened = self._opened_by(newest(count))
@@ -228,17 +269,9 @@ def _is_lent(sock: object) -> bool:
     return getattr(sock, "_io_refs", 0) > 0
 
 
-def _without_ends(found: dict[int, _Opened], ends: dict[int, End]) -> list[_Opened]:
-    """Returns what was found, without the other ends of what was forgotten."""
-    here = {ends[number].here for number, each in found.items() if each.is_forgotten and number in ends}
-    return [
-        each
-        for number, each in found.items()
-        if each.is_forgotten or number not in ends or ends[number].there not in here
-    ]
-
-
 def newest(count: int) -> list[int]:
-    """Returns the `count` descriptors with the highest numbers, or some of them, evenly, where those are many."""
+    """Returns the `count` descriptors with the highest numbers, or some of them where those are many: by chance, since
+    each second one may be the other end of the one before it."""
     found = numbers()[-count:]
-    return found[:: max(1, -(-len(found) // SAMPLE))]
+    chance = Random(count)  # noqa: S311 - nobody has to guess it
+    return found if len(found) <= SAMPLE else sorted(chance.sample(found, SAMPLE))

@@ -21,6 +21,8 @@ from eyewall.doctor.growth.trend import MORE, Growth, Trend
 FLOOR = 50.0
 #: Queues that are followed, the fullest ones.
 QUEUES = 200
+#: Seconds after which one that has grown is looked at again: a pool that is filled at a start is full some time.
+AGAIN = 2.0
 #: Seconds until a queue is told of again.
 RETRY = 60.0
 
@@ -35,12 +37,14 @@ _CLASSES = (
 class _Followed:
     """A queue, and how it changes."""
 
-    __slots__ = ("next", "reference", "trend")
+    __slots__ = ("grown", "next", "reference", "trend")
 
     def __init__(self, queue: Any) -> None:
         self.reference = weakref.ref(queue)
         self.trend = Trend(FLOOR)
         self.next = 0.0
+        # How it has grown, its size then, and when that was.
+        self.grown: tuple[Growth, int, float] | None = None
 
 
 class QueuesThatGrow:
@@ -74,10 +78,16 @@ class QueuesThatGrow:
             if queue is None:
                 del self._followed[key]
                 continue
-            growth = followed.trend.add(now, queue.qsize())
-            if growth is not None and now >= followed.next:
-                answer = partial(self._answered, type(queue), queue.qsize(), growth)
-                if self._searches.order(queue, answer):
+            size = queue.qsize()
+            growth = followed.trend.add(now, size)
+            if followed.grown is None:
+                if growth is not None and now >= followed.next:
+                    followed.grown = growth, size, now
+            elif now - followed.grown[2] >= AGAIN:
+                growth, before, _ = followed.grown
+                followed.grown = None
+                answer = partial(self._answered, type(queue), size, growth)
+                if size > before and self._searches.order(queue, answer):
                     followed.next = now + RETRY
             del queue
 

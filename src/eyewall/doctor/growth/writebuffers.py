@@ -134,4 +134,4 @@ def _finding(connection: Any, size: int, growth: Growth) -> Finding:
 
 def _writes(code: CodeType) -> Place | None:
     """Returns the line of a function that writes without waiting."""
-    return writing.within(code, rf"^(?!.*\bawait\b).*\.(?:{_WRITING})\(")
+    return writing.within(code, _WRITING)

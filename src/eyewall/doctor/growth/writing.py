@@ -18,8 +18,9 @@ from typing import Any
 
 from eyewall.doctor.places import Place, is_own
 
-#: Lines of a file that are looked through.
+#: Lines of a file that are looked through, and those after one that sets a variable.
 LINES = 20_000
+NEAR = 15
 
 _ADDING = "add|append|appendleft|insert|extend|update|setdefault|put|put_nowait|push|register|submit"
 
@@ -55,11 +56,29 @@ def _with_names(
 ) -> Place | None:
     for name in names:
         # As a variable, an attribute, or a key; with further keys after it.
-        pattern = re.compile(rf"\b{re.escape(name)}\b['\"]?\]?(?:\[[^\]]*\])*?{action}")
-        place = _first(pattern, classes, files)
-        if place is not None:
-            return place
+        named = rf"\b{re.escape(name)}\b['\"]?\]?(?:\[[^\]]*\])*?"
+        # By a variable: `room = rooms.setdefault(topic, set())`.
+        taken = rf"^\s*\w+\s*=\s*[\w.]*{named}(?:\[[^\]]*\]|\.(?:get|setdefault)\(.*\))\s*(?:#.*)?$"
+        direct, by_variable = re.compile(rf"^(?!{taken[1:]}).*{named}{action}"), re.compile(taken)
+        for anywhere in (False, True):
+            place = _first(direct, classes, files, anywhere=anywhere) or _by_variable(
+                _first(by_variable, classes, files, anywhere=anywhere), action
+            )
+            if place is not None:
+                return place
     return None
+
+
+def _by_variable(taken: Place | None, action: str) -> Place | None:
+    """Returns the line that adds to what a variable is set to at `taken`, shortly after it; else that line."""
+    if taken is None:
+        return None
+    variable = linecache.getline(taken.file, taken.line).split("=")[0].strip()
+    adding = re.compile(rf"\b{re.escape(variable)}\b{action}")
+    for number in range(taken.line + 1, taken.line + NEAR):
+        if adding.search(linecache.getline(taken.file, number)):
+            return Place(taken.file, number, taken.function)
+    return taken
 
 
 def calling(
@@ -69,8 +88,13 @@ def calling(
 
     `awaited`: also one that awaits it.
     """
-    before = "" if awaited else r"^(?!.*\bawait\b)"
-    return _first(re.compile(rf"{before}.*\.(?:{names})\("), classes, files)
+    return _first(re.compile(_call(names, awaited=awaited)), classes, files)
+
+
+def _call(names: str, *, awaited: bool) -> str:
+    # Whatever else is awaited in the line.
+    before = "" if awaited else rf"^(?!.*\bawait\s+[\w.\[\]]+\.(?:{names})\()"
+    return rf"{before}.*\.(?:{names})\("
 
 
 def definition_of(owner: type) -> Place | None:
@@ -92,7 +116,10 @@ def file_of(thing: object) -> str | None:
     return _file(thing if isinstance(thing, type) else type(thing))
 
 
-def _first(pattern: re.Pattern[str], classes: Iterable[type], files: Iterable[str]) -> Place | None:
+def _first(
+    pattern: re.Pattern[str], classes: Iterable[type], files: Iterable[str], *, anywhere: bool = True
+) -> Place | None:
+    """Returns the first line that matches in one of the classes; else, where `anywhere`, in their files or `files`."""
     seen: list[str] = []
     for owner in [base for each in classes for base in each.__mro__]:
         file = _file(owner)
@@ -102,7 +129,7 @@ def _first(pattern: re.Pattern[str], classes: Iterable[type], files: Iterable[st
         place = _within(owner, file, pattern)
         if place is not None:
             return place
-    for file in [*seen, *files]:
+    for file in [*seen, *files] if anywhere else ():
         if is_own(Place(file, 1, "")):
             for number, line in _lines(file):
                 if pattern.search(line):
@@ -183,10 +210,25 @@ def matching(pattern: str, file: str) -> Place | None:
     return None
 
 
-def within(code: CodeType, pattern: str) -> Place | None:
-    """Returns the first line of a function that matches a regular expression, of those in a loop where there are any:
-    what grows is done again and again."""
-    found = _in_block(code, re.compile(pattern))
+def only(pattern: str) -> Place | None:
+    """Returns the line of the application that matches a regular expression, where it has one such line alone; None
+    for an empty pattern."""
+    found: list[Place] = []
+    for module in list(sys.modules.values()) if pattern else ():
+        file = file_of(module) if isinstance(module, ModuleType) else None
+        if file is None or not file.endswith(".py") or not is_own(Place(file, 1, "")):
+            continue
+        for number, line in _lines(file):
+            if re.search(pattern, line) and not line.lstrip().startswith(("#", "import ", "from ")):
+                found.append(Place(file, number, _function(file, number)))
+    # The module that is run may be there by two names.
+    return found[0] if len(set(found)) == 1 else None
+
+
+def within(code: CodeType, names: str) -> Place | None:
+    """Returns the first line of a function that calls a method with one of `names` (a regular expression) and does not
+    await it, of those in a loop where there are any: what grows is done again and again."""
+    found = _in_block(code, re.compile(_call(names, awaited=False)))
     repeated = [each for each in found if any(first <= each.line <= last for first, last in _loops(code))]
     return min(repeated or found, key=lambda place: place.line, default=None)
 

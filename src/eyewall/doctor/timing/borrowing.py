@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from types import CodeType, FrameType
 
-from eyewall.doctor.growth.reaching import code_of
+from eyewall.doctor.growth.reaching import own_code
 
 #: Functions in which libraries wait for a connection of theirs: the beginning of the module's name, and their own.
 _WAITING = (
@@ -64,15 +64,17 @@ def is_borrowing(frame: FrameType, below: Sequence[FrameType]) -> bool:
 
 
 def waiting_job(frames: Sequence[FrameType]) -> CodeType | None:
-    """Returns the function that a chain of awaits wants to have called in a thread of anyio's (a framework does that
-    for handlers that are no coroutines), while all threads are at work; None where it waits for something else."""
+    """Returns the function of the application that a chain of awaits wants to have called in a thread of anyio's (a
+    framework does that for handlers that are no coroutines), while all threads are at work; None where it waits for
+    something else."""
     if not any(
         _module(each).startswith("anyio._backends") and each.f_code.co_name in _LIMITING for each in frames
     ):
         return None
     for each in reversed(frames):
         if _module(each) == "anyio.to_thread" and each.f_code.co_name == "run_sync":
-            return code_of(each.f_locals.get("func"))
+            # Also where the framework calls it by a function of its own.
+            return own_code(each.f_locals.get("func"))
     return None
 
 

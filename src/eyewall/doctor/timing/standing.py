@@ -43,6 +43,8 @@ from eyewall.guard.deadlines import awaiting
 
 #: Requests that are looked at in one look.
 MOST = 40
+#: How many times as many are looked at where some stand nowhere in the application: their job has a thread, say.
+LOOKED = 2.5
 #: Seconds that a request is left alone after it began.
 YOUNG = 0.5
 
@@ -141,7 +143,7 @@ class Standing:
         """Looks where the oldest requests stand."""
         self.stands, self.full = [], False
         for number, (task, age, route, limited) in enumerate(self._requests()):
-            if number >= self._most:
+            if len(self.stands) >= self._most or number >= LOOKED * self._most:
                 self.full = True
                 break
             stand = stand_of(task, age, route, limited)
@@ -215,8 +217,10 @@ def _serves(task: asyncio.Task[Any]) -> bool:
 
 def _is_connection(task: asyncio.Task[Any]) -> bool:
     """Whether a server of streams has made it for a client."""
-    origin = getattr(task.get_coro(), "cr_origin", None)
-    return bool(origin) and origin[0][0] == asyncio.streams.__file__ and origin[0][2] == "connection_made"
+    origin = getattr(task.get_coro(), "cr_origin", None) or ()
+    return any(
+        file == asyncio.streams.__file__ and function == "connection_made" for file, _, function in origin[:1]
+    )
 
 
 def _is_inside(task: asyncio.Task[Any]) -> bool:
@@ -232,7 +236,7 @@ def stand_of(
     at = next((at for at in range(len(links) - 1, -1, -1) if is_own(place_of(links[at].frame))), None)
     if at is None:
         job = waiting_job([link.frame for link in links])
-        if job is None or not is_own(definition(job)):
+        if job is None:
             return None
         return Stand(task, links, definition(job), Kind.THREAD, limited, None, route, age)
     frame = links[at].frame
