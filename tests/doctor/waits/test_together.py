@@ -489,9 +489,7 @@ def _program(folder: Path, source: str) -> Iterator[ModuleType]:
 
 
 @pytest.mark.parametrize("more", BESIDES.values(), ids=BESIDES)
-def test_a_variable_of_a_module_that_nobody_else_can_use(
-    run: Callable[..., None], tmp_path: Path, more: str
-) -> None:
+def test_a_variable_of_a_module_that_nobody_else_can_use(tmp_path: Path, more: str) -> None:
     async def main() -> None:
         with looking() as eye, _program(tmp_path, PROGRAM + more) as module:
             await eye.start(module.main())
@@ -500,22 +498,20 @@ def test_a_variable_of_a_module_that_nobody_else_can_use(
             assert finding.place is not None
             assert finding.place.function == "asks"
 
-    run(main())
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize("more", ALSO.values(), ids=ALSO)
-def test_a_variable_of_a_module_that_somebody_may_use(
-    run: Callable[..., None], tmp_path: Path, more: str
-) -> None:
+def test_a_variable_of_a_module_that_somebody_may_use(tmp_path: Path, more: str) -> None:
     async def main() -> None:
         with looking() as eye, _program(tmp_path, PROGRAM + more) as module:
             await eye.start(module.main())
             assert eye.after(1000, looks=24) == []
 
-    run(main())
+    asyncio.run(main())
 
 
-def test_one_that_has_begun_and_will_use_it(run: Callable[..., None], tmp_path: Path) -> None:
+def test_one_that_has_begun_and_will_use_it(tmp_path: Path) -> None:
     source = PROGRAM + "async def later():\n    await asyncio.sleep(3600)\n    await requests.put(1)\n"
 
     async def main() -> None:
@@ -527,7 +523,7 @@ def test_one_that_has_begun_and_will_use_it(run: Callable[..., None], tmp_path: 
             task.cancel()
             await asyncio.wait([task])
 
-    run(main())
+    asyncio.run(main())
 
 
 # -- attributes of objects ------------------------------------------------------------------------------
@@ -591,7 +587,7 @@ NOT_SET = {
 
 
 @pytest.mark.parametrize("more", NOT_SET.values(), ids=NOT_SET)
-def test_an_attribute_that_nobody_else_uses(run: Callable[..., None], tmp_path: Path, more: str) -> None:
+def test_an_attribute_that_nobody_else_uses(tmp_path: Path, more: str) -> None:
     async def main() -> None:
         with looking() as eye, _program(tmp_path, OBJECTS + more) as module:
             await eye.start(module.main())
@@ -600,20 +596,20 @@ def test_an_attribute_that_nobody_else_uses(run: Callable[..., None], tmp_path: 
             assert finding.place is not None
             assert finding.place.function == "Handler.get"
 
-    run(main())
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize("more", SET.values(), ids=SET)
-def test_an_attribute_that_somebody_may_use(run: Callable[..., None], tmp_path: Path, more: str) -> None:
+def test_an_attribute_that_somebody_may_use(tmp_path: Path, more: str) -> None:
     async def main() -> None:
         with looking() as eye, _program(tmp_path, OBJECTS + more) as module:
             await eye.start(module.main())
             assert eye.after(1000, looks=24) == []
 
-    run(main())
+    asyncio.run(main())
 
 
-def test_what_an_object_has_in_a_container_is_anybodys(run: Callable[..., None], tmp_path: Path) -> None:
+def test_what_an_object_has_in_a_container_is_anybodys(tmp_path: Path) -> None:
     source = OBJECTS.replace(
         "everything.append(self)", "everything.append(self); self.both = [self.go, self.loaded]"
     )
@@ -623,4 +619,4 @@ def test_what_an_object_has_in_a_container_is_anybodys(run: Callable[..., None],
             await eye.start(module.main())
             assert eye.after(1000, looks=24) == []
 
-    run(main())
+    asyncio.run(main())

@@ -164,11 +164,8 @@ def _names_of(stuck: Stuck, wait: Wait, harmless: _Harmless | None) -> Iterator[
     thing = None if wait.thing is None else reach.objects[wait.thing]
     for index in reach.keepers:
         keeper = reach.objects[index]
-        near = tuple(
-            id(vars(module))
-            for base in type(keeper).__mro__
-            if (module := sys.modules.get(base.__module__)) is not None
-        )
+        homes = [sys.modules.get(base.__module__) for base in type(keeper).__mro__]
+        near = tuple(id(vars(home)) for home in homes if home is not None)
         attributes = [name for name, value in vars(keeper).items() if value is thing]
         # In a container of it, or in an attribute of something else that it has.
         yield from (Name(None, name, *known, near) for name in attributes) if attributes else (None,)

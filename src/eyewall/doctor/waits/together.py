@@ -283,9 +283,9 @@ def _groups(prints: list[_Print]) -> list[list[_Print]]:
             continue
         seen.add(number)
         group = [number]
-        for each in group:
-            fresh = near[each] - seen
+        for member in group:
+            fresh = near[member] - seen
             seen |= fresh
             group.extend(fresh)
-        groups.append([prints[each] for each in group])
+        groups.append([prints[member] for member in group])
     return groups

@@ -76,7 +76,17 @@ def may_be_used(
     """Whether code that runs, or may run, can use one of `names`. `frames`: those that are suspended in tasks, of which
     those that are `stuck` do not go on; `running`: those of threads. `keepers`: identities of the objects that have the
     attributes."""
-    functions = [each for each in objects_of({FunctionType: None}) if _is_near(each, names)]
+    wanted = frozenset(each.name for each in names)
+    near = {id(each.module) for each in names}.union(*(each.near for each in names))
+    all_frames = [*frames, *running]
+    begun = frozenset(frame.f_code.co_name for frame in all_frames if id(frame.f_globals) in near)
+    # Of many thousands: the quick question first.
+    every = [
+        each
+        for each in objects_of({FunctionType: None})
+        if id(each.__globals__) in near or _says(each.__code__, wanted | begun)
+    ]
+    functions = [each for each in every if _is_near(each, names)]
     suspended = [frame for frame in frames if frame not in stuck]
     if any(_uses(frame.f_code, frame.f_lasti, names, frame.f_globals) for frame in running):
         return True
@@ -84,9 +94,8 @@ def may_be_used(
         if _uses(frame.f_code, frame.f_lasti, names, frame.f_globals, selfs=_has_one(frame, keepers)):
             return True
     going_on = [*suspended, *running]
-    frames = [*frames, *running]
     for each in functions:
-        if _may_begin(each, functions, frames, going_on) and any(
+        if _may_begin(each, every, all_frames, going_on) and any(
             _uses(code, 0, names, each.__globals__) for code in codes_of(each.__code__)
         ):
             return True
@@ -112,6 +121,22 @@ def _is_near(function: FunctionType, names: Sequence[Name]) -> bool:
             own = is_own(Place(code.co_filename, 1, "")) if own is None else own
             if own or (each.module is None and any(_mentions(code, end) for end in each.ends)):
                 return True
+    return False
+
+
+def _says(code: CodeType, words: frozenset[str]) -> bool:
+    """Whether `code`, or that of a function within, mentions one of `words`."""
+    if not words.isdisjoint(code.co_names):
+        return True
+    for each in code.co_consts:
+        if isinstance(each, str):
+            if each in words:
+                return True
+        elif isinstance(each, CodeType):
+            if _says(each, words):
+                return True
+        elif isinstance(each, (tuple, frozenset)) and any(_is_said(each, word) for word in words):
+            return True
     return False
 
 
@@ -147,11 +172,16 @@ def _may_begin(
     name = function.__name__
     if function.__globals__.get(name) is not function:
         return True
-    if any(_mentions(each.__code__, name) for each in functions if each is not function):
+    if any(
+        _mentions(each.__code__, name) and is_own(Place(each.__code__.co_filename, 1, ""))
+        for each in functions
+        if each is not function
+    ):
         return True
     if any(name in frame.f_code.co_names and _comes_to(frame, name) for frame in going_on):
         return True
-    # That of the module, and one of each frame. What was never begun, or is over, somebody may find by its name.
+    # Besides ours, that of the module and one of each frame. What was never begun, or is over, somebody may find by its
+    # name.
     begun = sum(frame.f_code is function.__code__ for frame in frames)
     return begun == 0 or sys.getrefcount(function) - _OWN > 1 + begun
 
@@ -275,14 +305,17 @@ _ARGUMENTS = ("LOAD_CONST", "LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_GLOBAL", "KW_N
 
 
 def _count(several: Sequence[object]) -> int:
-    for each in several:
-        return _inner(each)
-    return 0
+    return next(_inner(each) for each in several)
 
 
 def _inner(function: object) -> int:
     return sys.getrefcount(function)
 
 
-_OWN = 0
-_OWN = _count([object()])
+def _own() -> int:
+    """References of `may_be_used` and what it calls: of two lists, of variables and of a parameter."""
+    every = [object()]
+    return _count([*every])
+
+
+_OWN = _own()
