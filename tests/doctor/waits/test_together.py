@@ -493,7 +493,7 @@ def test_a_variable_of_a_module_that_nobody_else_can_use(tmp_path: Path, more: s
     async def main() -> None:
         with looking() as eye, _program(tmp_path, PROGRAM + more) as module:
             await eye.start(module.main())
-            [finding] = eye.after(60, looks=24)
+            [finding] = eye.after(40, looks=6)
             assert finding.rule == "wait-cycle"
             assert finding.place is not None
             assert finding.place.function == "asks"
@@ -506,7 +506,7 @@ def test_a_variable_of_a_module_that_somebody_may_use(tmp_path: Path, more: str)
     async def main() -> None:
         with looking() as eye, _program(tmp_path, PROGRAM + more) as module:
             await eye.start(module.main())
-            assert eye.after(1000, looks=24) == []
+            assert eye.after(40, looks=6) == []
 
     asyncio.run(main())
 
@@ -519,7 +519,7 @@ def test_one_that_has_begun_and_will_use_it(tmp_path: Path) -> None:
             task = asyncio.ensure_future(module.later())
             del module.later
             await eye.start(module.main())
-            assert eye.after(1000, looks=24) == []
+            assert eye.after(40, looks=6) == []
             task.cancel()
             await asyncio.wait([task])
 
@@ -591,7 +591,7 @@ def test_an_attribute_that_nobody_else_uses(tmp_path: Path, more: str) -> None:
     async def main() -> None:
         with looking() as eye, _program(tmp_path, OBJECTS + more) as module:
             await eye.start(module.main())
-            [finding] = eye.after(60, looks=24)
+            [finding] = eye.after(40, looks=6)
             assert finding.rule == "wait-cycle"
             assert finding.place is not None
             assert finding.place.function == "Handler.get"
@@ -604,7 +604,7 @@ def test_an_attribute_that_somebody_may_use(tmp_path: Path, more: str) -> None:
     async def main() -> None:
         with looking() as eye, _program(tmp_path, OBJECTS + more) as module:
             await eye.start(module.main())
-            assert eye.after(1000, looks=24) == []
+            assert eye.after(40, looks=6) == []
 
     asyncio.run(main())
 
@@ -617,6 +617,6 @@ def test_what_an_object_has_in_a_container_is_anybodys(tmp_path: Path) -> None:
     async def main() -> None:
         with looking() as eye, _program(tmp_path, source) as module:
             await eye.start(module.main())
-            assert eye.after(1000, looks=24) == []
+            assert eye.after(40, looks=6) == []
 
     asyncio.run(main())

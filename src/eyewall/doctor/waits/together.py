@@ -43,8 +43,8 @@ from eyewall.doctor.waits.patience import Record
 from eyewall.doctor.waits.reach import Named, Reach, references_of
 from eyewall.doctor.waits.variables import forgotten
 
-#: Seconds that a look takes, at most, besides the last of its steps; how many there are at least, on a machine that
-#: does much else.
+#: Seconds of the CPU that a look takes, at most, besides the last of its steps; and how many there are as a
+#: rule.
 BUDGET = 0.001
 STEPS = 4
 #: A look that took longer than this, in seconds, since a group was judged in it, is followed by a pause that is so many
@@ -72,7 +72,7 @@ class _Print(NamedTuple):
 
 
 class Together:
-    """Finds groups of tasks that wait for each other. `watch` measures how long a look takes, `patience` are the
+    """Finds groups of tasks that wait for each other. `watch` measures what a look takes of the CPU, `patience` are the
     seconds that each has to have waited."""
 
     def __init__(self, sweep: Sweep, watch: Callable[[], float], patience: float) -> None:
@@ -103,16 +103,16 @@ class Together:
         self._round.extend(record for record in waiting if self._is_long(record, now))
         if self._sweep.last and not self._left and counts_are_exact():
             self._begin(now, collector)
-        began = self._watch()
-        if began < self._rest:
+        if now < self._rest:
             return
+        began = self._watch()
         done, took = 0, 0.0
         while self._left and took < (BUDGET * STEPS if done < STEPS else BUDGET):
             self._left.popleft()()
             done += 1
             took = self._watch() - began
         if took > LONG:
-            self._rest = began + PAUSE * took
+            self._rest = now + PAUSE * took
 
     def forget(self) -> None:
         """Keeps nothing."""
