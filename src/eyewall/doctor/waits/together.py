@@ -43,8 +43,8 @@ from eyewall.doctor.waits.patience import Record
 from eyewall.doctor.waits.reach import Named, Reach, references_of
 from eyewall.doctor.waits.variables import forgotten
 
-#: Seconds of the CPU that a look takes, besides the last of its steps; until so many steps are done, it may take so many
-#: times as long.
+#: Seconds of the CPU that a look takes, besides the last of its steps; until so many steps are done, it may take so
+#: many times as long.
 BUDGET = 0.001
 STEPS = 4
 #: A look that took longer than this, in seconds, since a group was judged in it, is followed by a pause that is so many
