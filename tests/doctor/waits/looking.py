@@ -23,7 +23,7 @@ class Looking:
         self.now = 1000.0
         self.collector = Collector()
         self.sweep = Sweep(slice_)
-        self.waits = Waits(self.sweep, clock=lambda: self.now, watch=lambda: 0.0)
+        self.waits = Waits(self.sweep, clock=lambda: self.now, watch=lambda: 0.0, spent=lambda: 0.0)
         self.loop = asyncio.get_running_loop()
         self.tasks: list[asyncio.Task[Any]] = []
 

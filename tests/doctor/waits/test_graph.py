@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eyewall.doctor.waits.graph import Need, circles, stuck
+from eyewall.doctor.waits.graph import Need, circles, rings, stuck
 
 NODES = st.integers(0, 7)
 NEEDS = st.dictionaries(
@@ -87,3 +87,9 @@ def test_circles_are_of_those_that_reach_each_other(needs: dict[int, Need]) -> N
     assert {frozenset(circle) for circle in circles(needs)} == expected
     # The stuck are never so without a circle.
     assert bool(held) == bool(circles(needs))
+
+
+def test_a_ring_needs_no_other_way_out_to_be_closed() -> None:
+    # Who is stuck is known there: a node that leads nowhere is no way out.
+    assert rings({"a": ["b", "d"], "b": ["a"], "c": ["a"], "d": []}) == [["a", "b"]]
+    assert rings({"a": ["b"], "b": []}) == []

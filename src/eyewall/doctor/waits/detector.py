@@ -25,7 +25,8 @@ _working: weakref.WeakSet[Waits] = weakref.WeakSet()
 
 class Waits:
     """The detector of tasks that wait for ever. `sweep` has the tasks to look at; `clock` is in seconds, by default the
-    loop's. `watch` measures how long a look takes. `orphaned`: seconds that one waits in vain before it is told of.
+    loop's. `watch` measures how long a look takes, `spent` how long it is on the CPU.
+    `orphaned`: seconds that one waits in vain before it is told of.
     """
 
     name = "what will never finish"
@@ -36,12 +37,13 @@ class Waits:
         *,
         clock: Callable[[], float] | None = None,
         watch: Callable[[], float] = time.perf_counter,
+        spent: Callable[[], float] = time.thread_time,
         orphaned: float = PATIENCE,
     ) -> None:
         self.patience = Patience(sweep)
         self._circles = Circles(self.patience, sweep, watch)
         self._orphans = Orphans(watch, orphaned)
-        self._together = Together(sweep, watch, orphaned)
+        self._together = Together(sweep, spent, orphaned)
         self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None
         self._collector: Collector | None = None

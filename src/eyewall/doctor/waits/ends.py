@@ -186,7 +186,7 @@ def _by_name(link: Link, future: object) -> End | None:
     if name in _SEVERAL:
         found = _futures(_pending(referents), every=any(map(_is_all, referents)))
         # `asyncio.wait` has the timer of its timeout in a cell.
-        timers = [each for each in map(_content, filter(_is_cell, referents)) if _is_timer(each)]
+        timers: list[Any] = [each for each in map(_content, filter(_is_cell, referents)) if _is_timer(each)]
         return found if not timers else found._replace(until=timers[0].when())
     return None
 

@@ -71,8 +71,8 @@ class Record:
         self.future_id = 0
         self.future: weakref.ref[Any] | None = None
         self.facts: Facts | None = None
-        #: When it is to be judged next whether anybody can end the wait, by itself and together with others, and whether
-        #: nobody can.
+        #: When it is to be judged next whether anybody can end the wait, by itself and together with others, and
+        #: whether nobody can.
         self.judged = self.joined = 0.0
         self.orphaned = False
         #: Whether it is about to be found out what it waits for.

@@ -15,6 +15,9 @@ reference counts as somebody, too.
 
 The same is done for several tasks at once, none of which can go on before another one does: what only they have, nobody
 can complete. What somebody else has in a variable that he will never read again counts as had by nobody.
+
+An object of the application may be had by anybody. What it has in an attribute can be used by those who mention the
+attribute: `keepers` says so of `uses`, who looks for them.
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ from types import (
 )
 from typing import Any
 
+from eyewall.doctor.places import Place, is_own
 from eyewall.doctor.waits.links import Link, chain_of
 from eyewall.doctor.waits.variables import forgotten
 from eyewall.guard.deadlines.awaiting import WRAPPERS
@@ -47,6 +51,7 @@ WIDEST = 500
 _COROUTINES = (CoroutineType, GeneratorType, AsyncGeneratorType)
 _CONTAINERS = (list, tuple, dict, set, frozenset, deque)
 _OPAQUE = (type, ModuleType, CodeType, FrameType, str, bytes, int, float, asyncio.AbstractEventLoop)
+_PRIMITIVES = ("asyncio", "tornado.locks", "tornado.queues", "eyewall.loop", "anyio", "uvloop")
 #: From Python 3.14 on, a frame may lend itself what it has in a variable: that is one reference, seen twice.
 _LENDS = sys.version_info >= (3, 14)
 
@@ -57,12 +62,18 @@ Named = tuple[dict[str, Any], str]
 class Reach:
     """What waiting tasks lead to, up to `BUDGET` objects for each, with the references among them. `others`: links of
     tasks, or frames that run, which go on; what they have and will not read again is had by nobody. `named`: variables
-    of modules of which the same is assumed.
+    of modules of which the same is assumed. `keepers`: whether it is of objects of the application, too.
 
     It must not be kept: it refers to everything that it has gone through.
     """
 
-    def __init__(self, *tasks: asyncio.Task[Any], others: Sequence[Link] = (), named: Sequence[Named] = ()) -> None:
+    def __init__(
+        self,
+        *tasks: asyncio.Task[Any],
+        others: Sequence[Link] = (),
+        named: Sequence[Named] = (),
+        keepers: bool = False,
+    ) -> None:
         self.objects: list[object] = []
         #: What each of the tasks waits for, by its index.
         self.futures: list[int | None] = []
@@ -76,6 +87,9 @@ class Reach:
         self.owned: set[int] = set()
         #: After `only_waiting` has said no: what somebody else has.
         self.shared: int | None = None
+        #: After `only_waiting`: objects of the application that have it.
+        self.keepers: set[int] = set()
+        self._with_keepers = keepers
         #: Coroutines of others: what they have, and may read again, is theirs.
         self._others = {id(link.subject) for link in others if link.subject is not None}
         self._others.update(id(module) for module, _ in named)
@@ -133,8 +147,12 @@ class Reach:
             return False
         left = [future]
         seen = {future}
+        self.keepers = set()
         while left:
             index = left.pop()
+            if self._with_keepers and is_keeper(self.objects[index]):
+                self.keepers.add(index)
+                continue
             found = self.holders.get(index, ())
             if _count(self.objects, index) > len(found) or _is_weakly_held(self.objects, index):
                 self.shared = index
@@ -168,6 +186,18 @@ class Reach:
         and did not only pass it on."""
         holder = self._indices.get(id(link))
         return any(holder in self.holders.get(index, ()) for index in self.owned)
+
+
+def is_keeper(each: object) -> bool:
+    """Whether it is an object of a class of the application, with attributes, and no queue or event itself."""
+    kind = type(each)
+    if isinstance(each, (*_OPAQUE, *_CONTAINERS, *_COROUTINES, FunctionType)) or asyncio.isfuture(each):
+        return False
+    if not hasattr(each, "__dict__") or any(base.__module__.startswith(_PRIMITIVES) for base in kind.__mro__):
+        return False
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    # Of what is compiled nobody can read the code.
+    return isinstance(file, str) and file.endswith(".py") and is_own(Place(file, 1, ""))
 
 
 def references_of(each: object) -> list[object]:

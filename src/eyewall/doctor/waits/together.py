@@ -24,34 +24,33 @@ somebody waits who will not go on either.
 from __future__ import annotations
 
 import asyncio
-import gc
 import sys
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from eyewall.doctor.collector import Collector
-from eyewall.doctor.finding import Evidence, Finding, Severity, Subject
-from eyewall.doctor.places import Place, culprit_of, is_own, place_of, stack_of
-from eyewall.doctor.subjects import subject_of_task
+from eyewall.doctor.places import Place, is_own, stack_of
 from eyewall.doctor.sweep import Sweep, references
-from eyewall.doctor.waits.graph import rings
-from eyewall.doctor.waits.links import Link, chain_of
-from eyewall.doctor.waits.orphans import KINDS, LONGEST, counts_are_exact, is_limited, is_main
+from eyewall.doctor.waits.groups import Around, finding_of, is_others, links_of, still
+from eyewall.doctor.waits.links import Link
+from eyewall.doctor.waits.orphans import KINDS, LONGEST, counts_are_exact
 from eyewall.doctor.waits.patience import Record
 from eyewall.doctor.waits.reach import Named, Reach, references_of
-from eyewall.doctor.waits.uses import HARMLESS, Name, may_be_used
-from eyewall.doctor.waits.variables import forgotten, is_first_time
-from eyewall.doctor.waits.wakers import Stuck, Wait, mentions, waits_of
+from eyewall.doctor.waits.variables import forgotten
 
-#: Seconds that a look takes, at most, besides the last of its steps; how many there are at least, on a machine that does
-#: much else.
+#: Seconds of the CPU that a look takes, besides the last of its steps; until so many steps are done, it may take so
+#: many times as long.
 BUDGET = 0.001
 STEPS = 4
+#: A look that took longer than this, in seconds, since a group was judged in it, is followed by a pause that is so many
+#: times as long.
+LONG = 0.01
+PAUSE = 50.0
 #: Tasks of a group, at most: to judge it is one step.
 GROUP = 40
 #: Tasks that are looked at in one round: of those that wait for long, and of the others.
@@ -73,7 +72,7 @@ class _Print(NamedTuple):
 
 
 class Together:
-    """Finds groups of tasks that wait for each other. `watch` measures how long a look takes, `patience` are the
+    """Finds groups of tasks that wait for each other. `watch` measures what a look takes of the CPU, `patience` are the
     seconds that each has to have waited."""
 
     def __init__(self, sweep: Sweep, watch: Callable[[], float], patience: float) -> None:
@@ -81,6 +80,8 @@ class Together:
         self._watch = watch
         self._patience = patience
         self._loop: asyncio.AbstractEventLoop | None = None
+        #: Until when it rests.
+        self._rest = 0.0
         self._round: list[Record] = []
         #: What is left to do in this round; what was found in it: of those who wait for long, of the others those that
         #: have one of their objects, and which ones.
@@ -102,11 +103,16 @@ class Together:
         self._round.extend(record for record in waiting if self._is_long(record, now))
         if self._sweep.last and not self._left and counts_are_exact():
             self._begin(now, collector)
-        end = self._watch() + BUDGET
-        done = 0
-        while self._left and (done < STEPS or self._watch() < end):
+        if now < self._rest:
+            return
+        began = self._watch()
+        done, took = 0, 0.0
+        while self._left and took < (BUDGET * STEPS if done < STEPS else BUDGET):
             self._left.popleft()()
             done += 1
+            took = self._watch() - began
+        if took > LONG:
+            self._rest = now + PAUSE * took
 
     def forget(self) -> None:
         """Keeps nothing."""
@@ -140,7 +146,7 @@ class Together:
     def _note(self, record: Record) -> None:
         """The first step."""
         task, facts = record.task(), record.facts
-        if task is None or facts is None or not _still(record, task):
+        if task is None or facts is None or not still(record, task):
             return
         reach = Reach(task)
         shared = 0
@@ -148,6 +154,12 @@ class Together:
             if reach.shared is None:
                 return
             shared = id(reach.objects[reach.shared])
+            del reach
+            reach = Reach(task, keepers=True)
+            if reach.only_waiting() and reach.keepers:
+                # Objects of the application: it has to be found out who mentions them.
+                shared = id(reach.objects[min(reach.keepers)])
+                self._had.add(shared)
         self._prints.append(_Print(record, id(task), shared, facts.on or frozenset(), reach.met()))
 
     def _list_others(self) -> None:
@@ -163,14 +175,19 @@ class Together:
                     self._had.add(id(value))
         for reference in islice(references(self._loop), OTHERS):
             task = reference()
-            if task is not None and id(task) not in noted and not task.done() and task.get_loop() is self._loop:
+            if (
+                task is not None
+                and id(task) not in noted
+                and not task.done()
+                and task.get_loop() is self._loop
+            ):
                 self._left.appendleft(partial(self._ask, reference, wanted))
 
     def _ask(self, reference: weakref.ref[asyncio.Task[Any]], wanted: frozenset[int]) -> None:
         task = reference()
         if task is None or task.done():
             return
-        links = _links(task)
+        links = links_of(task)
         had = wanted.intersection((id(task), *(id(link.subject) for link in links)))
         had |= wanted.intersection(key for link in links for key in _within(link))
         if had:
@@ -180,7 +197,7 @@ class Together:
     def _judge(self, now: float, collector: Collector) -> None:
         """The third step, for each group by itself."""
         prints, self._prints = self._prints, []
-        running = [Link(None, frame) for frame in stack_of(sys._getframe()) if _is_others(frame)]
+        running = [Link(None, frame) for frame in stack_of(sys._getframe()) if is_others(frame)]
         stuck = _connected(prints, self._had.union(key for link in running for key in _within(link)))
         groups = _groups(stuck)
         # Of one with whom nobody else has anything to do, `orphans` tells.
@@ -200,23 +217,14 @@ class Together:
     ) -> None:
         if any(record.told or record.orphaned for record in records):
             return
-        running = [Link(None, frame) for frame in stack_of(sys._getframe()) if _is_others(frame)]
-        tasks = [task for each in (*self._others, *others) if (task := each()) is not None and not task.done()]
-        finding = _finding(records, _Around(self._loop, tasks, running, self._named), now)
+        running = [Link(None, frame) for frame in stack_of(sys._getframe()) if is_others(frame)]
+        tasks = [
+            task for each in (*self._others, *others) if (task := each()) is not None and not task.done()
+        ]
+        around = Around(self._loop, tasks, running, self._named)
+        finding = finding_of(records, around, now) or finding_of(records, around, now, keepers=True)
         if finding is not None:
-            for record in records:
-                record.orphaned = True
             collector.report(finding)
-
-
-class _Around(NamedTuple):
-    """What a group is judged in: other tasks of the loop that have something of it, frames that run, and variables of
-    modules that have something of it."""
-
-    loop: asyncio.AbstractEventLoop | None
-    others: Sequence[asyncio.Task[Any]]
-    running: Sequence[Link]
-    named: Sequence[Named]
 
 
 def _modules() -> Iterator[dict[str, Any]]:
@@ -225,19 +233,6 @@ def _modules() -> Iterator[dict[str, Any]]:
         file = getattr(module, "__file__", None)
         if isinstance(module, ModuleType) and isinstance(file, str) and is_own(Place(file, 1, "")):
             yield vars(module)
-
-
-def _still(record: Record, task: asyncio.Task[Any]) -> bool:
-    waiter = task._fut_waiter  # type: ignore[attr-defined]
-    return waiter is not None and not waiter.done() and record.future is not None and record.future() is waiter
-
-
-def _links(task: asyncio.Task[Any]) -> list[Link]:
-    return [link for link in chain_of(task).links if link.frame is not None]
-
-
-def _is_others(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__", "")).partition(".")[0] not in ("eyewall", "asyncio")
 
 
 def _within(link: Link) -> Iterator[int]:
@@ -288,185 +283,9 @@ def _groups(prints: list[_Print]) -> list[list[_Print]]:
             continue
         seen.add(number)
         group = [number]
-        for each in group:
-            fresh = near[each] - seen
+        for member in group:
+            fresh = near[member] - seen
             seen |= fresh
             group.extend(fresh)
-        groups.append([prints[each] for each in group])
+        groups.append([prints[member] for member in group])
     return groups
-
-
-def _stuck(records: Sequence[Record], around: _Around) -> tuple[Stuck, list[Record]] | None:
-    """Returns those of a group that can't be let go on from elsewhere."""
-    pairs = [(record, task) for record in records if (task := record.task()) is not None and _still(record, task)]
-    free = list(around.others)
-    pairs, limited = _split(pairs, [not is_limited(task) for _, task in pairs])
-    while pairs:
-        free += limited
-        members = {id(task) for _, task in pairs}
-        links = [*around.running, *(link for task in free for link in _links(task))]
-        reach = Reach(*[task for _, task in pairs], others=links, named=around.named)
-        staying = [
-            record.facts is not None
-            and (reach.only_waiting(number) if record.facts.on is None else record.facts.on <= members)
-            for number, (record, _) in enumerate(pairs)
-        ]
-        if all(staying):
-            facts = [record.facts for record, _ in pairs if record.facts is not None]
-            return Stuck([task for _, task in pairs], facts, reach, around.named), [record for record, _ in pairs]
-        del reach
-        pairs, limited = _split(pairs, staying)
-    return None
-
-
-_Pair = tuple[Record, asyncio.Task[Any]]
-
-
-def _split(pairs: list[_Pair], staying: list[bool]) -> tuple[list[_Pair], list[asyncio.Task[Any]]]:
-    kept = [pair for pair, stays in zip(pairs, staying, strict=True) if stays]
-    return kept, [task for (_, task), stays in zip(pairs, staying, strict=True) if not stays]
-
-
-def _finding(records: Sequence[Record], around: _Around, now: float) -> Finding | None:
-    found = _stuck(records, around)
-    if found is None:
-        return None
-    stuck, records = found
-    waits = waits_of(stuck)
-    if around.named and _are_used(stuck, waits, around):
-        return None
-    others = around.others
-    waited = min(now - record.since for record in records)
-    for ring in rings({number: list(wait.wakers) for number, wait in enumerate(waits)}):
-        things = {waits[number].thing for number in ring} - {None}
-        if things and not (_have_run_dry(stuck, waits, ring) and _cancels(others)):
-            return _circle(stuck, waits, ring, waited)
-    if _is_missed(stuck, waits):
-        return _in_vain(stuck, waits, waited)
-    return None
-
-
-def _are_used(stuck: Stuck, waits: Sequence[Wait], around: _Around) -> bool:
-    """Whether somebody can use what the tasks wait for by a name that a module has for it."""
-    names: dict[tuple[int, str], Name] = {}
-    for number, (wait, facts) in enumerate(zip(waits, stuck.facts, strict=True)):
-        if facts.on is not None:
-            continue
-        stuck.reach.only_waiting(number)
-        for module, name in around.named:
-            if not stuck.reach.leads(module.get(name)):
-                continue
-            harmless = next((HARMLESS[each] for each in HARMLESS if each in wait.ending), None)
-            known = Name(module, name, *(harmless or ()))  # type: ignore[call-arg]
-            if harmless is None or names.setdefault((id(module), name), known) != known:
-                # Nothing known of it, or some wait for this and some for that.
-                return True
-    if not names:
-        return False
-    tasks = [task for each in references(around.loop) if (task := each()) is not None and not task.done()]
-    frames = [frame for task in tasks for frame in _all_frames(task)]
-    for frame in sys._current_frames().values():
-        frames.extend(stack_of(frame))
-    return may_be_used(list(names.values()), frames, {frame for each in stuck.tasks for frame in _all_frames(each)})
-
-
-def _all_frames(task: asyncio.Task[Any]) -> list[FrameType]:
-    return [link.frame for link in _links(task) if link.frame is not None]
-
-
-def _have_run_dry(stuck: Stuck, waits: Sequence[Wait], ring: Sequence[int]) -> bool:
-    """Whether they may be consumers that hand things to each other, and have nothing more to do: they all wait for an
-    item, and have got some before."""
-    return all(
-        waits[number].gets and not is_first_time(_frames(stuck.tasks[number])[-1])
-        for number in ring
-    )
-
-
-def _cancels(others: Iterable[asyncio.Task[Any]]) -> bool:
-    """Whether one that goes on may cancel something: consumers that have nothing more to do wait for that."""
-    return any(mentions(frame, "cancel") for task in others for frame in _frames(task))
-
-
-def _frames(task: asyncio.Task[Any]) -> list[FrameType]:
-    """Those of the application, and of what it uses, besides asyncio."""
-    return [link.frame for link in _links(task) if link.frame is not None and _is_others(link.frame)]
-
-
-def _is_missed(stuck: Stuck, waits: Sequence[Wait]) -> bool:
-    """Whether anybody waits for what these tasks do, so that it is no way to wait until one is cancelled."""
-    if any(subject_of_task(task).method is not None for task in stuck.tasks):
-        return True
-    waiting = [task for task, wait in zip(stuck.tasks, waits, strict=True) if wait.thing is None]
-    events = all(facts.kind == "event" for facts in stuck.facts if facts.on is None)
-    # A program may run until an event that nobody sets: until it is stopped.
-    return any(not (events and is_main(task)) for task in waiting)
-
-
-def _circle(stuck: Stuck, waits: Sequence[Wait], ring: Sequence[int], waited: float) -> Finding:
-    stacks: dict[str, tuple[Place, ...]] = {}
-    for number in ring:
-        wait, name = waits[number], stuck.tasks[number].get_name()
-        inside = {other: line for other, line in wait.wakers.items() if other in ring}
-        names = ", ".join(stuck.tasks[other].get_name() for other in inside)
-        stacks[f"{name} waits for {stuck.facts[number].words}, which only {names} would bring about"] = _places(
-            stuck.tasks[number]
-        )
-        for other, line in inside.items():
-            if line is not None:
-                stacks[f"{stuck.tasks[other].get_name()} would, for {name}, at"] = (line,)
-    place, task = _first(stuck, ring)
-    return Finding(
-        "wait-cycle",
-        Severity.ERROR,
-        f"{len(ring)} tasks wait in a circle for what only they would bring about: none of them will ever go on",
-        "Let one of them do its part before it waits, or give its wait a timeout. What they wait for is had by nobody "
-        "else that runs.",
-        place=place,
-        subject=_subject(stuck, task),
-        evidence=Evidence(stacks=stacks, wall=waited, counts={"tasks": len(ring)}),
-    )
-
-
-def _in_vain(stuck: Stuck, waits: Sequence[Wait], waited: float) -> Finding:
-    numbers = [number for number, wait in enumerate(waits) if wait.thing is not None]
-    place, task = _first(stuck, numbers)
-    words = next(facts.words for each, facts in zip(stuck.tasks, stuck.facts, strict=True) if each is task)
-    who = "A task waits" if len(numbers) == 1 else f"{len(numbers)} tasks wait"
-    stacks = {
-        f"{each.get_name()} waits for {facts.words}": _places(each)
-        for each, facts in zip(stuck.tasks, stuck.facts, strict=True)
-    }
-    return Finding(
-        "future-orphaned",
-        Severity.ERROR,
-        f"{who} for {words}, and only those have it who wait themselves: nobody can end the wait",
-        "See who was to end it: has he ended, or failed, or does he wait himself? End the wait on every way out, also "
-        "in errors, and give it a timeout.",
-        place=place,
-        subject=_subject(stuck, task),
-        evidence=Evidence(stacks=stacks, wall=waited, counts={"tasks": len(numbers)}),
-    )
-
-
-def _subject(stuck: Stuck, task: asyncio.Task[Any]) -> Subject:
-    """The request for which all this is done, where there is one, rather than a task of it."""
-    subjects = [subject_of_task(each) for each in stuck.tasks]
-    return next((each for each in subjects if each.method is not None), subject_of_task(task))
-
-
-def _places(task: asyncio.Task[Any]) -> tuple[Place, ...]:
-    return tuple(place_of(link.frame) for link in _links(task) if link.frame is not None)
-
-
-def _first(stuck: Stuck, numbers: Sequence[int]) -> tuple[Place | None, asyncio.Task[Any]]:
-    """The place to be told of: where one waits for what is no end of a task, if there is one."""
-    found: list[tuple[bool, Place, int]] = []
-    for number in numbers:
-        place = culprit_of([link.frame for link in _links(stuck.tasks[number]) if link.frame is not None])
-        if place is not None:
-            found.append((stuck.facts[number].on is not None, place, number))
-    if not found:
-        return None, stuck.tasks[numbers[0]]
-    _, place, number = min(found)
-    return place, stuck.tasks[number]

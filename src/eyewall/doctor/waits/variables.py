@@ -193,4 +193,3 @@ def _read_by(instruction: dis.Instruction) -> tuple[str, ...]:
         return ()
     named = instruction.argval
     return tuple(map(str, named)) if isinstance(named, tuple) else (str(named),)
-

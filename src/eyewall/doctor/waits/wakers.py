@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import dis
 from collections.abc import Iterator, Mapping, Sequence
-from types import CodeType, FrameType
+from types import CodeType
 from typing import Any, NamedTuple
 
 from eyewall.doctor.places import Place, place_of
@@ -95,7 +95,9 @@ def waits_of(stuck: Stuck) -> list[Wait]:
 def _names(link: Link, named: Sequence[Named], reach: Reach) -> bool:
     """Whether the code of `link` has it by the name of a variable of its module."""
     return link.frame is not None and any(
-        module is link.frame.f_globals and name in link.frame.f_code.co_names and reach.leads(module.get(name))
+        module is link.frame.f_globals
+        and name in link.frame.f_code.co_names
+        and reach.leads(module.get(name))
         for module, name in named
     )
 
@@ -143,18 +145,20 @@ def _mentions(link: Link, names: frozenset[str]) -> Place | None:
     return None if line is None else place_of(link.frame)._replace(line=line)
 
 
-def mentions(frame: FrameType, name: str) -> bool:
-    """Whether the code of `frame`, or of a function within, mentions the attribute or function `name`."""
-    return any(name in code.co_names for code in codes_of(frame.f_code))
-
-
 def _lines(code: CodeType, names: frozenset[str]) -> Iterator[tuple[int, int]]:
     for each in codes_of(code):
         if names.isdisjoint(each.co_names):
             continue
         for instruction in dis.get_instructions(each):
-            if instruction.argval in names and instruction.opcode in _NAMES and instruction.positions is not None:
-                yield (instruction.offset if each is code else 0), instruction.positions.lineno or each.co_firstlineno
+            if (
+                instruction.argval in names
+                and instruction.opcode in _NAMES
+                and instruction.positions is not None
+            ):
+                yield (
+                    (instruction.offset if each is code else 0),
+                    instruction.positions.lineno or each.co_firstlineno,
+                )
 
 
 _NAMES = frozenset(dis.hasname)
