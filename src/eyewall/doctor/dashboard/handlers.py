@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import json
 from pathlib import Path
@@ -138,6 +139,11 @@ class Guarded(RequestHandler):
         raise Refused(404, "no-process", f"process {text[:20]} is not shown here")
 
 
+@functools.cache
+def _page() -> str:
+    return (PAGE / "index.html").read_text("utf-8")
+
+
 class Page(Guarded):
     """The page; or the one that asks for the token."""
 
@@ -145,7 +151,7 @@ class Page(Guarded):
 
     def get(self) -> None:
         self.set_header("Content-Type", "text/html; charset=utf-8")
-        text = (PAGE / "index.html").read_text("utf-8")
+        text = _page()  # eyewall: ignore[EW205] - once
         self.finish(text.replace("{{ csrf }}", self.board.gate.csrf))
 
     def _no_pass(self) -> None:
