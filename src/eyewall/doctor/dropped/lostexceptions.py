@@ -17,6 +17,7 @@ import asyncio
 import gc
 import weakref
 from collections import deque
+from contextlib import suppress
 from types import AsyncGeneratorType, CellType, CoroutineType, GeneratorType
 from typing import Any
 
@@ -25,6 +26,7 @@ from eyewall.doctor.finding import Evidence, Finding, Severity
 from eyewall.doctor.places import best_of, definition_of, frames_of_error, is_own, origin_of, traceback_of
 from eyewall.doctor.subjects import subject_of
 from eyewall.doctor.sweep import Sweep
+from eyewall.doctor.unlisted import coroutine_of
 from eyewall.guard.deadlines import awaiting
 
 #: Seconds until a failed task is told of that a suspended coroutine holds.
@@ -55,6 +57,8 @@ _HOLDERS: frozenset[type] = frozenset(
         type(iter({}.values())),
     )
 )
+#: An attribute of tasks that were told of. One in a circle is in no weak set any more when its own end is told of.
+_TOLD = "_eyewall_told"
 #: What the task runs that closes an asynchronous generator which nobody has any more.
 _CLOSING = "async_generator_athrow"
 #: What stands between a coroutine and what it awaits.
@@ -114,7 +118,7 @@ class LostExceptions:
 
     def knows(self, future: asyncio.Future[Any]) -> bool:
         """Whether the exception of `future` was told."""
-        return future in self._known
+        return future in self._known or getattr(future, _TOLD, False)
 
     def _decide(self, now: float, collector: Collector) -> None:
         for task, suspect in list(self._suspects.items()):
@@ -127,6 +131,8 @@ class LostExceptions:
             elif id(task) in self._wanted or (suspect.held and now - suspect.since >= self._patience):
                 del self._suspects[task]
                 self._known.add(task)
+                with suppress(AttributeError):
+                    setattr(task, _TOLD, True)
                 collector.report(lost(task, error))
 
 
@@ -164,7 +170,7 @@ def _may_hold(thing: object) -> bool:
 def lost(future: asyncio.Future[Any], error: BaseException) -> Finding:
     """Returns the finding that `future` ended with `error`, which nobody has read."""
     task = future if isinstance(future, asyncio.Task) else None
-    if task is not None and type(task.get_coro()).__name__ == _CLOSING:
+    if task is not None and type(coroutine_of(task)).__name__ == _CLOSING:
         return unclosed(error, task)
     places, place = traceback_of(error)
     stacks = {"raised in": places}
@@ -176,9 +182,13 @@ def lost(future: asyncio.Future[Any], error: BaseException) -> Finding:
     if created is not None and is_own(created) and (place is None or not is_own(place)):
         # It went wrong within a library: of use is the line that had the library do it.
         place = created
-    if started is not None:
-        stacks["task"] = (started,)
-        what = f"A task of {started.function}"
+    if task is not None:
+        if started is None and coroutine_of(task) is None and places:
+            # It has ended in its first step, and let go of what it ran: that was the first the error passed.
+            started = places[0]
+        what = "A task" if started is None else f"A task of {started.function}"
+        if started is not None:
+            stacks["task"] = (started,)
         rule = "task-exception-unread"
     else:
         what = "A future"

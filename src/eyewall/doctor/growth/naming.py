@@ -22,6 +22,8 @@ from types import (
 )
 from typing import Any
 
+from eyewall.doctor.unlisted import coroutine_of
+
 #: Items of a container that are looked through for the one that is meant.
 ITEMS = 10_000
 #: Characters of a key, or of a name, that are shown.
@@ -113,7 +115,7 @@ def _step(path: list[object], index: int, owner: object, thing: object) -> str |
             if isinstance(thing, dict) and _is_namespace(path, index + 1, None)
             else _attribute(owner, thing)
         )
-    if isinstance(owner, asyncio.Task) and thing is owner.get_coro():
+    if isinstance(owner, asyncio.Task) and thing is coroutine_of(owner):
         return f" ({getattr(thing, '__qualname__', 'coroutine')})"
     if isinstance(thing, dict) and _own_dict(owner) is thing:
         return None

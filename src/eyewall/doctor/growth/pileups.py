@@ -33,6 +33,7 @@ from eyewall.doctor.growth.trend import MORE, PER_LOAD, Growth, Trend
 from eyewall.doctor.places import Place, await_chain, definition, frames_of, is_own
 from eyewall.doctor.subjects import subject_of_task
 from eyewall.doctor.sweep import Sweep
+from eyewall.doctor.unlisted import coroutine_of
 
 #: How many more there must be within a window.
 FLOOR = 20.0
@@ -135,7 +136,7 @@ class PileUps:
             self._round = {}
         tallies = self._round
         for task in self._sweep.tasks:
-            coro: Any = task.get_coro()
+            coro: Any = coroutine_of(task)
             try:
                 code = coro.cr_code
                 origins = coro.cr_origin
