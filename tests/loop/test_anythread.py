@@ -9,7 +9,7 @@ from eyewall.loop import anythread
 from eyewall.loop.policy import default_policy_type
 
 # From 3.14 on, asyncio warns of every policy that is set.
-pytestmark = pytest.mark.filterwarnings("ignore:.*is deprecated and slated for removal in Python 3.16:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:.*slated for removal in Python 3.16:DeprecationWarning")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import uvloop
 from eyewall.loop import policy
 
 # From 3.14 on, asyncio warns of every policy that is set.
-pytestmark = pytest.mark.filterwarnings("ignore:.*is deprecated and slated for removal in Python 3.16:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:.*slated for removal in Python 3.16:DeprecationWarning")
 
 
 @pytest.fixture
