@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+# Of one version of Python: each environment has its own.
+WHEEL  := $(VENV)/wheel
 # JupyterLab, in an environment of its own.
 JUPYTER_VENV ?= .venv-jupyter
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
@@ -24,18 +26,18 @@ $(BIN)/python:
 	$(PIP) install -U pip
 
 $(VENV)/.installed: $(BIN)/python $(SOURCES)
-	rm -rf build/wheel
-	$(PIP) wheel --no-deps -w build/wheel .
-	$(PIP) install --force-reinstall --no-deps build/wheel/*.whl
-	$(PIP) install "$$(ls build/wheel/*.whl)[reload]"
+	rm -rf $(WHEEL)
+	$(PIP) wheel --no-deps -w $(WHEEL) .
+	$(PIP) install --force-reinstall --no-deps $(WHEEL)/*.whl
+	$(PIP) install "$$(ls $(WHEEL)/*.whl)[reload]"
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.installed
-	$(PIP) install "$$(ls build/wheel/*.whl)[test,lint]"
+	$(PIP) install "$$(ls $(WHEEL)/*.whl)[test,lint]"
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.installed
-	$(PIP) install "$$(ls build/wheel/*.whl)[bench]"
+	$(PIP) install "$$(ls $(WHEEL)/*.whl)[bench]"
 	@touch $@
 
 demo: $(VENV)/.installed ## serve the demo application
@@ -103,8 +105,8 @@ autobahn: $(VENV)/.test ## every Autobahn case, server and client
 
 $(JUPYTER_VENV)/.installed: $(VENV)/.installed tests/jupyter/requirements.txt
 	test -x $(JUPYTER_VENV)/bin/python || $(PYTHON) -m venv $(JUPYTER_VENV)
-	$(JUPYTER_PIP) install -r tests/jupyter/requirements.txt build/wheel/*.whl
-	$(JUPYTER_PIP) install --force-reinstall --no-deps build/wheel/*.whl
+	$(JUPYTER_PIP) install -r tests/jupyter/requirements.txt $(WHEEL)/*.whl
+	$(JUPYTER_PIP) install --force-reinstall --no-deps $(WHEEL)/*.whl
 	rm -rf $(JUPYTER_VENV)/sources $(JUPYTER_VENV)/download
 	$(JUPYTER_PIP) download --no-deps --no-binary jupyter-server -d $(JUPYTER_VENV)/download \
 	  "$$(grep -o '^jupyter_server.*' tests/jupyter/requirements.txt)"
