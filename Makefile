@@ -12,11 +12,11 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 JUPYTER_PIP = $(JUPYTER_VENV)/bin/python -m pip --disable-pip-version-check -q
 SOURCES := $(shell find src -name '*.py' -o -name '*.pxd') pyproject.toml setup.py
 SERVICES := chromium chromium-driver redis-server
-# They wait more than they compute.
-PYTEST := $(BIN)/python -m pytest -n 3 --durations 25
+# They wait more than they compute. Those that take long begin first (tests/conftest.py); nobody waits behind them.
+PYTEST := $(BIN)/python -m pytest -n 4 --dist worksteal --durations 25
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-compiled test-pure test-checked test-sanitized lint docs bench bench-quick soak autobahn jupyter build services peers clean
+.PHONY: help demo test rewritten test-compiled test-pure test-checked test-sanitized lint style check docs bench bench-quick soak autobahn jupyter build services peers clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,16 +25,38 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install -U pip
 
-$(VENV)/.installed: $(BIN)/python $(SOURCES)
+$(WHEEL)/.built: $(BIN)/python $(SOURCES)
 	rm -rf $(WHEEL)
 	$(PIP) wheel --no-deps -w $(WHEEL) .
+	@touch $@
+
+# What builds Eyewall in place of pip, which does so in an environment of its own.
+$(VENV)/.build: $(BIN)/python
+	$(PIP) install 'setuptools>=77' 'cython>=3.1'
+	@touch $@
+
+# Without compiling, and with folders of its own, since the other one may be built at the same time.
+build/pure/.installed: $(VENV)/.build $(SOURCES)
+	rm -rf build/pure build/wheel-pure
+	mkdir -p build/info-pure
+	EYEWALL_PURE=1 $(BIN)/python -W ignore setup.py -q egg_info --egg-base build/info-pure build --build-base build/base-pure \
+	  bdist_wheel --bdist-dir build/bdist-pure --dist-dir build/wheel-pure
+	$(PIP) install --no-deps --target build/pure build/wheel-pure/*.whl
+	@touch $@
+
+$(VENV)/.installed: $(WHEEL)/.built
 	$(PIP) install --force-reinstall --no-deps $(WHEEL)/*.whl
 	$(PIP) install "$$(ls $(WHEEL)/*.whl)[reload]"
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.installed
-	$(PIP) install "$$(ls $(WHEEL)/*.whl)[test,lint]"
+# What tests and linters need, which can be installed while Eyewall is compiled.
+$(VENV)/.needs: build/pure/.installed
+	$(PIP) install "$$(ls build/wheel-pure/*.whl)[test,lint]"
 	@touch $@
+
+$(VENV)/.test: $(VENV)/.needs $(WHEEL)/.built
+	$(PIP) install --force-reinstall --no-deps $(WHEEL)/*.whl
+	@touch $(VENV)/.installed $@
 
 $(VENV)/.bench: $(VENV)/.installed
 	$(PIP) install "$$(ls $(WHEEL)/*.whl)[bench]"
@@ -43,18 +65,22 @@ $(VENV)/.bench: $(VENV)/.installed
 demo: $(VENV)/.installed ## serve the demo application
 	$(BIN)/eyewall demo $(ARGS)
 
-test: lint test-compiled test-pure ## set up, lint and run all tests on both builds
+# Neither compiling nor mypy has two processors to do all the time, and downloads have none.
+test: ## set up, lint and run all tests on both builds
+	$(MAKE) --no-print-directory -j 3 --output-sync=target services $(WHEEL)/.built style rewritten
+	$(MAKE) --no-print-directory -j 1 check test-compiled test-pure
+
+# pytest rewrites the tests' assertions, which takes half the time of loading them. Done before, no process has to that
+# runs them; none of these keeps what it has rewritten where the environment says that nothing compiled is kept.
+rewritten: $(VENV)/.needs
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --collect-only -q -o pythonpath=build/pure >build/collected || \
+	  { cat build/collected; exit 1; }
 
 test-compiled: $(VENV)/.test services
 	EYEWALL_EXPECT_BUILD=compiled $(PYTEST) -o pythonpath= $(ARGS)
 
 test-pure: $(VENV)/.test services build/pure/.installed
 	EYEWALL_EXPECT_BUILD=pure $(PYTEST) -o pythonpath=build/pure -m "not one_build" $(ARGS)
-
-build/pure/.installed: $(VENV)/.test $(SOURCES)
-	rm -rf build/pure
-	EYEWALL_PURE=1 $(PIP) install --no-deps --target build/pure .
-	@touch $@
 
 test-checked: $(VENV)/.test services ## the tests on a build that checks every index
 	rm -rf build/checked
@@ -80,10 +106,14 @@ peers:
 	  apt-get -qq update && apt-get -qq install -y --no-install-recommends wrk nginx-light >/dev/null; } || \
 	  { echo "Benchmarks need the packages wrk and nginx-light: install them, or run make as root."; exit 1; }
 
-lint: $(VENV)/.test ## ruff, mypy, and eyewall check
+lint: style check ## ruff, mypy, and eyewall check
+
+style: $(VENV)/.needs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+check: $(VENV)/.test
 	$(BIN)/eyewall check --no-types src examples
 
 docs: $(VENV)/.test ## build the documentation into build/docs, and check it: links, examples, tables of defaults
@@ -118,8 +148,7 @@ jupyter: $(VENV)/.test $(JUPYTER_VENV)/.installed services ## JupyterLab in a br
 	JUPYTER_VENV=$(JUPYTER_VENV) $(BIN)/python -m pytest -o pythonpath= tests/jupyter/lab.py
 	JUPYTER_VENV=$(JUPYTER_VENV) $(BIN)/python -m tests.jupyter.serversuite $(ARGS)
 
-build: $(BIN)/python ## compile into build/compiled, for PYTHONPATH
-	$(PIP) install 'setuptools>=77' 'cython>=3.1'
+build: $(VENV)/.build ## compile into build/compiled, for PYTHONPATH
 	$(BIN)/python setup.py -q build --build-lib build/compiled
 
 clean: ## remove everything made here

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib.machinery
 import importlib.util
 import os
 import tomllib
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,36 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = str(_package_folder())
     inherited = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = folder + os.pathsep + inherited if inherited else folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    # What is collected stays, and would be looked through again and again.
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begins with the tests that are marked as long, each in a process of its own, and ends with the late ones."""
+    kinds: dict[str, list[pytest.Item]] = {"long": [], "late": [], "": []}
+    for each in items:
+        kind = next((kind for kind in kinds if kind and each.get_closest_marker(kind)), "")
+        kinds[kind].append(each)
+    long, left = kinds["long"], kinds[""] + kinds["late"]
+    ordered: list[pytest.Item] = []
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    for worker in range(workers):
+        # A share as `--dist worksteal` deals them out.
+        share = (len(items) - len(ordered)) // (workers - worker)
+        first = long[worker::workers]
+        count = max(share - len(first), 0)
+        ordered += first + left[:count]
+        del left[:count]
+    items[:] = ordered
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

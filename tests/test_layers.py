@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.one_build
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "eyewall"
 
@@ -176,10 +178,14 @@ def imports_cython(file: Path) -> bool:
 
 
 KNOWN = modules(PACKAGE)
-IMPORTS = [each for name, file in KNOWN.items() for each in imports_of(name, file, KNOWN)]
 COMPILED: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["eyewall-build"][
     "compiled"
 ]
+
+
+@pytest.fixture(scope="module")
+def imports() -> list[Import]:
+    return [each for name, file in KNOWN.items() for each in imports_of(name, file, KNOWN)]
 
 
 def test_every_folder_of_the_package_is_a_layer() -> None:
@@ -192,16 +198,16 @@ def test_the_order_is_the_one_the_contracts_state() -> None:
     assert f"`{' < '.join(LAYERS)}`" in contracts
 
 
-def test_no_layer_imports_a_higher_one() -> None:
-    assert upward(IMPORTS) == []
+def test_no_layer_imports_a_higher_one(imports: list[Import]) -> None:
+    assert upward(imports) == []
 
 
-def test_no_modules_import_each_other_in_a_circle() -> None:
-    assert cycles(IMPORTS) == []
+def test_no_modules_import_each_other_in_a_circle(imports: list[Import]) -> None:
+    assert cycles(imports) == []
 
 
-def test_no_module_imports_through_the_face_of_its_own_package() -> None:
-    assert through_own_face(IMPORTS, KNOWN) == []
+def test_no_module_imports_through_the_face_of_its_own_package(imports: list[Import]) -> None:
+    assert through_own_face(imports, KNOWN) == []
 
 
 def test_the_list_of_compiled_modules_is_the_set_of_pxd_files() -> None:

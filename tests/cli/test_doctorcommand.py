@@ -330,9 +330,31 @@ def test_a_process_that_is_stopped(patient: subprocess.Popen[str]) -> None:
             each for each in json.loads(doctor("--format", "json").stdout) if each["pid"] == patient.pid
         ]
         assert found["findings"] is None
-        assert "does not answer" in found["program"][0]
+        assert found["program"] is None
     finally:
         patient.send_signal(signal.SIGCONT)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--watch",), "--watch needs the PID"),
+        (("--format", "html"), "--format html needs the PID"),
+        (("one",), "'one' is not"),
+    ],
+)
+def test_what_can_not_be_meant(arguments: tuple[str, ...], message: str) -> None:
+    done = CliRunner().invoke(main, ["doctor", *arguments], prog_name="eyewall")
+    assert done.exit_code == 2
+    assert done.output.startswith("Usage: eyewall doctor [OPTIONS] [PID]\n")
+    assert message in done.output
+
+
+def test_help_has_the_options_for_a_process() -> None:
+    said = CliRunner().invoke(main, ["doctor", "--help"], prog_name="eyewall").output
+    assert "--watch" in said
+    assert "--format [text|markdown|json|html]" in said
+    assert "12  ... an error" in said
 
 
 # -- servers --------------------------------------------------------------------------------------------

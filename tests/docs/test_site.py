@@ -16,12 +16,16 @@ from .pages import GENERATED, ROOT, pages
 
 pytestmark = [pytest.mark.one_build, pytest.mark.timeout(600)]
 
+#: Of tests that want the site, which one of them builds.
+late = pytest.mark.late
+
 
 @pytest.fixture(scope="module")
 def site_pages(site: Path) -> dict[Path, built.Page]:
     return built.read(site)
 
 
+@pytest.mark.long
 def test_every_page_is_in_it(site: Path) -> None:
     moved = {"CONTRIBUTING.md": "contributing", "CHANGELOG.md": "changelog", "README.md": "index"}
     for page in {*pages(), *GENERATED}:
@@ -30,6 +34,7 @@ def test_every_page_is_in_it(site: Path) -> None:
         assert (site / f"{place}.html").is_file(), name
 
 
+@late
 def test_links_lead_somewhere(site: Path, site_pages: dict[Path, built.Page]) -> None:
     dead = []
     for path, page in site_pages.items():
@@ -45,6 +50,7 @@ def test_links_lead_somewhere(site: Path, site_pages: dict[Path, built.Page]) ->
     assert not dead, "\n".join(dead)
 
 
+@late
 def test_nothing_is_asked_of_others(site: Path, site_pages: dict[Path, built.Page]) -> None:
     for path, page in site_pages.items():
         for each in page.loaded:
@@ -54,17 +60,20 @@ def test_nothing_is_asked_of_others(site: Path, site_pages: dict[Path, built.Pag
             assert not re.search("//", "".join(each)) or "data:" in "".join(each), f"{sheet.name}: {each}"
 
 
+@late
 def test_it_can_be_searched(site: Path) -> None:
     index = (site / "searchindex.js").read_text("utf-8")
     assert '"websocket_connect"' in index or "websocket_connect" in index
     assert (site / "search.html").is_file()
 
 
+@late
 def test_every_public_name_is_in_the_reference(site_pages: dict[Path, built.Page]) -> None:
     told = {each for path, page in site_pages.items() if path.parent.name == "reference" for each in page.ids}
     assert not set(everything()) - told
 
 
+@late
 def test_every_command_is_in_the_reference(site: Path) -> None:
     from docs.site.commandline import commands
 

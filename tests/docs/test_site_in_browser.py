@@ -16,7 +16,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.cli.demo.browser import PATIENCE, Browser
 
-pytestmark = [pytest.mark.one_build, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.one_build, pytest.mark.late, pytest.mark.timeout(600)]
 
 AXE = (Path(axe.__file__).parent / "axe.min.js").read_text("utf-8")
 PAGES = ("index.html", "limits.html", "reference/commands.html")

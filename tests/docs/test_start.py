@@ -23,6 +23,7 @@ PAGE = ROOT / "docs" / "start.md"
 EXAMPLES = ROOT / "examples" / "start"
 
 
+@pytest.mark.long
 @pytest.mark.timeout(140)
 def test_the_page_is_true(tmp_path: Path) -> None:
     folder = tmp_path / "empty"

@@ -31,9 +31,9 @@ def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     if "PYTEST_XDIST_WORKER" in os.environ:
         # Each has one of its own in there.
         folder = folder.parent
-    runs = Runs(
-        folder / "programs", [each for path in selected for each in programs(path)], -(-AT_ONCE // workers)
-    )
+    # Shares are of neighbours: so many processes have tests of the doctor early enough.
+    at_once = -(-AT_ONCE // min(workers, 2))
+    runs = Runs(folder / "programs", [each for path in selected for each in programs(path)], at_once)
     yield runs
     runs.stop()
 

@@ -93,4 +93,10 @@ def test_what_makes_two_the_same() -> None:
     )
     assert one.key == other.key
     assert one.key != Finding("another", Severity.NOTICE, "Task-1 failed", "Look", place=PLACE).key
+    # Without a place it is the summary, but for its numbers.
+    kind = Severity.NOTICE
+    assert (
+        Finding("rule", kind, "3 wait for 1.5 s", "").key == Finding("rule", kind, "20 wait for 2 s", "").key
+    )
+    assert Finding("rule", kind, "pool-1 is full", "").key != Finding("rule", kind, "pool-2 is full", "").key
     assert Finding("rule", Severity.NOTICE, "a", "").key != Finding("rule", Severity.NOTICE, "b", "").key

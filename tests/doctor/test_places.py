@@ -21,12 +21,14 @@ from eyewall.doctor.places import (
     best_of,
     culprit_of,
     definition,
+    definition_of,
     is_own,
     place_of,
     places_of,
     stack_of,
     traceback_of,
 )
+from eyewall.guard.deadlines import awaiting
 from eyewall.loop import locks
 
 from .lines import line_of
@@ -49,6 +51,10 @@ def test_files_of_the_application_and_others() -> None:
     frozen = Place("<frozen importlib._bootstrap>", 4, "f")
     own = Place("/app/main.py", 5, "f")
     assert is_own(own)
+    made = Place("<string>", 6, "f")
+    assert is_own(made)
+    assert best_of([own, made]) == own
+    assert best_of([made, installed]) == made
     assert not any(map(is_own, (standard, installed, ours, compiled, frozen)))
     assert best_of([own, own._replace(line=6), installed, standard]) == own._replace(line=6)
     assert best_of([standard, installed, ours, frozen]) == installed
@@ -82,6 +88,18 @@ def test_a_stack_names_the_application_below_libraries() -> None:
 
     json.loads("{}", object_hook=hook)
     assert seen == [line_of(test_a_stack_names_the_application_below_libraries, "json.loads")]
+
+
+def test_a_stack_names_who_runs_what_is_made_of_text() -> None:
+    seen: list[Place | None] = []
+
+    def see() -> None:
+        frames = stack_of(sys._getframe().f_back)
+        seen.extend((culprit_of(frames), culprit_of(frames[-2:])))
+
+    exec("def inner(): see()\ninner()", {"see": see})
+    who = line_of(test_a_stack_names_who_runs_what_is_made_of_text, "exec(")
+    assert seen == [who, Place("<string>", 1, "inner")]
 
 
 def test_a_deep_stack_is_cut() -> None:
@@ -147,3 +165,25 @@ def test_a_coroutine_that_has_not_begun() -> None:
     coro = nothing()
     assert await_chain(coro).culprit == definition(nothing.__code__)
     coro.close()
+
+
+async def _ends_at_once() -> None:
+    pass
+
+
+@pytest.mark.parametrize("crashing", [False, True])
+def test_the_coroutine_of_a_task_that_is_done(
+    run: Callable[..., None], monkeypatch: pytest.MonkeyPatch, crashing: bool
+) -> None:
+    async def main() -> None:
+        if crashing == awaiting._CRASHING:
+            eager = getattr(asyncio, "eager_task_factory", None)
+            if eager is not None:
+                # There is nothing left of it, and it must not be asked for where that is fatal.
+                assert definition_of(eager(asyncio.get_running_loop(), _ends_at_once())) is None
+        monkeypatch.setattr(awaiting, "_CRASHING", crashing)
+        task = asyncio.create_task(_ends_at_once())
+        await task
+        assert definition_of(task) == line_of(_ends_at_once, "async def")
+
+    run(main())

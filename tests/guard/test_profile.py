@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import os
+import pickle
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -71,3 +76,18 @@ def test_a_copy_keeps_what_was_stated_before() -> None:
 def test_what_is_no_limit_is_named() -> None:
     with pytest.raises(TypeError, match="no such limit: head_byte"):
         NATIVE.replace(head_byte=1)
+
+
+def test_a_profile_of_another_process_is_the_same() -> None:
+    import_it = "import pickle, sys; from eyewall.guard.profile import NATIVE"
+    tell = "sys.stdout.buffer.write(pickle.dumps(NATIVE.replace(head_bytes=7)))"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": "4711"}
+    told = subprocess.run(
+        [sys.executable, "-c", f"{import_it}; {tell}"], stdout=subprocess.PIPE, env=environment, check=True
+    )
+    other = pickle.loads(told.stdout)
+    mine = NATIVE.replace(head_bytes=7)
+    assert other == mine
+    assert hash(other) == hash(mine)
+    assert other in {mine}
+    assert copy.deepcopy(mine) == copy.copy(mine) == mine

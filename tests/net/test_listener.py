@@ -114,6 +114,105 @@ def test_accepts_and_serves(run: Run) -> None:
 
 
 @both_loops
+def test_a_crowd_is_accepted_in_ever_larger_parts_and_one_client_alone(run: Run) -> None:
+    class Counted(FakeSocket):
+        asked = 0
+
+        def accept(self) -> Any:
+            self.asked += 1
+            return super().accept()
+
+    async def main() -> None:
+        sock: Any = Counted()
+        clients = [socket.create_connection(sock.getsockname()) for _ in range(60)]
+        server = Server(sock)
+        await until(lambda: server.listener.accepted == 60)
+        # Four single ones, four pairs, four times 4, and the rest by 8; not all fill their part.
+        assert 60 <= sock.asked <= 62
+        last = [socket.create_connection(sock.getsockname()) for _ in range(1)]
+        await until(lambda: server.listener.accepted == 61)
+        tried = sock.asked
+        last.append(socket.create_connection(sock.getsockname()))
+        await until(lambda: server.listener.accepted == 62)
+        # Nobody was there when it was tried before; so it is not tried again now.
+        assert sock.asked == tried + 1
+        for client in clients + last:
+            client.close()
+        await server.end()
+
+    run(main())
+
+
+@both_loops
+def test_no_task_is_made_for_a_connection(run: Run) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(refuse_tasks)
+        server = Server()
+        client = socket.create_connection(server.address)
+        client.setblocking(False)
+        client.send(b"hello")
+        assert await loop.sock_recv(client, 100) == b"HELLO"
+        client.close()
+        loop.set_task_factory(None)
+        await server.end()
+
+    run(main())
+
+
+def refuse_tasks(loop: Any, coro: Any, **_: Any) -> Any:
+    raise AssertionError(f"a task was made of {coro}")
+
+
+def test_a_loop_of_others_makes_transports_in_a_task() -> None:
+    class Loop(asyncio.SelectorEventLoop):
+        async def connect_accepted_socket(self, *args: Any, **options: Any) -> Any:
+            async with asyncio.timeout(60):  # which there is in tasks only
+                return await super().connect_accepted_socket(*args, **options)
+
+    async def main() -> None:
+        server = Server()
+        assert await ask(server.address) == b"HELLO"
+        await server.end()
+
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(main())
+
+
+class Leaving(Echo):
+    """Does not stay."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        transport.abort()
+
+
+@both_loops
+def test_a_loop_that_ends_before_a_connection_is_made_leaks_nothing(run: Run) -> None:
+    clients: list[socket.socket] = []
+    made: list[Leaving] = []
+
+    def make() -> Leaving:
+        made.append(Leaving())
+        return made[0]
+
+    async def main() -> None:
+        sock = listening()
+        clients.append(socket.create_connection(sock.getsockname()))
+        listener = Listener(sock, make, profile=NATIVE)
+        # No turn of the loop is left but those in which it shuts down.
+        assert listener.accept() == 1
+        assert listener.opening == 1
+        listener.close()
+
+    before = descriptors()
+    run(main())
+    clients[0].close()
+    assert [protocol.lost for protocol in made] == [1]
+    assert descriptors() == before
+
+
+@both_loops
 def test_nagle_is_off(run: Run) -> None:
     async def main() -> None:
         server = Server()

@@ -14,7 +14,7 @@ watched.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from threading import Lock
 from typing import Generic, ParamSpec
 
@@ -90,9 +90,8 @@ request_begin: Slot[[object]] = Slot("request_begin")
 #: 0 where the client left before there was one.
 request_end: Slot[[object, int, float]] = Slot("request_end")
 
-#: (scope, application, method, status, seconds): an ASGI or WSGI application has ended a request; `scope` is that, or
-#: the environ, with what the application has put there.
-application_end: Slot[[Mapping[str, object], object, str, int, float]] = Slot("application_end")
+#: (served, status): an ASGI or WSGI application has ended a request, an `http.applications.Served`.
+application_end: Slot[[object, int]] = Slot("application_end")
 
 #: (options, future): a client is about to make a request; `options` are `client.options.RequestOptions`, `future` is
 #: for the response.

@@ -39,6 +39,18 @@ class _Doctor(click.Group):
         formatter.write_usage(ctx.command_path, "[PID] [OPTIONS]")
         formatter.write_usage(ctx.command_path, "run [OPTIONS] PROGRAM ARGS...")
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        # Those of the command that is not named are how they look to whoever calls it.
+        of = self.commands["of"]
+        parameters = [each for each in of.get_params(ctx) if isinstance(each, click.Option)]
+        records = [each.get_help_record(ctx) for each in parameters]
+        with formatter.section("Options"):
+            formatter.write_dl([each for each in records if each is not None])
+        self.format_commands(ctx, formatter)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        self.commands["of"].format_epilog(ctx, formatter)
+
 
 @click.group(cls=_Doctor)
 def doctor() -> None:
@@ -49,7 +61,18 @@ def doctor() -> None:
     """
 
 
-@doctor.command(hidden=True, epilog=_STATUS)
+class _Of(click.Command):
+    """What is done where no command is named: it is called as the group is."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        if parent is not None and parent.parent is not None:
+            return super().make_context(parent.info_name, args, parent.parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@doctor.command(cls=_Of, hidden=True, epilog=_STATUS)
 @click.argument("pid", type=click.IntRange(1), required=False)
 @click.option(
     "--format",
@@ -71,6 +94,10 @@ def of(pid: int | None, form: str, watch: bool) -> None:
     if watch and form != "text":
         raise click.UsageError("--watch writes text")
     if pid is None:
+        if watch:
+            raise click.UsageError("--watch needs the PID of a process: without one there is a list of them")
+        if form not in ("text", "json"):
+            raise click.UsageError(f"--format {form} needs the PID of a process: the list is text or json")
         _list(form)
         return
     try:
@@ -134,10 +161,17 @@ def _list(form: str) -> None:
         except NoDoctor:
             # It has ended, and could not clean up.
             continue
-        except ControlError as error:
-            found.append({"pid": pid, "program": [f"({error})"], "findings": None})
+        except ControlError:
+            found.append({"pid": pid, "title": "", "program": None, "findings": None})
         else:
-            found.append({"pid": pid, "program": said["program"], "findings": len(counts)})
+            found.append(
+                {
+                    "pid": pid,
+                    "title": said["title"],
+                    "program": said["program"],
+                    "findings": len(counts),
+                }
+            )
     if form == "json":
         import json
 
@@ -148,7 +182,10 @@ def _list(form: str) -> None:
     for each in found:
         number = "?" if each["findings"] is None else each["findings"]
         noun = "finding " if number == 1 else "findings"
-        click.echo(f"{each['pid']:>8}  {number:>3} {noun}  {shlex.join(each['program'])}")
+        what = "does not answer: a call keeps the interpreter, or it was stopped"
+        if each["program"] is not None:
+            what = shlex.join(each["program"]) + (f" ({each['title']})" if each["title"] else "")
+        click.echo(f"{each['pid']:>8}  {number:>3} {noun}  {what}")
 
 
 class _Program(click.Command):

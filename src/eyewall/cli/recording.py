@@ -16,8 +16,8 @@ from typing import Any
 
 from eyewall.base.errors import EyewallError
 from eyewall.doctor.control.outside import spy
+from eyewall.doctor.definitions import Definitions
 from eyewall.doctor.profiling.callgraph import Called, stacks_of
-from eyewall.doctor.profiling.definitions import Definitions
 from eyewall.doctor.profiling.recording import Frame, Recording, from_folded
 
 #: Seconds that py-spy has beyond those that it records, and the process to answer.

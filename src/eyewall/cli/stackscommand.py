@@ -19,8 +19,11 @@ Exit status:
 @click.argument("pid", type=click.IntRange(1))
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @click.option("--tree", is_flag=True, help="Write each task below the one that waits for it.")
+@click.option(
+    "--all", "every", is_flag=True, help="Write each of many tasks that stand at the same line, as text."
+)
 @click.option("--limit", type=click.IntRange(1), default=10_000, show_default=True, help="Tasks, at most.")
-def stacks(pid: int, as_json: bool, tree: bool, limit: int) -> None:
+def stacks(pid: int, as_json: bool, tree: bool, every: bool, limit: int) -> None:
     """Show where every task and thread of process PID stands.
 
     Of each task: its whole chain of awaits, how long it has waited, for what, and who holds that. In a process without
@@ -31,6 +34,8 @@ def stacks(pid: int, as_json: bool, tree: bool, limit: int) -> None:
     from eyewall.doctor.control.protocol import ControlError
     from eyewall.doctor.waits.stackstext import text_of, tree_of
 
+    if every and (as_json or tree):
+        raise click.UsageError("--json and --tree write all tasks anyhow")
     if as_json and tree:
         raise click.UsageError("--json and --tree are two ways to write it: choose one")
     try:
@@ -42,4 +47,4 @@ def stacks(pid: int, as_json: bool, tree: bool, limit: int) -> None:
     if as_json:
         click.echo(json.dumps(data, indent=2))
     else:
-        click.echo(tree_of(data) if tree else text_of(data))
+        click.echo(tree_of(data) if tree else text_of(data, every))

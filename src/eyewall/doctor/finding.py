@@ -7,11 +7,15 @@ The log, the command line, the dashboard, `/metrics` and tests read the same fin
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from eyewall.doctor.places import Place
+
+#: A number of its own: not a part of a name, like that of a pool or a thread.
+_NUMBER = re.compile(r"(?<![\w.'-])\d+(?:\.\d+)?(?![\w'-])")
 
 
 class Severity(enum.IntEnum):
@@ -82,13 +86,14 @@ class Finding:
 
     @property
     def key(self) -> Hashable:
-        """What two findings have in common that are the same fault, seen twice: the rule and the culprit's line.
+        """What two findings have in common that are the same fault, seen twice: the rule and the culprit's line; where
+        nobody knows that, what the summary says but for its numbers, which are others when it is seen again.
 
         Not its function, of which the interpreter knows the full name only while it runs.
         """
         if self.place is not None:
             return self.rule, self.place.file, self.place.line
-        return self.rule, self.summary
+        return self.rule, _NUMBER.sub("#", self.summary)
 
     def text(self) -> str:
         """Returns the finding for people, in several lines without an end of line at the end."""

@@ -50,6 +50,7 @@ RULES = frozenset(
         "tasks-kept",
         "tasks-pile-up",
         "timers-pile-up",
+        "wait-cycle",
         "websocket-kept",
         "write-buffer-grows",
     )

@@ -1,8 +1,10 @@
 """Places in source code: which of the frames of a stack, a traceback or a chain of awaits is of use to somebody.
 
 That is the innermost of the application: not of the standard library, nor of what is installed, nor of Eyewall. Where
-there is none, the innermost of what is installed, else the innermost of all. For frames, `guard.deadlines.awaiting`
-decides by the module; a record of the interpreter (where a coroutine was created) has only the name of a file.
+there is none, the innermost of what is installed, else the innermost of all. Code that was made of text (by `exec`, by
+a dataclass) is the application's, but says less than whoever has it run, who has a file. For frames,
+`guard.deadlines.awaiting` decides by the module; a record of the interpreter (where a coroutine was created) has only
+the name of a file.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ DEPTH = awaiting.DEPTH
 #: Characters of a line of source that are shown.
 LENGTH = awaiting.LENGTH
 
-_OWN, _INSTALLED, _BELOW = 2, 1, 0
+_OWN, _MADE, _INSTALLED, _BELOW = 3, 2, 1, 0
 _STANDARD = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")})
 #: Compiled modules know themselves by a path relative to where they were compiled.
 _EYEWALL = (os.path.dirname(os.path.dirname(__file__)) + os.sep, "eyewall/", "src/eyewall/")
@@ -35,7 +37,7 @@ Awaitable = (
 
 
 class Place(NamedTuple):
-    """A line in a function: "/app/report.py:42 in Report.get"."""
+    """A line in a function: "/app/report.py:42 in Report.get"; `function` is empty where nobody knows it."""
 
     file: str
     line: int
@@ -47,7 +49,7 @@ class Place(NamedTuple):
         return linecache.getline(self.file, self.line).strip()[:LENGTH]
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line} in {self.function}"
+        return f"{self.file}:{self.line}" + (f" in {self.function}" if self.function else "")
 
 
 class Chain(NamedTuple):
@@ -98,7 +100,7 @@ def best_of(places: Sequence[Place]) -> Place | None:
 
 def is_own(place: Place) -> bool:
     """Whether `place` is in the application."""
-    return _rank(place.file) == _OWN
+    return _rank(place.file) >= _MADE
 
 
 def is_installed(place: Place) -> bool:
@@ -114,7 +116,7 @@ def _rank(file: str) -> int:
         return _INSTALLED
     if file.startswith(_STANDARD) or file.startswith("<frozen "):
         return _BELOW
-    return _OWN
+    return _MADE if awaiting.is_made(file) else _OWN
 
 
 def await_chain(awaitable: Awaitable) -> Chain:

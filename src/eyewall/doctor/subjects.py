@@ -59,14 +59,18 @@ def _served_in(frame: FrameType, task: str | None) -> Subject | None:
     """Returns the request that an ASGI or WSGI application is called for in `frame`."""
     home, function = frame.f_globals.get("__name__"), frame.f_code.co_name
     if home == "eyewall.http.asgi" and function == "run":
-        scope = frame.f_locals.get("scope") or {}
-        method, path = scope.get("method"), scope.get("path")
-    elif home == "eyewall.http.wsgi" and function == "handle_request":
-        request = frame.f_locals.get("request")
-        method, path = getattr(request, "method", None), getattr(request, "path", None)
+        served = frame.f_locals.get("self")
+    elif home == "eyewall.http.wsgi" and function == "_serve":
+        served = frame.f_locals.get("served")
     else:
         return None
-    return Subject(task=task, method=_text(method), path=_text(path))
+    return Subject(
+        task=task,
+        id=_text(getattr(served, "request_id", None)),
+        method=_text(getattr(served, "method", None)),
+        path=_text(getattr(served, "path", None)),
+        handler=_text(getattr(served, "handler", None)),
+    )
 
 
 def _request_in(frame: FrameType) -> tuple[Any, Any] | None:

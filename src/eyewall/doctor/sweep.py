@@ -40,8 +40,25 @@ class Sweep:
         self.first = self.last = True
         self._size = size
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._left: list[weakref.ref[asyncio.Task[Any]]] = []
+        self._round: list[weakref.ref[asyncio.Task[Any]]] = []
+        self._slices = 1
+        # The number of the next slice.
+        self._next = 0
         self._unlisted = Unlisted()
+
+    @property
+    def slices(self) -> int:
+        """How many slices the present round takes."""
+        return self._slices
+
+    def sample(self, size: int) -> tuple[list[asyncio.Task[Any]], float]:
+        """Returns about `size` of the tasks that there are now, evenly, and how many times as many there are."""
+        now = [] if self._loop is None else _every(self._loop)
+        step = max(1, len(now) // size)
+        tasks = [
+            task for each in now[::step] if (task := each()) is not None and task.get_loop() is self._loop
+        ]
+        return tasks, float(step)
 
     def start(self, loop: asyncio.AbstractEventLoop, collector: Collector) -> None:
         """Remembers the loop, and its tasks that asyncio would not tell of."""
@@ -51,11 +68,15 @@ class Sweep:
 
     def look(self) -> None:
         """Takes the next slice."""
-        self.first = not self._left
+        self.first = self._next == 0
         if self.first:
-            self._left = [] if self._loop is None else _every(self._loop)
-        part, self._left = self._left[-self._size :], self._left[: -self._size]
-        self.last = not self._left
+            self._round = [] if self._loop is None else _every(self._loop)
+            self._slices = max(1, -(-len(self._round) // self._size))
+        part = self._round[self._next * self._size : (self._next + 1) * self._size]
+        self._next += 1
+        self.last = self._next == self._slices
+        if self.last:
+            self._round, self._next = [], 0
         loop = self._loop
         self.tasks = [task for each in part if (task := each()) is not None and task.get_loop() is loop]
 
@@ -68,7 +89,7 @@ class Sweep:
         self._unlisted.stop()
         if self._loop is not None:
             _loops.discard(self._loop)
-        self.tasks, self._left, self._loop = [], [], None
+        self.tasks, self._round, self._next, self._loop = [], [], 0, None
 
 
 def references(loop: asyncio.AbstractEventLoop | None) -> list[weakref.ref[asyncio.Task[Any]]]:

@@ -18,6 +18,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from eyewall.guard.deadlines import awaiting
+
 #: asyncio has tasks that can begin at once; and does not list those that are done.
 _EAGER = sys.version_info >= (3, 12)
 _PENDING_ONLY = sys.version_info >= (3, 14)
@@ -86,15 +88,8 @@ def noted() -> list[asyncio.Task[Any]]:
 
 
 def coroutine_of(task: asyncio.Task[Any]) -> Any:
-    """Returns what `task` runs, or has run; None for one that has ended at once, and was not noted.
-
-    Not with `get_coro`, which crashes for such a task before Python 3.12.5 (gh-122332).
-    """
-    try:
-        coroutine = task._coro  # type: ignore[attr-defined]
-    except AttributeError:
-        # Of a kind that is not asyncio's.
-        return task.get_coro()
+    """Returns what `task` runs, or has run; None for one that has ended at once, and was not noted."""
+    coroutine = awaiting.coroutine_of(task)
     return getattr(task, _MADE_OF, None) if coroutine is None else coroutine
 
 

@@ -10,7 +10,8 @@ Sizes are bytes, times are seconds, counts are counts. A time of 0 means no dead
 
 from __future__ import annotations
 
-from typing import Any, Never
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Never
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -24,6 +25,11 @@ class Profile:
 
     Not a dataclass: making one of so many fields takes longer than all else that an import of this module does.
     """
+
+    # Whatever stands in its __dict__ is a limit.
+    __slots__ = ("__dict__", "__weakref__", "_hash")
+    if TYPE_CHECKING:
+        _hash: int
 
     name: str
     #: What the `Server` response header says; empty for none.
@@ -229,6 +235,8 @@ class Profile:
         if unknown:
             raise TypeError(f"no such limit: {', '.join(sorted(unknown))}")
         vars(self).update(limits, name=name, server_token=server_token)
+        # Each connection looks something up by its profile.
+        object.__setattr__(self, "_hash", hash(self._values()))
 
     @classmethod
     def kinds(cls) -> dict[str, str]:
@@ -249,13 +257,21 @@ class Profile:
         return isinstance(other, Profile) and self._values() == other._values()
 
     def __hash__(self) -> int:
-        return hash(self._values())
+        return self._hash
+
+    def __reduce__(self) -> tuple[Callable[[dict[str, Any]], Profile], tuple[dict[str, Any]]]:
+        # In another process the same texts have other hashes.
+        return _restored, (vars(self),)
 
     def _values(self) -> tuple[object, ...]:
         return tuple([getattr(self, name) for name in Profile.__annotations__])
 
     def __repr__(self) -> str:
         return f"<Profile {self.name}>"
+
+
+def _restored(limits: dict[str, Any]) -> Profile:
+    return Profile(**limits)
 
 
 #: Strict and safe: the profile of programs that choose none.

@@ -25,6 +25,7 @@ from eyewall.base.loggers import app_log, gen_log
 from eyewall.base.percent import percent_decode
 from eyewall.guard.profile import active
 from eyewall.http.accesslog import log_request
+from eyewall.http.applications import Served
 from eyewall.http.errors import LocalProtocolError, quoted
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.proxy import forwarded
@@ -82,9 +83,10 @@ class ASGIContainer:
             RequestCycle if self.websockets is None or not _asks_for_websocket(exchange) else self.websockets
         )
         cycle = kind(self, exchange)
-        task = asyncio.get_running_loop().create_task(cycle.run())
+        task = cycle.start(cycle.run())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(cycle.over)
         return cycle
 
     @property
@@ -110,10 +112,11 @@ def _asks_for_websocket(exchange: Exchange) -> bool:
     return head.upgrade and head.method == "GET" and (head.find(b"upgrade") or "").lower() == "websocket"
 
 
-class RequestCycle:
+class RequestCycle(Served):
     """One request on its way through an application: what the connection and the application both hold."""
 
     def __init__(self, container: ASGIContainer, exchange: Exchange) -> None:
+        super().__init__(exchange, container.application, exchange.head.method, exchange.head.path)
         self._container = container
         self._exchange = exchange
         self._began = time.monotonic()
@@ -187,7 +190,14 @@ class RequestCycle:
                 self._let_go()
                 self._told = self._complete
                 return {"type": "http.request", "body": body, "more_body": not self._complete}
-            await self._news_come()
+            if self._complete:
+                await self._news_come()
+                continue
+            waits = time.monotonic()
+            try:
+                await self._news_come()
+            finally:
+                self.receiving += time.monotonic() - waits
 
     async def send(self, message: Message) -> None:
         """Takes a part of the response.
@@ -252,10 +262,17 @@ class RequestCycle:
 
     # -- the run ----------------------------------------------------------------------------------------
 
+    def over(self, task: asyncio.Task[None]) -> None:
+        """Its task has ended. Where somebody has cancelled it, perhaps before its first step, the client still waits
+        for an answer."""
+        if task.cancelled():
+            self._give_up()
+
     async def run(self) -> None:
         """Runs the application on this request, and logs what became of it."""
         head = self._exchange.head
         remote_ip, scope = self._scope()
+        self.scope = scope
         try:
             await self._container.application(scope, self.receive, self.send)
         except Exception as error:  # noqa: BLE001 - whatever an application raises must not end the server
@@ -269,12 +286,10 @@ class RequestCycle:
             self._give_up()
         else:
             self._returned()
-        self._log(remote_ip)
-        if _application_end.fire is not None and scope["type"] == "http":
-            seconds = time.monotonic() - self._began
-            _application_end.fire(
-                scope, self._container.application, head.method, self._status or 500, seconds
-            )
+        finally:
+            self._log(remote_ip)
+            if _application_end.fire is not None and not self.websocket:
+                _application_end.fire(self, self._status or 500)
 
     def _log(self, remote_ip: str) -> None:
         head = self._exchange.head

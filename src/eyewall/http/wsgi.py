@@ -23,6 +23,7 @@ from eyewall.base.loggers import app_log
 from eyewall.base.percent import percent_decode
 from eyewall.guard.profile import active
 from eyewall.http.accesslog import log_request
+from eyewall.http.applications import Served
 from eyewall.http.errors import HTTPOutputError, LocalProtocolError, quoted
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.request import HTTPServerRequest
@@ -122,17 +123,27 @@ class WSGIContainer:
 
     def __call__(self, request: HTTPServerRequest) -> None:
         """Serves a request that has come whole. Its task ends with the response."""
-        task = asyncio.get_running_loop().create_task(self.handle_request(request))
+        served = Served(request.connection, self.wsgi_application, request.method or "", request.path)
+        served.threaded = self.executor is not None
+        # Its content has come since.
+        served.ready = time.time()
+        served.began = request._start_time - served.queued
+        served.receiving = max(0.0, served.ready - request._start_time)
+        task = served.start(self._serve(request, served))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def handle_request(self, request: HTTPServerRequest) -> None:
         """Serves a request. What the application raises is logged and answered with 500."""
+        served = Served(request.connection, self.wsgi_application, request.method or "", request.path)
+        await self._serve(request, served)
+
+    async def _serve(self, request: HTTPServerRequest, served: Served) -> None:
         response = _Response()
-        environ = self.environ(request)
+        served.scope = environ = self.environ(request)
         status = 500
         try:
-            await self._respond(request, environ, response)
+            await self._respond(request, environ, response, served)
         except StreamClosedError:
             # The client has left; nobody waits for the rest.
             pass
@@ -149,30 +160,31 @@ class WSGIContainer:
             status = response.start_line.code
         log_request(status, request.method, request.uri, request.remote_ip, request.request_time())
         if _application_end.fire is not None:
-            method = request.method or ""
-            _application_end.fire(environ, self.wsgi_application, method, status, request.request_time())
+            _application_end.fire(served, status)
 
     async def _respond(
-        self, request: HTTPServerRequest, environ: dict[str, Any], response: _Response
+        self, request: HTTPServerRequest, environ: dict[str, Any], response: _Response, served: Served
     ) -> None:
-        pieces = await self._run(lambda: self.wsgi_application(environ, response.start))
+        pieces = await self._run(lambda: self.wsgi_application(environ, response.start), served)
         try:
             if isinstance(pieces, list | tuple):
                 await self._send(request, response, b"".join(pieces), whole=True)
             else:
-                await self._stream(request, response, pieces)
+                await self._stream(request, response, pieces, served)
             if not response.sent:
                 await self._send(request, response, b"", whole=True)
             request.connection.finish()
         finally:
             close = getattr(pieces, "close", None)
             if close is not None:
-                await self._run(close)
+                await self._run(close, served)
 
-    async def _stream(self, request: HTTPServerRequest, response: _Response, pieces: Iterable[bytes]) -> None:
-        iterator = await self._run(lambda: iter(pieces))
+    async def _stream(
+        self, request: HTTPServerRequest, response: _Response, pieces: Iterable[bytes], served: Served
+    ) -> None:
+        iterator = await self._run(lambda: iter(pieces), served)
         while True:
-            piece: Any = await self._run(lambda: next(iterator, _OVER))
+            piece: Any = await self._run(lambda: next(iterator, _OVER), served)
             if piece is _OVER:
                 if response.written:
                     await self._send(request, response, b"")
@@ -211,11 +223,13 @@ class WSGIContainer:
         except (StreamClosedError, HTTPOutputError):
             _break_off(request)
 
-    async def _run(self, step: Callable[[], T]) -> T:
+    async def _run(self, step: Callable[[], T], served: Served) -> T:
         """Runs a step of the application where it may block, in the context of the request."""
         if self.executor is None:
             return step()
         context = contextvars.copy_context()
+        if served.steps is not None:
+            step = _measured(step, served)
         return await asyncio.get_running_loop().run_in_executor(self.executor, context.run, step)
 
     def environ(self, request: HTTPServerRequest) -> dict[str, Any]:
@@ -248,6 +262,21 @@ class WSGIContainer:
             elif "_" not in name and name != "Proxy":
                 environ["HTTP_" + name.upper().replace("-", "_")] = value
         return environ
+
+
+def _measured(step: Callable[[], T], served: Served) -> Callable[[], T]:
+    """Has a step that runs in a thread say how long it waited for that, and how long the thread was on a processor."""
+    submitted = time.monotonic()
+
+    def run() -> T:
+        served.queued += time.monotonic() - submitted
+        began = time.thread_time()
+        try:
+            return step()
+        finally:
+            served.steps.worked(time.thread_time() - began)
+
+    return run
 
 
 def _add_usual(headers: HTTPHeaders) -> None:

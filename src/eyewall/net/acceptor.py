@@ -22,8 +22,10 @@ from eyewall.loop.belongings import belongs
 from eyewall.loop.ioloop import IOLoop
 from eyewall.net.unserved import expect
 
-#: Connections accepted in one turn of the loop, before those that are open get theirs.
+#: Connections accepted in one turn of the loop, before those that are open get theirs, at most; and after how many
+#: turns in which all were there that were tried, twice as many are tried.
 _BATCH = 16
+_BUSY_TURNS = 4
 #: Seconds for which accepting pauses when resources are exhausted; doubled each time, up to the longest.
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 1.0
@@ -60,6 +62,9 @@ class Acceptor:
         self._reading = False
         self._stopped = True
         self._pause = _FIRST_PAUSE
+        # To find that nobody else waits costs as much as to be told that somebody does.
+        self._expected = 1
+        self._busy_turns = 0
         self._retry: asyncio.TimerHandle | None = None
         sock.setblocking(False)
         belongs(loop, self)
@@ -105,21 +110,23 @@ class Acceptor:
             self.stop()
             self.sock.close()
 
-    def accept(self, most: int = _BATCH) -> None:
-        """Accepts what waits, at most `most` connections."""
-        for _ in range(most):
+    def accept(self, most: int = _BATCH) -> int:
+        """Accepts what waits, at most `most` connections; tells how many there were."""
+        accepted = 0
+        while accepted < most:
+            accepted += 1
             try:
                 connection, address = self.sock.accept()
             except (BlockingIOError, InterruptedError):
-                return
+                return accepted - 1
             except OSError as error:
                 if error.errno in _EXHAUSTED:
                     self._starve(error)
-                    return
+                    return accepted - 1
                 if error.errno in _CLOSED:
                     self.pause()
                     gen_log.error("A listening socket was closed by somebody else: %s", error)
-                    return
+                    return accepted - 1
                 # The client has left already, or a firewall or the network has something against it.
                 continue
             self._pause = _FIRST_PAUSE
@@ -130,11 +137,24 @@ class Acceptor:
                 connection.close()
                 app_log.exception("Error in the callback for an accepted connection")
             if self.closed:  # by the callback
-                return
+                break
+        return accepted
+
+    def _accept_expected(self) -> None:
+        """Accepts about as many connections as have waited of late."""
+        accepted = self.accept(self._expected)
+        if accepted < self._expected:
+            self._expected = max(accepted, 1)
+            self._busy_turns = 0
+        elif self._expected < _BATCH:
+            self._busy_turns += 1
+            if self._busy_turns == _BUSY_TURNS:
+                self._expected = min(2 * self._expected, _BATCH)
+                self._busy_turns = 0
 
     def _watch(self) -> None:
         if not self._reading:
-            self.loop.add_reader(self.sock.fileno(), self.accept)
+            self.loop.add_reader(self.sock.fileno(), self._accept_expected)
             self._reading = True
 
     def _unwatch(self) -> None:
@@ -173,7 +193,7 @@ class _HandlerAcceptor(Acceptor):
 
     def _watch(self) -> None:
         if not self._reading:
-            self.io_loop.add_handler(self.sock, lambda _fd, _events: self.accept(), IOLoop.READ)
+            self.io_loop.add_handler(self.sock, lambda _fd, _events: self._accept_expected(), IOLoop.READ)
             self._reading = True
 
     def _unwatch(self) -> None:

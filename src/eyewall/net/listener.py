@@ -1,7 +1,8 @@
 """Making transports and protocols of the connections that a socket accepts.
 
-Handing an accepted socket to the loop (`connect_accepted_socket`) costs 1.1 to 1.4 times the processor time
-of the loops' own servers, about 10 µs a connection; `net.acceptor` says what it is good for.
+Handing an accepted socket to the loop (`connect_accepted_socket`) costs more processor time than the loops' own
+servers take; `net.acceptor` says what it is good for. Without TLS its coroutine waits but once, until the transport
+is made in the next turn of the loop: it is advanced by hand then, which is a third of the price of a task.
 
 Who counts connections: the listener admits a client at the `ConnectionLimit` as soon as it is accepted, so
 that those whose TLS handshake takes its time count as well. From `connection_made` on the connection is the
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Coroutine, Hashable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,8 @@ _LINGER_TIME = 1.0
 #: Bytes read at once, and reads made, to empty the receive buffer of a refused client.
 _DISCARD_BYTES = 65536
 _DISCARD_READS = 4
+#: The packages whose loops make the transport of an accepted socket as the head of this file says.
+_KNOWN_LOOPS = frozenset({"asyncio", "uvloop"})
 
 
 class Listener(Acceptor):
@@ -73,7 +76,10 @@ class Listener(Acceptor):
         self._limit = limit
         self._refusal = refusal
         self._counted_by = counted_by
-        self._opening: set[asyncio.Task[None]] = set()
+        # What the connections that are accepted and not made yet wait for.
+        self._opening: set[asyncio.Future[Any]] = set()
+        # On loops of others it may need a task: for a timeout, say.
+        self._by_hand = ssl is None and type(loop).__module__.partition(".")[0] in _KNOWN_LOOPS
         self._lingering: dict[socket.socket, asyncio.TimerHandle] = {}
         if sock.family in (socket.AF_INET, socket.AF_INET6):
             # What is accepted inherits it on Linux and the BSDs; the loops set it where it is not inherited.
@@ -110,11 +116,31 @@ class Listener(Acceptor):
                 self._refuse(sock)
                 return
         self.accepted += 1
-        task = self.loop.create_task(self._open(sock, address, key))
-        self._opening.add(task)
-        task.add_done_callback(partial(self._opened, sock))
+        opening = self._open(sock, address, key)
+        if self._by_hand:
+            self._advance(opening)
+        else:
+            task = self.loop.create_task(opening)
+            self._opening.add(task)
+            task.add_done_callback(partial(self._opened, sock))
 
-    def _opened(self, sock: socket.socket, task: asyncio.Task[None]) -> None:
+    def _advance(
+        self, opening: Coroutine[Any, Any, None], awaited: asyncio.Future[Any] | None = None
+    ) -> None:
+        """Lets `_open` go on, up to the next future that it awaits."""
+        if awaited is not None:
+            self._opening.discard(awaited)
+        try:
+            awaited = opening.send(None)
+        except StopIteration:
+            return
+        assert awaited is not None
+        # As a task does: so it says that it has seen who awaits it.
+        awaited._asyncio_future_blocking = False
+        self._opening.add(awaited)
+        awaited.add_done_callback(partial(self._advance, opening))
+
+    def _opened(self, sock: socket.socket, task: asyncio.Future[None]) -> None:
         self._opening.discard(task)
         if task.cancelled():  # the loop is being shut down; the task may not even have begun
             sock.close()

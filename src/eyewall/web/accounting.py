@@ -219,6 +219,10 @@ class Steps:
             self._count(now)
             self._began = now
 
+    def worked(self, seconds: float) -> None:
+        """Counts as running what ran elsewhere on its behalf, while it was suspended: a thread."""
+        self.running += seconds
+
     def _count(self, now: float) -> None:
         seconds = now - self._began
         if seconds >= _blocking:

@@ -63,6 +63,7 @@ class WebSocketCycle(RequestCycle):
 
     def __init__(self, container: ASGIContainer, exchange: Exchange) -> None:
         super().__init__(container, exchange)
+        self.websocket = True
         self._fields = HTTPHeaders.from_fields(exchange.head.fields())
         self._state = _CONNECTING
         self._remote_ip = ""
@@ -189,6 +190,7 @@ class WebSocketCycle(RequestCycle):
             profile.websocket_ping_timeout,
         )
         connection.peer = self._remote_ip
+        connection.route = self.label
         block, _, _ = encode_headers(headers)
         own = handshake.response_fields(self._accepted, subprotocol, extension)
         lines = "".join([f"{name}: {value}\r\n" for name, value in own])

@@ -7,6 +7,7 @@ import asyncio
 import faulthandler
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -167,9 +168,33 @@ def test_a_fault_that_nobody_finds_ends_after_its_time(run: Run, tmp_path: Path)
     run(main())
 
 
+def test_what_came_too_late_for_its_end_ends_too(run: Run, tmp_path: Path) -> None:
+    async def main() -> None:
+        breaker = Breaker(tmp_path, list)
+        fault = FAULTS["notices"]
+        assert breaker.press(fault)
+        module, customers = breaker.shop.enter(fault)
+        while not module.background:
+            await asyncio.sleep(0.01)
+        # Customers who have left before the shop comes to what they have asked for.
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", customers.port)) as customer:
+                customer.sendall(f"POST /notice HTTP/1.1\r\nHost: {customers.host}\r\n\r\n".encode())
+        breaker.mend(fault)
+        while breaker.running():
+            await asyncio.sleep(0.01)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        await breaker.close()
+
+    run(main())
+
+
 # -- without a browser --------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_the_doctor_names_each_line_and_nothing_is_left(tmp_path: Path) -> None:
     """On asyncio's own loop; the demo that the browser sees is on the other one."""
     # pytest's own limit is for tests that do something themselves; this one waits, and has limits for that.
@@ -308,6 +333,7 @@ def wait_for(page: Browser, names: list[str]) -> list[str]:
     return left
 
 
+@pytest.mark.long
 def test_each_button_leads_to_its_line_in_the_dashboard(page: Browser, demo: Demo) -> None:
     faulthandler.cancel_dump_traceback_later()
     page.open("/break")

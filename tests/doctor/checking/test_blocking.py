@@ -418,3 +418,19 @@ def test_a_with_statement_waits_for_its_executor(tmp_path: Path) -> None:
                 await asyncio.sleep(1)
         """,
     )
+
+
+def test_paths_below_paths(tmp_path: Path) -> None:
+    holds(
+        tmp_path,
+        app="""
+        from pathlib import Path
+        ROOT = Path("/srv")
+
+        async def save(name, data, share):
+            (ROOT / name).write_bytes(data)  #! EW205
+            target = ROOT.parent / "log" / name
+            target.write_text(data)  #! EW205
+            (name / share).write_text(data)
+        """,
+    )

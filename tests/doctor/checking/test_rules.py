@@ -7,6 +7,42 @@ from pathlib import Path
 from .marked import holds
 
 
+def test_coroutine_functions_that_nobody_awaits(tmp_path: Path) -> None:
+    holds(
+        tmp_path,
+        app="""
+        import asyncio, functools, threading
+        from tornado.ioloop import IOLoop, PeriodicCallback
+
+        async def work(*args): ...
+        def plain(*args): ...
+
+        class Ours:
+            def call_soon(self, function):
+                asyncio.run(function())
+            async def tick(self): ...
+            def begin(self, future):
+                future.add_done_callback(self.tick)  #! EW101
+                future.add_done_callback(plain)
+                self.call_soon(work)
+
+        async def main(loop, stream):
+            loop.call_soon(work)  #! EW101
+            loop.call_soon(plain)
+            loop.call_soon_threadsafe(functools.partial(work, 1))  #! EW101
+            loop.call_soon(lambda: asyncio.ensure_future(work()))
+            loop.add_signal_handler(15, work)  #! EW101
+            loop.add_signal_handler(15, plain)
+            threading.Thread(target=work).start()  #! EW101
+            threading.Thread(target=asyncio.run, args=(work(),)).start()
+            threading.Timer(1.0, work).start()  #! EW101
+            IOLoop.current().add_callback(work)
+            IOLoop.current().call_later(1, work)
+            PeriodicCallback(work, 100).start()
+        """,
+    )
+
+
 def test_forgotten_awaits(tmp_path: Path) -> None:
     holds(
         tmp_path,

@@ -70,13 +70,13 @@ async def above_others(gate: asyncio.Event) -> None:
 async def helper(gate: asyncio.Event) -> None:
     try:
         await gate.wait()
-    except asyncio.CancelledError:
+    except asyncio.CancelledError:  # culprit
         pass
 
 
 async def in_a_function_that_has_returned(gate: asyncio.Event) -> None:
     await helper(gate)
-    await gate.wait()  # culprit
+    await gate.wait()
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,30 @@ def test_the_clause_is_named(run: Callable[..., None], body: Body) -> None:
             assert patient.look() == []
             [finding] = patient.look(3)
             assert finding.rule == "cancellation-swallowed"
-            assert finding.place == line_of(body, "# culprit")
+            culprit = helper if body is in_a_function_that_has_returned else body
+            assert finding.place == line_of(culprit, "# culprit")
             assert finding.count == 1
             assert finding.subject == Subject(task="worker")
+            gate.set()
+            await task
+
+    run(main())
+
+
+def test_a_group_that_failed_hides_no_other_request(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        gate = asyncio.Event()
+        task = asyncio.create_task(group_and_swallow(gate))
+        try:
+            with watched() as patient:
+                await turns(20)
+                assert patient.look(3) == []
+                task.cancel()
+                await turns(20)
+                [finding] = patient.look(3)
+                assert finding.rule == "cancellation-swallowed"
+            assert asyncio.TaskGroup._abort.__module__ == "asyncio.taskgroups"  # type: ignore[attr-defined]
+        finally:
             gate.set()
             await task
 
@@ -128,7 +149,7 @@ def test_without_source_the_place_where_it_goes_on_is_named(
             task.cancel()
             await turns()
             with monkeypatch.context() as patch:
-                patch.setattr("eyewall.doctor.dropped.cancellations.ast.parse", fails)
+                patch.setattr("eyewall.doctor.dropped.clauses.ast.parse", fails)
                 [finding] = patient.look(3)
             assert finding.rule == "cancellation-swallowed"
             assert finding.place == line_of(in_a_loop, "gate.wait")
@@ -161,6 +182,28 @@ async def gathering(gate: asyncio.Event) -> None:
     await asyncio.gather(cleaning_up(gate), cleaning_up(gate))
 
 
+async def after_a_group_that_failed(gate: asyncio.Event) -> None:
+    async def fails() -> None:
+        raise ValueError
+
+    for _ in range(2):
+        with contextlib.suppress(BaseExceptionGroup):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(fails())
+    with contextlib.suppress(BaseExceptionGroup):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fails())
+            await asyncio.Event().wait()
+    await gate.wait()
+
+
+async def group_and_swallow(gate: asyncio.Event) -> None:
+    opened = asyncio.Event()
+    opened.set()
+    await after_a_group_that_failed(opened)
+    await in_a_loop(gate)
+
+
 async def uncancelled(gate: asyncio.Event) -> None:
     try:
         await asyncio.Event().wait()
@@ -182,7 +225,16 @@ async def shielding(gate: asyncio.Event) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [cleaning_up, with_a_timeout_that_came, group, gathering, uncancelled, shielding]
+    "body",
+    [
+        cleaning_up,
+        with_a_timeout_that_came,
+        after_a_group_that_failed,
+        group,
+        gathering,
+        uncancelled,
+        shielding,
+    ],
 )
 def test_those_that_clean_up_are_left_alone(run: Callable[..., None], body: Body) -> None:
     async def main() -> None:
@@ -190,8 +242,9 @@ def test_those_that_clean_up_are_left_alone(run: Callable[..., None], body: Body
         with watched() as patient:
             task = asyncio.create_task(body(gate))
             await turns()
-            if body is not with_a_timeout_that_came:
+            if body not in (with_a_timeout_that_came, after_a_group_that_failed):
                 task.cancel()
+            await turns(20)
             for _ in range(5):
                 await turns()
                 assert patient.look() == []

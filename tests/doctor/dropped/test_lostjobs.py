@@ -37,6 +37,21 @@ def test_a_future_that_is_dropped(run: Callable[..., None]) -> None:
     run(main())
 
 
+def sets() -> None:
+    Future[None]().set_exception(ValueError("never raised"))
+
+
+def test_one_that_was_set_and_never_raised(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        with watched() as patient:
+            sets()
+            [finding] = patient.look()
+            assert finding.rule == "job-exception-unread"
+            assert finding.place == line_of(sets, "set_exception")
+
+    run(main())
+
+
 def asked_for_its_result(future: Future[None], pool: ThreadPoolExecutor) -> None:
     with pytest.raises(ValueError, match="no such report"):
         future.result(10)

@@ -118,69 +118,79 @@ def beat() -> None:
     pass
 
 
-def test_timers_that_are_set_again_and_again(run: Callable[..., None]) -> None:
+def of_timers(
+    run: Callable[..., None],
+    more: Callable[[float], object],
+    seconds: float,
+    load: Callable[[], float] = float,
+) -> list[Finding]:
+    """Returns what is found while `more` is called before each look, with the time."""
+    found: list[Finding] = []
+
     async def main() -> None:
-        loop = asyncio.get_running_loop()
-        ward = Ward(lambda ward: [Callbacks(lambda: 0.0, ward.time)])
-
-        def more() -> None:
-            for _ in range(5):
-                timers.append(loop.call_at(ward.now + 1.0, beat))
-
-        [finding] = ward.watch(30.0, more)
-        assert finding.rule == "timers-pile-up"
-        assert finding.place == line_of(test_timers_that_are_set_again_and_again, "call_at")._replace(
-            function=f"{test_timers_that_are_set_again_and_again.__name__}.<locals>.main.<locals>.more"
-        )
-        assert "beat" in finding.summary
+        ward = Ward(lambda ward: [Callbacks(load, ward.time)])
+        found.extend(ward.watch(seconds, lambda: more(ward.now)))
 
     run(main())
+    return found
+
+
+def beats(now: float, delay: float = 1.0) -> None:
+    for _ in range(5):
+        timers.append(asyncio.get_running_loop().call_at(now + delay, beat))  # beats
+
+
+def test_timers_that_are_set_again_and_again(run: Callable[..., None]) -> None:
+    [finding] = of_timers(run, beats, 30.0)
+    assert finding.rule == "timers-pile-up"
+    assert finding.place == line_of(beats, "# beats")
+    assert "beat" in finding.summary
 
 
 def test_timers_that_will_come(run: Callable[..., None]) -> None:
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        ward = Ward(lambda ward: [Callbacks(lambda: 0.0, ward.time)])
+    def more(now: float) -> None:
+        beats(now, 60.0)
+        while timers[0].when() < now:
+            timers.pop(0).cancel()
 
-        def more() -> None:
-            for _ in range(5):
-                timers.append(loop.call_at(ward.now + 60.0, beat))
-            while timers[0].when() < ward.now:
-                timers.pop(0).cancel()
-
-        assert ward.watch(180.0, more) == []
-
-    run(main())
+    assert of_timers(run, more, 180.0) == []
 
 
 def test_timers_for_each_connection(run: Callable[..., None]) -> None:
+    assert of_timers(run, beats, 60.0, lambda: 3.0 * len(timers)) == []
+
+
+def test_timers_of_tasks_that_sleep(run: Callable[..., None]) -> None:
+    # They are told of as tasks, where those pile up.
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def sleeps() -> None:
+        await asyncio.sleep(60.0)
+
     async def main() -> None:
-        loop = asyncio.get_running_loop()
-        ward = Ward(lambda ward: [Callbacks(lambda: 3.0 * len(timers), ward.time)])
-
-        def more() -> None:
-            for _ in range(5):
-                timers.append(loop.call_at(ward.now + 1.0, beat))
-
-        assert ward.watch(60.0, more) == []
+        ward = Ward(lambda ward: [Callbacks(float, ward.time)])
+        found: list[Finding] = []
+        while len(tasks) < 300:
+            tasks.update(asyncio.create_task(sleeps()) for _ in range(5))
+            await asyncio.sleep(0)
+            # They come much later than the clock of the test says.
+            found = ward.watch(10.0 * STEP, lambda: None)
+        assert found == []
+        for each in tasks:
+            each.cancel()
+        await asyncio.wait(tasks)
 
     run(main())
 
 
 def test_callbacks_that_never_get_their_turn(run: Callable[..., None]) -> None:
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        ward = Ward(lambda ward: [Callbacks(lambda: 0.0, ward.time)])
+    def more(now: float) -> None:
+        for _ in range(500):
+            asyncio.get_running_loop().call_soon(beat)
 
-        def more() -> None:
-            for _ in range(500):
-                loop.call_soon(beat)
-
-        [finding] = ward.watch(30.0, more)
-        assert finding.rule == "callbacks-pile-up"
-        assert "beat" in finding.summary
-
-    run(main())
+    [finding] = of_timers(run, more, 30.0)
+    assert finding.rule == "callbacks-pile-up"
+    assert "beat" in finding.summary
 
 
 # -- executors ----------------------------------------------------------------------------------------------

@@ -46,6 +46,8 @@ def started(clock: Clock) -> Census:
 def _loops(monkeypatch: pytest.MonkeyPatch) -> None:
     # It needs none.
     monkeypatch.setattr(asyncio, "new_event_loop", lambda: None)
+    # What is so in the first seconds is a test's own matter.
+    monkeypatch.setattr(module, "EARLY", 0.0)
 
 
 def test_what_is_found() -> None:
@@ -118,6 +120,25 @@ def test_one_that_will_take_longer_than_the_last_comes_later(monkeypatch: pytest
         census.look()
         assert census.taken is taken
         census.forget()
+
+
+def test_there_are_more_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "EARLY", 60.0)
+    clock = Clock()
+    census = started(clock)
+
+    def times(begin: float, end: float) -> int:
+        found = 0
+        for clock.now in range(int(begin), int(end)):
+            census.look()
+            found += census.taken
+            # The work of each, in the same clock.
+            clock.now += 0.01
+            census.forget()
+        return found
+
+    first = times(0.0, 60.0)
+    assert first > 2 * times(100.0, 160.0) > 0
 
 
 def test_what_was_made_of_one_counts() -> None:

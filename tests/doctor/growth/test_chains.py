@@ -184,6 +184,21 @@ def test_a_cache() -> None:
     assert text_of(thing).startswith(f"{HERE}.cached (cache)")
 
 
+def test_an_exception_that_is_kept() -> None:
+    def fail(thing: Thing) -> None:
+        raise ValueError(f"no use for a {type(thing).__name__}")
+
+    thing = Thing()
+    try:
+        fail(thing)
+    except ValueError as error:
+        # Only where it was raised: this function runs.
+        module_list.append(error.with_traceback(error.__traceback__ and error.__traceback__.tb_next))
+    text = text_of(thing)
+    assert text.startswith(f"{HERE}.module_list[")
+    assert text.endswith(f"(traceback) (variable of {fail.__qualname__})")
+
+
 def test_a_variable_of_a_coroutine(run: Callable[..., None]) -> None:
     reference: list[weakref.ref[Thing]] = []
 

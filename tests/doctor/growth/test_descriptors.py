@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Iterator
+import sqlite3
+import sys
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Finding
-from eyewall.doctor.growth import descriptors, load, openings
+from eyewall.doctor.growth import connections, descriptors, load, openings
+from eyewall.doctor.growth.connections import End
 from eyewall.doctor.growth.descriptors import DescriptorLeaks
 from eyewall.doctor.growth.load import Descriptors, limit, numbers
 from eyewall.doctor.growth.openings import Openings
+from eyewall.net.tcpclient import TCPClient
 
 from ..lines import line_of
 
@@ -76,10 +81,13 @@ def test_files_that_are_not_closed(run: Callable[..., None], tmp_path: Path) -> 
 
 
 @on_linux
-def test_sockets_that_are_not_closed(run: Callable[..., None]) -> None:
+@pytest.mark.parametrize("connects", [False, True])
+def test_sockets_that_are_not_closed(run: Callable[..., None], connects: bool) -> None:
     def leak() -> None:
         for _ in range(3):
-            opened.append(socket.socket())
+            opened.append(socket.socket(type=socket.SOCK_DGRAM))
+            if connects:
+                opened[-1].connect(("127.0.0.1", 9))
 
     async def main() -> None:
         ward = Ward()
@@ -92,14 +100,44 @@ def test_sockets_that_are_not_closed(run: Callable[..., None]) -> None:
 
 
 @on_linux
-def test_pipes_to_processes(run: Callable[..., None]) -> None:
+@pytest.mark.parametrize("ends", [False, True])
+def test_pipes_of_processes(run: Callable[..., None], ends: bool) -> None:
     def start() -> None:
-        for end in os.pipe():
-            opened.append(os.fdopen(end, "rb", closefd=True))
+        # As `subprocess` does.
+        sys.audit("subprocess.Popen", "true", ["true"], None, None)
+        for _ in range(2):
+            reading, writing = os.pipe()
+            opened.append(os.fdopen(reading, "rb"))
+            if ends:
+                os.close(writing)
+            else:
+                opened.append(os.fdopen(writing, "wb"))
 
     async def main() -> None:
         ward = Ward()
-        assert ward.watch(30.0, start) == []
+        found = ward.watch(30.0, start)
+        if ends:
+            [finding] = found
+            assert finding.place == line_of(start, "sys.audit")
+            assert "pipes" in finding.summary
+        else:
+            assert found == []
+        ward.stop()
+
+    run(main())
+
+
+@on_linux
+def test_databases_that_are_not_closed(run: Callable[..., None], tmp_path: Path) -> None:
+    def leak() -> None:
+        for _ in range(3):
+            opened.append(sqlite3.connect(tmp_path / "data"))
+            opened[-1].execute("pragma user_version")
+
+    async def main() -> None:
+        ward = Ward()
+        [finding] = ward.watch(20.0, leak)
+        assert finding.place == line_of(leak, "sqlite3.connect")
         ward.stop()
 
     run(main())
@@ -173,7 +211,7 @@ def test_lines_that_open(tmp_path: Path) -> None:
         write()
         sock = socket.socket()
         assert known.file(str(tmp_path / "a")) == line_of(write, "write_text")
-        assert [each for each, _ in known.sockets().values()] == [sock]
+        assert [each.thing for each in known.sockets().values()] == [sock]
         sock.close()
         assert known.sockets() == {}
         del sock
@@ -217,34 +255,111 @@ def test_a_sample_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
     assert descriptors.newest(3) == [4997, 4998, 4999]
 
 
+class Line(asyncio.Protocol):
+    """A client's, which keeps the future that somebody waits for, if somebody does."""
+
+    def __init__(self) -> None:
+        self.answered: asyncio.Future[bytes] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        opened.append(transport)
+
+
+async def by_stream(port: int) -> Callable[[], Awaitable[object]]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    opened.append(writer)
+    return lambda: reader.read(1)
+
+
+async def by_protocol(port: int) -> Callable[[], Awaitable[object]]:
+    loop = asyncio.get_running_loop()
+    _, line = await loop.create_connection(Line, "127.0.0.1", port)
+
+    async def ask() -> object:
+        line.answered = loop.create_future()
+        return await line.answered
+
+    return ask
+
+
+async def by_iostream(port: int) -> Callable[[], Awaitable[object]]:
+    stream = await TCPClient().connect("127.0.0.1", port)
+    opened.append(stream)
+    return lambda: stream.read_bytes(1)
+
+
+async def by_socket(port: int) -> Callable[[], Awaitable[object]]:
+    loop = asyncio.get_running_loop()
+    sock = socket.socket()  # open_connection
+    sock.setblocking(False)
+    opened.append(sock)
+    await loop.sock_connect(sock, ("127.0.0.1", port))
+    return lambda: loop.sock_recv(sock, 1)
+
+
+async def by_task(port: int) -> Callable[[], Awaitable[object]]:
+    async with asyncio.TaskGroup() as group:
+        # As a library does, for each of the addresses of a name.
+        task = group.create_task(vars(library)["connect"]("127.0.0.1", port))
+    reader, writer = task.result()
+    opened.append(writer)
+    return lambda: reader.read(1)
+
+
+async def wait_for(ask: Callable[[], Awaitable[object]]) -> None:
+    await ask()
+
+
+#: A module that is installed.
+library = ModuleType("library")
+exec(
+    compile(
+        "import asyncio\nasync def connect(*where): return await asyncio.open_connection(*where)\n",
+        "/usr/lib/python3/site-packages/library.py",
+        "exec",
+    ),
+    vars(library),
+)
+
+
 @on_linux
 @pytest.mark.parametrize("reads", [False, True])
-def test_streams_that_are_not_closed(
-    run: Callable[..., None], monkeypatch: pytest.MonkeyPatch, reads: bool
+@pytest.mark.parametrize(
+    ("leak", "line"),
+    [
+        (by_stream, "open_connection"),
+        (by_protocol, "create_connection"),
+        (by_iostream, "TCPClient"),
+        (by_socket, "# open_connection"),
+        (by_task, "async with"),
+    ],
+)
+def test_connections_that_are_not_closed(
+    run: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    leak: Callable[[int], Awaitable[Callable[[], Awaitable[object]]]],
+    line: str,
+    reads: bool,
 ) -> None:
-    monkeypatch.setattr(descriptors, "IDLE", 0.0)
-
-    async def leak(port: int) -> asyncio.StreamReader:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        opened.append(writer)
-        return reader
+    monkeypatch.setattr(connections, "IDLE", 0.0)
+    monkeypatch.setattr(connections, "PART", 0.0)
 
     async def main() -> None:
         ward = Ward()
 
         def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            opened.append(writer)
+            accepts.append(writer.transport)
 
         server = await asyncio.start_server(accepted, "127.0.0.1", 0)
         found: list[Finding] = []
+        accepts: list[asyncio.Transport] = []
         waiting = []
-        for _ in range(40):
+        for count in range(2, 80, 2):
             for _ in range(2):
-                reader = await leak(server.sockets[0].getsockname()[1])
+                ask = await leak(server.sockets[0].getsockname()[1])
                 if reads:
-                    waiting.append(asyncio.ensure_future(reader.read(1)))
-            while len(opened) % 4:
-                # Both ends of two connections.
+                    waiting.append(asyncio.create_task(wait_for(ask)))
+            while len(accepts) < count:
                 await asyncio.sleep(0)
             found = ward.watch(STEP, lambda: None)
             if found:
@@ -255,14 +370,15 @@ def test_streams_that_are_not_closed(
         else:
             [finding] = found
             assert finding.rule == "descriptors-leak"
-            assert finding.place == line_of(leak, "open_connection")
-            assert "streams" in finding.summary
+            assert finding.place == line_of(leak, line)
+            assert descriptors.UNUSED in finding.summary or leak is by_socket
         for each in waiting:
             each.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
+        for transport in accepts:
+            transport.abort()
         while opened:
-            writer = opened.pop()
-            writer.transport.abort()
+            opened.pop().close()
         await asyncio.sleep(0)
         server.close()
         ward.stop()
@@ -271,14 +387,35 @@ def test_streams_that_are_not_closed(
     run(main())
 
 
+def test_connections_that_are_used_again() -> None:
+    # A pool has some that are idle for a while, and uses them.
+    assert connections.is_unused(End(0, 0, 30.0), 31.0)
+    assert not connections.is_unused(End(0, 0, 30.0), 100.0)
+    assert not connections.is_unused(End(0, 0, 1.0), 1.0)
+    assert connections.is_unused(End(0, 0, 10.0), None)
+
+
+@on_linux
+def test_which_connections_clients_have_opened() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        for _ in range(3):
+            opened.append(socket.create_connection(server.getsockname()))
+            opened.append(server.accept()[0])
+        ends = connections.ends_of(each.fileno() for each in opened)
+        assert len(ends) == 6
+        assert connections.outgoing(ends) == {each.fileno() for each in opened[::2]}
+        assert ends[opened[0].fileno()].there == ends[opened[1].fileno()].here
+        assert connections.ends_of([server.fileno(), -1]) == {}
+
+
 @on_linux
 def test_how_long_nothing_has_gone_over_a_connection() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as client:
         client.connect(server.getsockname())
-        assert 0.0 <= descriptors.idle_for(client) < 60.0
-        while descriptors.idle_for(client) < 0.02:
+        assert 0.0 <= connections.idle_for(client) < 60.0
+        while connections.idle_for(client) < 0.02:
             pass
         client.send(b"x")
-        assert descriptors.idle_for(client) < 60.0
+        assert connections.idle_for(client) < 60.0
         with socket.socket(socket.AF_UNIX) as other:
-            assert descriptors.idle_for(other) == 0.0
+            assert connections.idle_for(other) == 0.0

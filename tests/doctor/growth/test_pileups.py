@@ -12,7 +12,7 @@ from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Finding
 from eyewall.doctor.growth.pileups import PileUps
 from eyewall.doctor.growth.searches import Searches
-from eyewall.doctor.sweep import Sweep
+from eyewall.doctor.sweep import SLICE, Sweep
 
 from ..lines import line_of
 from ..patient import turns
@@ -30,11 +30,11 @@ def _empty() -> Iterator[None]:
 class Ward:
     """The running loop, whose tasks are looked at every half second of a clock that a test turns."""
 
-    def __init__(self) -> None:
+    def __init__(self, slice_: int = SLICE) -> None:
         self.now = 0.0
         self.load = 0.0
         self.collector = Collector()
-        self.sweep = Sweep()
+        self.sweep = Sweep(slice_)
         searches = Searches(clock=lambda: self.now)
         self._detectors = [
             self.sweep,
@@ -124,6 +124,63 @@ def test_tasks_that_stay_when_they_are_done(run: Callable[..., None]) -> None:
         assert f"{__name__}.kept (list)" in finding.summary or f"{__name__}.kept[" in finding.summary
         assert finding.place is not None
         assert "kept.append" in finding.place.source
+
+    run(main())
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_more_than_can_be_counted_in_time(run: Callable[..., None], ends: bool) -> None:
+    async def nothing() -> None:
+        pass
+
+    async def main() -> None:
+        # It takes ever longer to go round all.
+        ward, gate = Ward(slice_=40), asyncio.Event()
+
+        async def other() -> None:
+            await gate.wait()
+
+        others = [asyncio.create_task(other()) for _ in range(1000)]
+
+        def each(number: int) -> None:
+            for _ in range(50):
+                kept.append(asyncio.create_task(nothing() if ends else forever(gate)))
+
+        [finding] = await ward.watch(20.0, each)
+        assert finding.rule == ("tasks-kept" if ends else "tasks-pile-up")
+        assert (nothing if ends else forever).__qualname__ in finding.summary
+        # A whole round takes longer than that.
+        assert ward.sweep.slices * STEP > 10.0
+        gate.set()
+        await asyncio.gather(*others, *kept)
+
+    run(main())
+
+
+def test_a_batch_that_is_gathered_for_a_while(run: Callable[..., None]) -> None:
+    async def nothing() -> None:
+        pass
+
+    async def main() -> None:
+        ward = Ward()
+        tasks: list[asyncio.Task[None]] = []
+
+        async def batch() -> None:
+            # Its variable, and no closure's.
+            own = tasks
+            await asyncio.Event().wait()
+            own.clear()
+
+        running = asyncio.create_task(batch())
+
+        def each(number: int) -> None:
+            for _ in range(5):
+                tasks.append(asyncio.create_task(nothing()))
+
+        assert await ward.watch(30.0, each) == []
+        [finding] = await ward.watch(60.0, each)
+        assert finding.rule == "tasks-kept"
+        running.cancel()
 
     run(main())
 

@@ -56,6 +56,13 @@ class Listener:
     def hear(self, text: str) -> None:
         self.bus.publish("heard", text)
 
+    def show(self) -> None:
+        profile(self)
+
+
+def profile(listener: Listener) -> None:
+    """May be one that remembers what it was called with."""
+
 
 FILE = sys.modules[__name__].__file__ or ""
 
@@ -82,6 +89,7 @@ def test_lines_elsewhere_in_a_file() -> None:
 def test_what_hands_itself_to_a_library() -> None:
     assert writing.handing(["subs", "bus"], ["hear"], Listener) == line_of(Listener.listen, "subscribe")
     assert writing.handing(["members", "room"], [], Listener) == line_of(Listener.enter, "welcome")
+    assert writing.handing(["profile"], [], Listener) == line_of(Listener.show, "profile(self")
     # Neither a call of the method, nor one of something else of its own.
     assert writing.handing(["bus"], [], Listener) is None
     assert writing.handing(["members"], ["enter"], Listener) is None
@@ -99,3 +107,18 @@ def test_where_a_class_is_defined() -> None:
     assert writing.definition_of(int) is None
     assert writing.file_of(Hub()) == FILE
     assert writing.file_of(3) is None
+
+
+def test_what_is_done_again_and_again_is_the_line() -> None:
+    def once(out: Any) -> None:
+        out.write("head")
+        out.write("body")
+
+    def often(out: Any) -> None:
+        out.write("head")
+        while True:
+            out.write("more")
+
+    assert writing.within(once.__code__, r"\.write\(") == line_of(once, '"head"')
+    assert writing.within(often.__code__, r"\.write\(") == line_of(often, '"more"')
+    assert writing.within(often.__code__, "nothing") is None

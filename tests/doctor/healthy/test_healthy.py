@@ -9,6 +9,7 @@ import pytest
 from ..programs import Outcome, Runs, parameters
 
 
+@pytest.mark.late
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("path", parameters(Path(__file__).parent))
 def test_nothing_is_found(runs: Runs, path: Path) -> None:

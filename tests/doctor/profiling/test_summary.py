@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import eyewall.doctor.stalls.watchdog
-from eyewall.doctor.profiling.definitions import Definitions
+from eyewall.doctor.definitions import Definitions
 from eyewall.doctor.profiling.flamegraph import flame_graph, page
 from eyewall.doctor.profiling.recording import Frame, Recording, Stack
 from eyewall.doctor.profiling.speedscope import speedscope

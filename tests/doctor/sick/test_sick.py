@@ -15,6 +15,7 @@ from ..programs import Outcome, Program, Runs, parameters, paths
 FOLDER = Path(__file__).parent
 
 
+@pytest.mark.late
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("path", parameters(FOLDER))
 def test_the_fault_is_found(runs: Runs, path: Path) -> None:

@@ -138,3 +138,18 @@ def test_samples_vote_by_the_time_that_they_stand_for() -> None:
     assert best.place is not None
     assert best.place.line == 2
     assert vote([]) is None
+
+
+def test_the_doctor_in_passing() -> None:
+    # A collection of garbage calls it, within whatever the application does.
+    seen = stack("copy:deepcopy", "eyewall.doctor.timing.garbage:note")
+    assert kind_of(seen, share=1).kind is Kind.COMPUTING
+    # What is beneath the callback belongs to the application, too.
+    beneath = stack("asyncio.runners:Runner.run", "asyncio.events:Handle._run")
+    assert kind_of(Stack(beneath.spots + examined.spots, 0, None), share=1).kind is Kind.EXCUSED
+
+
+def test_a_thread_that_does_not_begin_is_the_fault_of_others() -> None:
+    starts = stack("threading:Thread.start", "threading:Event.wait", "threading:Condition.wait")
+    assert kind_of(starts, share=0.01, call=SystemCall("futex", None)).kind is Kind.EXCUSED
+    assert kind_of(starts, share=0.9).kind is Kind.COMPUTING

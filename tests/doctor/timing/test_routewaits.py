@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Finding
 from eyewall.doctor.sweep import Sweep
@@ -153,6 +155,25 @@ def test_a_lock_that_is_held_long(run: Callable[..., Any]) -> None:
             assert finding.place == line_of(takes, "# takes")
             assert finding.evidence.stacks["held in"][-1] == line_of(takes, "# holds")
             assert not holder.done()
+
+    run(main())
+
+
+@pytest.mark.parametrize(("kind", "rule"), [(Kind.SHARED, "pool-waits"), (Kind.THREAD, "executor-saturated")])
+def test_pools_that_are_too_small(run: Callable[..., Any], kind: Kind, rule: str) -> None:
+    async def main() -> None:
+        async with scene() as some:
+            await some.come(stands, 4)
+            assert some.look(kind) == []
+            some.now += 1.5
+            assert some.look(kind) == []
+            # One gets on, and the others still wait long.
+            await some.leave(some.tasks[0])
+            some.now += 1.0
+            [finding] = some.look(kind)
+            assert finding.rule == rule
+            assert finding.place == line_of(stands, "# here")
+            assert finding.evidence.counts["requests that wait there"] == 3
 
     run(main())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -224,5 +225,51 @@ def test_the_oldest_requests_that_have_not_begun_to_answer(run: Callable[..., An
             release.set()
             await two.response()
             standing.stop()
+
+    run(main())
+
+
+def test_clients_of_a_server_of_streams(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        wall = [0.0]
+        sweep = Sweep()
+        standing = Standing(sweep, wall=lambda: wall[0])
+        lock, served = asyncio.Lock(), []
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            served.append(writer)
+            if len(served) == 1:
+                # What it says next may take long.
+                await reader.readline()
+            else:
+                async with lock:  # here
+                    pass
+            writer.close()
+
+        for detector in (sweep, standing):
+            detector.start(asyncio.get_running_loop(), Collector())
+        await lock.acquire()
+        depth = sys.get_coroutine_origin_tracking_depth()
+        # As the doctor has it.
+        sys.set_coroutine_origin_tracking_depth(1)
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        streams = [await asyncio.open_connection(*server.sockets[0].getsockname()[:2]) for _ in range(2)]
+        try:
+            await until(lambda: len(served) == 2)
+            for wall[0] in (0.0, 10.0):
+                sweep.look()
+                standing.look()
+            [stand] = standing.stands
+            assert (stand.kind, stand.lock) == (Kind.LOCK, lock)
+            assert stand.place == line_of(serve, "# here")
+        finally:
+            sys.set_coroutine_origin_tracking_depth(depth)
+        standing.stop()
+        sweep.stop()
+        lock.release()
+        for _, writer in streams:
+            writer.close()
+        await until(lambda: all(each.is_closing() for each in served))
+        server.close()
 
     run(main())

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import datetime
 import importlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from typing import Any
 
 import pytest
@@ -35,6 +35,37 @@ async def nested(outer: Any, inner: Any) -> None:
             pass
 
 
+def deadlock_of(
+    run: Callable[..., None], start: Callable[[], Iterable[Coroutine[Any, Any, None]]]
+) -> Finding:
+    """Returns the one finding of tasks that `start` makes the coroutines of, which is a deadlock of locks."""
+    found: list[Finding] = []
+
+    async def main() -> None:
+        with looking() as eye:
+            await eye.start(*start())
+            found.extend(eye.after(3))
+
+    run(main())
+    [finding] = found
+    assert finding.rule == "lock-deadlock"
+    return finding
+
+
+def crossed(
+    one: Callable[..., Coroutine[Any, Any, None]],
+    other: Callable[..., Coroutine[Any, Any, None]],
+    module: str = "asyncio",
+) -> Callable[[], Iterable[Coroutine[Any, Any, None]]]:
+    """Two that take two locks, each in the other's order."""
+
+    def start() -> Iterable[Coroutine[Any, Any, None]]:
+        a, b = lock_of(module), lock_of(module)
+        return [one(a, b), other(b, a)]
+
+    return start
+
+
 def taken(finding: Finding) -> set[Place]:
     return {places[0] for name, places in finding.evidence.stacks.items() if name.endswith("taken at")}
 
@@ -61,16 +92,13 @@ def test_two_locks_in_two_orders(run: Callable[..., None], module: str) -> None:
 
 @pytest.mark.parametrize("module", LOCKS[:3])
 def test_a_lock_that_is_taken_twice(run: Callable[..., None], module: str) -> None:
-    async def main() -> None:
-        with looking() as eye:
-            lock = lock_of(module)
-            await eye.start(nested(lock, lock))
-            [finding] = eye.after(3)
-            assert finding.rule == "lock-deadlock"
-            assert finding.summary.startswith("A task waits for a lock that it holds itself")
-            assert finding.place == line_of(nested, "# inner")
+    def twice() -> Iterable[Coroutine[Any, Any, None]]:
+        lock = lock_of(module)
+        return [nested(lock, lock)]
 
-    run(main())
+    finding = deadlock_of(run, twice)
+    assert finding.summary.startswith("A task waits for a lock that it holds itself")
+    assert finding.place == line_of(nested, "# inner")
 
 
 def test_three_locks_with_others_that_wait_for_them(run: Callable[..., None]) -> None:
@@ -102,14 +130,7 @@ def test_locks_behind_context_managers_and_stacks(run: Callable[..., None]) -> N
             await asyncio.sleep(0)
             await stack.enter_async_context(inner)
 
-    async def main() -> None:
-        with looking() as eye:
-            a, b = asyncio.Lock(), asyncio.Lock()
-            await eye.start(managed(a, b), stacked(b, a))
-            [finding] = eye.after(3)
-            assert finding.rule == "lock-deadlock"
-
-    run(main())
+    deadlock_of(run, crossed(managed, stacked))
 
 
 def test_a_generator_that_holds_a_lock_while_it_is_gone_through(run: Callable[..., None]) -> None:
@@ -123,14 +144,7 @@ def test_a_generator_that_holds_a_lock_while_it_is_gone_through(run: Callable[..
             async with inner:
                 pass
 
-    async def main() -> None:
-        with looking() as eye:
-            a, b = asyncio.Lock(), asyncio.Lock()
-            await eye.start(reads(a, b), reads(b, a))
-            [finding] = eye.after(3)
-            assert finding.rule == "lock-deadlock"
-
-    run(main())
+    deadlock_of(run, crossed(reads, reads))
 
 
 @pytest.mark.parametrize("module", ["eyewall.loop.locks", "tornado.locks"])
@@ -145,17 +159,10 @@ def test_generator_based_coroutines(run: Callable[..., None], module: str) -> No
     async def waits(outer: Any, inner: Any) -> None:
         await nests(outer, inner)
 
-    async def main() -> None:
-        with looking() as eye:
-            a, b = lock_of(module), lock_of(module)
-            await eye.start(waits(a, b), waits(b, a))
-            [finding] = eye.after(3)
-            assert finding.rule == "lock-deadlock"
-            assert finding.place is not None
-            assert finding.place.source.endswith("# inner")
-            assert {place.source[-7:] for place in taken(finding)} == {"# outer"}
-
-    run(main())
+    finding = deadlock_of(run, crossed(waits, waits, module))
+    assert finding.place is not None
+    assert finding.place.source.endswith("# inner")
+    assert {place.source[-7:] for place in taken(finding)} == {"# outer"}
 
 
 def test_two_that_await_each_other(run: Callable[..., None]) -> None:
@@ -220,13 +227,7 @@ def test_a_lock_and_an_await(run: Callable[..., None]) -> None:
         async with lock:
             await asyncio.create_task(helper(lock))
 
-    async def main() -> None:
-        with looking() as eye:
-            await eye.start(holds(asyncio.Lock()))
-            [finding] = eye.after(3)
-            assert finding.rule == "lock-deadlock"
-
-    run(main())
+    deadlock_of(run, lambda: [holds(asyncio.Lock())])
 
 
 def test_a_task_group_in_a_lock(run: Callable[..., None]) -> None:
@@ -239,13 +240,7 @@ def test_a_task_group_in_a_lock(run: Callable[..., None]) -> None:
             group.create_task(helper(lock))
             group.create_task(helper(lock))
 
-    async def main() -> None:
-        with looking() as eye:
-            await eye.start(holds(asyncio.Lock()))
-            [finding] = eye.after(3)
-            assert finding.rule == "lock-deadlock"
-
-    run(main())
+    deadlock_of(run, lambda: [holds(asyncio.Lock())])
 
 
 @pytest.mark.parametrize("places", [2, 3])

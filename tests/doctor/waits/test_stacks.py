@@ -321,6 +321,7 @@ def test_how_long_a_task_has_waited(run: Callable[..., None]) -> None:
             eye.now -= 5
             [found] = [each for each in doctor.stacks().as_json()["tasks"] if each["name"] == "one"]
             assert found["age"] is not None
+            assert not found["begun"]
             assert found["waiting"] is not None
 
     run(main())
@@ -399,4 +400,73 @@ def test_a_task_in_its_first_step_and_the_one_that_started_it(run: Callable[...,
         await asyncio.wait([task])
 
     found: list[dict[str, Any]] = []
+    run(main())
+
+
+def test_a_job_in_a_thread_of_anyio(run: Callable[..., None]) -> None:
+    anyio = pytest.importorskip("anyio")  # of FastAPI
+    begun, go_on = threading.Event(), threading.Event()
+
+    def job() -> None:
+        begun.set()
+        go_on.wait()  # the job
+
+    async def main() -> None:
+        task = asyncio.create_task(anyio.to_thread.run_sync(job), name="subject")
+        try:
+            while not begun.is_set():
+                await asyncio.sleep(0)
+            [found] = [each for each in doctor.stacks().as_json()["tasks"] if each["name"] == "subject"]
+        finally:
+            go_on.set()
+            await task
+        words = found["waits_for"]["words"]
+        assert words == f"a job in thread AnyIO worker thread at {line_of(job, '# the job')}"
+
+    run(main())
+
+
+def test_threads_of_the_doctor_are_one_line() -> None:
+    go_on = threading.Event()
+    threads = [threading.Thread(target=go_on.wait, name=name) for name in ("eyewall-watchdog", "mine")]
+    for each in threads:
+        each.start()
+    try:
+        found = doctor.stacks()
+    finally:
+        go_on.set()
+        for each in threads:
+            each.join()
+    for text in (found.text(), found.tree()):
+        assert "thread mine\n" in text
+        assert "thread eyewall-watchdog\n" not in text
+        assert text.splitlines()[-1] == "1 thread of the doctor: eyewall-watchdog"
+
+
+def test_of_many_that_are_alike_some_are_shown(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        lock = asyncio.Lock()
+        own = asyncio.current_task()
+        assert own is not None
+        holder = asyncio.create_task(takes(lock), name="holder")
+        await turns(3)
+        tasks = [asyncio.create_task(takes(lock), name=f"waiter-{each}") for each in range(20)]
+        other = asyncio.create_task(waits_for(asyncio.sleep(60)), name="other")
+        await turns(3)
+        data = doctor.stacks().as_json()
+        assert text_of(data).count("\ntask waiter-") == 20
+        text = text_of(data, every=False)
+        assert [line.partition(" (")[0] for line in text.splitlines() if line.startswith("task ")] == [
+            f"task {own.get_name()}",
+            "task holder",
+            "task other",
+            "task waiter-0",
+            "task waiter-1",
+        ]
+        more = "waiter-2, waiter-3, waiter-4, waiter-5, waiter-6, …"
+        assert f"\n18 more tasks (takes) stand there: {more}\n" in text
+        for each in (holder, other, *tasks):
+            each.cancel()
+        await asyncio.gather(holder, other, *tasks, return_exceptions=True)
+
     run(main())

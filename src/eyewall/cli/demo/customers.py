@@ -71,6 +71,13 @@ class Customers:
             await reader.readuntil(b"\r\n\r\n")
             yield
 
+    async def settled(self) -> None:
+        """Returns when the shop has begun with all that was asked of it: also what nobody waits for any more.
+
+        Connections are accepted in their order, and the shop has no page of this name.
+        """
+        await self._ask("GET", "/settled", b"")
+
     async def _ask_on(self, path: str) -> None:
         while True:
             await self._ask("GET", path, b"")

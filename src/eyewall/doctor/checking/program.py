@@ -21,6 +21,8 @@ Type = Class | str
 
 #: Re-exports, aliases and assignments that are followed, one to another.
 _DEPTH = 12
+#: A path below a path is one.
+_PATH = "pathlib.Path"
 _BUILTINS = frozenset(dir(builtins))
 
 
@@ -193,6 +195,8 @@ class Program:
             kind = self.type_of(node.value, function, depth + 1)
             if isinstance(kind, Class):
                 return self._type_of_attribute(kind, node.attr, depth + 1)
+            if kind == _PATH:
+                return _PATH if node.attr == "parent" else None
             target = self.named(node.value, function, depth + 1)
             if isinstance(target, Module):
                 return self._type_of_name(node.attr, target.body, depth + 1)
@@ -203,6 +207,9 @@ class Program:
             return self._type_of_call(node, function, depth + 1)
         if isinstance(node, ast.NamedExpr):
             return self.type_of(node.value, function, depth + 1)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+            sides = [self.type_of(each, function, depth + 1) for each in (node.left, node.right)]
+            return _PATH if _PATH in sides else None
         return None
 
     def _type_of_name(self, name: str, function: Function, depth: int) -> Type | None:

@@ -102,8 +102,14 @@ def described(
 
 
 def add_places(entries: Sequence[dict[str, Any]]) -> None:
-    """Tells of the oldest requests where they are suspended, and what for."""
-    runs = _runs()
+    """Tells of the oldest requests where they are suspended, and what for; and of those of applications their routes,
+    which a connection does not know."""
+    served = _served()
+    for each in entries:
+        found = served.get(each["id"])
+        if found is not None and not each["route"]:
+            each["route"] = found.label
+    runs = {**_runs(), **{key: found.task for key, found in served.items()}}
     for each in sorted(entries, key=lambda each: -float(each["age"]))[:PLACED]:
         task = runs.get(each["id"])
         wait = None if task is None or task.done() else wait_of(task)
@@ -125,6 +131,13 @@ def _slice(left: list[Any], clock: Callable[[], float]) -> list[dict[str, Any]]:
         if clock() >= end:
             break
     return found
+
+
+def _served() -> Mapping[str, Any]:
+    """The requests that applications of ASGI and WSGI are at work on, by the ids that their entries have."""
+    module = sys.modules.get("eyewall.http.applications")
+    found: Iterable[Any] = () if module is None else module.running().values()
+    return {f"{id(each.exchange):x}": each for each in found}
 
 
 def _runs() -> Mapping[str, Any]:

@@ -1,32 +1,28 @@
 """Tasks that were cancelled and go on: somewhere CancelledError was swallowed.
 
 Such a task still counts a request to cancel it, which `asyncio.timeout` and `TaskGroup` take back where they catch it
-themselves. Two others count one and are well: a task that the exception has not reached yet, and one that cleans up,
-in an `except` or `finally` clause or in the exit of a context manager: then some frame of its chain is handling an
-exception. A task is told of when it is neither in two looks, one after the other.
+themselves (or should: see `groups`). Two others count one and are well: a task that the exception has not reached yet,
+and one that cleans up, in an `except` or `finally` clause or in the exit of a context manager: then some frame of its
+chain is handling an exception. A task is told of when it is neither in two looks, one after the other.
 """
 
 from __future__ import annotations
 
-import ast
 import asyncio
-import inspect
-import linecache
-import textwrap
 import weakref
-from collections.abc import Callable, Iterator
-from types import CodeType, FrameType
+from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 from eyewall.base import probe
 from eyewall.doctor.collector import Collector
+from eyewall.doctor.dropped import groups
+from eyewall.doctor.dropped.clauses import swallowing
 from eyewall.doctor.dropped.handling import handles_exception
 from eyewall.doctor.finding import Evidence, Finding, Severity
-from eyewall.doctor.places import Place, await_chain, culprit_of, frames_of, is_own, place_of, places_of
+from eyewall.doctor.places import Place, await_chain, culprit_of, frames_of, places_of
 from eyewall.doctor.subjects import subject_of, subject_of_task
 from eyewall.doctor.sweep import Sweep
-
-_CATCHING = ("CancelledError", "BaseException")
 
 
 class Cancellations:
@@ -46,13 +42,15 @@ class Cancellations:
         """Begins to look, and listens to what the guard finds."""
         self._loop, self._collector = loop, collector
         self._detach = probe.cancellation_swallowed.attach(self._swallowed)
+        groups.note()
 
     def look(self) -> None:
         """Looks at a slice of the tasks."""
         for task in self._sweep.tasks:
-            if not task.cancelling() or task.done() or task in self._known:
+            requests = task.cancelling()
+            if not requests or task.done() or task in self._known:
                 continue
-            if not _goes_on(task):
+            if requests <= groups.left_by_groups(task) or not _goes_on(task):
                 self._suspects.discard(task)
             elif task not in self._suspects:
                 self._suspects.add(task)
@@ -65,6 +63,8 @@ class Cancellations:
         self._loop = self._collector = None
         if self._detach is not None:
             self._detach()
+            self._detach = None
+            groups.forget()
 
     def _tell(self, task: asyncio.Task[Any]) -> None:
         self._known.add(task)
@@ -72,7 +72,7 @@ class Cancellations:
         if self._collector is not None:
             self._collector.report(
                 _finding(
-                    _swallowing(frames),
+                    swallowing(frames) or culprit_of(frames),
                     Evidence(stacks={"goes on in": places_of(frames)}),
                     subject=subject_of(frames, task),
                 )
@@ -131,60 +131,3 @@ def _cleans_up(frame: FrameType) -> bool:
         # It has noted the cancellation, and waits for its tasks to end, before it raises.
         return True
     return handles_exception(frame) is not False
-
-
-def _swallowing(frames: list[FrameType]) -> Place | None:
-    """Returns the clause that may have swallowed the exception: the nearest at or before where a function of the
-    application stands, of the innermost that has one. Else where the task goes on."""
-    for frame in reversed(frames):
-        place = place_of(frame)
-        if is_own(place):
-            line = _clause(frame.f_code, place.line)
-            if line is not None:
-                return place._replace(line=line)
-    return culprit_of(frames)
-
-
-def _clause(code: CodeType, line: int) -> int | None:
-    """Returns the line of the last clause in the function of `code` that catches CancelledError and belongs to a
-    statement that begins before `line`; None for none, or where there is no source."""
-    lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :]
-    try:
-        tree = ast.parse(textwrap.dedent("".join(inspect.getblock(lines))))
-    except (SyntaxError, ValueError, RecursionError, SystemError):
-        # CPython 3.11 raises SystemError where the collector runs finalizers while it makes the tree.
-        return None
-    before = code.co_firstlineno - 1
-    found = [clause + before for begin, clause in _clauses(tree) if begin + before <= line]
-    return max(found, default=None)
-
-
-def _clauses(tree: ast.AST) -> Iterator[tuple[int, int]]:
-    """Returns the first line of each statement that catches CancelledError and does not raise again, and the line that
-    says so."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Try):
-            for handler in node.handlers:
-                if _catches(handler.type) and not any(
-                    isinstance(each, ast.Raise) for each in ast.walk(handler)
-                ):
-                    yield node.lineno, handler.lineno
-        elif isinstance(node, (ast.With, ast.AsyncWith)):
-            for item in node.items:
-                call = item.context_expr
-                if (
-                    isinstance(call, ast.Call)
-                    and _name(call.func) == "suppress"
-                    and any(map(_catches, call.args))
-                ):
-                    yield node.lineno, node.lineno
-
-
-def _catches(type_: ast.expr | None) -> bool:
-    if isinstance(type_, ast.Tuple):
-        return any(map(_catches, type_.elts))
-    return type_ is None or _name(type_) in _CATCHING
-
-
-def _name(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""

@@ -22,6 +22,7 @@ from types import AsyncGeneratorType, CellType, CoroutineType, GeneratorType
 from typing import Any
 
 from eyewall.doctor.collector import Collector
+from eyewall.doctor.dropped.setters import setters_of
 from eyewall.doctor.finding import Evidence, Finding, Severity
 from eyewall.doctor.places import best_of, definition_of, frames_of_error, is_own, origin_of, traceback_of
 from eyewall.doctor.subjects import subject_of
@@ -104,10 +105,9 @@ class LostExceptions:
         if sweep.first:
             self._wanted = {id(task) for task, suspect in self._suspects.items() if not suspect.held}
             self._held = set()
+        self._suspect(sweep.tasks, now)
         for task in sweep.tasks:
-            if task._log_traceback and task not in self._known and task not in self._suspects:
-                self._suspects[task] = _Suspect(now)
-            elif self._wanted and not task.done():
+            if self._wanted and not task.done():
                 _hold(task, self._wanted, self._held)
         if sweep.last and self._suspects:
             self._decide(now, collector)
@@ -119,6 +119,11 @@ class LostExceptions:
     def knows(self, future: asyncio.Future[Any]) -> bool:
         """Whether the exception of `future` was told."""
         return future in self._known or getattr(future, _TOLD, False)
+
+    def _suspect(self, tasks: list[asyncio.Task[Any]], now: float) -> None:
+        for task in tasks:
+            if task._log_traceback and task not in self._known and task not in self._suspects:
+                self._suspects[task] = _Suspect(now)
 
     def _decide(self, now: float, collector: Collector) -> None:
         for task, suspect in list(self._suspects.items()):
@@ -182,19 +187,18 @@ def lost(future: asyncio.Future[Any], error: BaseException) -> Finding:
     if created is not None and is_own(created) and (place is None or not is_own(place)):
         # It went wrong within a library: of use is the line that had the library do it.
         place = created
-    if task is not None:
-        if started is None and coroutine_of(task) is None and places:
-            # It has ended in its first step, and let go of what it ran: that was the first the error passed.
-            started = places[0]
-        what = "A task" if started is None else f"A task of {started.function}"
-        if started is not None:
-            stacks["task"] = (started,)
-        rule = "task-exception-unread"
-    else:
-        what = "A future"
-        rule = "future-exception-unread"
+    if task is not None and started is None and coroutine_of(task) is None and places:
+        # It has ended in its first step, and let go of what it ran: that was the first the error passed.
+        started = places[0]
+    if not places and task is None:
+        place, candidates = setters_of(error)
+        if candidates:
+            stacks["set by one of"] = candidates
+    if started is not None:
+        stacks["task"] = (started,)
+    what = "A future" if task is None else "A task" if started is None else f"A task of {started.function}"
     return Finding(
-        rule,
+        "future-exception-unread" if task is None else "task-exception-unread",
         Severity.ERROR,
         f"{what} ended with {type(error).__name__}, and nobody has read that",
         "Await the task, or add a done-callback that reads its exception; a TaskGroup does it by itself.",

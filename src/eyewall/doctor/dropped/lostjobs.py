@@ -12,6 +12,7 @@ callback (asyncio's own does) or a waiter.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Lock
@@ -19,7 +20,7 @@ from typing import Any
 
 from eyewall.doctor.collector import Collector, failure
 from eyewall.doctor.finding import Evidence, Finding, Severity
-from eyewall.doctor.places import frames_of_error, traceback_of
+from eyewall.doctor.places import Place, culprit_of, frames_of_error, stack_of, traceback_of
 from eyewall.doctor.subjects import subject_of
 
 _lock = Lock()
@@ -31,6 +32,8 @@ class _Failed(Future[Any]):
     """A future of a job that has failed."""
 
     _read = False
+    #: Where its exception was set, of one that was never raised.
+    _set_in: Place | None = None
 
     def result(self, timeout: float | None = None) -> Any:
         self._read = True
@@ -49,7 +52,7 @@ class _Failed(Future[Any]):
         error = self._exception
         if error is not None and not self._read:
             for each in list(_listening):
-                if each.tell(error):
+                if each.tell(error, self._set_in):
                     break
 
 
@@ -86,13 +89,14 @@ class LostJobs:
             if not _listening and Future.set_exception is _set_exception:
                 Future.set_exception = _real  # type: ignore[method-assign]
 
-    def tell(self, error: BaseException) -> bool:
-        """Called by a finalizer, anywhere, of a future that was dropped with `error`. Returns whether it was told."""
+    def tell(self, error: BaseException, set_in: Place | None = None) -> bool:
+        """Called by a finalizer, anywhere, of a future that was dropped with `error`, which was set there if it was
+        never raised. Returns whether it was told."""
         collector = self._collector
         if collector is None:
             return False
         try:
-            collector.post(_finding(error))
+            collector.post(_finding(error, set_in))
         except Exception as own:  # noqa: BLE001 - nobody is above a finalizer
             self._collector = None
             collector.post(failure(f"The detector of {self.name}", own))
@@ -105,17 +109,19 @@ def _set_exception(self: Future[Any], exception: BaseException | None) -> None:
     waited_for = self._done_callbacks or self._waiters or self._condition._waiters  # type: ignore[attr-defined]
     if type(self) is Future and not waited_for:
         self.__class__ = _Failed
+        if exception is not None and exception.__traceback__ is None:
+            self._set_in = culprit_of(stack_of(sys._getframe(1)))  # type: ignore[attr-defined]
     _real(self, exception)
 
 
-def _finding(error: BaseException) -> Finding:
+def _finding(error: BaseException, set_in: Place | None) -> Finding:
     places, place = traceback_of(error)
     return Finding(
         "job-exception-unread",
         Severity.ERROR,
         f"A job of an executor ended with {type(error).__name__}, and its future was dropped unread",
         "Await the job with loop.run_in_executor, or keep the future that submit returns and read its result.",
-        place=place,
+        place=place or set_in,
         subject=subject_of(frames_of_error(error)),
         evidence=Evidence(stacks={"raised in": places}, error=f"{type(error).__name__}: {error}"),
     )

@@ -5,7 +5,8 @@ cdef extern from *:
 
     static int eyewall_audit(const char *event, PyObject *arguments, void *data) {
         PyObject *done;
-        if (event[0] == 'o' ? strcmp(event, "open") : strcmp(event, "socket.__new__"))
+        if (event[0] == 'o' ? strcmp(event, "open") : event[0] != 's' || (strcmp(event, "socket.__new__")
+            && strcmp(event, "sqlite3.connect") && strcmp(event, "subprocess.Popen")))
             return 0;
         /* Such a hook is the whole process's, and outlives the interpreter. */
         if (arguments == NULL || !PyTuple_Check(arguments) || !Py_IsInitialized()

@@ -1,4 +1,4 @@
-"""Hearing of files that are opened and sockets that are made, at the price of two comparisons for everything else.
+"""Hearing of what is opened (files, sockets, databases, processes), at the price of two comparisons for all else.
 
 The interpreter tells an audit hook of much more: of each frame that is asked for its code, of each function that is
 looked at, of imports. A hook in Python is called for all of it, a tenth of a microsecond each time, by a logging call
@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 
 #: The events that are told of.
-EVENTS = ("open", "socket.__new__")
+EVENTS = ("open", "socket.__new__", "sqlite3.connect", "subprocess.Popen")
 
 #: Has a function called with the name and the arguments of each event, from now on and for ever. Compiled, of those of
 #: `EVENTS` only, and a second function takes the place of the first.

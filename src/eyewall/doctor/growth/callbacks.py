@@ -1,5 +1,7 @@
 """Callbacks and timers that pile up in a loop.
 
+Timers of `asyncio.sleep` are left out: it is the tasks that sleep which pile up, then (`pileups`).
+
 A timer leaves when its time has come. So many of them are no pile as long as their delay explains their number: a
 session, or an entry of a cache, that expires. Timers that are there for longer than they take to come are set again and
 again: periodic ones, started for each client and never stopped.
@@ -8,6 +10,7 @@ again: periodic ones, started for each client and never stopped.
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections import Counter
 from collections.abc import Callable
 from types import CodeType
@@ -37,6 +40,7 @@ LONG = 600.0
 RETRY = 5.0
 LONGEST = 300.0
 
+_WAKING = getattr(asyncio.futures, "_set_result_unless_cancelled", None)
 _SETTING = r"call_later|call_at|add_timeout|PeriodicCallback|call_soon|call_soon_threadsafe|add_callback"
 
 
@@ -98,7 +102,7 @@ class Callbacks:
         codes: Counter[CodeType] = Counter()
         delays: dict[CodeType, float] = {}
         for timer in looked_at:
-            code = own_code(timer)
+            code = None if _is_sleep(timer) else own_code(timer)
             if code is not None:
                 codes[code] += 1
                 delays[code] = max(delays.get(code, 0.0), timer.when() - now)
@@ -125,6 +129,11 @@ class Callbacks:
                 },
             ),
         )
+
+
+def _is_sleep(timer: object) -> bool:
+    # What `asyncio.sleep` has called.
+    return any(each is _WAKING for each in gc.get_referents(timer))
 
 
 def _ready(handles: Handles, growth: Growth) -> Finding:

@@ -23,6 +23,9 @@ from eyewall.doctor.objects import objects_of
 INTERVAL = 3.0
 #: The part of the time that they may take.
 SHARE = 0.001
+#: The part in the first seconds: what is wrong from the start on shows soon, and costs no more than once.
+EARLY = 60.0
+EARLY_SHARE = 0.003
 #: Seconds that one may take without a reason, and the part of the time that those may take which are longer.
 LONG = 0.005
 RARE = 0.0003
@@ -62,6 +65,7 @@ class Census:
         self._interval = interval
         self._next = 0.0
         self._took = self._last = self._began = 0.0
+        self._early = 0.0
         self._allocated = 0
 
     def want(self, module: str, name: str) -> Wanted:
@@ -73,6 +77,7 @@ class Census:
     def start(self, loop: asyncio.AbstractEventLoop, collector: Collector) -> None:
         """The first one is at the first look."""
         self._next = self._clock()
+        self._early = self._next + EARLY
 
     def look(self) -> None:
         """Takes a census where one is due."""
@@ -82,7 +87,8 @@ class Census:
         allocated = sys.getallocatedblocks()
         grown = allocated / self._allocated if self._allocated else 1.0
         since, takes = now - self._last, self._took * max(1.0, grown)
-        if takes > LONG and since < takes / (SHARE if grown >= GROWN else RARE):
+        share = EARLY_SHARE if now < self._early else SHARE if grown >= GROWN else RARE
+        if takes > LONG and since < takes / share:
             self._next = now + self._interval
             return
         self._allocated, self._last, self._began = allocated, now, self._work()
@@ -92,7 +98,8 @@ class Census:
         """Keeps nothing alive until the next one."""
         if self.taken:
             self._took = self._work() - self._began
-            self._next = self._last + max(self._interval, self._took / SHARE)
+            share = EARLY_SHARE if self._last < self._early else SHARE
+            self._next = self._last + max(self._interval, self._took / share)
         self.found = {}
         self.taken = False
 

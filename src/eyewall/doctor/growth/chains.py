@@ -181,9 +181,20 @@ def _runs(thing: object) -> bool:
     return type(thing).__module__ == "uvloop.loop" and type(thing).__name__ in ("Handle", "TimerHandle")
 
 
+def _is_running(frame: FrameType) -> bool:
+    """Whether `frame` is the outermost of a thread."""
+    for each in sys._current_frames().values():
+        while each.f_back is not None:
+            each = each.f_back
+        if each is frame:
+            return True
+    return False
+
+
 def _leads_on(thing: object) -> bool:
     if isinstance(thing, FrameType):
-        return False
+        # One of an exception that somebody keeps. Others belong to what runs.
+        return thing.f_back is None and not _is_running(thing)
     if isinstance(thing, FunctionType):
         return True
     return not str(type(thing).__module__).startswith(_OWN)

@@ -1,48 +1,60 @@
-"""Descriptors that are opened and not closed: files and sockets, by the line that opened them.
+"""Descriptors that are opened and not closed: files, pipes, sockets and connections, by the line that opened them.
 
 What is watched is their number (`load`). When it grows without an end, the descriptors with the highest numbers are
-looked at, as many as have come: a file, or a socket that nothing reads from and that is in no transport, was forgotten.
-A socket that the loop serves is a connection, and as many of those as clients want is what a server is for. A stream to
-somebody else that this program has opened (`asyncio.open_connection`) is forgotten where nobody reads from it, and
-nothing went over it for a while; its other end may be in the same process, and is no connection that a client wants.
+looked at, as many as have come. Forgotten are
+
+    a file        whatever is done with it
+    a pipe        whose other end is closed: of a process that has ended, mostly
+    a socket      that no loop knows, and over which nothing goes
+    a connection  to somebody else that is not used any more (`connections`)
+
+A connection that a client has opened is what a server is for, and as many descriptors as there are of those may be
+needed for them. Where both of its ends are in this process, it says nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import socket
-import struct
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import NamedTuple
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Evidence, Finding, Severity
+from eyewall.doctor.growth.connections import Carriers, End, ends_of, hung_up, is_unused, outgoing
 from eyewall.doctor.growth.load import FOLDERS, Descriptors, limit, numbers
 from eyewall.doctor.growth.openings import Openings
-from eyewall.doctor.growth.timers import served_by, transports_of
+from eyewall.doctor.growth.timers import watched_by
 from eyewall.doctor.growth.trend import MORE, Growth, Trend
 from eyewall.doctor.places import Place
 
 #: How many more there must be within a window.
 FLOOR = 15.0
 #: Descriptors that are looked at, and the part of them that one line must have opened.
-SAMPLE = 300
+SAMPLE = 150
 PART = 0.3
 LEAST = 10
+#: How many of them are needed for each connection that a client has opened, and somewhat more.
+EACH = 1.5
+#: What a connection is called that nobody uses.
+UNUSED = "connections that nobody uses"
 #: Seconds until they are looked at again where there was nothing to find, at first and at most.
 RETRY = 5.0
 LONGEST = 300.0
-#: Seconds for which nothing has gone over a stream that is forgotten.
-IDLE = 2.0
-#: Bytes of the kernel's `struct tcp_info` that are asked for, and where in it is how many milliseconds ago something
-#: was sent; 8 bytes later, received.
-TCP_INFO = 56
-LAST_DATA = 44
+#: Seconds within which connections must be found again to be forgotten: a pool that is filled at a start ends before.
+AGAIN = 10.0
 #: Descriptors that are left when it is said that they run out: that many, or that part.
 LEFT = 16
 LEFT_PART = 0.05
+
+
+class _Opened(NamedTuple):
+    """A descriptor: the line that opened it, where that is known, what it is, and whether it was forgotten."""
+
+    place: Place | None
+    kind: str
+    is_forgotten: bool = False
 
 
 class DescriptorLeaks:
@@ -65,7 +77,8 @@ class DescriptorLeaks:
         self._next = 0.0
         self._retry = RETRY
         self._told_of_limit = False
-        self._streams: dict[int, Any] = {}
+        # When connections looked as if they were forgotten.
+        self._suspected: float | None = None
         self._collector: Collector | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -86,11 +99,14 @@ class DescriptorLeaks:
         now, count = self._clock(), self._count()
         growth = self._trend.add(now, count)
         if growth is not None and now >= self._next:
-            finding = self._investigate(growth, count)
-            self._retry = RETRY if finding is not None else min(2.0 * self._retry, LONGEST)
-            self._next = now + self._retry
+            suspected = self._suspected
+            finding = self._investigate(growth, count, now)
             if finding is not None:
+                self._retry, self._next = RETRY, now + RETRY
                 collector.report(finding)
+            elif self._suspected == suspected:
+                self._retry = min(2.0 * self._retry, LONGEST)
+                self._next = now + self._retry
         most = limit()
         if most - count > max(LEFT, LEFT_PART * most):
             self._told_of_limit = False
@@ -108,22 +124,21 @@ class DescriptorLeaks:
         """Ends listening in a child."""
         self._openings.stop()
 
-    def _investigate(self, growth: Growth, count: int) -> Finding | None:
-        """Returns the finding that the descriptors which have come are forgotten; None where they are connections."""
+    def _investigate(self, growth: Growth, count: int, now: float) -> Finding | None:
+        """Returns the finding that the descriptors which have come are forgotten; None where they are connections, or
+        where it is to be seen whether they stay so."""
         looked_at = newest(int(growth.after - growth.before) + 1)
         opened = self._opened_by(looked_at)
-        lines = Counter(place for place, _ in opened if place is not None)
-        kinds = Counter(kind for _, kind in opened)
-        # Who has a pipe, to a process mostly, can't be seen everywhere.
-        forgotten = [each for each in opened if each[1] in ("files", "sockets", "streams")]
-        if len(forgotten) < max(LEAST, PART * len(looked_at)):
+        kinds = Counter(each.kind for each in opened)
+        forgotten = [each for each in opened if each.is_forgotten]
+        lines = Counter(each.place for each in forgotten if each.place is not None)
+        if len(forgotten) < max(LEAST, PART * len(looked_at), EACH * kinds["connections"]):
+            # A file for each download, a connection of a gateway for each of its clients, say.
             return None
-        # Each stream may have its other end here.
-        if len(forgotten) <= kinds["connections"] - (kinds["streams"] if self._ends_here() else 0):
-            # A file for each download, say.
+        kind, _ = Counter(each.kind for each in forgotten).most_common(1)[0]
+        if kind == UNUSED and (self._suspected is None or now - self._suspected > AGAIN):
+            self._suspected = now
             return None
-        kind, _ = Counter(each[1] for each in forgotten).most_common(1)[0]
-        place = next(iter(lines.most_common(1)), (None, 0))[0]
         counts = {"in use": count, "may be": limit(), MORE: round(growth.rate)}
         counts |= {f"opened at {each}": number for each, number in lines.most_common(3)}
         counts.update({f"{each} among {len(looked_at)} new ones": number for each, number in kinds.items()})
@@ -131,56 +146,70 @@ class DescriptorLeaks:
             "descriptors-leak",
             Severity.WARNING,
             f"Descriptors are opened and not closed, most of them {kind}",
-            "Close what you open: 'with' for files and sockets, 'finally' where it lives longer.",
-            place=place,
+            "Close what you open: 'with' for files and sockets, 'async with' for a client and its answers, 'finally' "
+            "where it lives longer. Keep one client, or one pool, instead of one for each request.",
+            place=next(iter(lines.most_common(1)), (None, 0))[0],
             evidence=Evidence(counts=counts),
         )
 
-    def _opened_by(self, looked_at: list[int]) -> list[tuple[Place | None, str]]:
-        """Returns for each descriptor the line that opened it, and what it is; connections have no line."""
-        made = self._openings.sockets()
-        served = served_by(self._loop)
-        streams = self._streams = idle_streams(self._loop)
-        found: list[tuple[Place | None, str]] = []
+    def _opened_by(self, looked_at: list[int]) -> list[_Opened]:
+        """Returns what each descriptor is."""
+        targets: dict[int, str] = {}
         for number in looked_at:
             try:
-                target = os.readlink(f"{FOLDERS[0]}/{number}")
+                targets[number] = os.readlink(f"{FOLDERS[0]}/{number}")
             except OSError:
                 # Closed meanwhile.
                 continue
-            if target.startswith("socket:"):
-                sock, place = made.get(number, (None, None))
-                if number in streams:
-                    line = place or self._openings.connection(streams[number])
-                    found.append((line, "connections" if line is None else "streams"))
-                elif sock is None or number in served or getattr(sock, "_io_refs", 0) > 0:
-                    found.append((None, "connections"))
-                else:
-                    found.append((place, "sockets"))
-            elif target.startswith("pipe:"):
-                found.append((None, "pipes"))
-            elif target.startswith(os.sep):
-                found.append((self._openings.file(target.removesuffix(" (deleted)")), "files"))
-            else:
-                found.append((None, "others"))
+        found = self._sockets([number for number, target in targets.items() if target.startswith("socket:")])
+        pipes = [number for number, target in targets.items() if target.startswith("pipe:")]
+        if pipes:
+            closed, line = hung_up(pipes), self._openings.process()
+            found += [
+                _Opened(line if number in closed else None, "pipes", number in closed) for number in pipes
+            ]
+        for target in targets.values():
+            if target.startswith(os.sep):
+                line = self._openings.file(target.removesuffix(" (deleted)"))
+                found.append(_Opened(line, "files", is_forgotten=True))
+            elif not target.startswith(("socket:", "pipe:")):
+                found.append(_Opened(None, "others"))
         return found
 
-    def _ends_here(self) -> bool:
-        """Whether the other end of a stream that is forgotten is in this process: of the first that tells."""
-        for transport in self._streams.values():
-            peer = transport.get_extra_info("peername")
-            if peer is not None:
-                return any(
-                    each.get_extra_info("sockname") == peer
-                    for reference in transports_of(self._loop)
-                    if (each := reference()) is not None and each is not transport
+    def _sockets(self, numbers: list[int]) -> list[_Opened]:
+        made = self._openings.sockets()
+        carriers, watched = Carriers(self._loop, numbers), watched_by(self._loop)
+        ends = ends_of(numbers)
+        ours = outgoing(ends)
+        found: dict[int, _Opened] = {}
+        for number in numbers:
+            end = ends.get(number)
+            opening = made.get(number) or self._openings.connection(carriers.transport(number))
+            place, age = (None, None) if opening is None else (opening.place, opening.age)
+            served = carriers.has(number)
+            if end is None:
+                # None that goes by an address: of a pair, or one that listens, or is not connected.
+                forgotten = (
+                    number in made
+                    and not served
+                    and number not in watched
+                    and not _is_lent(made[number].thing)
                 )
-        return False
+                found[number] = _Opened(place, "sockets", True) if forgotten else _Opened(None, "connections")
+            elif number not in ours or not (served or number in made) or not is_unused(end, age):
+                found[number] = _Opened(None, "connections")
+            elif served:
+                awaited = carriers.is_awaited(number)
+                found[number] = _Opened(None, "connections") if awaited else _Opened(place, UNUSED, True)
+            else:
+                awaited = number in watched or _is_lent(made[number].thing)
+                found[number] = _Opened(None, "connections") if awaited else _Opened(place, "sockets", True)
+        return _without_ends(found, ends)
 
     def _running_out(self, count: int, most: int) -> Finding:
         opened = self._opened_by(newest(count))
-        lines = Counter(place for place, _ in opened if place is not None)
-        kinds = Counter(kind for _, kind in opened)
+        lines = Counter(each.place for each in opened if each.place is not None)
+        kinds = Counter(each.kind for each in opened)
         return Finding(
             "descriptors-run-out",
             Severity.ERROR,
@@ -194,42 +223,19 @@ class DescriptorLeaks:
         )
 
 
-def idle_streams(loop: asyncio.AbstractEventLoop | None) -> dict[int, Any]:
-    """Returns the transports of streams to others, by descriptor, that nobody reads from and that nothing has gone over
-    for `IDLE` seconds."""
-    found: dict[int, Any] = {}
-    for reference in transports_of(loop):
-        transport = reference()
-        if transport is None or transport.is_closing():
-            continue
-        protocol: Any = transport.get_protocol()
-        # A server's has the function that it calls for a client.
-        if not is_stream(protocol) or protocol._client_connected_cb is not None:
-            continue
-        reader = protocol._stream_reader
-        if reader is not None and reader._waiter is not None:
-            continue
-        sock = transport.get_extra_info("socket")
-        if sock is not None and (number := sock.fileno()) >= 0 and idle_for(sock) >= IDLE:
-            found[number] = transport
-    return found
+def _is_lent(sock: object) -> bool:
+    """Whether a socket has been made into a file, or is uvloop's for now."""
+    return getattr(sock, "_io_refs", 0) > 0
 
 
-def is_stream(protocol: object) -> bool:
-    """Whether it is that of a stream of asyncio's."""
-    return isinstance(protocol, asyncio.StreamReaderProtocol)
-
-
-def idle_for(sock: Any) -> float:
-    """Returns for how many seconds nothing has gone over a connection, either way; 0.0 where that is not known."""
-    try:
-        said = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO)
-    except (OSError, AttributeError):
-        return 0.0
-    if len(said) < TCP_INFO:
-        return 0.0
-    sent, received = struct.unpack_from("=I4xI", said, LAST_DATA)
-    return float(min(sent, received)) / 1000.0
+def _without_ends(found: dict[int, _Opened], ends: dict[int, End]) -> list[_Opened]:
+    """Returns what was found, without the other ends of what was forgotten."""
+    here = {ends[number].here for number, each in found.items() if each.is_forgotten and number in ends}
+    return [
+        each
+        for number, each in found.items()
+        if each.is_forgotten or number not in ends or ends[number].there not in here
+    ]
 
 
 def newest(count: int) -> list[int]:

@@ -15,6 +15,7 @@ from types import CodeType
 from typing import Any
 
 from eyewall.doctor.collector import Collector
+from eyewall.doctor.definitions import Definitions
 from eyewall.doctor.finding import Evidence, Finding, Severity
 from eyewall.doctor.growth.reaching import code_of, waiting_task
 from eyewall.doctor.growth.trend import MORE, Growth, Trend
@@ -123,7 +124,7 @@ def _of_guard(item: Item, rule: str, summary: str, queued: int) -> Finding:
 
 def _parsed(text: str) -> Place | None:
     file, _, line = text.rpartition(":")
-    return Place(file, int(line), "") if file and line.isdecimal() else None
+    return Definitions().place(file, int(line)) if file and line.isdecimal() else None
 
 
 def _of_threads(queue: Any, growth: Growth) -> Finding:

@@ -232,7 +232,9 @@ class Kept:
     def _is_told_with(self, thing: object, ending: Ending) -> bool:
         """Whether `thing`, which keeps one of these, is itself something that stays after its end."""
         kind = self._classes.get(type(thing))
-        return kind is not None and kind.ending.least < ending.least and id(thing) in kind.since
+        if kind is None or id(thing) not in kind.since:
+            return False
+        return kind.ending.least < ending.least or kind.ending.rule == "websocket-kept" != ending.rule
 
 
 def _sort_out(kind: _Class, now: float, patience: float) -> None:

@@ -8,9 +8,10 @@ import tracemalloc
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
+from eyewall.doctor.definitions import Definitions
 from eyewall.doctor.growth.load import resident_bytes
 from eyewall.doctor.places import Place, best_of, is_own
 
@@ -85,9 +86,9 @@ async def memory(seconds: float = SECONDS, lines: int = LINES) -> MemoryReport:
             await _wait(seconds)
             after = await loop.run_in_executor(pool, _by_line)
             now = resident_bytes()  # eyewall: ignore[EW205]
+            return await loop.run_in_executor(pool, _report, seconds, lines, (resident, before), (now, after))
         finally:
             pool.shutdown(wait=False)
-    return _report(seconds, lines, (resident, before), (now, after))
 
 
 def memory_in_thread(
@@ -132,11 +133,16 @@ def _report(
     seconds: float, lines: int, first: tuple[int | None, Sizes], last: tuple[int | None, Sizes]
 ) -> MemoryReport:
     (resident, before), (now, after) = first, last
+    definitions = Definitions()
+    told = [
+        replace(each, place=definitions.place(each.place.file, each.place.line))
+        for each in growing(before, after)[:lines]
+    ]
     return MemoryReport(
         seconds,
         None if now is None or resident is None else now - resident,
         sum(size for size, _ in after.values()) - sum(size for size, _ in before.values()),
-        tuple(growing(before, after)[:lines]),
+        tuple(told),
     )
 
 

@@ -14,15 +14,17 @@ from types import (
     AsyncGeneratorType,
     CellType,
     CoroutineType,
+    FrameType,
     FunctionType,
     GeneratorType,
     MemberDescriptorType,
     MethodType,
     ModuleType,
+    TracebackType,
 )
 from typing import Any
 
-from eyewall.doctor.unlisted import coroutine_of
+from eyewall.guard.deadlines.awaiting import coroutine_of
 
 #: Items of a container that are looked through for the one that is meant.
 ITEMS = 10_000
@@ -105,6 +107,12 @@ def _step(path: list[object], index: int, owner: object, thing: object) -> str |
         return _of_function(path, index, owner, thing)
     if isinstance(owner, MethodType):
         return f" (method {owner.__func__.__qualname__})" if thing is owner.__self__ else None
+    if isinstance(owner, BaseException) and isinstance(thing, TracebackType):
+        return " (traceback)"
+    if isinstance(owner, TracebackType):
+        return None
+    if isinstance(owner, FrameType):
+        return f" (variable of {owner.f_code.co_qualname})"
     if isinstance(owner, partial):
         return " (partial)"
     if isinstance(owner, (CoroutineType, GeneratorType, AsyncGeneratorType)):

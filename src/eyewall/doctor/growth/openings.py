@@ -3,8 +3,10 @@
 The interpreter tells hooks of each file that is opened and each socket that is made, and of much else, which is passed
 over (`audits`). Such a hook can't be taken away again; without anybody who listens it does nothing. The line is the
 innermost of the application on the stack, down to where the loop calls back: what is below that has not asked for it.
+Where a library connects in a task of its own, it is the line that waits for that task.
 
-Files are found again by their path, since they do not exist yet when the hook is called; sockets by themselves.
+Files are found again by their path, since they do not exist yet when the hook is called; sockets by themselves. A pipe
+has neither: of processes it is known which line has started most of the latest ones.
 """
 
 from __future__ import annotations
@@ -13,22 +15,29 @@ import asyncio
 import os
 import socket
 import sys
+import time
 import weakref
-from collections import OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from threading import Lock
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
-from eyewall.doctor.growth.audits import hear
-from eyewall.doctor.places import Place, is_own
+from eyewall.doctor.growth.audits import EVENTS, hear
+from eyewall.doctor.growth.reaching import below
+from eyewall.doctor.places import Place, await_chain, is_own
 
 #: Paths that are remembered, the latest ones.
 PATHS = 4096
 #: Sockets that are remembered.
 SOCKETS = 20_000
+#: Processes that are remembered, the latest ones.
+PROCESSES = 200
 #: Frames that are looked at.
 DEPTH = 40
+#: Tasks that wait for each other, and objects around each, that are looked at for a line.
+TASKS = 4
+AROUND = 60
 #: Files whose kind is remembered.
 FILES = 4096
 
@@ -41,6 +50,15 @@ _ENDS = (
     "eyewall/loop/ioloop.py",
 )
 
+
+class Opening(NamedTuple):
+    """A socket or transport that is open: itself, the line that has opened it, and for how many seconds it has been."""
+
+    thing: Any
+    place: Place
+    age: float
+
+
 _kinds: dict[str, int] = {}
 #: Who listens. A tuple, replaced as a whole.
 _listeners: tuple[Callable[[str, tuple[Any, ...]], object], ...] = ()
@@ -49,7 +67,7 @@ _lock = Lock()
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
-    if _listeners and (event == "open" or event == "socket.__new__"):
+    if _listeners and event in EVENTS:
         for listener in _listeners:
             listener(event, arguments)
 
@@ -76,7 +94,8 @@ class Openings:
         #: What went wrong within the hook, which ends it.
         self.error: Exception | None = None
         self._paths: OrderedDict[str, Place] = OrderedDict()
-        self._sockets: dict[int, tuple[weakref.ref[Any], Place]] = {}
+        self._sockets: dict[int, tuple[weakref.ref[Any], Place, float]] = {}
+        self._processes: deque[Place] = deque(maxlen=PROCESSES)
         self._loop: Any = None
         self._connect: Any = None
 
@@ -95,6 +114,7 @@ class Openings:
         self._connect = None
         self._paths.clear()
         self._sockets.clear()
+        self._processes.clear()
 
     def file(self, path: str) -> Place | None:
         """Returns the line that opened the file `path` last; None where that is not known."""
@@ -105,10 +125,16 @@ class Openings:
         same = (known for known in reversed(list(self._paths.items())) if os.path.basename(known[0]) == name)
         return next((place for _, place in same), None)
 
-    def connection(self, transport: Any) -> Place | None:
-        """Returns the line that connected `transport`, of a loop that makes sockets past the interpreter."""
+    def connection(self, transport: Any) -> Opening | None:
+        """Returns what is known of a `transport` of a loop that makes sockets past the interpreter."""
         known = self._sockets.get(id(transport))
-        return known[1] if known is not None and known[0]() is transport else None
+        if known is None or known[0]() is not transport:
+            return None
+        return Opening(transport, known[1], time.monotonic() - known[2])
+
+    def process(self) -> Place | None:
+        """Returns the line that has started most of the latest processes; None for none."""
+        return next((place for place, _ in Counter(self._processes).most_common(1)), None)
 
     def _listen_to(self, loop: Any) -> None:
         connect = type(loop).create_connection
@@ -117,7 +143,7 @@ class Openings:
             return
 
         async def create_connection(*arguments: Any, **options: Any) -> Any:
-            place = _line(sys._getframe(1))
+            place = _line(sys._getframe(1)) or _line_of_awaiting()
             connected = await connect(loop, *arguments, **options)
             if place is not None:
                 self._follow(connected[0], place)
@@ -126,27 +152,31 @@ class Openings:
         self._loop, self._connect = loop, create_connection
         loop.create_connection = create_connection
 
-    def sockets(self) -> dict[int, tuple[Any, Place]]:
-        """Returns the open sockets that lines of the application have made, with the line, by descriptor."""
-        found = {}
-        for reference, place in list(self._sockets.values()):
+    def sockets(self) -> dict[int, Opening]:
+        """Returns the open sockets that lines of the application have made, by descriptor."""
+        found, now = {}, time.monotonic()
+        for reference, place, since in list(self._sockets.values()):
             made = reference()
             if isinstance(made, socket.socket) and (number := made.fileno()) >= 0:
-                found[number] = made, place
+                found[number] = Opening(made, place, now - since)
         return found
 
     def _opened(self, event: str, arguments: tuple[Any, ...]) -> None:
         try:
-            if event == "open":
+            if event == "subprocess.Popen":
+                place = _line(sys._getframe(2))
+                if place is not None:
+                    self._processes.append(place)
+            elif event != "socket.__new__":
                 path = arguments[0]
-                if isinstance(path, bytes):
+                if isinstance(path, (bytes, os.PathLike)):
                     path = os.fsdecode(path)
                 if isinstance(path, str):
                     place = _line(sys._getframe(2))
                     if place is not None:
                         self._remember(path, place)
             else:
-                place = _line(sys._getframe(2))
+                place = _line(sys._getframe(2)) or _line_of_awaiting()
                 if place is not None:
                     self._follow(arguments[0], place)
         except Exception as error:  # noqa: BLE001 - what a hook raises comes out of the program's `open`
@@ -165,7 +195,11 @@ class Openings:
         if len(self._sockets) >= SOCKETS:
             return
         key = id(made)
-        self._sockets[key] = weakref.ref(made, lambda _: self._sockets.pop(key, None)), place
+        self._sockets[key] = (
+            weakref.ref(made, lambda _: self._sockets.pop(key, None)),
+            place,
+            time.monotonic(),
+        )
 
 
 def _line(frame: FrameType | None) -> Place | None:
@@ -181,6 +215,29 @@ def _line(frame: FrameType | None) -> Place | None:
         if kind == _END:
             return None
         frame = frame.f_back
+    return None
+
+
+def _line_of_awaiting() -> Place | None:
+    """Returns the line of the application that waits for the task which runs; None where nobody does."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        # A thread without a loop.
+        return None
+    for _ in range(TASKS):
+        if task is None:
+            return None
+        waiting = None
+        # Without the contexts, from which anything may be reached.
+        callbacks = [callback for callback, _ in getattr(task, "_callbacks", None) or ()]
+        for each in below(callbacks, AROUND):
+            if isinstance(each, asyncio.Task) and each is not task and not each.done():
+                place = await_chain(each).culprit
+                if place is not None and is_own(place):
+                    return place
+                waiting = waiting or each
+        task = waiting
     return None
 
 

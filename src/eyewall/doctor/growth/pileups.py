@@ -9,6 +9,10 @@ Tasks that wait in `asyncio.sleep` will end by themselves: an entry of a cache t
 time are no pile.
 
 Tasks that are done, and that something still refers to, are counted as well: a list that they are only added to.
+
+To count all takes seconds where there are thousands, and longer where hundreds come each second. Their whole number is
+known at once, though, and a sample of them tells which line's they are: where that number grows, and one line has come
+to have as many more, it is that line's.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Evidence, Finding, Severity
@@ -29,11 +33,10 @@ from eyewall.doctor.growth.load import Descriptors
 from eyewall.doctor.growth.reaching import own_class
 from eyewall.doctor.growth.searches import Searches
 from eyewall.doctor.growth.timers import slumber
-from eyewall.doctor.growth.trend import MORE, PER_LOAD, Growth, Trend
+from eyewall.doctor.growth.trend import MORE, PER_LOAD, SCALES, Growth, Trend
 from eyewall.doctor.places import Place, await_chain, definition, frames_of, is_own
 from eyewall.doctor.subjects import subject_of_task
 from eyewall.doctor.sweep import Sweep
-from eyewall.doctor.unlisted import coroutine_of
 
 #: How many more there must be within a window.
 FLOOR = 20.0
@@ -44,11 +47,22 @@ LEAST = 10
 SAMPLE = 24
 SAMPLED = 5.0
 STAYING = 0.6
+#: Tasks that are counted of very many, samples of the last seconds that are remembered, and the lines of each, those
+#: with the most tasks.
+COUNTED = 500
+SLICES = 24
+LINES = 5
+#: Seconds at both ends of a window whose samples are compared, and the part of a rise that one line must have.
+AT_END = 2.0
+MOST = 0.6
 #: Tasks that sleep are a pile when there are more than come within so many times their delay, or so many of them.
 DELAYS = 1.5
 SLEEPERS = 10_000
 #: Seconds until it is asked again what keeps those that are done.
 RETRY = 60.0
+#: Seconds for which something that runs may gather them in a variable, a batch, and until it is asked again.
+BATCH = 45.0
+BATCH_RETRY = 15.0
 
 _Reference = weakref.ref[asyncio.Task[Any]]
 
@@ -120,8 +134,12 @@ class PileUps:
         self._sites: dict[_Key, _Site] = {}
         # Of the round that is going on.
         self._round: dict[_Key, _Tally] = {}
-        # When a line's tasks may be searched for again.
+        # The whole number, and the latest slices: when, how many tasks there were, and those of the largest lines.
+        self._all = Trend(FLOOR, scales=SCALES[:1])
+        self._slices: deque[_Slice] = deque(maxlen=SLICES)
+        # When a line's tasks may be searched for again, and since when they grow.
         self._search_at: dict[_Key, float] = {}
+        self._kept_since: dict[_Key, float] = {}
         self._collector: Collector | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop, collector: Collector) -> None:
@@ -134,31 +152,58 @@ class PileUps:
         """Counts a slice of the tasks; after the last one, looks at how the numbers have changed."""
         if self._sweep.first:
             self._round = {}
-        tallies = self._round
-        for task in self._sweep.tasks:
-            coro: Any = coroutine_of(task)
-            try:
-                code = coro.cr_code
-                origins = coro.cr_origin
-            except AttributeError:
-                # A generator, or a compiled coroutine.
-                code, origins = getattr(coro, "gi_code", None), None
-                if code is None:
-                    continue
-            origin = origins[0] if origins else None
-            key = id(code), origin
-            tally = tallies.get(key)
-            if tally is None:
-                tally = tallies[key] = _Tally(code, origin)
-            tally.add(task)
+        _count(self._sweep.tasks, self._round)
+        now = self._clock()
+        if self._sweep.slices > 1:
+            self._estimate(now)
+        else:
+            self._slices.clear()
         if self._sweep.last:
-            self._judge(self._clock())
+            self._judge(now)
 
     def stop(self) -> None:
         """Ends counting."""
         self._collector = None
         self._sites, self._round = {}, {}
+        self._slices.clear()
         self._descriptors.stop()
+
+    def _estimate(self, now: float) -> None:
+        """Judges by a sample of those that are there now, where a round takes more than a look."""
+        tasks, scale = self._sweep.sample(COUNTED)
+        tallies: dict[_Key, _Tally] = {}
+        _count(tasks, tallies)
+        known, load = scale * len(tasks), float(self._load())
+        largest = sorted(tallies.items(), key=lambda each: -each[1].total)[:LINES]
+        for key, tally in largest:
+            site = self._site(key, tally)
+            if site is not None:
+                site.sample = tally.sample[:]
+                site.resample(now)
+        self._slices.append(_Slice(now, scale, dict(largest)))
+        growth = self._all.add(now, known, load)
+        if growth is None:
+            return
+        first = [each for each in self._slices if each.when <= now - growth.seconds + AT_END]
+        last = [each for each in self._slices if each.when >= now - AT_END]
+        for key, _ in largest:
+            site = self._sites.get(key)
+            if site is None:
+                continue
+            (before, pending_before), (after, pending) = _estimated(key, first), _estimated(key, last)
+            rise, seconds = MOST * (growth.after - growth.before), growth.seconds
+            explained = _explained(site, load)
+            if pending - pending_before >= rise and pending > explained:
+                self._piled(site, Growth(pending_before, pending, seconds), round(pending), now)
+            elif after - before >= rise and after - pending >= 1.0 and after > explained:
+                site.done = round(after - pending)
+                self._kept(key, site, Growth(before, after, seconds), round(after))
+
+    def _site(self, key: _Key, tally: _Tally) -> _Site | None:
+        site = self._sites.get(key)
+        if site is None and tally.total >= LEAST and len(self._sites) < SITES:
+            site = self._sites[key] = _Site(tally.code, tally.origin)
+        return site
 
     def _judge(self, now: float) -> None:
         load = float(self._load())
@@ -167,22 +212,21 @@ class PileUps:
             # Gone altogether: what comes later is something new.
             del self._sites[key]
             self._search_at.pop(key, None)
+            self._kept_since.pop(key, None)
         for key, tally in tallies.items():
-            site = self._sites.get(key)
+            site = self._site(key, tally)
             if site is None:
-                if tally.total < LEAST or len(self._sites) >= SITES:
-                    continue
-                site = self._sites[key] = _Site(tally.code, tally.origin)
+                continue
             site.sample = tally.sample
             site.resample(now)
             site.done = tally.total - tally.pending
             pending = site.pending.add(now, tally.pending, load)
             total = site.total.add(now, tally.total, load)
-            explained = load * (1.0 if _is_own(site) else PER_LOAD)
+            explained = _explained(site, load)
             if pending is not None and tally.pending > explained:
                 self._piled(site, pending, tally.pending, now)
             elif total is not None and site.done and tally.total > explained:
-                self._kept(key, site, total, tally)
+                self._kept(key, site, total, tally.total)
 
     def _piled(self, site: _Site, growth: Growth, count: int, now: float) -> None:
         tasks = site.oldest(done=False)
@@ -197,18 +241,22 @@ class PileUps:
             return
         collector.report(_pile(site, growth, count, tasks[0]))
 
-    def _kept(self, key: _Key, site: _Site, growth: Growth, tally: _Tally) -> None:
+    def _kept(self, key: _Key, site: _Site, growth: Growth, total: int) -> None:
         tasks = site.oldest(done=True)
         done = next((task for task in tasks or () if task.done()), None)
         now = self._clock()
+        begun = self._kept_since.setdefault(key, now - growth.seconds)
         if done is None or now < self._search_at.get(key, now):
             return
-        total = tally.total
 
         def answered(chain: Chain | None) -> None:
             # None: garbage that the collector has not come to. An attribute: it goes with what has it.
-            if self._collector is not None and chain is not None and chain.collected:
-                self._collector.report(_stay(site, growth, total, chain))
+            if self._collector is None or chain is None or not chain.collected:
+                return
+            if not chain.lasting and now - begun < BATCH:
+                self._search_at[key] = now + BATCH_RETRY
+                return
+            self._collector.report(_stay(site, growth, total, chain))
 
         if self._searches.order(done, answered):
             self._search_at[key] = now + RETRY
@@ -235,6 +283,49 @@ class _Tally:
         elif number % 41 == 0:
             # Some of those that are far back in the sweep as well.
             self.sample[number // 41 % SAMPLE] = weakref.ref(task)
+
+
+class _Slice(NamedTuple):
+    """A sample of the tasks: `scale` times as many as it has there were in all."""
+
+    when: float
+    scale: float
+    tallies: dict[_Key, _Tally]
+
+
+def _count(tasks: list[asyncio.Task[Any]], tallies: dict[_Key, _Tally]) -> None:
+    """Adds tasks to the tallies of the lines that create them."""
+    for task in tasks:
+        coro: Any = task.get_coro()
+        try:
+            code = coro.cr_code
+            origins = coro.cr_origin
+        except AttributeError:
+            # A generator, or a compiled coroutine.
+            code, origins = getattr(coro, "gi_code", None), None
+            if code is None:
+                continue
+        origin = origins[0] if origins else None
+        key = id(code), origin
+        tally = tallies.get(key)
+        if tally is None:
+            tally = tallies[key] = _Tally(code, origin)
+        tally.add(task)
+
+
+def _estimated(key: _Key, slices: list[_Slice]) -> tuple[float, float]:
+    """Returns how many tasks of a line there were, and how many of them pending, as far as slices tell."""
+    there = [(each.scale, each.tallies[key]) for each in slices if key in each.tallies]
+    parts = max(1, len(slices))
+    return (
+        sum(scale * tally.total for scale, tally in there) / parts,
+        sum(scale * tally.pending for scale, tally in there) / parts,
+    )
+
+
+def _explained(site: _Site, load: float) -> float:
+    """Returns how many tasks of a line connections explain."""
+    return load * (1.0 if _is_own(site) else PER_LOAD)
 
 
 def _delay(tasks: list[asyncio.Task[Any]]) -> float | None:

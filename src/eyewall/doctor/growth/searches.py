@@ -1,6 +1,6 @@
 """Searches for what keeps objects alive, one after the other, and none in the program's way.
 
-A pass of a search stops everything for as long as the heap is large. After each there is a pause, fifty times as long.
+A pass of a search stops everything for as long as the heap is large. After each there is a pause, twenty times as long.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from eyewall.doctor.collector import Collector
 from eyewall.doctor.growth.chains import Chain, Search
 
 #: How much longer than a pass the pause after it is.
-PAUSE = 50.0
+PAUSE = 20.0
 #: Searches that wait for their turn.
 WAITING = 8
 

@@ -73,14 +73,26 @@ def transports_of(loop: asyncio.AbstractEventLoop | None) -> list[weakref.ref[An
     return [] if known is None else list(known.valuerefs())
 
 
-def served_by(loop: asyncio.AbstractEventLoop | None) -> set[int]:
-    """Returns the descriptors that `loop` has in a transport, or waits for."""
+def transports_by_descriptor(loop: asyncio.AbstractEventLoop | None) -> dict[int, Any]:
+    """Returns the transports of a loop by their descriptors."""
     known = _transports(loop)
-    served = set() if known is None else {number for number in list(known) if isinstance(number, int)}
+    return (
+        {} if known is None else {number: each for number, each in known.items() if isinstance(number, int)}
+    )
+
+
+def watched_by(loop: asyncio.AbstractEventLoop | None) -> set[int]:
+    """Returns the descriptors that `loop` waits for, other than by a transport where it is uvloop's."""
     selector: Any = getattr(loop, "_selector", None)
     if selector is not None:
-        served.update(number for number in list(selector.get_map()) if isinstance(number, int))
-    return served
+        return {number for number in list(selector.get_map()) if isinstance(number, int)}
+    # By descriptor.
+    polls = [
+        each
+        for each in gc.get_referents(loop)
+        if type(each) is dict and any(type(value).__name__ == "UVPoll" for value in each.values())
+    ]
+    return {number for each in polls for number in each}
 
 
 def _transports(loop: asyncio.AbstractEventLoop | None) -> weakref.WeakValueDictionary[Any, Any] | None:

@@ -6,11 +6,13 @@ objects are kept, or else in the file of that class, or of what owns the contain
 
 from __future__ import annotations
 
+import ast
 import inspect
 import linecache
 import re
 import sys
-from collections.abc import Iterable, Iterator
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -28,11 +30,14 @@ def adding(names: Iterable[str], classes: Iterable[type], files: Iterable[str] =
     return _with_names(names, rf"(?:\.(?:{_ADDING})\(|\[[^\]]+\]\s*=(?!=))", classes, files)
 
 
-def handing(names: Iterable[str], methods: Iterable[str], owner: type) -> Place | None:
+def handing(names: Sequence[str], methods: Iterable[str], owner: type) -> Place | None:
     """Returns the line with which an object of `owner` hands one of its `methods`, or itself to something called by one
-    of `names`: it is a library, then, that puts it where it stays. None where there is none."""
+    of `names`, or to a function with such a name: it is a library, then, that puts it where it stays. None where there
+    is none."""
     patterns = [rf"\bself\.{re.escape(method)}\b(?!\s*\()" for method in methods]
     patterns += [rf"\b{re.escape(name)}\b.*\.\w+\((?:.*\W)?self\b(?!\s*\.)" for name in names]
+    # A function that remembers what it was called with.
+    patterns += [rf"\b{re.escape(name)}\((?:.*\W)?self\b(?!\s*\.)" for name in names]
     for pattern in patterns:
         place = _first(re.compile(pattern), [owner], ())
         if place is not None:
@@ -179,6 +184,23 @@ def matching(pattern: str, file: str) -> Place | None:
 
 
 def within(code: CodeType, pattern: str) -> Place | None:
-    """Returns the first line of a function that matches a regular expression."""
-    compiled = re.compile(pattern)
-    return min(_in_block(code, compiled), key=lambda place: place.line, default=None)
+    """Returns the first line of a function that matches a regular expression, of those in a loop where there are any:
+    what grows is done again and again."""
+    found = _in_block(code, re.compile(pattern))
+    repeated = [each for each in found if any(first <= each.line <= last for first, last in _loops(code))]
+    return min(repeated or found, key=lambda place: place.line, default=None)
+
+
+def _loops(code: CodeType) -> list[tuple[int, int]]:
+    """Returns the first and last line of each loop in a function."""
+    before = code.co_firstlineno - 1
+    try:
+        block = inspect.getblock(linecache.getlines(code.co_filename)[before:])
+        tree = ast.parse(textwrap.dedent("".join(block)))
+    except (SyntaxError, ValueError, RecursionError, SystemError):
+        return []
+    return [
+        (before + node.lineno, before + (node.end_lineno or node.lineno))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.For | ast.AsyncFor | ast.While)
+    ]

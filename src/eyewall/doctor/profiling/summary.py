@@ -13,8 +13,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from eyewall.doctor.definitions import Definitions
 from eyewall.doctor.places import Place, is_own
-from eyewall.doctor.profiling.definitions import Definitions
 from eyewall.doctor.profiling.recording import Frame, Recording, Stack
 
 #: What runs callbacks, coroutines and jobs, by the end of the file's name; and what is said where it has none to run.

@@ -7,9 +7,9 @@ interpreter, has them all; for the others the loaded modules are asked.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from types import CodeType, FunctionType, ModuleType
+from types import ModuleType
 
+from eyewall.doctor.codes import codes_of
 from eyewall.doctor.places import Place, best_of
 from eyewall.doctor.stalls.stack import Spot, Stack
 
@@ -47,24 +47,7 @@ def _module_of(file: str) -> ModuleType | None:
 
 def _qualified(module: ModuleType, place: Place) -> str:
     """Returns the name of the function in `place` with those of its classes, the bare one where it is not found."""
-    for code in _codes(vars(module).values(), module.__name__):
+    for code in codes_of(module):
         if code.co_name == place.function and any(line == place.line for _, _, line in code.co_lines()):
             return code.co_qualname
     return place.function
-
-
-def _codes(values: Iterable[object], module: str) -> Iterator[CodeType]:
-    for value in list(values):
-        if isinstance(value, type) and value.__module__ == module:
-            yield from _codes(vars(value).values(), module)
-            continue
-        function = getattr(value, "__func__", None) or getattr(value, "fget", None) or value
-        if isinstance(function, FunctionType):
-            yield from _nested(function.__code__)
-
-
-def _nested(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for each in code.co_consts:
-        if isinstance(each, CodeType):
-            yield from _nested(each)

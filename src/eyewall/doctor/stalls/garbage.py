@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -33,6 +34,8 @@ class Collection(NamedTuple):
     stack: Stack
     #: Whether the program has asked for it.
     explicit: bool
+    #: The identity of the thread in which it ran.
+    thread: int = 0
 
 
 class Garbage:
@@ -78,6 +81,7 @@ class Garbage:
                     info["collected"],
                     stack.read(frames),
                     bool(frames) and "collect" in frames[-1].f_code.co_names,
+                    threading.get_ident(),
                 )
             )
 

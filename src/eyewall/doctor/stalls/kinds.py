@@ -34,7 +34,7 @@ class Kind(enum.Enum):
     SIGNAL = "loop-blocked-signal"
     STARVED = "loop-starved"
     THREAD = "loop-blocked-thread"
-    #: Somebody debugs the program, or the doctor itself is at work: no fault of the program.
+    #: Somebody debugs the program, the doctor itself is at work, or others have the CPUs: no fault of the program.
     EXCUSED = "excused"
 
 
@@ -72,6 +72,10 @@ _THREADS = {
     "multiprocessing.pool": "it waits for another process",
     "multiprocessing.connection": "it waits for another process",
 }
+#: Waits for the new thread to run, which is the machine's affair.
+_STARTING = ("threading", "Thread.start")
+#: Beneath every callback, where it is not known how much is. uvloop has no frames of its own.
+_RUNNING = (("asyncio.runners", "Runner.run"), ("asyncio.events", "Handle._run"))
 _NAMES = ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr", "getnameinfo", "getfqdn")
 
 
@@ -94,9 +98,10 @@ def kind_of(
     shown = expression if stack.culprit == len(spots) - 1 else ""
     if any(spot.module.partition(".")[0] in _DEBUGGERS for spot in spots):
         return Doing(Kind.EXCUSED, "a debugger has stopped it")
-    doctor = max((index for index, spot in enumerate(spots) if _examines(spot)), default=-1)
-    if doctor >= 0 and not any(is_own(spot.place) for spot in spots[doctor:]):
+    if _is_examined(spots):
         return Doing(Kind.EXCUSED, "the doctor looks at the program")
+    if any((spot.module, spot.place.function) == _STARTING for spot in spots) and share < COMPUTES:
+        return Doing(Kind.EXCUSED, "a thread that it has started has not got a CPU yet")
     handled = next((spot.handles for spot in spots if spot.handles), 0)
     if handled:
         return Doing(Kind.SIGNAL, f"the handler of {_signal(handled)} runs")
@@ -134,6 +139,17 @@ def _waiting(spots: tuple[Spot, ...], call: SystemCall | None, expression: str, 
     if call is not None:
         return Doing(Kind.IO, f"it waits for input or output: {name}{_to(call)}{_in(shown)}")
     return Doing(Kind.WAITING, f"it waits{_in(shown)}")
+
+
+def _is_examined(spots: tuple[Spot, ...]) -> bool:
+    """Whether the doctor is at work in a callback of its own.
+
+    In one of the application, it has been called in passing: by a collection of garbage, by whoever puts a callback
+    in. There a thread that computes lets others look more often than elsewhere, so that much of a block may look so.
+    """
+    runs = (index for index, spot in enumerate(spots) if (spot.module, spot.place.function) in _RUNNING)
+    spots = spots[max(runs, default=-1) + 1 :]
+    return any(_examines(spot) for spot in spots) and not any(is_own(spot.place) for spot in spots)
 
 
 def _examines(spot: Spot) -> bool:

@@ -48,7 +48,8 @@ def _finding(
     counts: dict[str, int] | None = None,
 ) -> Finding:
     """Returns the finding of one `block`."""
-    verb = "was" if block.over else "is"
+    # Without a place, the words are all by which the same fault is known again.
+    verb = "was" if block.over or place is None else "is"
     counts = counts or {}
     if block.unscheduled >= 0.001:
         counts["milliseconds without a CPU besides"] = round(block.unscheduled * 1e3)
@@ -99,11 +100,20 @@ def threading(block: Block, stack: Stack, name: str) -> Finding:
     )
 
 
+def _spent(block: Block, collections: list[Collection]) -> float:
+    return sum(min(each.ended, block.ended) - max(each.began, block.began) for each in collections)
+
+
+def collecting_share(block: Block, collections: list[Collection]) -> float:
+    """Returns the share of a block that collections take. Time without a CPU is a part of both."""
+    return _spent(block, collections) / max(block.ended - block.began, 0.001)
+
+
 def collecting(block: Block, collections: list[Collection], sample: Sample | None) -> Finding | None:
     """Returns the finding that `collections` took the time of a block, None where they did not."""
-    spent = sum(min(each.ended, block.ended) - max(each.began, block.began) for each in collections)
-    if not collections or spent < block.wall * COLLECTING:
+    if collecting_share(block, collections) < COLLECTING:
         return None
+    spent = _spent(block, collections)
     worst = longest(collections)
     asked = "the program has asked for a garbage collection" if worst.explicit else "garbage is collected"
     counts = {

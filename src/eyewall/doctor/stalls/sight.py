@@ -15,7 +15,7 @@ from collections.abc import Hashable
 from types import CodeType, FrameType
 
 from eyewall.doctor.finding import Subject
-from eyewall.doctor.places import is_own, stack_of
+from eyewall.doctor.places import DEPTH, is_own, stack_of
 from eyewall.doctor.stalls import dumped, kernel, readyqueue, stack
 from eyewall.doctor.stalls.dumper import Dumper
 from eyewall.doctor.stalls.kinds import Sample, kind_of
@@ -208,7 +208,10 @@ class Sight:
 
     def sample(self, tick: Tick, dumper: Dumper | None) -> Sample:
         """Returns what the thread does now, where `tick` was seen."""
-        if tick.held >= LATE:
+        last = self._before
+        # A thread that keeps the interpreter, but has no CPU, may do so in any line of Python.
+        held = tick.held - (0.0 if last is None else tick.delay - last.delay) >= LATE
+        if held:
             seen = self._seized
         else:
             handlers = stack.signal_handlers()
@@ -218,14 +221,12 @@ class Sight:
                 self._mark = tick.mark
                 self._subject = subject_of(frames, _task_of(self.loop))
             del frames
-        last = self._before
         passed = used = waited = 0.0
         if last is not None:
             # Where the thread stood still for long before, only the last of that is seen here.
             passed = min(tick.now - last.now, INTERVAL + tick.late)
             used, waited = tick.cpu - last.cpu, tick.delay - last.delay
         passed = max(passed, 0.001)
-        held = tick.held >= LATE
         text, call, after = "", None, held
         if held:
             found = [] if dumper is None else dumper.read()
@@ -255,6 +256,15 @@ class Sight:
             return ""
         return stack.called(frames[-1], text)
 
+    def within_callback(self, seen: Stack, thread: int) -> Stack:
+        """Returns what of a stack, seen in the thread of this identity, is within a callback of the loop; an empty one
+        where it says nothing of that: another thread's, or one in which the loop itself is at work."""
+        if thread != self._ident or seen.culprit < self._depth:
+            return stack.EMPTY
+        # Of a deep one, the outermost spots have been left out.
+        beneath = self._depth if len(seen.spots) < DEPTH else 0
+        return Stack(seen.spots[beneath:], seen.culprit - beneath, seen.code)
+
     def seize(self) -> None:
         """Keeps where all threads stand, of one that comes late, before it does anything that lets others run: they may
         still be where they were while nobody could look."""
@@ -262,16 +272,19 @@ class Sight:
         self._seized = stack.read(frames, stack.signal_handlers())
         self._subject = subject_of(frames, _task_of(self.loop))
         self._mark = None
-        del frames
         self.suspects = []
         for ident, frame in sys._current_frames().items():
             if ident in (self._ident, threading.get_ident()):
                 continue
-            if frame.f_globals.get("__name__") in _WAITING:
+            if frame.f_globals.get("__name__") in _WAITING and not stack.runs_job(frame):
                 continue
-            seen = stack.read(stack_of(frame))
+            frames = stack_of(frame)
+            seen = stack.read(frames)
+            if seen.place is None or not is_own(seen.place):
+                seen = stack.with_job(seen, frames)
             if seen.place is not None and is_own(seen.place):
                 self.suspects.append((ident, _cpu_of(ident), seen))
+        del frames, frame
 
 
 def _cpu_of(ident: int) -> float:

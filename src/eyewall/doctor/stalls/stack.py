@@ -10,11 +10,14 @@ No tuple is made of a generator here, but of a list: a tuple that grows is there
 
 from __future__ import annotations
 
+import dis
 import linecache
 import re
 import signal
 import sys
 from collections.abc import Sequence
+from contextvars import Context
+from functools import partial
 from itertools import islice
 from types import CodeType, FrameType, ModuleType
 from typing import NamedTuple
@@ -98,6 +101,42 @@ def read(frames: Sequence[FrameType], handlers: frozenset[CodeType] = frozenset(
         for frame in frames
     ]
     return Stack(tuple(spots), application_frame(list(frames)), frames[-1].f_code)
+
+
+def with_job(seen: Stack, frames: Sequence[FrameType]) -> Stack:
+    """Returns a stack of a thread of an executor with the job that has just returned there as its innermost spot.
+
+    Where a call of C is the last that a job does, its thread lets others run when the job is over.
+    """
+    item = next((each for each in reversed(frames) if runs_job(each)), None)
+    code = None if item is None else _job(getattr(item.f_locals.get("self"), "fn", None))
+    if code is None:
+        return seen
+    lines = {
+        each.positions.lineno for each in dis.get_instructions(code) if _returns(each) and each.positions
+    }
+    line = lines.pop() if len(lines) == 1 else None
+    place = Place(code.co_filename, line or code.co_firstlineno, code.co_qualname)
+    return Stack((*seen.spots, Spot(place, "")), len(seen.spots), code)
+
+
+def runs_job(frame: FrameType) -> bool:
+    """Whether `frame` is where a thread of an executor runs a job: it has one, or has had one just now."""
+    return frame.f_code.co_name == "run" and frame.f_globals.get("__name__") == "concurrent.futures.thread"
+
+
+def _returns(instruction: dis.Instruction) -> bool:
+    return instruction.opname.startswith("RETURN_") and instruction.opname != "RETURN_GENERATOR"
+
+
+def _job(function: object) -> CodeType | None:
+    """Returns the code of what an executor was given, where that is a function of Python: also in partials, and in a
+    context, as `asyncio.to_thread` has it."""
+    while isinstance(function, partial):
+        runs = getattr(function.func, "__self__", None)
+        function = function.args[0] if isinstance(runs, Context) and function.args else function.func
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    return code if isinstance(code, CodeType) else None
 
 
 def signal_handlers() -> frozenset[CodeType]:

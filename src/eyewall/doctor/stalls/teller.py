@@ -11,7 +11,7 @@ from eyewall.doctor.stalls.garbage import Garbage
 from eyewall.doctor.stalls.kinds import Kind, Sample, vote
 from eyewall.doctor.stalls.sight import Sight
 from eyewall.doctor.stalls.stack import EMPTY
-from eyewall.doctor.stalls.turn import SHARE, Block, Shape
+from eyewall.doctor.stalls.turn import SHARE, THRESHOLD, Block, Shape
 
 #: Samples that are kept of one turn, and culprits that are remembered.
 SAMPLES = 300
@@ -20,6 +20,8 @@ CULPRITS = 200
 UPDATE = 1.0
 #: Callbacks of which it was seen who put them in that stand for all.
 ENOUGH = 20
+#: Seconds after which it is certain enough that collections take most of a block that lasts.
+CERTAIN = 2 * THRESHOLD
 #: What a moment that two clocks show may differ by, in seconds.
 _SLACK = 0.001
 
@@ -50,11 +52,12 @@ class Teller:
 
     def tell(self, block: Block) -> Finding | None:
         """Returns the finding that `block` is, None where there is nothing (new) to say."""
-        if block.first:
+        if block.first or self._told is None:
+            # What was excused so far may go on as something else.
             self._told = self._find(block)
             self._update = 2 * max(UPDATE, block.wall) if self._told else 0.0
             return self._told
-        if self._told is None or (not block.over and block.wall < self._update):
+        if not block.over and block.wall < self._update:
             return None
         self._update = 2 * block.wall
         found = report.updated(self._told, block)
@@ -64,17 +67,30 @@ class Teller:
 
     def _find(self, block: Block) -> Finding | None:
         samples = [each for each in self._samples if block.began - _SLACK <= each.at <= block.ended + _SLACK]
-        if any(each.doing.kind is Kind.EXCUSED for each in samples):
+        counting = [each for each in samples if each.doing.kind is not Kind.EXCUSED]
+        if _weight(counting) < _weight(samples) / 2:
             return None
+        samples = counting
         best = vote(samples)
-        collecting = report.collecting(block, self._garbage.within(block.began, block.ended), best)
+        collections = [
+            each._replace(stack=self._sight.within_callback(each.stack, each.thread))
+            for each in self._garbage.within(block.began, block.ended)
+        ]
+        collecting = report.collecting(block, collections, best)
         if collecting is not None:
+            if self._may_go_on(block):
+                return None
             return self._settled(collecting)
         if block.shape is Shape.MANY:
             return self._starving(block, samples)
         if block.shape is Shape.THREAD:
             return self._of_thread(block)
         return None if best is None else self._settled(report.sampled(block, best))
+
+    def _may_go_on(self, block: Block) -> bool:
+        """Whether a collection has ended, and was short, and what was going on before it goes on: who makes many
+        objects has them collected all the time, which need not be the most of it."""
+        return not block.over and not self._garbage.running and block.wall < CERTAIN
 
     def _of_thread(self, block: Block) -> Finding:
         # Where several may have been it, none is named.
@@ -109,3 +125,7 @@ class Teller:
         elif found.rule == Kind.COMPUTING.value or not where:
             return report.placed(found, known)
         return found
+
+
+def _weight(samples: list[Sample]) -> float:
+    return sum(each.weight for each in samples)

@@ -43,7 +43,8 @@ class Accountant:
             self._count()
         else:
             sys.modules[_ACCOUNTING].fill_budgets()
-            timelines.look()
+        applications.look()
+        timelines.look()
 
     def stop(self) -> None:
         """Counts no more, where no other loop is watched."""
@@ -55,8 +56,9 @@ class Accountant:
             self._started = False
             garbage.stop()
             applications.stop()
+            if not applications.counting:
+                timelines.stop()
         if self._counting and not _wanted:
-            timelines.stop()
             sys.modules[_DISPATCH].keep_accounts(False)
         self._counting = False
 

@@ -1,38 +1,48 @@
-"""Counts the requests of ASGI and WSGI applications, which have routes of their own, by what they say of these.
+"""Counts the requests of ASGI and WSGI applications, by the routes that they state (`http.applications`), and measures
+where their time went.
 
-    ASGI    `scope["route"].path`, where a framework puts its route (FastAPI); else the name of `scope["endpoint"]`
-    WSGI    `environ["werkzeug.request"].url_rule.rule` (Flask), `environ["bottle.route"].rule`
-    else    the application, as one: never the path of a request, of which there is no end
-
-What an application did while it served a request is not measured: it counts as waiting, and none as measured.
+Which route a request has is known when its framework has matched it. So it is not of each route that some requests are
+measured, as it is of Eyewall's own, but of all of them: `BUDGET` between two looks of the doctor. Each step of a WSGI
+application that runs in a thread costs more than measuring it: all of these are.
 """
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine
 from importlib import import_module
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eyewall.base import probe
 
-#: Characters of a route that are kept.
-LENGTH = 200
-#: Where routes are found: the key, and attributes from there on.
-_ROUTES = (
-    ("route", ("path",)),
-    ("werkzeug.request", ("url_rule", "rule")),
-    ("bottle.route", ("rule",)),
-)
+if TYPE_CHECKING:
+    from eyewall.http.applications import Served
+
+#: Requests that are measured between two looks.
+BUDGET = 50
+
+_MODULE = "eyewall.http.applications"
 
 
 class Applications:
-    """Counts while somebody wants it. `start` and `stop` are called once for each who does, in any thread."""
+    """Counts while somebody wants it. `start` and `stop` are called once for each who does, in any thread.
+
+    `recorder` is given each request that is measured and what measures it, while somebody looks at single requests.
+    """
 
     def __init__(self) -> None:
+        self.recorder: Callable[[Served, Any], object] | None = None
+        self._budget = BUDGET
         self._wanted = 0
         self._lock = Lock()
+        self._measuring = False
+
+    @property
+    def counting(self) -> bool:
+        """Whether there may be requests, and they are counted."""
+        return self._measuring
 
     def start(self) -> None:
         """Counts from now on."""
@@ -40,6 +50,7 @@ class Applications:
             self._wanted += 1
             if self._wanted == 1:
                 probe.application_end.attach(counted)
+        self.look()
 
     def stop(self) -> None:
         """One wants it no more."""
@@ -47,36 +58,48 @@ class Applications:
             self._wanted -= 1
             if not self._wanted:
                 probe.application_end.detach(counted)
+                self._measure(False)
+
+    def look(self, budget: int = BUDGET) -> None:
+        """Has some more requests be measured."""
+        self._budget = budget
+        if not self._measuring and _MODULE in sys.modules:
+            with self._lock:
+                if self._wanted:
+                    self._measure(True)
+
+    def _measure(self, wanted: bool) -> None:
+        if wanted != self._measuring:
+            self._measuring = wanted
+            # A program that serves nothing with Eyewall loads neither.
+            sys.modules[_MODULE].measure_with(self._measured if wanted else None)
+
+    def _measured(self, served: Served, serving: Coroutine[Any, Any, None]) -> Any:
+        accounting = import_module("eyewall.web.accounting")
+        if self._budget <= 0 and not served.threaded:
+            served.steps = accounting.SUSPENDED
+            return serving
+        self._budget -= 1
+        served.steps = steps = accounting.Steps(serving)
+        if self.recorder is not None and not served.websocket:
+            self.recorder(served, steps)
+        return steps
 
 
 applications = Applications()
 
 
-def counted(scope: Mapping[str, Any], application: object, method: str, status: int, seconds: float) -> None:
+def counted(served: Served, status: int) -> None:
     """Counts a request that an application has answered."""
-    # A program that serves nothing with Eyewall does not load this.
     accounting = import_module("eyewall.web.accounting")
-    handler = name_of(scope.get("endpoint") or application)
-    account = accounting.account_named(route_of(scope) or handler, handler)
-    now = time.time()
-    account.note(method, status, now, now - seconds, 0.0, 0.0, accounting.SUSPENDED)
-
-
-def route_of(scope: Mapping[str, Any]) -> str | None:
-    """Returns the route that a framework says it has found, None where it says none."""
-    for key, attributes in _ROUTES:
-        found: Any = scope.get(key)
-        for each in attributes:
-            try:
-                found = getattr(found, each, None)
-            except Exception:  # noqa: BLE001 - a property of somebody's framework
-                found = None
-        if isinstance(found, str) and found:
-            return found[:LENGTH]
-    return None
-
-
-def name_of(thing: object) -> str:
-    """Returns what a function, or an object by its class, is called."""
-    named = thing if hasattr(thing, "__qualname__") else type(thing)
-    return f"{getattr(named, '__module__', '')}.{getattr(named, '__qualname__', '')}"[:LENGTH]
+    account = accounting.account_named(served.label, served.handler)
+    began, queued = served.began, served.queued
+    account.note(
+        served.method,
+        status,
+        time.time(),
+        began,
+        began + queued + served.receiving,
+        queued,
+        accounting.SUSPENDED if served.steps is None else served.steps,
+    )

@@ -10,19 +10,18 @@ threads and the queue, so that it needs no preparation either.
 
 from __future__ import annotations
 
-import ast
-import asyncio
 import concurrent.futures.thread
-import linecache
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from eyewall.doctor.collector import Collector
+from eyewall.doctor.definitions import Definitions
 from eyewall.doctor.finding import Evidence, Finding, Severity
 from eyewall.doctor.places import Place, places_of
 from eyewall.doctor.subjects import subject_of
+from eyewall.doctor.timing.lookout import Lookout
 from eyewall.doctor.timing.standing import Kind, Stand, Standing
 from eyewall.doctor.timing.window import Window
 from eyewall.guard.inventory import Item, inventory
@@ -31,36 +30,25 @@ from eyewall.guard.inventory import Item, inventory
 LEAST = 3
 #: Seconds that a pool may have its users wait, on the mean.
 WAIT = 0.5
-#: Seconds until the same is reported again, with what is known by then.
-AGAIN = 10.0
 #: Items of a kind that are looked at.
 MOST = 50
 
 
-class ExecutorWaits:
+class ExecutorWaits(Lookout):
     """The detector of saturated executors and pools. `standing` has the requests that wait."""
 
     name = "executors and pools that are waited for"
 
     def __init__(self, standing: Standing, clock: Callable[[], float] | None = None) -> None:
-        self._standing = standing
-        self._clock = clock
+        super().__init__(standing, clock)
         self._windows: WeakKeyDictionary[Any, Window] = WeakKeyDictionary()
-        self._told: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
-        self._collector: Collector | None = None
 
-    def start(self, loop: asyncio.AbstractEventLoop, collector: Collector) -> None:
-        """Begins to look."""
-        self._collector = collector
-        if self._clock is None:
-            self._clock = loop.time
+    def stop(self) -> None:
+        """Ends looking."""
+        super().stop()
+        self._windows.clear()
 
-    def look(self) -> None:
-        """Takes a sample of each executor and pool."""
-        collector, clock = self._collector, self._clock
-        if collector is None or clock is None:
-            return
-        now = clock()
+    def _look(self, now: float, collector: Collector) -> None:
         for item in inventory.items("executor")[-MOST:]:
             window = self._sampled(item, now, _executor_sample(item))
             if _is_saturated(window, self._asks(Kind.EXECUTOR)) and self._is_due(item, now):
@@ -78,12 +66,6 @@ class ExecutorWaits:
             if _is_saturated(window, asks) and self._is_due(queue, now):
                 collector.report(_of_plain(workers, int(waiting), asks))
 
-    def stop(self) -> None:
-        """Ends looking."""
-        self._collector = None
-        self._windows.clear()
-        self._told.clear()
-
     def _sampled(self, whose: Hashable, now: float, sample: Mapping[str, float]) -> Window:
         window = self._windows.get(whose)
         if window is None:
@@ -93,13 +75,6 @@ class ExecutorWaits:
 
     def _asks(self, kind: Kind) -> list[Stand]:
         return [each for each in self._standing.stands if each.kind is kind]
-
-    def _is_due(self, whose: Hashable, now: float) -> bool:
-        told = self._told.get(whose)
-        if told is not None and now - told < AGAIN:
-            return False
-        self._told[whose] = now
-        return True
 
 
 def _executor_sample(item: Item) -> dict[str, float]:
@@ -254,30 +229,4 @@ def _place(where: str) -> Place | None:
     file, _, line = where.rpartition(":")
     if not file or not line.isdecimal():
         return None
-    return Place(file, int(line), _function_at(file, int(line)))
-
-
-def _function_at(file: str, line: int) -> str:
-    try:
-        tree = ast.parse("".join(linecache.getlines(file)))
-    except (SyntaxError, ValueError, RecursionError, SystemError):
-        return "?"
-    names: list[str] = []
-    body: list[ast.stmt] = tree.body
-    while True:
-        inner = next((each for each in body if _contains(each, line)), None)
-        if inner is None:
-            return "".join(names).removesuffix(".").removesuffix(".<locals>") or "<module>"
-        if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
-            names.append(f"{inner.name}.<locals>.")
-            body = inner.body
-        elif isinstance(inner, ast.ClassDef):
-            names.append(f"{inner.name}.")
-            body = inner.body
-        else:
-            # What a statement contains, a definition in an `if` too.
-            body = [each for each in ast.iter_child_nodes(inner) if isinstance(each, ast.stmt)]
-
-
-def _contains(node: ast.stmt, line: int) -> bool:
-    return node.lineno <= line <= (node.end_lineno or node.lineno)
+    return Definitions().place(file, int(line))

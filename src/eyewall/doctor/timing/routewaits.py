@@ -5,12 +5,11 @@ for what a jam is, and `standing` for what counts as a service: what a client, a
 for an event, a queue or a future of the application's own is a long poll as often as not, and is left alone.
 
 Locks are different, since whoever waits for one gets on when it is his turn: there it is long waits themselves that
-are told of.
+are told of. So are pools that the guard does not know, of libraries and of the application.
 """
 
 from __future__ import annotations
 
-import asyncio
 import gc
 from collections import defaultdict
 from collections.abc import Callable, Hashable
@@ -21,6 +20,7 @@ from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Evidence, Finding, Severity
 from eyewall.doctor.places import places_of
 from eyewall.doctor.subjects import subject_of
+from eyewall.doctor.timing.lookout import Lookout
 from eyewall.doctor.timing.piles import Pile, Piles
 from eyewall.doctor.timing.standing import Kind, Link, Stand, Standing
 from eyewall.doctor.timing.times import route_times
@@ -33,11 +33,9 @@ LOCK_LEAST = 3
 LOCK_PATIENCE = 2.0
 #: A route whose requests take long is given so many times what they take.
 USUAL = 3.0
-#: Seconds until the same jam is reported again, with what is known by then.
-AGAIN = 10.0
 
 
-class RouteWaits:
+class RouteWaits(Lookout):
     """The detector of requests that pile up. `standing` has those that wait, and for what; `patience` are the seconds
     that each has to stand in a jam, where its route does not take long anyhow."""
 
@@ -46,37 +44,29 @@ class RouteWaits:
     def __init__(
         self, standing: Standing, clock: Callable[[], float] | None = None, patience: float = PATIENCE
     ) -> None:
-        self._standing = standing
-        self._clock = clock
+        super().__init__(standing, clock)
         self._patience = patience
         self._services = Piles()
         self._locks = Piles()
-        self._told: dict[Hashable, float] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._collector: Collector | None = None
+        self._pools = Piles()
 
-    def start(self, loop: asyncio.AbstractEventLoop, collector: Collector) -> None:
-        """Begins to look."""
-        self._loop, self._collector = loop, collector
-        if self._clock is None:
-            self._clock = loop.time
+    def stop(self) -> None:
+        """Ends looking."""
+        super().stop()
+        self._services, self._locks, self._pools = Piles(), Piles(), Piles()
 
-    def look(self) -> None:
-        """Looks for jams among the requests that wait."""
-        collector, clock = self._collector, self._clock
-        if collector is None or clock is None:
-            return
-        now = clock()
+    def _look(self, now: float, collector: Collector) -> None:
         stands = self._standing.stands
         services = _by_place(
             stands, lambda each: each.place if each.kind is Kind.DEPENDENCY and not each.limited else None
         )
         locks = _by_place(stands, _lock)
-        # Not by the number of a task, which another one may have next.
-        self._services.see(now, {place: [each.task for each in there] for place, there in services.items()})
-        self._locks.see(now, {place: [each.task for each in there] for place, there in locks.items()})
-        for place in [each for each in self._told if each not in services and each not in locks]:
-            del self._told[place]
+        pools = _by_place(
+            stands, lambda each: each.place if each.kind in (Kind.SHARED, Kind.THREAD) else None
+        )
+        for piles, found in ((self._services, services), (self._locks, locks), (self._pools, pools)):
+            # Not by the number of a task, which another one may have next.
+            piles.see(now, {place: [each.task for each in there] for place, there in found.items()})
         for place, there in services.items():
             pile = self._services.piles[place]
             patience = _patience(there, self._patience)
@@ -86,19 +76,10 @@ class RouteWaits:
             pile = self._locks.piles[place]
             if pile.stuck(now, LOCK_PATIENCE) >= LOCK_LEAST and self._is_due(place, now):
                 collector.report(_of_lock(pile, there, stands, now))
-
-    def stop(self) -> None:
-        """Ends looking."""
-        self._loop = self._collector = None
-        self._services, self._locks = Piles(), Piles()
-        self._told.clear()
-
-    def _is_due(self, place: Hashable, now: float) -> bool:
-        told = self._told.get(place)
-        if told is not None and now - told < AGAIN:
-            return False
-        self._told[place] = now
-        return True
+        for place, there in pools.items():
+            pile = self._pools.piles[place]
+            if pile.stuck(now, LOCK_PATIENCE) >= LOCK_LEAST and self._is_due(("pool", place), now):
+                collector.report(_of_pool(pile, there, now))
 
 
 def _by_place(stands: list[Stand], key: Callable[[Stand], Hashable]) -> dict[Hashable, list[Stand]]:
@@ -161,6 +142,43 @@ def _of_lock(pile: Pile, there: list[Stand], stands: list[Stand], now: float) ->
         place=oldest.place,
         subject=subject_of(oldest.frames, oldest.task),
         evidence=Evidence(stacks=stacks, counts=_counts(pile, there, now), wall=waited),
+    )
+
+
+def _of_pool(pile: Pile, there: list[Stand], now: float) -> Finding:
+    oldest = min(there, key=lambda each: pile.since[each.task])
+    waited = pile.oldest(now)
+    if oldest.kind is Kind.THREAD:
+        return _of_threads(pile, there, oldest, now)
+    return Finding(
+        "pool-waits",
+        Severity.WARNING,
+        f"A pool is too small, or what it gives comes back too late: {len(there)} requests stand at one line for "
+        f"{Kind.SHARED.value}, the oldest for {waited:.1f} s",
+        "Give back earlier: hold nothing across an await that does not need it; see that every path gives back (async "
+        "with); or make it larger, where what is behind it can take that.",
+        place=oldest.place,
+        subject=subject_of(oldest.frames, oldest.task),
+        evidence=Evidence(
+            stacks={"waits in": places_of(oldest.frames)}, counts=_counts(pile, there, now), wall=waited
+        ),
+    )
+
+
+def _of_threads(pile: Pile, there: list[Stand], oldest: Stand, now: float) -> Finding:
+    waited = pile.oldest(now)
+    return Finding(
+        "executor-saturated",
+        Severity.WARNING,
+        f"All threads of the framework are at work: {len(there)} requests wait for {Kind.THREAD.value}, the oldest for "
+        f"{waited:.1f} s, to have {oldest.place.function} called",
+        "Make it a coroutine that awaits what takes long, make it shorter, or allow more threads (the limiter of "
+        "anyio.to_thread); refuse some in time where there are too many.",
+        place=oldest.place,
+        subject=subject_of(oldest.frames, oldest.task),
+        evidence=Evidence(
+            stacks={"waits in": places_of(oldest.frames)}, counts=_counts(pile, there, now), wall=waited
+        ),
     )
 
 

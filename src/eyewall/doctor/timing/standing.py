@@ -1,13 +1,17 @@
 """Where live requests stand, and what for: the oldest ones, some of them at each look.
 
 A request is a task that serves one: of an application of Eyewall's, of Tornado's `RequestHandler`, or in a server of
-aiohttp's or uvicorn's. One that waits is a chain of awaits. The innermost line of the application in it is where it
-stands; what libraries have below that line says what it waits for:
+aiohttp's or uvicorn's. So is the task of a connection to `asyncio.start_server`, but for what it waits for from
+streams: that may be its own client. One that waits is a chain of awaits. The innermost line of the application in it is
+where it stands; what libraries have below that line says what it waits for. Where a framework is to call an ordinary
+function in a thread, it stands at that function:
 
     DEPENDENCY  a client, driver or stream: another machine has to answer
     LOCK        an asyncio or Tornado lock or semaphore
     EXECUTOR    a job in a thread or process
     POOL        a resource of a pool, or a place in a bulkhead
+    THREAD      a thread of the framework's to be free
+    SHARED      one of a few that others have: the same of other libraries, and of the application's own
     OTHER       anything else: an event, a queue, a sleep; what comes by itself, or not
 
 Requests whose response has begun (event streams, downloads), and those that became WebSockets, are left out: to wait is
@@ -29,11 +33,12 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType, MethodType
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from eyewall.doctor.collector import Collector
-from eyewall.doctor.places import DEPTH, Place, is_own, place_of
+from eyewall.doctor.places import DEPTH, Place, definition, is_own, place_of
 from eyewall.doctor.sweep import Sweep
+from eyewall.doctor.timing.borrowing import is_borrowing, waiting_job
 from eyewall.guard.deadlines import awaiting
 
 #: Requests that are looked at in one look.
@@ -73,6 +78,8 @@ class Kind(enum.Enum):
     LOCK = "a lock"
     EXECUTOR = "a job in an executor"
     POOL = "a resource of a pool"
+    THREAD = "a thread to be free"
+    SHARED = "one of a few that others have"
     OTHER = "something"
 
 
@@ -123,6 +130,8 @@ class Standing:
         self._loop: asyncio.AbstractEventLoop | None = None
         # Of other servers, in the order in which they were seen first.
         self._others: WeakKeyDictionary[asyncio.Task[Any], float] = WeakKeyDictionary()
+        # Those of them that are connections to a server of streams.
+        self._connections: WeakSet[asyncio.Task[Any]] = WeakSet()
 
     def start(self, loop: asyncio.AbstractEventLoop, collector: Collector) -> None:
         """Remembers the loop."""
@@ -136,7 +145,7 @@ class Standing:
                 self.full = True
                 break
             stand = stand_of(task, age, route, limited)
-            if stand is not None:
+            if stand is not None and (stand.kind is not Kind.DEPENDENCY or task not in self._connections):
                 self.stands.append(stand)
 
     def forget(self) -> None:
@@ -147,6 +156,7 @@ class Standing:
         """Keeps nothing."""
         self.stands = []
         self._others.clear()
+        self._connections.clear()
         self._loop = None
 
     def _requests(self) -> Iterator[tuple[asyncio.Task[Any], float, str, bool]]:
@@ -167,8 +177,20 @@ class Standing:
             ):
                 continue
             yield task, age, run.label, run.deadline is not None
+        applications = sys.modules.get("eyewall.http.applications")
+        served: Mapping[asyncio.Task[Any], Any] = {} if applications is None else applications.running()
+        for task, each in served.items():
+            age = now - each.began
+            if age < YOUNG or each.websocket or each.answering or task.done() or task.get_loop() is not loop:
+                continue
+            yield task, age, each.label, False
         for task in self._sweep.tasks:
-            if task not in self._others and not task.done() and _serves(task):
+            if task in self._others or task.done():
+                continue
+            if _is_connection(task):
+                self._connections.add(task)
+                self._others[task] = now
+            elif _serves(task):
                 self._others[task] = now
         for task, since in list(self._others.items()):
             if task.done():
@@ -191,6 +213,12 @@ def _serves(task: asyncio.Task[Any]) -> bool:
     )
 
 
+def _is_connection(task: asyncio.Task[Any]) -> bool:
+    """Whether a server of streams has made it for a client."""
+    origin = getattr(task.get_coro(), "cr_origin", None)
+    return bool(origin) and origin[0][0] == asyncio.streams.__file__ and origin[0][2] == "connection_made"
+
+
 def _is_inside(task: asyncio.Task[Any]) -> bool:
     """Whether a server is within a request: between two, it awaits a future itself."""
     return isinstance(getattr(task.get_coro(), "cr_await", None), CoroutineType)
@@ -203,7 +231,10 @@ def stand_of(
     links, end = chain(task)
     at = next((at for at in range(len(links) - 1, -1, -1) if is_own(place_of(links[at].frame))), None)
     if at is None:
-        return None
+        job = waiting_job([link.frame for link in links])
+        if job is None or not is_own(definition(job)):
+            return None
+        return Stand(task, links, definition(job), Kind.THREAD, limited, None, route, age)
     frame = links[at].frame
     owner = next(
         (link.frame.f_locals.get("self") for link in links if link.frame.f_code.co_name == "_execute"), None
@@ -213,6 +244,8 @@ def stand_of(
     below = links[at + 1 :]
     call, arguments = awaited_call(frame.f_code, frame.f_lineno or 0)
     kind, lock = _kind(below, end, call)
+    if kind in (Kind.OTHER, Kind.DEPENDENCY) and is_borrowing(frame, [link.frame for link in below]):
+        kind = Kind.SHARED
     limited = limited or (call == "fetch" and arguments.get("request_timeout", 0) not in (0, 0.0, None))
     return Stand(task, links, place_of(frame), kind, limited or _is_limited(links), lock, route, age)
 

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from eyewall.base import probe
 from eyewall.doctor.places import culprit_of
+from eyewall.doctor.timing.applications import applications
 from eyewall.doctor.timing.records import UNKNOWN, Record, Segment, Wait
 from eyewall.doctor.waits import detector
 from eyewall.doctor.waits.ends import end_of
@@ -130,10 +131,10 @@ class Timelines:
         return 0.0 if self._detach is None else self._clock() - self._began
 
     def ask(self) -> bool:
-        """Has requests recorded for the next seconds. Returns whether there are any to be counted: an application of
-        Eyewall's, and a doctor that counts. From any thread."""
+        """Has requests recorded for the next seconds. Returns whether there are any to be counted: an application that
+        Eyewall serves, and a doctor that counts. From any thread."""
         dispatch = sys.modules.get(_DISPATCH)
-        if dispatch is None or not dispatch.counts():
+        if (dispatch is None or not dispatch.counts()) and not applications.counting:
             return False
         with self._lock:
             self._until = self._clock() + LEASE
@@ -141,8 +142,8 @@ class Timelines:
                 self._began = self._clock()
                 ends = probe.request_end.attach(self._ended)
                 begins = probe.request_begin.attach(_begins)
-                self._detach = lambda: (ends(), begins())
-                dispatch.keep_records(self._record)
+                served = probe.application_end.attach(self._application_ended)
+                self._detach = lambda: (ends(), begins(), served())
         self._fill()
         return True
 
@@ -162,13 +163,19 @@ class Timelines:
         if detach is None:
             return
         detach()
-        dispatch = sys.modules[_DISPATCH]
-        dispatch.keep_records(None)
-        for run in dispatch.dispatches().values():
-            record = _record_of(run.handler)
+        applications.recorder = None
+        dispatch = sys.modules.get(_DISPATCH)
+        if dispatch is not None:
+            dispatch.keep_records(None)
+        runs = {} if dispatch is None else dispatch.dispatches()
+        for steps in [
+            *(getattr(run.handler, "_steps", None) for run in runs.values()),
+            *(served.steps for served in _served().values()),
+        ]:
+            record = _record_of(steps)
             if record is not None:
                 record.stop()
-                run.handler._steps.record = None
+                steps.record = None
         for ring in self._rings:
             ring.clear()
         self.left_out = 0
@@ -194,11 +201,27 @@ class Timelines:
             and not run.handler._finished
             and (route is None or run.label == route)
         ]
-        waiting.sort(key=lambda each: each[1].request._start_time)
-        return [_living(task, run, now) for task, run in waiting[:limit]], max(0, len(waiting) - limit)
+        found = [(run.request._start_time, _living, task, run) for task, run in waiting]
+        found += [
+            (served.began, _living_served, task, served)
+            for task, served in _served().items()
+            if not task.done()
+            and not served.websocket
+            and not served.answering
+            and (route is None or served.label == route)
+        ]
+        found.sort(key=lambda each: each[0])
+        return [tell(task, it, now) for _, tell, task, it in found[:limit]], max(0, len(found) - limit)
 
     def _fill(self) -> None:
-        sys.modules[_ACCOUNTING].fill_budgets(BUDGET)
+        accounting, dispatch = sys.modules.get(_ACCOUNTING), sys.modules.get(_DISPATCH)
+        if accounting is not None:
+            accounting.fill_budgets(BUDGET)
+        # One that is loaded meanwhile is told as well.
+        if dispatch is not None:
+            dispatch.keep_records(self._record)
+        applications.recorder = self._record_served
+        applications.look(BUDGET)
 
     # -- what requests call -----------------------------------------------------------------------------
 
@@ -220,6 +243,23 @@ class Timelines:
             blocking=sys.modules[_ACCOUNTING].BLOCKING,
             body=run.body_done,
         )
+
+    def _record_served(self, served: Any, steps: Any) -> None:
+        if not self._requests.take():
+            return
+        reference = weakref.ref(served)
+
+        def ended(record: Record, now: float, status: int) -> None:
+            served = reference()
+            if served is not None:
+                self._add(_served_timeline(served, record.segments(), now, status, record))
+
+        blocking = sys.modules[_ACCOUNTING].BLOCKING
+        steps.record = Record(served.ready, self._describe, ended, blocking=blocking)
+
+    def _application_ended(self, served: Any, status: int) -> None:
+        if getattr(served.steps, "record", None) is None:
+            self.left_out += 1
 
     def _describe(self, inner: Any, awaited: Any) -> Wait:
         return wait_of(inner) if self._waits.take() else UNKNOWN
@@ -271,14 +311,53 @@ def wait_of(awaitable: Any) -> Wait:
     return Wait(culprit_of(frames), end_of(chain).words)
 
 
+def _served() -> dict[Any, Any]:
+    """The requests that applications of ASGI and WSGI are at work on, by their tasks."""
+    module = sys.modules.get("eyewall.http.applications")
+    found: dict[Any, Any] = {} if module is None else module.running()
+    return found
+
+
+def _waiting(task: Any, now: float) -> Segment:
+    """What one that was not recorded waits for: the doctor may have noted since when."""
+    known = detector.known(task)
+    waited = 0.0 if known is None else max(0.0, task.get_loop().time() - known.since)
+    return Segment("waiting", now - waited, waited, wait_of(task))
+
+
+def _living_served(task: Any, served: Any, now: float) -> Timeline:
+    record = _record_of(served.steps)
+    segments = [_waiting(task, now)] if record is None else record.segments(now)
+    return _served_timeline(served, segments, now, 0, record)
+
+
+def _served_timeline(
+    served: Any, segments: list[Segment], now: float, status: int, record: Record | None
+) -> Timeline:
+    """Returns that of a request that an application has served; one without a status goes on."""
+    queued = max(0.0, float(getattr(served.exchange, "queued", 0.0)))
+    return Timeline(
+        id=f"{id(served):x}-{int(served.began * 1e6) & 0xFFFFFFFF:x}",
+        request_id=None if served.request_id is None else served.request_id[:LENGTH],
+        method=served.method[:LENGTH],
+        path=served.path[:LENGTH],
+        started=served.began,
+        route=served.label,
+        handler=served.handler,
+        status=status,
+        seconds=max(0.0, now - served.began),
+        live=status == 0,
+        recorded=record is not None,
+        left_out=0 if record is None else record.left_out,
+        segments=(*_segments_before(served.began, queued, served.ready), *segments),
+    )
+
+
 def _living(task: Any, run: Any, now: float) -> Timeline:
-    record = _record_of(run.handler)
+    record = _record_of(getattr(run.handler, "_steps", None))
     if record is not None:
         return _timeline(run, record, now)
     request = run.request
-    # When it was not recorded, the doctor may have noted since when it waits for this.
-    known = detector.known(task)
-    waited = 0.0 if known is None else max(0.0, task.get_loop().time() - known.since)
     segments = _before(request, _ready(request))
     return Timeline(
         **_named(request),
@@ -289,7 +368,7 @@ def _living(task: Any, run: Any, now: float) -> Timeline:
         live=True,
         recorded=False,
         left_out=0,
-        segments=(*segments, Segment("waiting", now - waited, waited, wait_of(task))),
+        segments=(*segments, _waiting(task, now)),
     )
 
 
@@ -332,15 +411,18 @@ def _ready(request: Any) -> float:
 
 def _before(request: Any, ready: float) -> Iterator[Segment]:
     """The segments before it runs."""
-    began, queued = float(request._start_time), _queued(request)
+    return _segments_before(float(request._start_time), _queued(request), ready)
+
+
+def _segments_before(began: float, queued: float, ready: float) -> Iterator[Segment]:
     if queued > 0.0:
         yield Segment("queued", began, queued)
     if ready - began - queued > 0.0:
         yield Segment("receiving", began + queued, ready - began - queued)
 
 
-def _record_of(handler: Any) -> Record | None:
-    record = getattr(getattr(handler, "_steps", None), "record", None)
+def _record_of(steps: Any) -> Record | None:
+    record = getattr(steps, "record", None)
     return record if isinstance(record, Record) else None
 
 

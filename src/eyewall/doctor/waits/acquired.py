@@ -15,10 +15,8 @@ can't be seen; so this is what a frame seems to hold, and counts only where nobo
 from __future__ import annotations
 
 import dis
-import sys
 from collections.abc import Iterator
 from functools import lru_cache
-from inspect import CO_OPTIMIZED
 from itertools import pairwise
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
@@ -27,6 +25,7 @@ from eyewall.doctor.dropped.handling import handlers_of, is_readable
 from eyewall.doctor.places import place_of
 from eyewall.doctor.waits.holdings import Hold
 from eyewall.doctor.waits.resources import resource_of
+from eyewall.doctor.waits.variables import values_of
 
 _JUMPS = frozenset((*dis.hasjrel, *dis.hasjabs))
 _ENDS = frozenset(("RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE"))
@@ -89,14 +88,8 @@ def _releases(constant: object) -> bool:
 def _value(frame: FrameType, written: Written) -> object:
     if written.scope == "global":
         value = frame.f_globals.get(written.name)
-    elif frame.f_code.co_flags & CO_OPTIMIZED:
-        variables = frame.f_locals
-        value = variables.get(written.name)
-        if sys.version_info < (3, 13):
-            # It is a copy, which would keep its values alive.
-            variables.clear()
     else:
-        return None
+        value = values_of(frame).get(written.name)
     for attribute in written.attributes:
         # Not by asking the object, which may compute an answer.
         value = getattr(value, "__dict__", {}).get(attribute)

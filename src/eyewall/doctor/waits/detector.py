@@ -16,6 +16,7 @@ from eyewall.doctor.waits.circles import Circles
 from eyewall.doctor.waits.orphans import PATIENCE, Orphans
 from eyewall.doctor.waits.patience import Patience, Record
 from eyewall.doctor.waits.stacks import LIMIT, Stacks, snapshot
+from eyewall.doctor.waits.together import Together
 from eyewall.doctor.waits.watcher import Watcher, log_stacks
 
 #: The detectors that work, of all loops of this process.
@@ -40,6 +41,7 @@ class Waits:
         self.patience = Patience(sweep)
         self._circles = Circles(self.patience, sweep, watch)
         self._orphans = Orphans(watch, orphaned)
+        self._together = Together(sweep, watch, orphaned)
         self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None
         self._collector: Collector | None = None
@@ -48,6 +50,7 @@ class Waits:
     def start(self, loop: asyncio.AbstractEventLoop, collector: Collector) -> None:
         """Begins to look."""
         self._loop, self._collector = loop, collector
+        self._together.start(loop)
         _working.add(self)
         self._watcher = Watcher(loop, collector, partial(log_stacks, _text))
         self._watcher.start()
@@ -63,6 +66,7 @@ class Waits:
         waiting = self.patience.look(now)
         self._circles.look(waiting, now, collector)
         self._orphans.look(waiting, now, collector)
+        self._together.look(waiting, now, collector)
 
     def resume(self) -> None:
         """The loop runs again."""
@@ -84,6 +88,7 @@ class Waits:
         if watcher is not None:
             watcher.stop()
         self._circles.forget()
+        self._together.forget()
         self.patience.clear()
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent import futures
 from functools import partial
 from types import CellType, FunctionType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from eyewall.doctor.waits.holdings import exits_of
 from eyewall.doctor.waits.links import Chain, Link
@@ -62,8 +62,8 @@ class End(NamedTuple):
     every: bool = False
     resource: Resource | None = None
     until: float | None = None
-    #: What runs elsewhere.
-    job: futures.Future[Any] | None = None
+    #: What runs elsewhere: its future, which is one of asyncio for AnyIO.
+    job: Any = None
 
 
 def end_of(chain: Chain) -> End:
@@ -151,8 +151,8 @@ def _by_links(links: Sequence[Link], future: object) -> End | None:
             break
         if found is None:
             found = _by_name(link, future)
-        elif link.name == "Queue.join":
-            # It waits for an event of its own.
+        elif link.name in ("Queue.join", "Barrier._wait", "Barrier._block"):
+            # They wait for an event or a condition of their own.
             found = _by_name(link, future)
     return found
 
@@ -166,6 +166,12 @@ def _by_name(link: Link, future: object) -> End | None:
             return _taking(resource)
     if name == "BoundedExecutor.run":
         return next((_job(each.future) for each in referents if type(each).__name__ == "Job"), None)
+    if name == "AsyncIOBackend.run_sync_in_worker_thread":
+        return End("executor", "a job", job=future)
+    if name == "RequestCycle._news_come":
+        socket = any(type(each).__name__ == "WebSocketCycle" for each in referents)
+        words = "a message of a WebSocket" if socket else "content of the request, or its client to leave"
+        return End("socket", words)
     if not module.startswith("asyncio"):
         return None
     if name in _NAMED:
@@ -178,8 +184,15 @@ def _by_name(link: Link, future: object) -> End | None:
         inner = [each for each in referents if asyncio.isfuture(each) and each is not future]
         return _futures(inner) if inner else None
     if name in _SEVERAL:
-        return _futures(_pending(referents), every=any(map(_is_all, referents)))
+        found = _futures(_pending(referents), every=any(map(_is_all, referents)))
+        # `asyncio.wait` has the timer of its timeout in a cell.
+        timers = [each for each in map(_content, filter(_is_cell, referents)) if _is_timer(each)]
+        return found if not timers else found._replace(until=timers[0].when())
     return None
+
+
+def _is_cell(thing: object) -> TypeGuard[CellType]:
+    return isinstance(thing, CellType)
 
 
 def _first_resource(things: Iterable[object]) -> Resource | None:

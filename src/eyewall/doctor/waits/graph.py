@@ -57,6 +57,11 @@ def circles(needs: Mapping[N, Need]) -> list[list[N]]:
         for node in needs
         if node in known
     }
+    return rings(following)
+
+
+def rings(following: Mapping[N, Sequence[N]]) -> list[list[N]]:
+    """Returns the groups in which every node leads to every one, in an order as above."""
     return [
         _in_order(group, following)
         for group in _components(following)

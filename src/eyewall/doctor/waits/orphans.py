@@ -38,7 +38,7 @@ BUDGET = 0.0005
 #: Tasks that wait for one another that are looked at.
 PARENTS = 100
 #: What only those can end who have it.
-_KINDS = frozenset(("future", "event", "condition", "queue", "barrier", "lock", "semaphore"))
+KINDS = frozenset(("future", "event", "condition", "queue", "barrier", "lock", "semaphore"))
 #: Functions that run a loop until a task is done.
 _MAIN = ("run_until_complete", "run_sync")
 
@@ -69,12 +69,12 @@ class Orphans:
 
 
 def _may_be(facts: Facts) -> bool:
-    return not facts.limited and facts.kind in _KINDS
+    return not facts.limited and facts.kind in KINDS
 
 
 def is_orphan(task: asyncio.Task[Any]) -> bool:
     """Whether `task` waits for what nobody else can end, though nobody may have meant that."""
-    if not _counts_are_exact() or is_main(task):
+    if not counts_are_exact() or is_main(task):
         return False
     # Nothing here may have the future when references are counted.
     reach = Reach(task)
@@ -155,7 +155,8 @@ def _name(each: object) -> str:
     return str(getattr(each, "__qualname__", ""))
 
 
-def _counts_are_exact() -> bool:
+def counts_are_exact() -> bool:
+    """Whether the number of references to an object says how many there are."""
     # Without the interpreter's lock, counts are spread over threads.
     enabled: Callable[[], bool] | None = getattr(sys, "_is_gil_enabled", None)
     return enabled is None or enabled()

@@ -56,6 +56,7 @@ class Record:
         "first_seen",
         "future",
         "future_id",
+        "joined",
         "judged",
         "orphaned",
         "queued",
@@ -70,8 +71,9 @@ class Record:
         self.future_id = 0
         self.future: weakref.ref[Any] | None = None
         self.facts: Facts | None = None
-        #: When it is to be judged next whether anybody can end the wait, and whether nobody can.
-        self.judged = 0.0
+        #: When it is to be judged next whether anybody can end the wait, by itself and together with others, and whether
+        #: nobody can.
+        self.judged = self.joined = 0.0
         self.orphaned = False
         #: Whether it is about to be found out what it waits for.
         self.queued = False
@@ -93,7 +95,7 @@ class Record:
         self.future = future
         self.since = now
         self.facts = None
-        self.judged = 0.0
+        self.judged = self.joined = 0.0
         self.told = self.counted = self.orphaned = False
 
 

@@ -1,4 +1,4 @@
-"""Whether anybody but the one who waits can still complete a future.
+"""Whether anybody but those who wait can still complete a future.
 
 Who completes a future has to have it. An object that somebody else has, in whatever variable, container, C structure or
 other thread, has a reference that the waiting task cannot account for. So the objects that the task leads to are gone
@@ -12,6 +12,9 @@ Beginning with the future, each object has to have no more references than were 
 waiting task itself, or to be of the same kind in turn. What was not gone through, because it is too far or too large,
 shows as a reference that was not found: then somebody may complete the future. A mistake is on that side only. A weak
 reference counts as somebody, too.
+
+The same is done for several tasks at once, none of which can go on before another one does: what only they have, nobody
+can complete. What somebody else has in a variable that he will never read again counts as had by nobody.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import gc
 import sys
 import weakref
 from collections import deque
+from collections.abc import Sequence
 from types import (
     AsyncGeneratorType,
     CodeType,
@@ -32,7 +36,8 @@ from types import (
 )
 from typing import Any
 
-from eyewall.doctor.waits.links import chain_of
+from eyewall.doctor.waits.links import Link, chain_of
+from eyewall.doctor.waits.variables import forgotten
 from eyewall.guard.deadlines.awaiting import WRAPPERS
 
 #: Objects that are gone through, and how many one may refer to, at most.
@@ -45,33 +50,62 @@ _OPAQUE = (type, ModuleType, CodeType, FrameType, str, bytes, int, float, asynci
 #: From Python 3.14 on, a frame may lend itself what it has in a variable: that is one reference, seen twice.
 _LENDS = sys.version_info >= (3, 14)
 
+#: A module's variables, and the name of one.
+Named = tuple[dict[str, Any], str]
+
 
 class Reach:
-    """What a waiting task leads to, up to `BUDGET` objects, with the references among them.
+    """What waiting tasks lead to, up to `BUDGET` objects for each, with the references among them. `others`: links of
+    tasks, or frames that run, which go on; what they have and will not read again is had by nobody. `named`: variables
+    of modules of which the same is assumed.
 
     It must not be kept: it refers to everything that it has gone through.
     """
 
-    def __init__(self, task: asyncio.Task[Any]) -> None:
+    def __init__(
+        self, *tasks: asyncio.Task[Any], others: Sequence[Link] = (), named: Sequence[Named] = ()
+    ) -> None:
         self.objects: list[object] = []
-        self.future: int | None = None
+        #: What each of the tasks waits for, by its index.
+        self.futures: list[int | None] = []
+        #: Of each task its coroutines, from the outermost on.
+        self.links: list[list[int]] = []
         #: Those that wait, and so do not complete anything.
         self.waiting: set[int] = set()
         #: Of each object those that refer to it, as often as they do.
         self.holders: dict[int, list[int]] = {}
         #: After `only_waiting`: the future, and what leads to it.
         self.owned: set[int] = set()
+        #: After `only_waiting` has said no: what somebody else has.
+        self.shared: int | None = None
+        #: Coroutines of others: what they have, and may read again, is theirs.
+        self._others = {id(link.subject) for link in others if link.subject is not None}
+        self._others.update(id(module) for module, _ in named)
         self._indices: dict[int, int] = {}
         self._line: deque[int] = deque()
-        self._begin(task)
-        self._go_through()
+        for task in tasks:
+            self._begin(task)
+        self._forget(others, named)
+        self._go_through(BUDGET * len(tasks))
 
     def _begin(self, task: asyncio.Task[Any]) -> None:
         links, end = chain_of(task)
         self.waiting.add(self._enter(task))
-        self.waiting.update(self._enter(link.subject) for link in links)
-        if end is not None:
-            self.future = self._enter(end)
+        self.links.append([self._enter(link.subject) for link in links])
+        self.waiting.update(self.links[-1])
+        self.futures.append(None if end is None else self._enter(end))
+
+    def _forget(self, others: Sequence[Link], named: Sequence[Named]) -> None:
+        # It hangs on one that does nothing.
+        nobody = len(self.objects)
+        self.objects.append(None)
+        self.waiting.add(nobody)
+        for link in others:
+            for each in forgotten(link):
+                self.holders.setdefault(self._enter(each), []).append(nobody)
+        for module, name in named:
+            if name in module:
+                self.holders.setdefault(self._enter(module[name]), []).append(nobody)
 
     def _enter(self, each: object) -> int:
         index = self._indices.get(id(each))
@@ -83,25 +117,29 @@ class Reach:
                 self.waiting.add(index)
         return index
 
-    def _go_through(self) -> None:
+    def _go_through(self, budget: int) -> None:
         line, holders = self._line, self.holders
-        for _ in range(BUDGET):
+        for _ in range(budget):
             if not line:
                 break
             index = line.popleft()
-            for inner in _references(self.objects[index]):
+            if id(self.objects[index]) in self._others:
+                continue
+            for inner in references_of(self.objects[index]):
                 holders.setdefault(self._enter(inner), []).append(index)
 
-    def only_waiting(self) -> bool:
-        """Whether nobody but the task has the future, or what leads to it."""
-        if self.future is None:
+    def only_waiting(self, number: int = 0) -> bool:
+        """Whether nobody but the tasks has what the one with this number waits for, or what leads to it."""
+        future = self.futures[number]
+        if future is None:
             return False
-        left = [self.future]
-        seen = {self.future}
+        left = [future]
+        seen = {future}
         while left:
             index = left.pop()
             found = self.holders.get(index, ())
             if _count(self.objects, index) > len(found) or _is_weakly_held(self.objects, index):
+                self.shared = index
                 return False
             for holder in found:
                 if holder not in seen and holder not in self.waiting:
@@ -110,6 +148,23 @@ class Reach:
         self.owned = seen
         return True
 
+    def met(self) -> frozenset[int]:
+        """The identities of all that it has come to, and that somebody could wait for or reach such a thing by."""
+        return frozenset(id(each) for each in self.objects if not isinstance(each, _OPAQUE))
+
+    def leads(self, thing: object) -> bool:
+        """After `only_waiting`: whether `thing` is the future, or what leads to it."""
+        return self._indices.get(id(thing)) in self.owned
+
+    def having(self, number: int) -> list[int]:
+        """After `only_waiting`: of which coroutines of the task with this number it is known that they have the future,
+        or what leads to it."""
+        return [
+            index
+            for index in self.links[number]
+            if any(index in self.holders.get(each, ()) for each in self.owned)
+        ]
+
     def is_named(self, link: object) -> bool:
         """After `only_waiting`: whether the coroutine `link` itself has the future, or what leads to it, in a variable
         and did not only pass it on."""
@@ -117,7 +172,8 @@ class Reach:
         return any(holder in self.holders.get(index, ()) for index in self.owned)
 
 
-def _references(each: object) -> list[object]:
+def references_of(each: object) -> list[object]:
+    """Returns what `each` refers to, as often as it does; nothing of what leads everywhere, or is too wide."""
     if isinstance(each, FunctionType):
         # Its module's names lead everywhere.
         return [

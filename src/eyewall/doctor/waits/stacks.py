@@ -11,6 +11,7 @@ import asyncio
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import FrameType
@@ -29,8 +30,11 @@ from eyewall.doctor.waits.links import Chain, chain_of, runs
 from eyewall.doctor.waits.patience import Record
 from eyewall.doctor.waits.stackstext import text_of, tree_of
 
-#: Functions of executors that run a job: by name, the variable that has the job, or what has its future.
-_RUNNERS = {"_WorkItem.run": "self", "ThreadedExecutor._do": "job"}
+#: Functions of executors that run a job: by name, the variable that has its future, or what has that.
+_RUNNERS = {"_WorkItem.run": "self", "ThreadedExecutor._do": "job", "WorkerThread.run": "future"}
+
+#: Threads of the doctor.
+_OWN = frozenset(("eyewall-doctor", "eyewall-doctor-answers", "eyewall-doctor-waits", "eyewall-watchdog"))
 
 #: Tasks that are told of, at most.
 LIMIT = 10_000
@@ -69,6 +73,7 @@ def snapshot(known: Known | None = None, limit: int = LIMIT) -> Stacks:
     omitted = max(0, len(tasks) - limit)
     del tasks[limit:]
     jobs = _jobs(frames)
+    began = _began()
     running = _running(frames, tasks)
     told = [_Told(task, runners, running.get(id(task))) for task in tasks]
     holders: dict[int, list[tuple[str, Hold]]] = {}
@@ -78,7 +83,10 @@ def snapshot(known: Known | None = None, limit: int = LIMIT) -> Stacks:
     data = {
         "pid": os.getpid(),
         "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "tasks": [each.as_json(holders, jobs, known) for each in sorted(told, key=lambda each: each.order)],
+        "tasks": [
+            each.as_json(holders, jobs, known, began.get(each.task))
+            for each in sorted(told, key=lambda each: each.order)
+        ],
         "omitted": omitted,
         "threads": _threads(frames),
     }
@@ -106,14 +114,24 @@ class _Told:
         return (head, int(number), "") if number.isdecimal() else (self.name, 0, "")
 
     def as_json(
-        self, holders: Mapping[int, list[tuple[str, Hold]]], jobs: Mapping[int, str], known: Known | None
+        self,
+        holders: Mapping[int, list[tuple[str, Hold]]],
+        jobs: Mapping[int, str],
+        known: Known | None,
+        began: float | None,
     ) -> dict[str, Any]:
-        """Returns it as what `json.dumps` takes."""
+        """Returns it as what `json.dumps` takes. `began`: when the request had come that it serves, None for others:
+        nobody knows when a task was made, only since when it is seen."""
         record = None if known is None else known(self.task)
         loop_now = self.task.get_loop().time()
         culprit = culprit_of(self.frames)
         subject = subject_of(self.frames)
         code = getattr(self.task.get_coro(), "cr_code", None)
+        age = None
+        if began is not None:
+            age = round(max(0.0, time.time() - began), 3)
+        elif record is not None:
+            age = round(loop_now - record.first_seen, 3)
         return {
             "id": f"{id(self.task):x}",
             "name": self.name,
@@ -123,7 +141,8 @@ class _Told:
             "defined": None if code is None else _place(definition(code)),
             "state": self._state(),
             "cancelling": self.task.cancelling() > 0,
-            "age": None if record is None else round(loop_now - record.first_seen, 3),
+            "age": age,
+            "begun": began is not None,
             "waiting": None if record is None or self.running else round(loop_now - record.since, 3),
             "subject": None if subject is None else _subject(subject),
             "place": None if culprit is None else _place(culprit),
@@ -160,6 +179,18 @@ class _Told:
             if end.resource is None
             else [{"task": name, **_place(hold.place)} for name, hold in held_by],
         }
+
+
+def _began() -> dict[asyncio.Task[Any], float]:
+    """When the requests had come that tasks serve: those of Eyewall's handlers, and of ASGI and WSGI applications."""
+    dispatch = sys.modules.get("eyewall.web.dispatch")
+    applications = sys.modules.get("eyewall.http.applications")
+    found: dict[asyncio.Task[Any], float] = {}
+    if dispatch is not None:
+        found.update({task: run.request._start_time for task, run in dispatch.dispatches().items()})
+    if applications is not None:
+        found.update({task: served.began for task, served in applications.running().items()})
+    return found
 
 
 def tornado_runners() -> dict[int, Any]:
@@ -208,7 +239,10 @@ def running_jobs(frames: Mapping[int, FrameType]) -> dict[int, tuple[int, Place 
         stack = stack_of(frame)
         for each in stack:
             variable = _RUNNERS.get(each.f_code.co_qualname)
-            future = None if variable is None else getattr(each.f_locals.get(variable), "future", None)
+            future = None if variable is None else each.f_locals.get(variable)
+            # A thread of AnyIO that has nothing to do has the last one.
+            if variable != "future":
+                future = getattr(future, "future", None)
             if future is not None:
                 found[id(future)] = ident, culprit_of(stack)
     return found
@@ -235,6 +269,7 @@ def _threads(frames: Mapping[int, FrameType]) -> list[dict[str, Any]]:
                 "name": f"thread {ident}" if thread is None else thread.name,
                 "ident": ident,
                 "daemon": None if thread is None else thread.daemon,
+                "doctor": thread is not None and thread.name in _OWN,
                 "place": None if culprit is None else _place(culprit),
                 "stack": [_place(each) for each in places_of(stack)],
             }

@@ -7,12 +7,27 @@ from typing import Any
 
 Data = Mapping[str, Any]
 
+#: Of more tasks than this that are alike, the first ones are shown.
+ALIKE = 5
+_SHOWN = 2
 
-def text_of(data: Data) -> str:
-    """Returns every task and thread with its chain, without an end of line at the end."""
+
+def text_of(data: Data, every: bool = True) -> str:
+    """Returns every task and thread with its chain, without an end of line at the end. Without `every`, of many tasks
+    that are alike (they stand at the same line, and wait for the same) the first ones, and the names of some more."""
     blocks = [_title(data)]
-    blocks.extend("\n".join(_task(each)) for each in data["tasks"])
-    blocks.extend("\n".join(_thread(each)) for each in data["threads"])
+    if every:
+        blocks.extend("\n".join(_task(each)) for each in data["tasks"])
+    else:
+        for kind in _kinds(data["tasks"]):
+            shown = kind if len(kind) <= ALIKE else kind[:_SHOWN]
+            blocks.extend("\n".join(_task(each)) for each in shown)
+            if len(kind) > len(shown):
+                names = ", ".join(each["name"] for each in kind[_SHOWN : _SHOWN + ALIKE])
+                more = f"{len(kind) - len(shown):,} more tasks ({kind[0]['coroutine']}) stand there: {names}"
+                blocks.append(f"{more}, …" if len(kind) > _SHOWN + ALIKE else more)
+    blocks.extend("\n".join(_thread(each)) for each in data["threads"] if not _is_doctors(each))
+    blocks.extend(_doctors(data))
     return "\n\n".join(blocks)
 
 
@@ -27,10 +42,39 @@ def tree_of(data: Data) -> str:
         if each["name"] not in shown:
             lines.extend(_branch(each, tasks, shown, ""))
     for each in data["threads"]:
+        if _is_doctors(each):
+            continue
         lines.append(f"thread {each['name']}")
         if each["place"] is not None:
             lines.append(f"  at {_place(each['place'])}")
+    lines.extend(_doctors(data))
     return "\n".join(lines)
+
+
+def _is_doctors(thread: Data) -> bool:
+    """Whether a thread is the doctor's own, which nobody has asked about."""
+    return bool(thread.get("doctor"))
+
+
+def _doctors(data: Data) -> Iterator[str]:
+    names = [each["name"] for each in data["threads"] if _is_doctors(each)]
+    if names:
+        yield f"{_count(len(names), 'thread')} of the doctor: {', '.join(names)}"
+
+
+def _kinds(tasks: Sequence[Data]) -> list[list[Data]]:
+    """Returns the tasks, those that are alike together. One that holds something is like no other."""
+    kinds: dict[object, list[Data]] = {}
+    for each in tasks:
+        waits = each["waits_for"]
+        key: object = (
+            each["coroutine"],
+            each["state"],
+            tuple((place["file"], place["line"]) for place in each["chain"]),
+            None if waits is None else (waits["kind"], "" if waits["tasks"] else waits["words"]),
+        )
+        kinds.setdefault(each["name"] if each["holds"] else key, []).append(each)
+    return list(kinds.values())
 
 
 def _title(data: Data) -> str:
@@ -56,7 +100,7 @@ def _head(task: Data) -> str:
         state = f"waiting for {task['waiting']:.1f} s"
     parts = [f"task {task['name']} ({task['coroutine']}): {state}"]
     if task["age"] is not None:
-        parts.append(f"seen for {task['age']:.1f} s")
+        parts.append(f"{task['age']:.1f} s old" if task.get("begun") else f"seen for {task['age']:.1f} s")
     subject = task["subject"]
     if subject:
         request = f"request {subject.get('method', '')} {subject.get('path', '')}"

@@ -11,7 +11,7 @@ import asyncio
 import gc
 import linecache
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType
 from typing import Any, NamedTuple
 
@@ -25,6 +25,9 @@ WRAPPERS = frozenset(
 )
 _LINKS = (CoroutineType, GeneratorType, AsyncGeneratorType, asyncio.Future)
 INSTALLED = ("site-packages", "dist-packages")
+#: The interpreters that crash when a task is asked for its coroutine which has ended within its first, eager step:
+#: it has none any more (python/cpython#122332).
+_CRASHING = (3, 12) <= sys.version_info < (3, 12, 5)
 #: Sources of modules that are compiled.
 _COMPILED = (".pyx", ".pxi")
 
@@ -81,6 +84,13 @@ def walk(task: asyncio.Task[Any]) -> tuple[list[FrameType], object]:
     return frames, end
 
 
+def coroutine_of(task: asyncio.Task[Any]) -> Any:
+    """Returns the coroutine of `task`, None where it has none any more: not all interpreters survive `get_coro`."""
+    if _CRASHING and task.done():
+        return next((each for each in gc.get_referents(task) if issubclass(type(each), Coroutine)), None)
+    return task.get_coro()
+
+
 def _behind(future: asyncio.Future[Any]) -> Any:
     """Returns what brings about the result of `future`, where that can be known."""
     if isinstance(future, asyncio.Task):
@@ -99,8 +109,9 @@ def _frame(link: Any) -> Iterator[FrameType]:
 
 
 def application_frame(frames: list[FrameType]) -> int:
-    """Returns which frame is the innermost of the application; else of what is installed; else of all."""
-    for accepted in (_is_own, _is_installed):
+    """Returns which frame is the innermost of the application, one with a file rather than one that was made of text;
+    else of what is installed; else of all."""
+    for accepted in (_has_file, _is_own, _is_installed):
         for index in range(len(frames) - 1, -1, -1):
             if accepted(frames[index]):
                 return index
@@ -112,8 +123,17 @@ def _is_installed(frame: FrameType) -> bool:
     return package != "eyewall" and package not in sys.stdlib_module_names
 
 
+def _has_file(frame: FrameType) -> bool:
+    return not is_made(frame.f_code.co_filename) and _is_own(frame)
+
+
 def _is_own(frame: FrameType) -> bool:
     return _is_installed(frame) and not is_library(frame.f_code.co_filename)
+
+
+def is_made(file: str) -> bool:
+    """Whether code of this file was made of text, which nobody can look at: by `exec`, by a dataclass."""
+    return file.startswith("<")
 
 
 def is_library(file: str) -> bool:

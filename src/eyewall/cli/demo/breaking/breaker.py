@@ -10,6 +10,7 @@ Where somebody presses mend, or there is no doctor, or it does not find it, the 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 from eyewall.base.loggers import app_log
 from eyewall.cli.demo.breaking.fault import Fault
 from eyewall.cli.demo.breaking.shop import Shop
+from eyewall.cli.demo.customers import Customers
 from eyewall.doctor.finding import Finding
 from eyewall.web.dispatch import dispatches
 
@@ -27,6 +29,8 @@ INTERVAL = 0.25
 LINGER = 1.0
 #: Seconds until it begins: whoever has pressed gets an answer first.
 DELAY = 0.1
+#: Seconds for which its end waits, at most, until the shop has come to requests whose customers have left.
+SETTLED = 2.0
 
 
 class _Run:
@@ -106,7 +110,7 @@ class Breaker:
                 try:
                     await self._until_found(run, before)
                 finally:
-                    await _mend(fault, module, pressing)
+                    await _mend(fault, module, pressing, customers)
         finally:
             del self._runs[fault.name]
 
@@ -135,19 +139,26 @@ async def _either(event: asyncio.Event, seconds: float) -> None:
         pass
 
 
-async def _mend(fault: Fault, module: ModuleType, pressing: asyncio.Task[None]) -> None:
-    # First what makes others go on; then those that would not.
-    if hasattr(module, "mend"):
-        module.mend()
+async def _mend(fault: Fault, module: ModuleType, pressing: asyncio.Task[None], customers: Customers) -> None:
     pressing.cancel()
-    for task in _tasks_of(module):
-        task.cancel()
+    _release(module)
     await asyncio.wait([pressing])
     if not pressing.cancelled() and (error := pressing.exception()) is not None:
         app_log.error("the fault %r failed otherwise than it should", fault.name, exc_info=error)
+    # A request whose customer has left may have reached the shop all the same.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SETTLED):
+            await customers.settled()
+    _release(module)
+
+
+def _release(module: ModuleType) -> None:
+    """Lets go of what a fault has kept, and ends what waits."""
+    # First what makes others go on; then those that would not.
     if hasattr(module, "mend"):
-        # What came in the meantime.
         module.mend()
+    for task in _tasks_of(module):
+        task.cancel()
 
 
 def _tasks_of(module: ModuleType) -> list[asyncio.Task[Any]]:

@@ -1,10 +1,13 @@
-"""Which function a line belongs to, and whether that is a coroutine: neither a sample nor a counted call says so."""
+"""Which function a line belongs to, and whether that is a coroutine: neither a sample nor a counted call says so, nor
+does a record of an allocation."""
 
 from __future__ import annotations
 
 import ast
 import tokenize
 from typing import NamedTuple
+
+from eyewall.doctor.places import Place
 
 #: Bytes of a file that are read; a longer one defines nothing.
 LIMIT = 4 * 1024 * 1024
@@ -29,6 +32,12 @@ class Definitions:
         """Returns the innermost function around a line."""
         around = [each for each in self._of(file) if each.first <= line <= each.last]
         return max(around, key=lambda each: each.first, default=None)
+
+    def place(self, file: str, line: int) -> Place:
+        """Returns a line with the function around it; without one where the source can't be read."""
+        found = self.at(file, line)
+        outside = "<module>" if self._files.get(file) else ""
+        return Place(file, line, outside if found is None else found.name)
 
     def is_async(self, file: str, line: int) -> bool:
         """Whether a line is in a coroutine or asynchronous generator."""

@@ -1,0 +1,124 @@
+"""The requests that ASGI and WSGI applications are at work on, for whoever wants to see or to measure them.
+
+Such an application has routes of its own. What it says of them is found in its scope or environ, once it has matched:
+
+    ASGI    `scope["route"].path`, where a framework puts its route (FastAPI); else the name of `scope["endpoint"]`
+    WSGI    `environ["werkzeug.request"].url_rule.rule` (Flask), `environ["bottle.route"].rule`
+    else    the application, as one: never the path of a request, of which there is no end
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from eyewall.base.context import request_id
+
+#: Characters of a route that are kept.
+LENGTH = 200
+#: Where routes are found: the key, and attributes from there on.
+_ROUTES = (
+    ("route", ("path",)),
+    ("werkzeug.request", ("url_rule", "rule")),
+    ("bottle.route", ("rule",)),
+)
+
+#: What measures how an application serves a request, while somebody wants that.
+_measure: Callable[[Served, Coroutine[Any, Any, None]], Coroutine[Any, Any, None]] | None = None
+#: The tasks of requests that are being served: a loop refers to its tasks weakly.
+_running: dict[asyncio.Task[None], Served] = {}
+
+
+def measure_with(
+    measure: Callable[[Served, Coroutine[Any, Any, None]], Coroutine[Any, Any, None]] | None,
+) -> None:
+    """Has `measure` called with each request that begins from now on and with the coroutine that serves it; its task
+    runs what that returns. None for nobody. It must not raise."""
+    global _measure
+    _measure = measure
+
+
+def running() -> dict[asyncio.Task[None], Served]:
+    """Returns the requests that applications are at work on, also those that are answered already. From any thread."""
+    return dict(_running)
+
+
+class Served:
+    """One request, or one WebSocket, that `application` serves; it answers on `exchange`.
+
+    `method`, `path`, `request_id`: of the request. `scope`: what the application was given and writes to, a scope or
+    an environ; empty before that. `websocket`: it asks for one. `began`: when its head had come, in the time of
+    `time.time`. `queued`: seconds that it waited for a place at a limit, or for a thread. `receiving`: seconds that
+    somebody has waited for its content. `ready`: when the application was handed it. `threaded`: that runs in threads.
+    `steps`: what measures it. `task`: what serves it.
+    """
+
+    def __init__(self, exchange: Any, application: object, method: str, path: str) -> None:
+        self.exchange = exchange
+        self.application = application
+        self.method = method
+        self.path = path
+        self.request_id: str | None = request_id.get()
+        self.scope: Mapping[str, Any] = {}
+        self.websocket = False
+        self.queued: float = getattr(exchange, "queued", 0.0)
+        self.began = time.time() - self.queued
+        self.receiving = 0.0
+        self.ready = self.began + self.queued
+        self.threaded = False
+        self.steps: Any = None
+        self.task: asyncio.Task[None] | None = None
+
+    def start(self, serving: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Starts the task that serves it, and returns it."""
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(serving if _measure is None else _measure(self, serving))
+        self.task = task
+        _running[task] = self
+        task.add_done_callback(_forget)
+        return task
+
+    @property
+    def answering(self) -> bool:
+        """Whether its response has begun, or its WebSocket."""
+        return bool(getattr(self.exchange, "started", False))
+
+    @property
+    def label(self) -> str:
+        """Its route: that of its framework, or else its application."""
+        return route_of(self.scope) or self.handler
+
+    @property
+    def handler(self) -> str:
+        """What serves it: the endpoint that its framework names, or the application."""
+        return name_of(self.scope.get("endpoint") or self.application)
+
+    def cancel(self) -> bool:
+        """Cancels what serves it; False where that is over."""
+        return self.task is not None and self.task.cancel()
+
+
+def _forget(task: asyncio.Task[None]) -> None:
+    _running.pop(task, None)
+
+
+def route_of(scope: Mapping[str, Any]) -> str | None:
+    """Returns the route that a framework says it has found, None where it says none."""
+    for key, attributes in _ROUTES:
+        found: Any = scope.get(key)
+        for each in attributes:
+            try:
+                found = getattr(found, each, None)
+            except Exception:  # noqa: BLE001 - a property of somebody's framework
+                found = None
+        if isinstance(found, str) and found:
+            return found[:LENGTH]
+    return None
+
+
+def name_of(thing: object) -> str:
+    """Returns what a function, or an object by its class, is called."""
+    named = thing if hasattr(thing, "__qualname__") else type(thing)
+    return f"{getattr(named, '__module__', '')}.{getattr(named, '__qualname__', '')}"[:LENGTH]

@@ -1,0 +1,188 @@
+"""Which line has swallowed a cancellation."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import inspect
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from types import TracebackType
+from typing import Any
+
+import pytest
+
+from eyewall.doctor.dropped.clauses import swallowing
+from eyewall.doctor.places import frames_of
+
+from ..lines import line_of
+
+
+class Gate:
+    def __await__(self) -> Iterator[None]:
+        yield
+
+
+gate = Gate()
+
+
+async def rather_than_one_that_raises() -> None:
+    try:
+        await gate
+    except BaseException:  # culprit
+        pass
+    try:
+        pass
+    except BaseException as error:
+        print(error)
+        raise
+    await gate
+
+
+async def raised_for_some() -> None:
+    try:
+        await gate
+    except BaseException as error:  # culprit
+        if isinstance(error, KeyboardInterrupt):
+            raise
+    await gate
+
+
+async def by_continuing() -> None:
+    for _ in range(2):
+        try:
+            await gate
+        finally:
+            for _ in range(2):
+                break
+            continue  # culprit  # noqa: B012
+
+
+async def by_returning() -> None:
+    try:
+        await gate
+    finally:
+        if gate:
+            return  # culprit  # noqa: B012
+
+
+def keep(function: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], Coroutine[Any, Any, None]]:
+    @functools.wraps(function)
+    async def kept() -> None:
+        await function()
+
+    return kept
+
+
+class Quiet:
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if self is None:
+            return False
+        return kind is not None  # culprit
+
+
+class Loud:
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *args: object) -> bool:
+        return False
+
+
+@contextlib.asynccontextmanager
+async def quiet() -> AsyncIterator[None]:
+    try:
+        yield
+    except BaseException:  # culprit
+        pass
+
+
+async def with_an_object() -> None:
+    with Loud():
+        async with Quiet():
+            await gate
+    await gate
+
+
+async def with_a_generator() -> None:
+    async with quiet():
+        await gate
+    await gate
+
+
+class Worker:
+    async def run(self) -> None:
+        async def step() -> None:
+            await self.turn()
+
+        await step()
+        await gate
+
+    async def turn(self) -> None:
+        try:
+            await gate
+        except asyncio.CancelledError:  # culprit
+            pass
+
+
+async def by_one_that_is_decorated() -> None:
+    await keep_by_returning()
+    await gate
+
+
+async def by_one_of_an_object(worker: Worker) -> None:
+    await worker.turn()
+    await gate
+
+
+async def by_nobody_that_is_known() -> None:
+    try:
+        await gate
+    except BaseException:
+        if gate:
+            print("ends")
+        raise
+    finally:
+        print("ends")
+
+
+keep_by_returning = keep(by_returning)
+
+
+@pytest.mark.parametrize(
+    ("body", "culprit"),
+    [
+        (rather_than_one_that_raises, rather_than_one_that_raises),
+        (raised_for_some, raised_for_some),
+        (by_continuing, by_continuing),
+        (with_an_object, Quiet.__aexit__),
+        (with_a_generator, inspect.unwrap(quiet)),
+        (Worker().run, Worker.turn),
+        (by_one_that_is_decorated, by_returning),
+        (functools.partial(by_one_of_an_object, Worker()), Worker.turn),
+    ],
+    ids=lambda each: getattr(each, "__name__", "partial"),
+)
+def test_the_line_is_named(
+    body: Callable[[], Coroutine[Any, Any, None]], culprit: Callable[..., Any]
+) -> None:
+    coroutine = body()
+    coroutine.send(None)
+    coroutine.throw(asyncio.CancelledError())
+    frames, _ = frames_of(coroutine)
+    assert swallowing(frames) == line_of(culprit, "# culprit")
+    with contextlib.suppress(StopIteration, KeyError):
+        coroutine.throw(KeyError())
+
+
+def test_none_is_named_where_all_raise() -> None:
+    coroutine = by_nobody_that_is_known()
+    coroutine.send(None)
+    frames, _ = frames_of(coroutine)
+    assert swallowing(frames) is None
+    coroutine.close()
