@@ -186,7 +186,9 @@ def test_who_would_let_whom_go_on_is_told(run: Callable[..., None]) -> None:
 
 
 @pytest.mark.parametrize("circle", CIRCLES)
-def test_a_circle_behind_what_is_gathered(run: Callable[..., None], circle: Callable[[], list[Coro]]) -> None:
+def test_a_circle_behind_what_is_gathered(
+    run: Callable[..., None], circle: Callable[[], list[Coro]]
+) -> None:
     async def works() -> None:
         await asyncio.gather(*circle())
 
@@ -425,7 +427,7 @@ def test_a_circle_that_is_told_of_otherwise(run: Callable[..., None]) -> None:
 
 # -- variables of modules -------------------------------------------------------------------------------
 
-PROGRAM = """
+PROGRAM = '''
 import asyncio
 
 requests = asyncio.Queue()
@@ -444,7 +446,7 @@ async def answers():
 
 async def main():
     await asyncio.gather(asks(), answers())
-"""
+'''
 
 #: What gives somebody else a way to one of the queues.
 ALSO = {

@@ -62,9 +62,7 @@ class Reach:
     It must not be kept: it refers to everything that it has gone through.
     """
 
-    def __init__(
-        self, *tasks: asyncio.Task[Any], others: Sequence[Link] = (), named: Sequence[Named] = ()
-    ) -> None:
+    def __init__(self, *tasks: asyncio.Task[Any], others: Sequence[Link] = (), named: Sequence[Named] = ()) -> None:
         self.objects: list[object] = []
         #: What each of the tasks waits for, by its index.
         self.futures: list[int | None] = []

@@ -163,12 +163,7 @@ class Together:
                     self._had.add(id(value))
         for reference in islice(references(self._loop), OTHERS):
             task = reference()
-            if (
-                task is not None
-                and id(task) not in noted
-                and not task.done()
-                and task.get_loop() is self._loop
-            ):
+            if task is not None and id(task) not in noted and not task.done() and task.get_loop() is self._loop:
                 self._left.appendleft(partial(self._ask, reference, wanted))
 
     def _ask(self, reference: weakref.ref[asyncio.Task[Any]], wanted: frozenset[int]) -> None:
@@ -206,9 +201,7 @@ class Together:
         if any(record.told or record.orphaned for record in records):
             return
         running = [Link(None, frame) for frame in stack_of(sys._getframe()) if _is_others(frame)]
-        tasks = [
-            task for each in (*self._others, *others) if (task := each()) is not None and not task.done()
-        ]
+        tasks = [task for each in (*self._others, *others) if (task := each()) is not None and not task.done()]
         finding = _finding(records, _Around(self._loop, tasks, running, self._named), now)
         if finding is not None:
             for record in records:
@@ -236,9 +229,7 @@ def _modules() -> Iterator[dict[str, Any]]:
 
 def _still(record: Record, task: asyncio.Task[Any]) -> bool:
     waiter = task._fut_waiter  # type: ignore[attr-defined]
-    return (
-        waiter is not None and not waiter.done() and record.future is not None and record.future() is waiter
-    )
+    return waiter is not None and not waiter.done() and record.future is not None and record.future() is waiter
 
 
 def _links(task: asyncio.Task[Any]) -> list[Link]:
@@ -307,9 +298,7 @@ def _groups(prints: list[_Print]) -> list[list[_Print]]:
 
 def _stuck(records: Sequence[Record], around: _Around) -> tuple[Stuck, list[Record]] | None:
     """Returns those of a group that can't be let go on from elsewhere."""
-    pairs = [
-        (record, task) for record in records if (task := record.task()) is not None and _still(record, task)
-    ]
+    pairs = [(record, task) for record in records if (task := record.task()) is not None and _still(record, task)]
     free = list(around.others)
     pairs, limited = _split(pairs, [not is_limited(task) for _, task in pairs])
     while pairs:
@@ -324,9 +313,7 @@ def _stuck(records: Sequence[Record], around: _Around) -> tuple[Stuck, list[Reco
         ]
         if all(staying):
             facts = [record.facts for record, _ in pairs if record.facts is not None]
-            return Stuck([task for _, task in pairs], facts, reach, around.named), [
-                record for record, _ in pairs
-            ]
+            return Stuck([task for _, task in pairs], facts, reach, around.named), [record for record, _ in pairs]
         del reach
         pairs, limited = _split(pairs, staying)
     return None
@@ -380,9 +367,7 @@ def _are_used(stuck: Stuck, waits: Sequence[Wait], around: _Around) -> bool:
     frames = [frame for task in tasks for frame in _all_frames(task)]
     for frame in sys._current_frames().values():
         frames.extend(stack_of(frame))
-    return may_be_used(
-        list(names.values()), frames, {frame for each in stuck.tasks for frame in _all_frames(each)}
-    )
+    return may_be_used(list(names.values()), frames, {frame for each in stuck.tasks for frame in _all_frames(each)})
 
 
 def _all_frames(task: asyncio.Task[Any]) -> list[FrameType]:
@@ -392,7 +377,10 @@ def _all_frames(task: asyncio.Task[Any]) -> list[FrameType]:
 def _have_run_dry(stuck: Stuck, waits: Sequence[Wait], ring: Sequence[int]) -> bool:
     """Whether they may be consumers that hand things to each other, and have nothing more to do: they all wait for an
     item, and have got some before."""
-    return all(waits[number].gets and not is_first_time(_frames(stuck.tasks[number])[-1]) for number in ring)
+    return all(
+        waits[number].gets and not is_first_time(_frames(stuck.tasks[number])[-1])
+        for number in ring
+    )
 
 
 def _cancels(others: Iterable[asyncio.Task[Any]]) -> bool:
@@ -421,8 +409,8 @@ def _circle(stuck: Stuck, waits: Sequence[Wait], ring: Sequence[int], waited: fl
         wait, name = waits[number], stuck.tasks[number].get_name()
         inside = {other: line for other, line in wait.wakers.items() if other in ring}
         names = ", ".join(stuck.tasks[other].get_name() for other in inside)
-        stacks[f"{name} waits for {stuck.facts[number].words}, which only {names} would bring about"] = (
-            _places(stuck.tasks[number])
+        stacks[f"{name} waits for {stuck.facts[number].words}, which only {names} would bring about"] = _places(
+            stuck.tasks[number]
         )
         for other, line in inside.items():
             if line is not None:

@@ -169,22 +169,11 @@ def _places(
 
 
 _NAMES = frozenset(dis.hasname)
-_OF_VARIABLES = tuple(
-    f"{what}_{where}" for what in ("LOAD", "STORE", "DELETE") for where in ("GLOBAL", "NAME")
-)
+_OF_VARIABLES = tuple(f"{what}_{where}" for what in ("LOAD", "STORE", "DELETE") for where in ("GLOBAL", "NAME"))
 _PADDING = ("CACHE", "EXTENDED_ARG", "PUSH_NULL")
 #: What the arguments of a call are made of where nothing else is called in them; and the call.
 _SIMPLE = frozenset(
-    (
-        "LOAD_CONST",
-        "LOAD_FAST",
-        "LOAD_FAST_CHECK",
-        "LOAD_GLOBAL",
-        "PRECALL",
-        "CALL",
-        "KW_NAMES",
-        "BUILD_TUPLE",
-    )
+    ("LOAD_CONST", "LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_GLOBAL", "PRECALL", "CALL", "KW_NAMES", "BUILD_TUPLE")
 )
 
 

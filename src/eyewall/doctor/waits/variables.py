@@ -193,3 +193,4 @@ def _read_by(instruction: dis.Instruction) -> tuple[str, ...]:
         return ()
     named = instruction.argval
     return tuple(map(str, named)) if isinstance(named, tuple) else (str(named),)
+

@@ -95,9 +95,7 @@ def waits_of(stuck: Stuck) -> list[Wait]:
 def _names(link: Link, named: Sequence[Named], reach: Reach) -> bool:
     """Whether the code of `link` has it by the name of a variable of its module."""
     return link.frame is not None and any(
-        module is link.frame.f_globals
-        and name in link.frame.f_code.co_names
-        and reach.leads(module.get(name))
+        module is link.frame.f_globals and name in link.frame.f_code.co_names and reach.leads(module.get(name))
         for module, name in named
     )
 
@@ -155,15 +153,8 @@ def _lines(code: CodeType, names: frozenset[str]) -> Iterator[tuple[int, int]]:
         if names.isdisjoint(each.co_names):
             continue
         for instruction in dis.get_instructions(each):
-            if (
-                instruction.argval in names
-                and instruction.opcode in _NAMES
-                and instruction.positions is not None
-            ):
-                yield (
-                    (instruction.offset if each is code else 0),
-                    instruction.positions.lineno or each.co_firstlineno,
-                )
+            if instruction.argval in names and instruction.opcode in _NAMES and instruction.positions is not None:
+                yield (instruction.offset if each is code else 0), instruction.positions.lineno or each.co_firstlineno
 
 
 _NAMES = frozenset(dis.hasname)
