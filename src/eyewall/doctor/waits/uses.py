@@ -159,7 +159,7 @@ def _places(
             if each.opname.startswith("LOAD"):
                 uses.add(each.offset)
         elif method.opname not in ("LOAD_ATTR", "LOAD_METHOD") or method.argval not in waits | asks:
-            if method.opname not in ("BEFORE_ASYNC_WITH", "GET_AITER"):
+            if method.opname != "GET_AITER" and not _enters(instructions[number + 1 : number + 3]):
                 uses.add(each.offset)
         elif method.argval in waits:
             end = next((later for later in instructions[number + 2 :] if later.opname not in _SIMPLE), None)
@@ -168,12 +168,32 @@ def _places(
     return frozenset(uses), frozenset(walls)
 
 
+def _enters(instructions: Sequence[dis.Instruction]) -> bool:
+    """Whether what was loaded is entered by an `async with`: since 3.14, its exit is looked up first, of a copy."""
+    names = [each.opname for each in instructions]
+    return names[:1] == ["BEFORE_ASYNC_WITH"] or (
+        names == ["COPY", "LOAD_SPECIAL"] and instructions[1].argrepr == "__aexit__"
+    )
+
+
 _NAMES = frozenset(dis.hasname)
 _OF_VARIABLES = tuple(f"{what}_{where}" for what in ("LOAD", "STORE", "DELETE") for where in ("GLOBAL", "NAME"))
 _PADDING = ("CACHE", "EXTENDED_ARG", "PUSH_NULL")
 #: What the arguments of a call are made of where nothing else is called in them; and the call.
 _SIMPLE = frozenset(
-    ("LOAD_CONST", "LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_GLOBAL", "PRECALL", "CALL", "KW_NAMES", "BUILD_TUPLE")
+    (
+        "LOAD_CONST",
+        "LOAD_SMALL_INT",
+        "LOAD_FAST",
+        "LOAD_FAST_BORROW",
+        "LOAD_FAST_CHECK",
+        "LOAD_GLOBAL",
+        "PRECALL",
+        "CALL",
+        "CALL_KW",
+        "KW_NAMES",
+        "BUILD_TUPLE",
+    )
 )
 
 
