@@ -1,10 +1,12 @@
 """What the doctor costs a healthy program, with everything on that is on by default.
 
-    python -m bench.doctor.overhead [--build PATH] [--rounds N] [--seconds N] [--websockets N] [--null]
+    python -m bench.doctor.overhead [--build PATH] [--rounds N] [--starts N] [--seconds N] [--websockets N] [--null]
 
 Two processes of the same server, one with the doctor and one without, take turns under the same load: requests for
-plain text, and after that idle WebSockets. CPU is the kernel's account of all threads and children. What is printed
-last are the ratios that may not be exceeded; `--null` says how much of them is noise.
+plain text, and after that idle WebSockets. CPU is the kernel's account of all threads and children. How a process lies
+in memory makes as much of a difference as the doctor: so both are started several times, and the rounds are shared out
+among the starts. What is printed last are the ratios that may not be exceeded, medians of the rounds, with the quarters
+of the rounds that were least and most in parentheses; `--null` says how much of them is noise.
 """
 
 import argparse
@@ -38,14 +40,14 @@ def _start(stack: ExitStack, build: Path, core: int, on: bool) -> ServerProcess:
 
 
 def requests(
-    servers: dict[str, ServerProcess], rounds: int, seconds: int
+    servers: dict[str, ServerProcess], rounds: range, seconds: int
 ) -> dict[str, list[tuple[float, float]]]:
     """Returns microseconds of CPU for a request, and requests a second, in each round."""
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in servers}
     for server in servers.values():
         wrk(server.port, "/plaintext", seconds=1, connections=CONNECTIONS)
         server.pause()
-    for turn in range(rounds):
+    for turn in rounds:
         for name in NAMES if turn % 2 else reversed(NAMES):
             server = servers[name]
             server.resume()
@@ -74,11 +76,26 @@ def idle(server: ServerProcess, count: int) -> float:
     return usage.utilisation
 
 
+def _memory(servers: dict[str, ServerProcess]) -> dict[str, float]:
+    return {name: settled_memory(server.pid) / 2**20 for name, server in servers.items()}
+
+
+def spread(ratios: list[float]) -> str:
+    """Returns the median of ratios as a change in percent, with its lower and upper quartile."""
+    low, middle, high = (
+        statistics.quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else ratios * 3
+    )
+    return f"{middle - 1:+.2%} ({low - 1:+.2%} to {high - 1:+.2%})"
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Measures what the doctor costs."""
     parser = argparse.ArgumentParser(prog="python -m bench.doctor.overhead", description=main.__doc__)
     parser.add_argument("--build", type=Path, default=None, help="folder with Eyewall's packages")
-    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument(
+        "--starts", type=int, default=4, help="of both servers, among which rounds are shared out"
+    )
     parser.add_argument("--seconds", type=int, default=3, help="of each round")
     parser.add_argument("--websockets", type=int, default=10_000)
     parser.add_argument(
@@ -92,12 +109,21 @@ def main(arguments: list[str] | None = None) -> int:
     machine.end_cleanly()
     print(f"{peers.compiled_modules(build)} compiled modules in {build}")
     try:
-        with lock.exclusive(), ExitStack() as stack:
-            servers = {name: _start(stack, build, core, name == "on" and not options.null) for name in NAMES}
-            memory = {name: settled_memory(server.pid) / 2**20 for name, server in servers.items()}
-            found = requests(servers, options.rounds, options.seconds)
-            after = {name: settled_memory(server.pid) / 2**20 for name, server in servers.items()}
-            share = {name: idle(server, count) for name, server in servers.items()}
+        with lock.exclusive():
+            found: dict[str, list[tuple[float, float]]] = {name: [] for name in NAMES}
+            for start in range(options.starts):
+                first, last = (options.rounds * each // options.starts for each in (start, start + 1))
+                with ExitStack() as stack:
+                    servers = {
+                        name: _start(stack, build, core, name == "on" and not options.null) for name in NAMES
+                    }
+                    if start == options.starts - 1:
+                        memory = _memory(servers)
+                    for name, rounds in requests(servers, range(first, last), options.seconds).items():
+                        found[name] += rounds
+                    if start == options.starts - 1:
+                        after = _memory(servers)
+                        share = {name: idle(server, count) for name, server in servers.items()}
     except (LoadError, SocketError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -109,12 +135,12 @@ def main(arguments: list[str] | None = None) -> int:
         )
     pairs = list(zip(found["off"], found["on"], strict=True))
     # What slows the machine down slows both of a round.
-    more = statistics.median(on[0] / off[0] for off, on in pairs) - 1
-    less = 1 - statistics.median(on[1] / off[1] for off, on in pairs)
+    cpus, rates = ([on[index] / off[index] for off, on in pairs] for index in (0, 1))
+    more, less = statistics.median(cpus) - 1, 1 - statistics.median(rates)
     idling = share["on"] - share["off"]
     space = max(memory["on"] - memory["off"], after["on"] - after["off"])
     print(
-        f"CPU per request {more:+.2%} (allowed {CPU:.0%}), throughput {-less:+.2%} (allowed -{THROUGHPUT:.0%}),"
+        f"CPU per request {spread(cpus)}, allowed {CPU:.0%}; throughput {spread(rates)}, allowed -{THROUGHPUT:.0%};"
     )
     print(
         f"{count} idle WebSockets {idling:+.2%} of a core (allowed {CORE:.0%}), {space:+.1f} MiB (allowed {MEMORY:g})"

@@ -40,6 +40,8 @@ VARIABLES = {
     "EYEWALL_BOUNDSCHECK",
     "EYEWALL_SANITIZE",
     "EYEWALL_EXPECT_BUILD",
+    # Of broadcasts.
+    "EYEWALL_IO_URING",
     # Of the doctor, which is no server's alone.
     "EYEWALL_DOCTOR",
 }

@@ -27,13 +27,10 @@ def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         if isinstance(item, pytest.Function) and "runs" in signature(item.function).parameters
     ]
     folder = tmp_path_factory.getbasetemp()
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if "PYTEST_XDIST_WORKER" in os.environ:
         # Each has one of its own in there.
         folder = folder.parent
-    # Shares are of neighbours: so many processes have tests of the doctor early enough.
-    at_once = -(-AT_ONCE // min(workers, 2))
-    runs = Runs(folder / "programs", [each for path in selected for each in programs(path)], at_once)
+    runs = Runs(folder / "programs", [each for path in selected for each in programs(path)], AT_ONCE)
     yield runs
     runs.stop()
 

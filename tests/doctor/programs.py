@@ -188,15 +188,16 @@ def programs(path: Path) -> list[Program]:
 class Runs:
     """Runs of programs ahead of the tests that ask for their outcomes, shared by the processes that run the tests.
 
-    Each process goes through all programs, `at_once` of them at a time, and runs those that no other one has begun.
-    What has begun, and how it ended, is in `folder`, which they share.
+    Each process goes through all programs, and runs those that no other one has begun, wherever one of `at_once` places
+    is free. Who has a place, what has begun, and how it ended, is in `folder`, which they share.
     """
 
     def __init__(self, folder: Path, all_programs: Iterable[Program], at_once: int) -> None:
         _environment.update(os.environ)
         self._folder = folder
         self._left = deque(all_programs)
-        self._threads = [threading.Thread(target=self._go_on) for _ in range(at_once)]
+        places = [folder / f"place.{number}" for number in range(at_once)]
+        self._threads = [threading.Thread(target=self._go_on, args=(each,)) for each in places]
         folder.mkdir(exist_ok=True)
         for each in self._threads:
             each.start()
@@ -213,21 +214,34 @@ class Runs:
         for each in self._threads:
             each.join()
 
-    def _go_on(self) -> None:
-        while True:
+    def _go_on(self, place: Path) -> None:
+        while self._left:
             try:
-                program = self._left.popleft()
-            except IndexError:
-                return
-            begun, ended = self._files(program)
-            try:
-                begun.touch(exist_ok=False)
+                # No file that would be open meanwhile.
+                place.mkdir()
             except FileExistsError:
+                # Another process tells nobody when it is done.
+                time.sleep(0.25)
                 continue
-            outcome = program.run()
-            unfinished = ended.with_suffix(".unfinished")
-            unfinished.write_text(json.dumps(dataclasses.astuple(outcome)))
-            unfinished.rename(ended)
+            try:
+                self._run_next()
+            finally:
+                place.rmdir()
+
+    def _run_next(self) -> None:
+        try:
+            program = self._left.popleft()
+        except IndexError:
+            return
+        begun, ended = self._files(program)
+        try:
+            begun.touch(exist_ok=False)
+        except FileExistsError:
+            return
+        outcome = program.run()
+        unfinished = ended.with_suffix(".unfinished")
+        unfinished.write_text(json.dumps(dataclasses.astuple(outcome)))
+        unfinished.rename(ended)
 
     def _outcome(self, program: Program) -> Outcome:
         ended = self._files(program)[1]

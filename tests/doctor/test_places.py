@@ -8,6 +8,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -63,7 +64,7 @@ def test_files_of_the_application_and_others() -> None:
     assert culprit_of([]) is None
 
 
-def test_files_of_compiled_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_of_compiled_modules(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     # They know themselves by a path relative to where they were compiled.
     for name, file in (
         ("library", "/venv/lib/python3/site-packages/library/__init__.py"),
@@ -75,6 +76,13 @@ def test_files_of_compiled_modules(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not is_own(Place("library/loop.pyx", 1, "run"))
     assert is_own(Place("app/fast.pyx", 1, "run"))
     assert is_own(Place("unknown/fast.pyx", 1, "run"))
+    # Python may have been compiled, too.
+    assert not is_own(Place("library/loop.py", 1, "run"))
+    assert is_own(Place("app/fast.py", 1, "run"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library/loop.py").touch()
+    assert is_own(Place("library/loop.py", 1, "run"))
 
 
 def test_a_stack_names_the_application_below_libraries() -> None:

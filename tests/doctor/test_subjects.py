@@ -13,8 +13,11 @@ import pytest
 
 from eyewall.base.context import request_id
 from eyewall.doctor.finding import Subject
+from eyewall.doctor.places import stack_of
 from eyewall.doctor.subjects import LENGTH, current_task, subject_of, subject_of_task
+from eyewall.testing import bind_unused_port
 
+from ..web.serving import fetch
 from .lines import line_of
 from .patient import turns, watched
 
@@ -96,3 +99,61 @@ def test_what_a_client_sent_is_bounded() -> None:
     assert subject.id == "r7"
     RequestHandler.request = None
     assert RequestHandler().get() is None
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    found.append(subject_of(stack_of(sys._getframe()), None))
+    scope["endpoint"] = application
+    found.append(subject_of(stack_of(sys._getframe()), None))
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"hello"})
+
+
+found: list[Subject | None] = []
+
+
+def test_an_application_that_uvicorn_serves() -> None:
+    uvicorn = pytest.importorskip("uvicorn")
+
+    async def main() -> None:
+        sock, port = bind_unused_port()
+        config = uvicorn.Config(
+            application, lifespan="off", log_level="critical", timeout_graceful_shutdown=1
+        )
+        server = uvicorn.Server(config)
+        task = asyncio.create_task(server.serve(sockets=[sock]))
+        await fetch(port, "/orders")
+        server.should_exit = True
+        await task
+
+    found.clear()
+    asyncio.run(main())
+    assert [(each.method, each.path, each.handler) for each in found if each is not None] == [
+        ("GET", "/orders", None),
+        ("GET", "/orders", f"{__name__}.application"),
+    ]
+
+
+def test_an_application_of_aiohttp(run: Callable[..., None]) -> None:
+    web = pytest.importorskip("aiohttp.web")
+
+    async def orders(request: Any) -> Any:
+        found.append(subject_of(stack_of(sys._getframe()), None))
+        return web.Response(text="hello")
+
+    async def main() -> None:
+        served = web.Application()
+        served.router.add_get("/orders/{number}", orders)
+        runner = web.AppRunner(served)
+        await runner.setup()
+        sock, port = bind_unused_port()
+        await web.SockSite(runner, sock).start()
+        await fetch(port, "/orders/7")
+        await runner.cleanup()
+
+    found.clear()
+    run(main())
+    [subject] = found
+    assert subject is not None
+    assert (subject.method, subject.path) == ("GET", "/orders/7")
+    assert subject.handler == f"{__name__}.{orders.__qualname__}"

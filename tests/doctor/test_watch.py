@@ -95,7 +95,7 @@ def test_it_looks_at_intervals() -> None:
     run_with_fake_clock(main())
 
 
-@pytest.mark.parametrize(("takes", "looks"), [(0.0009, 40), (0.0015, 27), (0.1, 20)])
+@pytest.mark.parametrize(("takes", "looks"), [(0.00045, 40), (0.00075, 27), (0.05, 20)])
 def test_looks_that_take_long_are_rarer(takes: float, looks: int) -> None:
     async def main() -> None:
         # Asked before a look and after it.

@@ -75,7 +75,7 @@ def run(application, exchange=None, drive=None, **container):
             sink.end()
         else:
             await drive(sink)
-        await asyncio.gather(*served._tasks)
+        await asyncio.gather(*served.tasks)
 
     asyncio.run(main())
     return exchange
@@ -426,7 +426,7 @@ def test_lifespan():
         await container.startup()
         for _ in range(2):
             container.begin(Exchange()).end()
-            await asyncio.gather(*container._tasks)
+            await asyncio.gather(*container.tasks)
         await container.shutdown()
         await container.shutdown()
 

@@ -7,6 +7,7 @@ from wsgiref.validate import validator
 
 import pytest
 
+from eyewall.http.applications import running
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.request import HTTPServerRequest
 from eyewall.http.startline import RequestStartLine
@@ -58,8 +59,9 @@ def serve(application, method="GET", target="/", fields=(), body=b"", executor=N
     async def main():
         container = WSGIContainer(application, executor=executor)
         container(request)
-        await asyncio.gather(*container._tasks)
-        assert not container._tasks or all(task.done() for task in container._tasks)
+        await asyncio.gather(*running())
+        await asyncio.sleep(0)
+        assert not running()
 
     asyncio.run(main())
     return connection

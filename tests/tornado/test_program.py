@@ -155,10 +155,23 @@ def test_pytest_has_nothing_to_say_of_what_is_imported_before_it(tmp_path: Path)
     installed = tmp_path / "site" / "eyewall-1.dist-info"
     installed.mkdir(parents=True)
     (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: eyewall\nVersion: 1\n")
-    (installed / "entry_points.txt").write_text("[pytest11]\neyewall.doctor.pytestplugin = eyewall.doctor.pytestplugin\n")
+    (installed / "entry_points.txt").write_text(
+        "[pytest11]\neyewall.doctor.pytestplugin = eyewall.doctor.pytestplugin\n"
+    )
     (installed / "RECORD").write_text("eyewall/__init__.py,,\neyewall-1.dist-info/METADATA,,\n")
     write(tmp_path, test_something="def test_it():\n    import tornado.web\n    assert tornado.web.__doc__\n")
     paths = os.pathsep.join([str(tmp_path / "site"), *filter(None, [os.environ.get("PYTHONPATH")])])
-    arguments = ("-m", "pytest", "-q", "-W", "error", "-p", "no:asyncio", "-p", "no:cacheprovider", "test_something.py")
+    arguments = (
+        "-m",
+        "pytest",
+        "-q",
+        "-W",
+        "error",
+        "-p",
+        "no:asyncio",
+        "-p",
+        "no:cacheprovider",
+        "test_something.py",
+    )
     done = python(*ALIAS, *arguments, cwd=tmp_path, env={"PYTHONPATH": paths})
     assert "1 passed" in done.stdout

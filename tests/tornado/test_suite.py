@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import re
 import sys
@@ -38,6 +39,8 @@ def test_a_module_passes(module: str, loop: str) -> None:
         "ASYNC_TEST_TIMEOUT": "60",
         "HYPOTHESIS_PROFILE": "tornado-quick",
     }
+    # pytest's own limit is for tests that do something themselves; this one waits, and has a limit for that.
+    faulthandler.cancel_dump_traceback_later()
     done = python(
         *ALIAS, "-m", "tests.tornado.suite", module, cwd=ROOT, env=environment, check=False, timeout=380
     )

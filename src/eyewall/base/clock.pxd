@@ -3,8 +3,13 @@ cimport cython
 # What `time.time` does, without a call of Python: every request asks twice and more.
 cdef extern from *:
     """
+    #include <time.h>
     static CYTHON_INLINE double eyewall_unix_time(void) {
-    #if PY_VERSION_HEX >= 0x030d0000
+    #if defined(CLOCK_REALTIME) && !defined(_WIN32)
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME, &now);
+        return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    #elif PY_VERSION_HEX >= 0x030d0000
         PyTime_t now;
         (void) PyTime_TimeRaw(&now);
         return PyTime_AsSecondsDouble(now);

@@ -1,8 +1,8 @@
 """On whose behalf code runs: the request, or else the task.
 
 Nothing is noted while a program runs well. When there is a finding, the frames are looked at: somewhere in them is the
-method of a handler, or Eyewall's own run of one. Handlers are known by the name of their base class, so that those of
-Tornado are found as well as ours, without importing either.
+method of a handler, Eyewall's own run of one, or that of an application by Eyewall, uvicorn or aiohttp. Handlers are
+known by the name of their base class, so that those of Tornado are found as well as ours, without importing either.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _served_in(frame: FrameType, task: str | None) -> Subject | None:
     elif home == "eyewall.http.wsgi" and function == "_serve":
         served = frame.f_locals.get("served")
     else:
-        return None
+        return _elsewhere(frame, home, function, task)
     return Subject(
         task=task,
         id=_text(getattr(served, "request_id", None)),
@@ -71,6 +71,35 @@ def _served_in(frame: FrameType, task: str | None) -> Subject | None:
         path=_text(getattr(served, "path", None)),
         handler=_text(getattr(served, "handler", None)),
     )
+
+
+def _elsewhere(frame: FrameType, home: object, function: str, task: str | None) -> Subject | None:
+    """Returns the request that another server serves in `frame`: uvicorn, or aiohttp."""
+    if function == "run_asgi" and str(home).startswith("uvicorn.protocols."):
+        scope = getattr(frame.f_locals.get("self"), "scope", None)
+        if isinstance(scope, dict):
+            endpoint = scope.get("endpoint")
+            return Subject(
+                task=task,
+                method=_text(scope.get("method")),
+                path=_text(scope.get("path")),
+                handler=None if endpoint is None else _text(_name_of(endpoint)),
+            )
+    elif function == "_handle_request" and home == "aiohttp.web_protocol":
+        request = frame.f_locals.get("request")
+        handler = getattr(getattr(request, "match_info", None), "handler", None)
+        return Subject(
+            task=task,
+            method=_text(getattr(request, "method", None)),
+            path=_text(getattr(request, "path", None)),
+            handler=None if handler is None else _text(_name_of(handler)),
+        )
+    return None
+
+
+def _name_of(thing: object) -> str:
+    named = thing if hasattr(thing, "__qualname__") else type(thing)
+    return f"{getattr(named, '__module__', '')}.{getattr(named, '__qualname__', '')}"
 
 
 def _request_in(frame: FrameType) -> tuple[Any, Any] | None:

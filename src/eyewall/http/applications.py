@@ -12,9 +12,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from types import MappingProxyType
 from typing import Any
-
-from eyewall.base.context import request_id
 
 #: Characters of a route that are kept.
 LENGTH = 200
@@ -46,39 +45,74 @@ def running() -> dict[asyncio.Task[None], Served]:
 
 
 class Served:
-    """One request, or one WebSocket, that `application` serves; it answers on `exchange`.
+    """One request, or one WebSocket, that an application serves; it answers on `exchange`.
 
-    `method`, `path`, `request_id`: of the request. `scope`: what the application was given and writes to, a scope or
-    an environ; empty before that. `websocket`: it asks for one. `began`: when its head had come, in the time of
-    `time.time`. `queued`: seconds that it waited for a place at a limit, or for a thread. `receiving`: seconds that
-    somebody has waited for its content. `ready`: when the application was handed it. `threaded`: that runs in threads.
-    `steps`: what measures it. `task`: what serves it.
+    `name`: what the application is called. `scope`: what it was given and writes to, a scope or an environ; empty
+    before that. `websocket`: it asks for one. `handed`: when the application was handed it, in the time of
+    `time.monotonic`. `delayed`: seconds that it has waited for threads. `receiving`: seconds that somebody has waited
+    for its content, `before` of them before that. `threaded`: the application runs in threads. `steps`: what measures
+    it. `task`: what serves it.
+
+    Every request makes one, and few are looked at: what can be found out later is.
     """
 
-    def __init__(self, exchange: Any, application: object, method: str, path: str) -> None:
-        self.exchange = exchange
-        self.application = application
-        self.method = method
-        self.path = path
-        self.request_id: str | None = request_id.get()
-        self.scope: Mapping[str, Any] = {}
-        self.websocket = False
-        self.queued: float = getattr(exchange, "queued", 0.0)
-        self.began = time.time() - self.queued
-        self.receiving = 0.0
-        self.ready = self.began + self.queued
-        self.threaded = False
-        self.steps: Any = None
-        self.task: asyncio.Task[None] | None = None
+    exchange: Any
+    name: str
+    scope: Mapping[str, Any] = MappingProxyType({})
+    websocket = False
+    threaded = False
+    delayed = 0.0
+    receiving = 0.0
+    before = 0.0
+    steps: Any = None
+    task: asyncio.Task[None] | None = None
+    handed: float
 
     def start(self, serving: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Starts the task that serves it, and returns it."""
+        """Starts the task that runs `serving`, which serves it, and returns the task."""
         loop = asyncio.get_running_loop()
         task = loop.create_task(serving if _measure is None else _measure(self, serving))
         self.task = task
         _running[task] = self
-        task.add_done_callback(_forget)
+        task.add_done_callback(self.over)
         return task
+
+    def over(self, task: asyncio.Task[None]) -> None:
+        """Its `task` has ended."""
+        _running.pop(task, None)
+
+    @property
+    def method(self) -> str:
+        """The method of the request."""
+        method: str = self.exchange.head.method
+        return method
+
+    @property
+    def path(self) -> str:
+        """Its path, as the client has written it."""
+        path: str = self.exchange.head.path
+        return path
+
+    @property
+    def request_id(self) -> str | None:
+        """Its id, None where requests have none."""
+        found: str | None = getattr(self.exchange, "request_id", None)
+        return found
+
+    @property
+    def ready(self) -> float:
+        """When the application was handed it, in the time of `time.time`."""
+        return time.time() - (time.monotonic() - self.handed)
+
+    @property
+    def held(self) -> float:
+        """Seconds that it waited for a place at a limit."""
+        return float(getattr(self.exchange, "queued", 0.0))
+
+    @property
+    def began(self) -> float:
+        """When its head had come, in the time of `time.time`."""
+        return self.ready - self.held - self.before
 
     @property
     def answering(self) -> bool:
@@ -93,21 +127,20 @@ class Served:
     @property
     def handler(self) -> str:
         """What serves it: the endpoint that its framework names, or the application."""
-        return name_of(self.scope.get("endpoint") or self.application)
+        endpoint = self.scope.get("endpoint")
+        return self.name if endpoint is None else name_of(endpoint)
 
     def cancel(self) -> bool:
         """Cancels what serves it; False where that is over."""
         return self.task is not None and self.task.cancel()
 
 
-def _forget(task: asyncio.Task[None]) -> None:
-    _running.pop(task, None)
-
-
 def route_of(scope: Mapping[str, Any]) -> str | None:
     """Returns the route that a framework says it has found, None where it says none."""
     for key, attributes in _ROUTES:
         found: Any = scope.get(key)
+        if found is None:
+            continue
         for each in attributes:
             try:
                 found = getattr(found, each, None)

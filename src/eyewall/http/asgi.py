@@ -25,7 +25,7 @@ from eyewall.base.loggers import app_log, gen_log
 from eyewall.base.percent import percent_decode
 from eyewall.guard.profile import active
 from eyewall.http.accesslog import log_request
-from eyewall.http.applications import Served
+from eyewall.http.applications import Served, name_of, running
 from eyewall.http.errors import LocalProtocolError, quoted
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.proxy import forwarded
@@ -74,7 +74,7 @@ class ASGIContainer:
         self.websockets = websockets
         #: What the application puts here in its lifespan, every request finds in a copy.
         self.state: dict[str, Any] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.name = name_of(application)
         self._lifespan: _Lifespan | None = None
 
     def begin(self, exchange: Exchange) -> RequestCycle:
@@ -83,16 +83,17 @@ class ASGIContainer:
             RequestCycle if self.websockets is None or not _asks_for_websocket(exchange) else self.websockets
         )
         cycle = kind(self, exchange)
-        task = cycle.start(cycle.run())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(cycle.over)
+        cycle.start(cycle.run())
         return cycle
 
     @property
     def tasks(self) -> list[asyncio.Task[None]]:
         """The requests that the application is at work on, also those that are answered already."""
-        return list(self._tasks)
+        return [
+            task
+            for task, served in running().items()
+            if isinstance(served, RequestCycle) and served._container is self
+        ]
 
     async def startup(self) -> None:
         """Tells the application to start, and waits until it has. Raises LifespanError where it could not."""
@@ -116,10 +117,11 @@ class RequestCycle(Served):
     """One request on its way through an application: what the connection and the application both hold."""
 
     def __init__(self, container: ASGIContainer, exchange: Exchange) -> None:
-        super().__init__(exchange, container.application, exchange.head.method, exchange.head.path)
+        self.exchange = exchange
+        self.name = container.name
         self._container = container
         self._exchange = exchange
-        self._began = time.monotonic()
+        self.handed = time.monotonic()
         self._chunks: list[bytes] = []
         self._waiting_bytes = 0
         # All content has come; the application was told so; the client has left; the response is complete.
@@ -263,8 +265,9 @@ class RequestCycle(Served):
     # -- the run ----------------------------------------------------------------------------------------
 
     def over(self, task: asyncio.Task[None]) -> None:
-        """Its task has ended. Where somebody has cancelled it, perhaps before its first step, the client still waits
+        """Its `task` has ended. Where somebody has cancelled it, perhaps before its first step, the client still waits
         for an answer."""
+        super().over(task)
         if task.cancelled():
             self._give_up()
 
@@ -294,7 +297,7 @@ class RequestCycle(Served):
     def _log(self, remote_ip: str) -> None:
         head = self._exchange.head
         status = self._status or 500
-        log_request(status, head.method, head.target, remote_ip, time.monotonic() - self._began)
+        log_request(status, head.method, head.target, remote_ip, time.monotonic() - self.handed)
 
     def _returned(self) -> None:
         """The application is through."""

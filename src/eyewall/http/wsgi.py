@@ -23,7 +23,7 @@ from eyewall.base.loggers import app_log
 from eyewall.base.percent import percent_decode
 from eyewall.guard.profile import active
 from eyewall.http.accesslog import log_request
-from eyewall.http.applications import Served
+from eyewall.http.applications import Served, name_of
 from eyewall.http.errors import HTTPOutputError, LocalProtocolError, quoted
 from eyewall.http.headers import HTTPHeaders
 from eyewall.http.request import HTTPServerRequest
@@ -108,6 +108,25 @@ class _Response:
         return piece
 
 
+class _Served(Served):
+    """One request, which may have come on whatever connection a program has."""
+
+    def __init__(self, request: HTTPServerRequest, container: WSGIContainer) -> None:
+        self.exchange = request.connection
+        self.request = request
+        self.name = container.name
+        self.handed = time.monotonic()
+        self.threaded = container.executor is not None
+
+    @property
+    def method(self) -> str:
+        return self.request.method or ""
+
+    @property
+    def path(self) -> str:
+        return self.request.path
+
+
 class WSGIContainer:
     """Makes a WSGI application, `wsgi_application`, something that an `HTTPServer`, a route or a
     `FallbackHandler` can serve.
@@ -119,24 +138,18 @@ class WSGIContainer:
     def __init__(self, wsgi_application: WSGIApplication, executor: Executor | None = None) -> None:
         self.wsgi_application = wsgi_application
         self.executor = executor
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.name = name_of(wsgi_application)
 
     def __call__(self, request: HTTPServerRequest) -> None:
         """Serves a request that has come whole. Its task ends with the response."""
-        served = Served(request.connection, self.wsgi_application, request.method or "", request.path)
-        served.threaded = self.executor is not None
+        served = _Served(request, self)
         # Its content has come since.
-        served.ready = time.time()
-        served.began = request._start_time - served.queued
-        served.receiving = max(0.0, served.ready - request._start_time)
-        task = served.start(self._serve(request, served))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        served.receiving = served.before = max(0.0, time.time() - request._start_time)
+        served.start(self._serve(request, served))
 
     async def handle_request(self, request: HTTPServerRequest) -> None:
         """Serves a request. What the application raises is logged and answered with 500."""
-        served = Served(request.connection, self.wsgi_application, request.method or "", request.path)
-        await self._serve(request, served)
+        await self._serve(request, _Served(request, self))
 
     async def _serve(self, request: HTTPServerRequest, served: Served) -> None:
         response = _Response()
@@ -269,7 +282,7 @@ def _measured(step: Callable[[], T], served: Served) -> Callable[[], T]:
     submitted = time.monotonic()
 
     def run() -> T:
-        served.queued += time.monotonic() - submitted
+        served.delayed += time.monotonic() - submitted
         began = time.thread_time()
         try:
             return step()

@@ -5,6 +5,10 @@ used because of what it does when the process is out of file descriptors: uvloop
 just to close it, without a word to anybody; asyncio reports every attempt and makes a thousand of them a
 second. Here accepting pauses, the clients wait in the kernel's backlog, one line a minute says why, and after
 `_FIRST_PAUSE` to `_LONGEST_PAUSE` seconds it is tried again.
+
+It pauses while the last `SPARE` descriptors are still free. They are for those who are connected already: a file
+that is to be sent, a connection to a database, a module that is imported when it is first needed. Otherwise
+whoever opens connections until none are left makes the requests of all others fail.
 """
 
 from __future__ import annotations
@@ -12,7 +16,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import socket
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +28,13 @@ from eyewall.loop.belongings import belongs
 from eyewall.loop.ioloop import IOLoop
 from eyewall.net.unserved import expect
 
+try:
+    import resource
+except ImportError:  # pragma: no cover - Windows
+    resource = None  # type: ignore[assignment]
+
+#: Descriptors that no client gets; where few are allowed, one in eight.
+SPARE = 32
 #: Connections accepted in one turn of the loop, before those that are open get theirs, at most; and after how many
 #: turns in which all were there that were tried, twice as many are tried.
 _BATCH = 16
@@ -66,6 +79,8 @@ class Acceptor:
         self._expected = 1
         self._busy_turns = 0
         self._retry: asyncio.TimerHandle | None = None
+        # What the kernel gives out is the lowest number that is free.
+        self._highest = sys.maxsize
         sock.setblocking(False)
         belongs(loop, self)
         if not loop.is_running():
@@ -81,6 +96,7 @@ class Acceptor:
         if self.closed:
             raise RuntimeError("this listener is closed")
         self._stopped = False
+        self._highest = _highest()
         if self._retry is None:
             self._watch()
 
@@ -129,7 +145,9 @@ class Acceptor:
                     return accepted - 1
                 # The client has left already, or a firewall or the network has something against it.
                 continue
-            self._pause = _FIRST_PAUSE
+            number = connection.fileno()
+            if number < self._highest:
+                self._pause = _FIRST_PAUSE
             try:
                 connection.setblocking(False)
                 self._take(connection, address)
@@ -137,6 +155,9 @@ class Acceptor:
                 connection.close()
                 app_log.exception("Error in the callback for an accepted connection")
             if self.closed:  # by the callback
+                break
+            if number >= self._highest and not self._has_spare():
+                self._starve(OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
                 break
         return accepted
 
@@ -172,14 +193,39 @@ class Acceptor:
             key="starved",
         )
         self._unwatch()
+        self._wait()
+
+    def _wait(self) -> None:
         if self._retry is None:
             self._retry = self.loop.call_later(self._pause, self._try_again)
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
     def _try_again(self) -> None:
         self._retry = None
-        if not self._stopped:
+        if self._stopped:
+            return
+        if self._has_spare():
             self._watch()
+        else:
+            self._wait()
+
+    def _has_spare(self) -> bool:
+        """Whether there are descriptors for others than clients."""
+        # The limit may have been raised.
+        self._highest = _highest()
+        try:
+            number = os.dup(self.sock.fileno())
+        except OSError as error:
+            # Anything else is for `accept` to find out.
+            return error.errno not in _EXHAUSTED
+        os.close(number)
+        return number < self._highest
+
+
+def _highest() -> int:
+    """Returns the first of the numbers that clients must leave to others."""
+    limit = -1 if resource is None else resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return sys.maxsize if limit < 0 else limit - min(SPARE, limit // 8)
 
 
 class _HandlerAcceptor(Acceptor):

@@ -27,7 +27,7 @@ cdef class Dispatch:
     cdef public object kwargs
     cdef public object path_args
     cdef public object path_kwargs
-    cdef public object route
+    cdef public Route route
     cdef public object rate_limits
     cdef public Exchange exchange
     cdef public Reply handler
@@ -55,7 +55,6 @@ cdef class Dispatch:
     cdef _start(self, rest)
     @cython.locals(handler=Reply, account=Account, steps=Steps)
     cdef Steps _steps_of(self, rest)
-    @cython.locals(account=Account, route=Route, handler=Reply)
     cdef _open_account(self)
     cpdef over(self)
     @cython.locals(handler=Reply)

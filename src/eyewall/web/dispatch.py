@@ -429,13 +429,14 @@ class Dispatch:
         return True
 
     def _open_account(self) -> None:
-        route = self.route
-        account: Account | None = None
-        if route is not None:
-            account = route.account
-        if account is None:
-            account = account_for(route, self.handler_class)
-        self.handler._account = account
+        # Not by way of variables, of which compiled code counts the references.
+        if self.route is None or self.route.account is None:
+            self.handler._account = account_for(self.route, self.handler_class)
+        else:
+            self.handler._account = self.route.account
+        self.handler._counted = self.request
+        if self.exchange is not None:
+            self.handler._queued = self.exchange.queued
 
     def _run(self) -> Any:
         """Runs what needs no task. Returns a coroutine for the rest, or None when the response is finished."""

@@ -38,9 +38,10 @@ cdef class Reply:
     cdef public object _transforms
     cdef public object _tasks
     cdef public Account _account
+    cdef public RequestCore _counted
+    cdef public double _queued
     cdef public object _steps
 
-    @cython.locals(account=Account, core=RequestCore, exchange=Exchange, queued=double)
     cdef _note(self)
     cdef bint _is_get(self) except -1
     @cython.locals(core=RequestCore)

@@ -90,8 +90,10 @@ class Reply:
         self._transforms: list[OutputTransform] | None = None
         #: What the handler has spawned, once it has.
         self._tasks: OwnedTasks | None = None
-        #: Where its request is counted, where somebody wants to know; and what it does besides running, see there.
+        #: Where its request is counted, where somebody wants to know; the request; what it does besides running.
         self._account: Account | None = None
+        self._counted: RequestCore | None = None
+        self._queued = 0.0
         self._steps: object = None
         self.set_default_headers()
         # RequestHandler has it, where its type can be loose enough for overrides.
@@ -355,26 +357,19 @@ class Reply:
         self._note()
 
     def _note(self) -> None:
-        account = self._account
-        request: object = self.request
-        if account is None or not isinstance(request, RequestCore):
+        # Not by way of variables, of which compiled code counts the references.
+        if self._account is None or self._counted is None:
             return
-        self._account = None
-        core: RequestCore = request
-        connection = core.connection
-        queued = 0.0
-        if type(connection) is Exchange:
-            exchange: Exchange = connection
-            queued = exchange.queued
-        account.note(
-            core.method,
+        self._account.note(
+            self._counted.method,
             self._status_code,
             unix_time(),
-            core._start_time,
-            core._ready_time,
-            queued,
+            self._counted._start_time,
+            self._counted._ready_time,
+            self._queued,
             self._steps,
         )
+        self._account = None
 
     def _log(self) -> None:
         """Has the application log the request, once it is finished."""

@@ -1,5 +1,6 @@
 import cython
 
+from eyewall.web.accounting cimport Account
 from eyewall.web.segments cimport Segments
 
 cdef dict _NO_NAMES
@@ -29,7 +30,7 @@ cdef class Route:
     cdef readonly object limit
     cdef readonly object turn_away
     cdef readonly object rate_limit
-    cdef public object account
+    cdef public Account account
 
     cpdef tuple groups(self, str path)
 

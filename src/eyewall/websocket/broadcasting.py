@@ -8,11 +8,11 @@ frames are masked, each with its own key, and are encoded one by one.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from sys import getsizeof
 from typing import NamedTuple, Protocol
 
+from eyewall.net.sendring import send_each
 from eyewall.websocket import opcodes
 from eyewall.websocket.codec import DeflateCodec, finish_deflate, new_deflater
 from eyewall.websocket.connection import WebSocketConnection
@@ -141,17 +141,11 @@ def _send_all(
     finally:
         # All writes in a row: the kernel's part of it, which is most, takes half as long as with ours in between. What
         # was taken over is written, whatever one of the others has raised.
-        for index in range(len(descriptors)):
-            frame = frames[index]
-            try:
-                taken = os.write(descriptors[index], frame)
-            except OSError:
-                # Full or broken: the transport finds that out, too, and knows what follows.
-                taken = 0
-            if taken < len(frame):
-                connection = direct[index]
-                connection.send_rest(frame[taken:])
-                if not connection.can_write():
-                    sent -= 1
-                    dropped += 1
+        for index, taken in send_each(descriptors, frames):
+            # Full or broken: the transport finds that out, too, and knows what follows.
+            connection = direct[index]
+            connection.send_rest(frames[index][taken:])
+            if not connection.can_write():
+                sent -= 1
+                dropped += 1
     return sent, skipped, dropped

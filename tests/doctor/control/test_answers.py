@@ -87,8 +87,8 @@ def test_findings_have_a_number_that_changes_with_them() -> None:
 
 def test_no_more_findings_than_asked_for() -> None:
     collector = Collector()
-    for number in range(5):
-        collector.report(failure(f"Detector {number}", ValueError("none")))
+    for name in "abcde":
+        collector.report(failure(f"Detector {name}", ValueError("none")))
     said = answer_to(Patient(collector, list), "findings", {"limit": 2})
     assert (len(said["findings"]), said["left_out"]) == (2, 3)
     said = answer_to(Patient(collector, list), "findings", {})

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ..lines import line_of
-from ..patient import watched
+from ..patient import turns, watched
 
 
 def fails() -> None:
@@ -35,6 +35,34 @@ def test_a_future_that_is_dropped(run: Callable[..., None]) -> None:
             assert finding.evidence.error == "ValueError: no such report"
 
     run(main())
+
+
+async def fails_later() -> None:
+    await asyncio.sleep(0)
+    raise ValueError("no such report")
+
+
+def test_a_coroutine_that_a_thread_hands_over(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        with watched() as patient:
+            kept = await asyncio.to_thread(asyncio.run_coroutine_threadsafe, fails_later(), loop)
+            with pytest.raises(ValueError, match="no such report"):
+                await asyncio.wrap_future(kept)
+            del kept
+            assert patient.look() == []
+            await asyncio.to_thread(hand_over, loop)
+            await turns()
+            [finding] = patient.look()
+            assert finding.rule == "job-exception-unread"
+            assert finding.place == line_of(fails_later, "raise")
+            assert "run_coroutine_threadsafe" in finding.advice
+
+    run(main())
+
+
+def hand_over(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.run_coroutine_threadsafe(fails_later(), loop)
 
 
 def sets() -> None:

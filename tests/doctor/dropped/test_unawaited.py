@@ -54,6 +54,29 @@ def test_the_line_that_created_it(run: Callable[..., None]) -> None:
     run(main())
 
 
+def forgets_in_a_thread() -> int:
+    return len(
+        [
+            save()  # here
+            for _ in range(2)
+        ]
+    )
+
+
+def test_one_of_a_thread_without_a_loop(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        with watched() as patient:
+            with pytest.warns(RuntimeWarning, match="'save' was never awaited"):
+                await asyncio.to_thread(forgets_in_a_thread)
+            [finding] = patient.look()
+            here = line_of(forgets_in_a_thread, "# here")
+            assert finding.place is not None
+            assert (finding.place.file, finding.place.line) == (here.file, here.line)
+            assert finding.count == 2
+
+    run(main())
+
+
 def test_the_request_that_it_belongs_to(run: Callable[..., None]) -> None:
     class Request:
         method, path, request_id = "GET", "/report", "r1"

@@ -63,6 +63,8 @@ async def main():
             group.create_task(asyncio.sleep(100))
     except* ValueError as errors:
         print(errors.exceptions)
+    # Goes on for long after the group has cancelled it.
+    await asyncio.sleep(2)
     task = asyncio.create_task(cleans_up())
     await asyncio.sleep(0.1)
     task.cancel()

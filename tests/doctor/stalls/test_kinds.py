@@ -153,3 +153,7 @@ def test_a_thread_that_does_not_begin_is_the_fault_of_others() -> None:
     starts = stack("threading:Thread.start", "threading:Event.wait", "threading:Condition.wait")
     assert kind_of(starts, share=0.01, call=SystemCall("futex", None)).kind is Kind.EXCUSED
     assert kind_of(starts, share=0.9).kind is Kind.COMPUTING
+
+
+def test_a_loop_that_is_idle_keeps_nothing() -> None:
+    assert kind_of(stack("selectors:EpollSelector.select"), share=0, held=True).kind is Kind.THREAD

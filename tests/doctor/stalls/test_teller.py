@@ -11,9 +11,11 @@ from eyewall.doctor.stalls.garbage import Collection, Garbage
 from eyewall.doctor.stalls.kinds import Doing, Kind, Sample
 from eyewall.doctor.stalls.readyqueue import Fillers
 from eyewall.doctor.stalls.sight import Sight
-from eyewall.doctor.stalls.stack import Spot, Stack
-from eyewall.doctor.stalls.teller import Teller
+from eyewall.doctor.stalls.stack import EMPTY, Spot, Stack
+from eyewall.doctor.stalls.teller import CROWD, Teller
 from eyewall.doctor.stalls.turn import Block, Shape
+
+from ..lines import line_of
 
 SEEN = Stack((Spot(Place("/app.py", 3, "get"), "app"),), 0, None)
 
@@ -80,3 +82,50 @@ def test_a_collection_without_a_cpu_is_no_longer_than_the_rest() -> None:
     waited = block(2.0)._replace(wall=1.0, unscheduled=1.0)
     assert report.collecting(waited, [collection(0.0, 0.9)], None) is None
     assert report.collecting(waited, [collection(0.0, 1.1)], None) is not None
+
+
+def test_what_the_loop_did_does_not_excuse_another_thread(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        sight = Sight(loop)
+        teller = Teller(sight, Garbage(), Fillers(loop))
+        teller.add(sample(0.2, Kind.EXCUSED))
+        of_thread = block(0.3, first=True)._replace(shape=Shape.THREAD)
+        # It may be one of the doctor's.
+        assert teller.tell(of_thread) is None
+        sight.suspects = [(0, 0.3, SEEN)]
+        found = teller.tell(of_thread)
+        assert found is not None
+        assert (found.rule, found.place) == ("loop-blocked-thread", SEEN.place)
+        sight.close()
+
+    run(main())
+
+
+def test_a_loop_that_sorts_its_timers_starves(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        sight = Sight(loop)
+        teller = Teller(sight, Garbage(), Fillers(loop))
+        assert sight.queue is not None
+        handles = [loop.call_soon(due) for _ in range(CROWD)]
+        teller.add(sample(0.2, Kind.COMPUTING)._replace(stack=EMPTY))
+        found = teller.tell(block(0.3, first=True))
+        assert found is not None
+        assert found.rule == "loop-starved"
+        assert found.place == line_of(due, "def due")
+        for each in handles:
+            each.cancel()
+        sight.close()
+
+    run(main())
+
+
+def due() -> None:
+    raise AssertionError("it was cancelled")
+
+
+def test_who_has_used_a_cpu_has_not_waited() -> None:
+    waits = sample(0.2, Kind.WAITING)
+    assert report.sampled(block(0.3), waits).rule == "loop-blocked-computing"
+    assert report.sampled(block(0.3)._replace(cpu=0.1), waits).rule == "loop-blocked-waiting"

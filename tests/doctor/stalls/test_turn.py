@@ -329,3 +329,51 @@ def test_what_is_not_to_be_passed_over() -> None:
     assert not scene.turn.is_prompt(scene.tick.now, scene.tick.now + 0.26)
     scene.busy(0.3)
     assert not scene.turn.is_prompt(scene.tick.now, scene.tick.now)
+
+
+def well(scene: Scene, seconds: float, step: float = 0.1) -> None:
+    """The loop computes, a little at a time, and says so by itself."""
+    for _ in range(round(seconds / step)):
+        seen = scene.tick._replace(
+            now=scene.tick.now + step, cpu=scene.tick.cpu + step, idle=False, mark=None
+        )
+        scene.tick = seen
+        scene.turn.carry_on(seen)
+        assert not scene.turn.pinged
+
+
+def test_a_loop_that_is_well_and_then_blocked() -> None:
+    scene = Scene()
+    scene.look(0.05, idle=False, cpu=0.05)
+    well(scene, 60.0)
+    scene.busy(0.2)
+    assert scene.turn.pinged
+    assert scene.blocks == []
+    scene.busy(0.2)
+    first = scene.blocks[0]
+    assert (first.shape, first.over, first.first) == (Shape.ONE, False, True)
+    assert first.ended - first.began == pytest.approx(0.25, abs=0.06)
+
+
+def test_what_a_loop_has_done_while_it_was_well_is_no_block() -> None:
+    scene = Scene()
+    scene.look(0.05, idle=False, cpu=0.05)
+    well(scene, 1.0)
+    # It has computed all the time, but the callback that runs now began not so long ago.
+    scene.turn.since(scene.tick.now + 0.2)
+    scene.look(0.25, idle=False, cpu=scene.tick.cpu + 0.25)
+    assert scene.turn.pinged
+    assert scene.turn.lag == pytest.approx(0.05)
+    assert scene.blocks == []
+
+
+def test_a_moment_before_the_last_look_says_nothing() -> None:
+    scene = Scene()
+    scene.turn.since(scene.tick.now + 1.0)
+    scene.turn.rest(None)
+    scene.turn.since(1000.0)
+    scene.look(0.1, idle=False, cpu=1.0)
+    well(scene, 0.2)
+    scene.turn.since(scene.tick.now - 1.0)
+    scene.busy(0.3, cpu=1.0)
+    assert scene.blocks[0].ended - scene.blocks[0].began == pytest.approx(0.3, abs=0.06)

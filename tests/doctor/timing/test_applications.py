@@ -21,15 +21,18 @@ from eyewall.doctor.subjects import current_task, subject_of
 from eyewall.doctor.timing import applications as module
 from eyewall.doctor.timing.applications import Applications, applications, counted
 from eyewall.doctor.timing.standing import Standing
-from eyewall.doctor.timing.timelines import Timelines, timelines
+from eyewall.doctor.timing.timelines import Timelines, timelines, wait_of
 from eyewall.doctor.timing.times import route_times
 from eyewall.doctor.waits.stacks import snapshot
 from eyewall.guard import registry
 from eyewall.http import applications as served_module
 from eyewall.http.applications import Served, name_of, route_of
 from eyewall.http.asgi import ASGIContainer
+from eyewall.http.headers import HTTPHeaders
+from eyewall.http.request import HTTPServerRequest
 from eyewall.http.server import HTTPServer
-from eyewall.http.wsgi import WSGIContainer
+from eyewall.http.startline import RequestStartLine
+from eyewall.http.wsgi import WSGIContainer, _Served
 from eyewall.testing import bind_unused_port
 from eyewall.web import accounting
 from eyewall.web.accounting import BLOCKING
@@ -145,15 +148,13 @@ def test_where_the_time_of_an_asgi_application_goes(run: Run) -> None:
     async def play(port: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na")
-        await until(lambda: any(each.receiving for each in served_module.running().values()) or waits())
+        content = "content of the request, or its client to leave"
+        await until(lambda: [wait_of(task).words for task in served_module.running()] == [content])
         writer.write(b"b")
         await until(lambda: any(each.steps.blocking for each in served_module.running().values()))
         opened.set()
         await reader.readuntil(b"hello")
         writer.close()
-
-    def waits() -> bool:
-        return any(getattr(each, "_told", None) is False for each in served_module.running().values())
 
     run(served_with(ASGIContainer(application), play))
     [times] = route_times()
@@ -319,6 +320,9 @@ def test_websockets_have_their_route_and_are_no_live_requests(run: Run) -> None:
         record.ask()
         found["live"] = record.live(10)
         found["routes"] = [each.route for each in registry.websockets.entries()]
+        [task] = served_module.running()
+        await until(lambda: wait_of(task).words != "")
+        found["words"] = wait_of(task).words
         record.stop()
         connection.close()
         await until(lambda: not served_module.running())
@@ -326,13 +330,31 @@ def test_websockets_have_their_route_and_are_no_live_requests(run: Run) -> None:
         await server.close_all_connections()
 
     run(main())
-    assert found == {"live": ([], 0), "routes": ["/items/{number}"]}
+    assert found == {
+        "live": ([], 0),
+        "routes": ["/items/{number}"],
+        "words": "a message of a WebSocket",
+    }
     assert route_times() == []
+
+
+def test_a_request_on_a_connection_of_somebody_elses() -> None:
+    line = RequestStartLine("PUT", "/a", "HTTP/1.1")
+    fields = HTTPHeaders({"Host": "a"})
+    request = HTTPServerRequest(start_line=line, headers=fields, connection=SimpleNamespace())  # type: ignore[arg-type]
+    served = _Served(request, WSGIContainer(wsgi))
+    counted(served, 200)
+    [account] = accounting.accounts()
+    assert [(each.method, each.status) for each in account.cells()] == [("PUT", 200)]
+    assert (served.path, served.request_id, served.answering) == ("/a", None, False)
 
 
 def test_there_is_an_end_to_routes() -> None:
     for number in range(accounting.ROUTES + 20):
-        served = Served(None, asgi, "GET", "/")
+        served = Served()
+        served.exchange = SimpleNamespace(head=SimpleNamespace(method="GET"))
+        served.name = "application"
+        served.handed = 0.0
         served.scope = {"route": SimpleNamespace(path=f"/{number}")}
         counted(served, 200)
     assert len(route_times()) <= accounting.ROUTES + 1
@@ -356,7 +378,8 @@ def test_what_a_framework_says_is_not_trusted() -> None:
 def test_a_program_that_serves_nothing_has_nothing_to_measure(monkeypatch: pytest.MonkeyPatch) -> None:
     counting = Applications()
     with monkeypatch.context() as patch:
-        patch.delitem(sys.modules, module._MODULE)
+        for each in module._CONTAINERS:
+            patch.delitem(sys.modules, each)
         patch.setattr(counting, "_wanted", 1)
         counting.look()
     assert not counting.counting

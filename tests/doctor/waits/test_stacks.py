@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import socket
 import sys
@@ -468,5 +469,35 @@ def test_of_many_that_are_alike_some_are_shown(run: Callable[..., None]) -> None
         for each in (holder, other, *tasks):
             each.cancel()
         await asyncio.gather(holder, other, *tasks, return_exceptions=True)
+
+    run(main())
+
+
+def test_a_future_that_a_timer_completes() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        future, other = loop.create_future(), loop.create_future()
+        # As Tornado's `gen.sleep` does, through its loop.
+        loop.call_later(60, functools.partial(print), functools.partial(lambda: future.set_result(None)))
+        found = await told(waits_for(future))
+        assert found["waits_for"]["words"] == "a timer"
+        assert 0 < found["waits_for"]["seconds_left"] <= 60
+        assert (await told(waits_for(other)))["waits_for"]["kind"] == "future"
+
+    # uvloop shows no timers.
+    asyncio.run(main())
+
+
+def test_futures_that_are_gathered_are_no_tasks(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        futures = [loop.create_future() for _ in range(3)]
+        found = await told(waits_for(asyncio.gather(*futures)))
+        assert found["waits_for"]["words"] == "3 futures"
+        task = asyncio.create_task(asyncio.sleep(60), name="sleeper")
+        futures = [loop.create_future() for _ in range(2)]
+        found = await told(waits_for(asyncio.gather(task, *futures)))
+        assert found["waits_for"]["words"] == "1 task: sleeper; and 2 futures"
+        task.cancel()
 
     run(main())

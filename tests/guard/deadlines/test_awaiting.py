@@ -175,3 +175,60 @@ def test_a_chain_that_never_ends() -> None:
     frames, end = walk(Round())  # type: ignore[arg-type]
     assert len(frames) == DEPTH
     assert end is None
+
+
+class PassesOn:
+    """An awaitable that passes on to the coroutine that it has, as aiohttp's requests do."""
+
+    __slots__ = ("_coro", "_more")
+
+    def __init__(self, coro: Any, more: Any = None) -> None:
+        self._coro = coro
+        self._more = more
+
+    def send(self, value: Any) -> Any:
+        return self._coro.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._coro.throw(*error)
+
+    def close(self) -> None:
+        self._coro.close()
+
+    def __await__(self) -> Any:
+        return self._coro.__await__()
+
+
+class coroutine_wrapper:
+    __slots__ = ("_compiled",)
+
+    def __init__(self, compiled: Any) -> None:
+        self._compiled = compiled
+
+
+class Compiled:
+    """As much of a compiled coroutine as is looked at."""
+
+    __slots__ = ("cr_await",)
+
+    def __init__(self, awaits: Any) -> None:
+        self.cr_await = awaits
+
+
+def test_what_is_no_coroutine_of_the_interpreter_is_followed(run: Callable[..., None]) -> None:
+    async def waits() -> None:
+        await asyncio.get_running_loop().create_future()
+
+    async def main() -> None:
+        coro, other = waits(), waits()
+        future = coro.send(None)
+        for chain in (PassesOn(coro), coroutine_wrapper(Compiled(coro)), PassesOn(Compiled(coro))):
+            frames, end = walk(chain)  # type: ignore[arg-type]
+            assert [each.f_code.co_name for each in frames] == ["waits"]
+            assert end is future
+        # Which of two it is, is not certain.
+        assert walk(PassesOn(coro, other)) == ([], None)  # type: ignore[arg-type]
+        coro.close()
+        other.close()
+
+    run(main())

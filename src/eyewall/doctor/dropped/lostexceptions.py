@@ -106,9 +106,10 @@ class LostExceptions:
             self._wanted = {id(task) for task, suspect in self._suspects.items() if not suspect.held}
             self._held = set()
         self._suspect(sweep.tasks, now)
-        for task in sweep.tasks:
-            if self._wanted and not task.done():
-                _hold(task, self._wanted, self._held)
+        if self._wanted:
+            for task in sweep.tasks:
+                if not task.done():
+                    _hold(task, self._wanted, self._held)
         if sweep.last and self._suspects:
             self._decide(now, collector)
 

@@ -34,6 +34,8 @@ class _Failed(Future[Any]):
     _read = False
     #: Where its exception was set, of one that was never raised.
     _set_in: Place | None = None
+    #: Whether it stands for a coroutine that another thread has handed to the loop.
+    _chained = False
 
     def result(self, timeout: float | None = None) -> Any:
         self._read = True
@@ -52,7 +54,7 @@ class _Failed(Future[Any]):
         error = self._exception
         if error is not None and not self._read:
             for each in list(_listening):
-                if each.tell(error, self._set_in):
+                if each.tell(error, self._set_in, chained=self._chained):
                     break
 
 
@@ -89,14 +91,14 @@ class LostJobs:
             if not _listening and Future.set_exception is _set_exception:
                 Future.set_exception = _real  # type: ignore[method-assign]
 
-    def tell(self, error: BaseException, set_in: Place | None = None) -> bool:
+    def tell(self, error: BaseException, set_in: Place | None = None, *, chained: bool = False) -> bool:
         """Called by a finalizer, anywhere, of a future that was dropped with `error`, which was set there if it was
-        never raised. Returns whether it was told."""
+        never raised. `chained`: it is that of a coroutine. Returns whether it was told."""
         collector = self._collector
         if collector is None:
             return False
         try:
-            collector.post(_finding(error, set_in))
+            collector.post(_finding(error, set_in, chained))
         except Exception as own:  # noqa: BLE001 - nobody is above a finalizer
             self._collector = None
             collector.post(failure(f"The detector of {self.name}", own))
@@ -106,21 +108,36 @@ class LostJobs:
 def _set_exception(self: Future[Any], exception: BaseException | None) -> None:
     # Those that are subclassed already may have a layout or `__del__` of their own.
     # A thread that waits in `result` has entered the method of the class that it was.
-    waited_for = self._done_callbacks or self._waiters or self._condition._waiters  # type: ignore[attr-defined]
+    readers = [each for each in self._done_callbacks if not _cancels(each)]  # type: ignore[attr-defined]
+    waited_for = readers or self._waiters or self._condition._waiters  # type: ignore[attr-defined]
     if type(self) is Future and not waited_for:
         self.__class__ = _Failed
+        self._chained = bool(self._done_callbacks)  # type: ignore[attr-defined]
         if exception is not None and exception.__traceback__ is None:
             self._set_in = culprit_of(stack_of(sys._getframe(1)))  # type: ignore[attr-defined]
     _real(self, exception)
 
 
-def _finding(error: BaseException, set_in: Place | None) -> Finding:
+def _cancels(callback: object) -> bool:
+    """Whether a done-callback is the one with which `asyncio.run_coroutine_threadsafe` hands a cancellation on: it does
+    not ask for a result."""
+    return getattr(callback, "__qualname__", "") == "_chain_future.<locals>._call_check_cancel"
+
+
+def _finding(error: BaseException, set_in: Place | None, chained: bool) -> Finding:
     places, place = traceback_of(error)
+    what = "A job of an executor"
+    advice = (
+        "Await the job with loop.run_in_executor, or keep the future that submit returns and read its result."
+    )
+    if chained:
+        what = "A coroutine that another thread has handed to the loop"
+        advice = "Keep the future that run_coroutine_threadsafe returns and read its result."
     return Finding(
         "job-exception-unread",
         Severity.ERROR,
-        f"A job of an executor ended with {type(error).__name__}, and its future was dropped unread",
-        "Await the job with loop.run_in_executor, or keep the future that submit returns and read its result.",
+        f"{what} ended with {type(error).__name__}, and its future was dropped unread",
+        advice,
         place=place or set_in,
         subject=subject_of(frames_of_error(error)),
         evidence=Evidence(stacks={"raised in": places}, error=f"{type(error).__name__}: {error}"),

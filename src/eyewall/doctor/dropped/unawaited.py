@@ -12,17 +12,18 @@ called it for the place of the warning, and that would be a line of this file. A
 from __future__ import annotations
 
 import asyncio
+import dis
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from threading import get_ident
-from types import CoroutineType
+from types import CodeType, CoroutineType, FrameType
 from typing import Any
 
 from eyewall.doctor.collector import Collector, failure
 from eyewall.doctor.finding import Evidence, Finding, Severity
-from eyewall.doctor.places import Place, best_of, definition, is_own, places_of, stack_of
+from eyewall.doctor.places import Place, best_of, definition, is_own, place_of, places_of, stack_of
 from eyewall.doctor.subjects import current_task, subject_of
 
 _HOOK = "_warn_unawaited_coroutine"
@@ -131,7 +132,7 @@ def _finding(coro: CoroutineType[Any, Any, Any]) -> Finding:
         full.get((file, line)) or Place(file, line, function)
         for file, line, function in reversed(coro.cr_origin or ())
     )
-    created = best_of(origin)
+    created = best_of(origin) or _called_in(frames, coro.cr_code.co_name)
     defined = definition(coro.cr_code)
     # Created by a library from a function of the application: that function says more.
     place = defined if created is None or (is_own(defined) and not is_own(created)) else created
@@ -144,3 +145,27 @@ def _finding(coro: CoroutineType[Any, Any, Any]) -> Finding:
         subject=subject_of(frames, current_task()),
         evidence=Evidence(stacks={"created in": origin, "defined in": (defined,), "destroyed in": stack}),
     )
+
+
+def _called_in(frames: list[FrameType], name: str) -> Place | None:
+    """Returns where a coroutine was created of which that was not noted, as in a thread without a loop: most are
+    dropped where they are created, so that it is the innermost line at work of the application that names it."""
+    for frame in reversed(frames):
+        place = place_of(frame)
+        if not is_own(place):
+            continue
+        lines = sorted(_lines_with(frame.f_code, name), key=lambda line: abs(line - place.line))
+        if lines:
+            return place._replace(line=lines[0])
+    return None
+
+
+def _lines_with(code: CodeType, name: str) -> Iterator[int]:
+    """Returns the lines of `code`, and of the functions within it, that name something."""
+    if name in code.co_names:
+        for each in dis.get_instructions(code):
+            if each.argval == name and each.positions is not None and each.positions.lineno is not None:
+                yield each.positions.lineno
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _lines_with(inner, name)

@@ -110,7 +110,11 @@ class ExecutorQueues:
 
 
 def _queues() -> list[Any]:
-    known = list(getattr(threads, "_threads_queues", {}).values())
+    queues = getattr(threads, "_threads_queues", None)
+    if not queues:
+        # Most programs have none.
+        return []
+    known = list(queues.values())
     return list({id(queue): queue for queue in known[: 10 * QUEUES]}.values())[:QUEUES]
 
 

@@ -48,6 +48,11 @@ class Stalls:
         if self._watchdog is not None:
             self._watchdog.pause()
 
+    def resume(self) -> None:
+        """It is in the way again."""
+        if self._watchdog is not None:
+            self._watchdog.resume()
+
     def forked(self) -> None:
         """Leaves the watchdog to the parent."""
         watchdog, self._watchdog = self._watchdog, None

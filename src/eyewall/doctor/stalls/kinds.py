@@ -107,6 +107,9 @@ def kind_of(
         return Doing(Kind.SIGNAL, f"the handler of {_signal(handled)} runs")
     if any(_logs(spot) for spot in spots):
         return Doing(Kind.LOGGING, f"a logging handler writes{_to(call)}")
+    if held and spots and spots[-1].module == "selectors":
+        # It was about to go on, and could not.
+        return Doing(Kind.THREAD, "another thread keeps the interpreter")
     if held:
         return Doing(Kind.NATIVE, f"a call of C keeps the interpreter{_in(shown)}")
     if module.partition(".")[0] in ("sqlite3", "_sqlite3"):

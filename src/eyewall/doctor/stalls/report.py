@@ -8,7 +8,7 @@ from dataclasses import replace
 from eyewall.doctor.finding import Evidence, Finding, Severity, Subject
 from eyewall.doctor.places import Place
 from eyewall.doctor.stalls.garbage import Collection, longest
-from eyewall.doctor.stalls.kinds import Kind, Sample
+from eyewall.doctor.stalls.kinds import COMPUTES, Kind, Sample
 from eyewall.doctor.stalls.stack import Stack
 from eyewall.doctor.stalls.turn import Block
 
@@ -72,6 +72,9 @@ def _finding(
 def sampled(block: Block, sample: Sample) -> Finding:
     """Returns the finding of a block for which `sample` stands."""
     kind, what = sample.doing
+    if kind is Kind.WAITING and block.cpu >= block.wall * COMPUTES:
+        # It has waited for nothing but a CPU, which others had.
+        kind, what = Kind.COMPUTING, "it computes"
     found = _finding(block, kind, what, sample.place, sample.stack.places, sample.subject)
     if sample.after:
         evidence = replace(

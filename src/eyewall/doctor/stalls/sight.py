@@ -155,17 +155,25 @@ class Sight:
     def glance(self, late: float, answer: Answer) -> Tick | None:
         """Returns what `look` would, without a mark, of a thread that has answered, and has run for much of the time
         since the last look, or wanted to: one that is not idle, or for a moment. None for any other."""
-        if answer.ident != self._ident or self._cpu < 0.0:
+        if answer.ident != self._ident:
+            return None
+        tick = self.glimpse(late, answer.delay)
+        if tick is not None:
+            self._depth, self._base = answer.depth, answer.base
+        return tick
+
+    def glimpse(self, late: float, delay: float) -> Tick | None:
+        """The same of a thread that is known to be the loop's still. `delay`: how long it has waited for a CPU."""
+        if self._cpu < 0.0:
             return None
         try:
             cpu = time.clock_gettime(self._clock)
         except OSError:
             return None
-        # As the answer has it: to read a file is to let go of the interpreter, for which a busy loop waits.
-        delay = max(self._delay, answer.delay)
+        # As the loop's thread has it: to read a file is to let go of the interpreter, for which a busy loop waits.
+        delay = max(self._delay, delay)
         if cpu - self._cpu + delay - self._delay < BUSY:
             return None
-        self._depth, self._base = answer.depth, answer.base
         self._cpu, self._delay = cpu, delay
         self._idle = self._ready = False
         self._waiting = 0.0

@@ -22,6 +22,8 @@ UPDATE = 1.0
 ENOUGH = 20
 #: Seconds after which it is certain enough that collections take most of a block that lasts.
 CERTAIN = 2 * THRESHOLD
+#: Callbacks in the queue of a loop that has nothing else to compute.
+CROWD = 1000
 #: What a moment that two clocks show may differ by, in seconds.
 _SLACK = 0.001
 
@@ -68,7 +70,8 @@ class Teller:
     def _find(self, block: Block) -> Finding | None:
         samples = [each for each in self._samples if block.began - _SLACK <= each.at <= block.ended + _SLACK]
         counting = [each for each in samples if each.doing.kind is not Kind.EXCUSED]
-        if _weight(counting) < _weight(samples) / 2:
+        is_excused = _weight(counting) < _weight(samples) / 2
+        if is_excused and block.shape is not Shape.THREAD:
             return None
         samples = counting
         best = vote(samples)
@@ -81,11 +84,19 @@ class Teller:
             if self._may_go_on(block):
                 return None
             return self._settled(collecting)
-        if block.shape is Shape.MANY:
+        if block.shape is Shape.THREAD or (best is not None and best.doing.kind is Kind.THREAD):
+            # What the loop did when it could not go on is of no importance; but the doctor has threads as well.
+            found = self._of_thread(block)
+            return None if is_excused and found.place is None else found
+        if block.shape is Shape.MANY or (best is not None and self._sorts_timers(best)):
             return self._starving(block, samples)
-        if block.shape is Shape.THREAD:
-            return self._of_thread(block)
         return None if best is None else self._settled(report.sampled(block, best))
+
+    def _sorts_timers(self, sample: Sample) -> bool:
+        """Whether it is the loop itself that computes: it puts a crowd of callbacks into its queue, which are due."""
+        if sample.stack.spots or sample.doing.kind is not Kind.COMPUTING or self._sight.queue is None:
+            return False
+        return len(self._sight.queue) >= CROWD
 
     def _may_go_on(self, block: Block) -> bool:
         """Whether a collection has ended, and was short, and what was going on before it goes on: who makes many

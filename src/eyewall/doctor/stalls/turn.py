@@ -217,6 +217,18 @@ class Turn:
         self._begin(Tick(at, cpu=cpu, delay=delay), tick, 0.0, 0.0, 0.0)
         self._last = tick
 
+    def carry_on(self, tick: Tick) -> None:
+        """`tick` shows a loop that is busy, has answered in time, and goes on to do so without being asked."""
+        self.pinged = False
+        self._still = None
+        self._told = None
+        self._last = tick
+
+    def since(self, moment: float) -> None:
+        """No block that is seen at the next tick has begun before this, where nothing was seen until the last one."""
+        if self._last is not None and self._last.now < moment:
+            self._last = self._last._replace(now=moment)
+
     def _late(self, last: Tick, tick: Tick) -> tuple[float, float, float]:
         """Returns for how long the process was not scheduled, and the interpreter held, by the loop or by others."""
         if tick.late < LATE:

@@ -2,6 +2,7 @@
 
     every 50 ms       has the loop's thread used its CPU? No: it still waits as it did at the last look. (10 µs)
                       Much, and the last ping was answered: it is busy and well. Another ping. (30 µs)
+                      The same, some times in a row: its pulse is enough of an answer, no ping (`beats`).
                       Yes: where is it? In the selector: idle. Elsewhere: a ping is put into the loop's queue.
     every 100 ms      the same, while it is idle nearly all the time, or busy and well all the time
     no answer, 20 ms  its stack, its system call, the head of its queue: again and again, less often as time goes by
@@ -25,12 +26,13 @@ from functools import partial
 
 from eyewall.doctor.collector import Collector, failure
 from eyewall.doctor.stalls import readyqueue
+from eyewall.doctor.stalls.beats import SLACK, Beat, Beats, is_awaited
 from eyewall.doctor.stalls.dumper import Dumper
 from eyewall.doctor.stalls.garbage import Garbage
 from eyewall.doctor.stalls.outcry import Outcry
 from eyewall.doctor.stalls.sight import Answer, Sight
 from eyewall.doctor.stalls.teller import Teller
-from eyewall.doctor.stalls.turn import LATE, Block, Turn
+from eyewall.doctor.stalls.turn import LATE, Block, Tick, Turn
 
 #: Seconds between two looks at a loop that answers, and at one that has hardly anything to do, or has been busy and
 #: well at the last `STEADY` looks. A block that sleeps, and begins right after a look, seems shorter by as much.
@@ -41,6 +43,8 @@ STEADY = 4
 PAUSES = ((2.0, 0.25), (0.5, 0.05), (0.0, 0.02))
 #: Looks at a loop that stands still, of which one looks at the loop all the same: whether it runs, and is closed.
 CHECKS = 10
+#: Looks at a loop that beats, of which one arms what has a second or more, and sees whether it is ours still.
+SOME = 5
 #: A thread that waits for the interpreter is put to sleep at least once in so many switch intervals.
 SELDOM = 16
 #: Seconds without a look, after the next one was due, until the stack is dumped.
@@ -71,6 +75,7 @@ class Watchdog:
         self._call_soon = partial(type(loop).call_soon_threadsafe, loop)
         self._turn = Turn(threshold, starved)
         self._sight = Sight(loop)
+        self._beats = Beats(loop, self._sight)
         self._garbage = Garbage()
         self._fillers = readyqueue.Fillers(loop)
         self._teller = Teller(self._sight, self._garbage, self._fillers)
@@ -84,6 +89,8 @@ class Watchdog:
         self._looks = 0
         # How many looks in a row have seen a loop that is busy and answers.
         self._well = 0
+        # The beat that stands for an answer, where nobody has asked.
+        self._beat: Beat | None = None
         self._process = os.getpid()
         # Held as long as it is to run: waiting for it is the pause.
         self._running = threading.Lock()
@@ -97,10 +104,12 @@ class Watchdog:
         self._running.acquire()
         threading.Thread(target=self._run, name="eyewall-watchdog", daemon=True).start()
         self._loop.call_soon(self._answered)
+        self._beats.start()
 
     def stop(self) -> None:
         """Lets the thread end. In a process that was forked since, there is none."""
         self._garbage.stop()
+        self._beats.stop()
         if os.getpid() == self._process and self._running.locked():
             self._running.release()
         else:
@@ -109,6 +118,7 @@ class Watchdog:
     def forked(self) -> None:
         """This is a child of the process, which has no such thread, and no use for what is known of the parent's."""
         self._garbage.stop()
+        self._beats.forked()
         if self._dumper is not None:
             self._dumper.forked()
         if self._outcry is not None:
@@ -117,7 +127,12 @@ class Watchdog:
 
     def pause(self) -> None:
         """The loop runs no more: what the program does now blocks nobody. The next look sees whether it runs again."""
+        self._beats.pause()
         self._disarm()
+
+    def resume(self) -> None:
+        """It is about to run again."""
+        self._beats.resume()
 
     def _aim(self) -> None:
         if self._dumper is not None:
@@ -155,12 +170,23 @@ class Watchdog:
         """Looks once. Returns the seconds until the next look, None where there is nothing left to watch."""
         self._looks += 1
         if late < LATE:
-            if self._turn.pinged:
-                if self._goes_on(late):
-                    self._well += 1
-                    return self._arm_dumper(PAUSE if self._well < STEADY else CALM)
+            if self._beat is not None or self._turn.pinged:
+                pause = self._goes_on(late)
+                if pause is not None:
+                    if self._beat is None:
+                        return self._arm_dumper(pause)
+                    # The same each time: to set another time costs more.
+                    if self._well % SOME == 0:
+                        self._arm_dumper(CALM)
+                    elif self._dumper is not None:
+                        self._dumper.arm(CALM + DUMP)
+                    return pause
             elif not self._answers and self._stands_still():
                 return CALM
+        if self._beat is not None:
+            # It may have done many things since.
+            self._turn.since(time.monotonic() - late - PAUSE)
+            self._beat = None
         self._well = 0
         if late >= LATE:
             self._sight.seize()
@@ -203,22 +229,44 @@ class Watchdog:
         self._arm_dumper(CALM)
         return True
 
-    def _goes_on(self, late: float) -> bool:
-        """Whether the loop is busy and has answered in time, as one under load does at each look; asks it again."""
-        if len(self._answers) != 1 or self._garbage.running or not self._loop.is_running():
-            return False
-        answer = self._answers[0]
-        if not self._turn.is_prompt(answer.at, time.monotonic()):
-            return False
-        tick = self._sight.glance(late, answer)
+    def _goes_on(self, late: float) -> float | None:
+        """Asks a loop again that is busy and has answered in time, as one under load does at each look; one that has
+        done so for a while need not be asked while it beats. Returns the seconds until the next look; None where that
+        is not so."""
+        if self._garbage.running or not self._loop.is_running():
+            return None
+        now = time.monotonic()
+        tick = self._heard(late, now)
         if tick is None:
-            return False
-        self._answers.popleft()
-        self._forget()
+            return None
         self._waited_for_interpreter(late)
-        self._turn.go_on(answer.at, answer.cpu, tick.delay, tick, PAUSE)
+        self._well += 1
+        beat = self._beats.last
+        if self._well > STEADY and beat is not None and is_awaited(beat, now):
+            self._beat = beat
+            self._turn.carry_on(tick)
+            return beat.due + SLACK - now
         self._ping()
-        return True
+        return PAUSE if self._well < STEADY else CALM
+
+    def _heard(self, late: float, now: float) -> Tick | None:
+        """Returns what is seen of a busy loop that has beaten or answered in time, None of any other."""
+        if self._beat is not None:
+            beat = self._beats.last
+            if beat is None or beat is self._beat or not is_awaited(beat, now):
+                return None
+            return self._sight.glimpse(late, beat.delay)
+        if len(self._answers) != 1:
+            return None
+        answer = self._answers[0]
+        if not self._turn.is_prompt(answer.at, now):
+            return None
+        tick = self._sight.glance(late, answer)
+        if tick is not None:
+            self._answers.popleft()
+            self._forget()
+            self._turn.go_on(answer.at, answer.cpu, tick.delay, tick, PAUSE)
+        return tick
 
     def _arm(self, *, hurry: bool) -> float:
         lag = self._turn.lag

@@ -16,6 +16,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from eyewall.base import probe
+from eyewall.http.applications import measure_with, route_of
 
 if TYPE_CHECKING:
     from eyewall.http.applications import Served
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 #: Requests that are measured between two looks.
 BUDGET = 50
 
-_MODULE = "eyewall.http.applications"
+#: What serves applications. A program that serves none with Eyewall loads neither this, nor what counts.
+_CONTAINERS = ("eyewall.http.asgi", "eyewall.http.wsgi")
+_ACCOUNTING = "eyewall.web.accounting"
 
 
 class Applications:
@@ -38,6 +41,7 @@ class Applications:
         self._wanted = 0
         self._lock = Lock()
         self._measuring = False
+        self._accounting: Any = None
 
     @property
     def counting(self) -> bool:
@@ -63,7 +67,7 @@ class Applications:
     def look(self, budget: int = BUDGET) -> None:
         """Has some more requests be measured."""
         self._budget = budget
-        if not self._measuring and _MODULE in sys.modules:
+        if not self._measuring and any(each in sys.modules for each in _CONTAINERS):
             with self._lock:
                 if self._wanted:
                     self._measure(True)
@@ -71,16 +75,14 @@ class Applications:
     def _measure(self, wanted: bool) -> None:
         if wanted != self._measuring:
             self._measuring = wanted
-            # A program that serves nothing with Eyewall loads neither.
-            sys.modules[_MODULE].measure_with(self._measured if wanted else None)
+            self._accounting = import_module(_ACCOUNTING)
+            measure_with(self._measured if wanted else None)
 
     def _measured(self, served: Served, serving: Coroutine[Any, Any, None]) -> Any:
-        accounting = import_module("eyewall.web.accounting")
         if self._budget <= 0 and not served.threaded:
-            served.steps = accounting.SUSPENDED
             return serving
         self._budget -= 1
-        served.steps = steps = accounting.Steps(serving)
+        served.steps = steps = self._accounting.Steps(serving)
         if self.recorder is not None and not served.websocket:
             self.recorder(served, steps)
         return steps
@@ -89,17 +91,14 @@ class Applications:
 applications = Applications()
 
 
-def counted(served: Served, status: int) -> None:
-    """Counts a request that an application has answered."""
-    accounting = import_module("eyewall.web.accounting")
-    account = accounting.account_named(served.label, served.handler)
-    began, queued = served.began, served.queued
-    account.note(
-        served.method,
-        status,
-        time.time(),
-        began,
-        began + queued + served.receiving,
-        queued,
-        accounting.SUSPENDED if served.steps is None else served.steps,
-    )
+def counted(served: Any, status: int) -> None:
+    """Counts a request that an application has answered: a `Served`."""
+    accounting = sys.modules.get(_ACCOUNTING) or import_module(_ACCOUNTING)
+    handler = served.handler
+    account = accounting.account_named(route_of(served.scope) or handler, handler)
+    now = time.time()
+    held, receiving = served.held, served.receiving
+    began = now - (time.monotonic() - served.handed) - held - served.before
+    queued = held + served.delayed
+    steps = accounting.SUSPENDED if served.steps is None else served.steps
+    account.note(served.method, status, now, began, began + queued + receiving, queued, steps)

@@ -128,7 +128,7 @@ def _plain_executors() -> dict[Any, int]:
     """Returns the queues of the `ThreadPoolExecutor`s of this process, with how many threads take from each."""
     # The interpreter itself goes by this list at its end.
     known = getattr(concurrent.futures.thread, "_threads_queues", None)
-    return {} if known is None else dict(Counter(list(known.values())))
+    return {} if not known else dict(Counter(list(known.values())))
 
 
 # -- findings -----------------------------------------------------------------------------------------------

@@ -53,7 +53,8 @@ class Pulse:
 
     `cpu`: seconds that this thread was on a CPU. `lags`, `turns`: histograms, in seconds. `busy`: the share of the last
     seconds in which the thread ran. `cpu_seconds`, `seconds`: what it ran for, and for how long it was measured.
-    `history`: how it was in the last minutes.
+    `history`: how it was in the last minutes. `listeners`: called at each beat, with the CPU time of the thread and the
+    seconds until the next beat is due; they must not raise.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Pulse:
         self.busy = 0.0
         self.cpu_seconds = 0.0
         self.seconds = 0.0
+        self.listeners: list[Callable[[float, float], object]] = []
         self._interval = self._pause = interval
         self._cpu = cpu
         self._users = 0
@@ -148,6 +150,8 @@ class Pulse:
             self.history.note(lag, ran, passed)
         self._next(now)
         self.loop.call_soon(self._turned, now)
+        for listener in self.listeners:
+            listener(used, self._pause)
 
     def _turned(self, began: float) -> None:
         self.turns.observe(max(0.0, self.loop.time() - began))

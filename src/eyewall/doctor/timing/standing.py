@@ -268,17 +268,8 @@ def chain(task: asyncio.Task[Any]) -> tuple[list[Link], object]:
             following = link.gi_yieldfrom
         elif isinstance(link, AsyncGeneratorType):
             following = link.ag_await
-        elif type(link).__name__ in awaiting.WRAPPERS:
-            following = next(
-                (
-                    each
-                    for each in gc.get_referents(link)
-                    if isinstance(each, asyncio.Future | CoroutineType | AsyncGeneratorType)
-                ),
-                None,
-            )
         else:
-            following = getattr(link, "cr_await", None)
+            following = awaiting.within(link)
         frame = next(
             (found for name in ("cr_frame", "gi_frame", "ag_frame") if (found := getattr(link, name, None))),
             None,

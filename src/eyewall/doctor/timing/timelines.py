@@ -201,7 +201,9 @@ class Timelines:
             and not run.handler._finished
             and (route is None or run.label == route)
         ]
-        found = [(run.request._start_time, _living, task, run) for task, run in waiting]
+        found: list[tuple[float, Callable[[Any, Any, float], Timeline], Any, Any]] = [
+            (run.request._start_time, _living, task, run) for task, run in waiting
+        ]
         found += [
             (served.began, _living_served, task, served)
             for task, served in _served().items()
@@ -335,21 +337,22 @@ def _served_timeline(
     served: Any, segments: list[Segment], now: float, status: int, record: Record | None
 ) -> Timeline:
     """Returns that of a request that an application has served; one without a status goes on."""
-    queued = max(0.0, float(getattr(served.exchange, "queued", 0.0)))
+    began = served.began
     return Timeline(
-        id=f"{id(served):x}-{int(served.began * 1e6) & 0xFFFFFFFF:x}",
+        # Found out anew each time, the moment at which it began is not the same to the microsecond.
+        id=f"{id(served):x}-{int(served.handed * 1e6) & 0xFFFFFFFF:x}",
         request_id=None if served.request_id is None else served.request_id[:LENGTH],
         method=served.method[:LENGTH],
         path=served.path[:LENGTH],
-        started=served.began,
+        started=began,
         route=served.label,
         handler=served.handler,
         status=status,
-        seconds=max(0.0, now - served.began),
+        seconds=max(0.0, now - began),
         live=status == 0,
         recorded=record is not None,
         left_out=0 if record is None else record.left_out,
-        segments=(*_segments_before(served.began, queued, served.ready), *segments),
+        segments=(*_segments_before(began, served.held, served.ready), *segments),
     )
 
 

@@ -234,9 +234,15 @@ def _futures(several: Sequence[Any], every: bool = False, depth: int = 0) -> End
         if isinstance(only, asyncio.Task):
             return End("task", f"task {only.get_name()}", on=(only,))
         return _by_future((), only, depth + 1) if depth < DEPTH else End("future", "a future")
-    names = [each.get_name() if isinstance(each, asyncio.Task) else "a future" for each in pending]
+    names = [each.get_name() for each in pending if isinstance(each, asyncio.Task)]
+    if not names:
+        return End("tasks", f"{len(pending)} futures", on=tuple(pending), every=every)
     listed = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
-    return End("tasks", f"{len(pending)} tasks: {listed}", on=tuple(pending), every=every)
+    others = len(pending) - len(names)
+    words = f"{len(names)} task{'s' * (len(names) != 1)}: {listed}"
+    if others:
+        words += f"; and {others} future{'s' * (others != 1)}"
+    return End("tasks", words, on=tuple(pending), every=every)
 
 
 def _by_future(links: Sequence[Link], future: Any, depth: int = 0) -> End:

@@ -14,7 +14,6 @@ stands on its stack, in that order.
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Mapping
 from concurrent import futures
 from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType
@@ -112,13 +111,6 @@ def _step(link: Any) -> tuple[FrameType | None, Any]:
         return link.gi_frame, link.gi_yieldfrom
     if isinstance(link, AsyncGeneratorType):
         return link.ag_frame, link.ag_await
-    if type(link).__name__ in awaiting.WRAPPERS:
-        return None, next(filter(_is_link, gc.get_referents(link)), None)
     # A compiled one has the attributes, but is of a kind of its own.
     frame = next((found for name in _FRAMES if (found := getattr(link, name, None)) is not None), None)
-    following = getattr(link, "cr_await", None)
-    return frame, getattr(link, "gi_yieldfrom", None) if following is None else following
-
-
-def _is_link(each: object) -> bool:
-    return isinstance(each, (CoroutineType, GeneratorType, AsyncGeneratorType)) or asyncio.isfuture(each)
+    return frame, awaiting.within(link)

@@ -28,6 +28,7 @@ from eyewall.doctor.waits.ends import End, end_of
 from eyewall.doctor.waits.holdings import Hold
 from eyewall.doctor.waits.links import Chain, chain_of, runs
 from eyewall.doctor.waits.patience import Record
+from eyewall.doctor.waits.sleeps import ends_of_sleeps
 from eyewall.doctor.waits.stackstext import text_of, tree_of
 
 #: Functions of executors that run a job: by name, the variable that has its future, or what has that.
@@ -76,6 +77,7 @@ def snapshot(known: Known | None = None, limit: int = LIMIT) -> Stacks:
     began = _began()
     running = _running(frames, tasks)
     told = [_Told(task, runners, running.get(id(task))) for task in tasks]
+    _tell_sleeps(told)
     holders: dict[int, list[tuple[str, Hold]]] = {}
     for each in told:
         for hold in each.holds:
@@ -179,6 +181,16 @@ class _Told:
             if end.resource is None
             else [{"task": name, **_place(hold.place)} for name, hold in held_by],
         }
+
+
+def _tell_sleeps(told: Sequence[_Told]) -> None:
+    """Has those that wait for a future which a timer completes say so."""
+    unknown = [each for each in told if each.end is not None and each.end.kind == "future"]
+    times = ends_of_sleeps({id(loop): loop for each in unknown if (loop := each.task.get_loop())}.values())
+    for each in unknown:
+        until = times.get(id(each.chain.end))
+        if until is not None:
+            each.end = End("timer", "a timer", until=until)
 
 
 def _began() -> dict[asyncio.Task[Any], float]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import linecache
+import os
 import sys
 from collections.abc import Coroutine, Iterator
 from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType
@@ -23,12 +24,13 @@ LENGTH = 120
 WRAPPERS = frozenset(
     ("FutureIter", "coroutine_wrapper", "async_generator_asend", "async_generator_athrow", "anext_awaitable")
 )
+_AWAITED = ("cr_await", "gi_yieldfrom", "ag_await")
 _LINKS = (CoroutineType, GeneratorType, AsyncGeneratorType, asyncio.Future)
 INSTALLED = ("site-packages", "dist-packages")
 #: The interpreters that crash when a task is asked for its coroutine which has ended within its first, eager step:
 #: it has none any more (python/cpython#122332).
 _CRASHING = (3, 12) <= sys.version_info < (3, 12, 5)
-#: Sources of modules that are compiled.
+#: Sources of modules that are always compiled; others are where they are not found.
 _COMPILED = (".pyx", ".pxi")
 
 
@@ -72,11 +74,8 @@ def walk(task: asyncio.Task[Any]) -> tuple[list[FrameType], object]:
             following = link.gi_yieldfrom
         elif isinstance(link, AsyncGeneratorType):
             following = link.ag_await
-        elif type(link).__name__ in WRAPPERS:
-            following = next((each for each in gc.get_referents(link) if isinstance(each, _LINKS)), None)
         else:
-            # A compiled coroutine has the attributes, but is of a kind of its own.
-            following = getattr(link, "cr_await", None)
+            following = within(link)
         frames.extend(_frame(link))
         if following is None:
             break
@@ -89,6 +88,26 @@ def coroutine_of(task: asyncio.Task[Any]) -> Any:
     if _CRASHING and task.done():
         return next((each for each in gc.get_referents(task) if issubclass(type(each), Coroutine)), None)
     return task.get_coro()
+
+
+def within(link: Any) -> Any:
+    """Returns what is awaited by something that is no coroutine, generator or future of the interpreter: a wrapper of
+    its own, a compiled coroutine, an object that passes on to the one that it has (as aiohttp's requests do). None for
+    nothing, and where that is not certain."""
+    kind = type(link)
+    for name in _AWAITED:
+        if hasattr(kind, name):
+            # A compiled one has the attributes, but is of a kind of its own.
+            return getattr(link, name)
+    wrapper = kind.__name__ in WRAPPERS
+    if not wrapper and not (hasattr(kind, "send") and hasattr(kind, "throw")):
+        return None
+    found = [each for each in gc.get_referents(link) if _is_link(each)]
+    return found[0] if found and (wrapper or len(found) == 1) else None
+
+
+def _is_link(thing: object) -> bool:
+    return isinstance(thing, _LINKS) or any(hasattr(type(thing), name) for name in _AWAITED)
 
 
 def _behind(future: asyncio.Future[Any]) -> Any:
@@ -138,7 +157,7 @@ def is_made(file: str) -> bool:
 
 def is_library(file: str) -> bool:
     """Whether a file of source, as code names it, is that of an installed library."""
-    if file.endswith(_COMPILED) and not file.startswith("/"):
+    if not file.startswith(("/", "<")) and (file.endswith(_COMPILED) or not os.path.exists(file)):
         # Known by its path where it was compiled; where it was installed the package knows.
         package = sys.modules.get(file.partition("/")[0])
         file = str(getattr(package, "__file__", None))

@@ -180,9 +180,6 @@ class H1Engine(ContentReader):
                 raise RemoteProtocolError(400, "Message with both Transfer-Encoding and Content-Length")
             if head.minor == 0 and (self._client or not self.limits.chunked_in_1_0):
                 raise RemoteProtocolError(400, "Transfer-Encoding in an HTTP/1.0 message")
-            if head.minor == 0:
-                # RFC 9112 section 6.1: a proxy of that age may take its content for the next request.
-                head.keep_alive = False
             head.chunked = True
         if self._client:
             self._frame_response(head)

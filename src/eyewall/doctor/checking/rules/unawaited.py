@@ -61,14 +61,14 @@ class NeverAwaited:
     def check(self, view: View) -> Iterator[Problem]:
         """Looks at all statements that are nothing but a call."""
         for function in view.program.functions:
-            for call in function.calls:
-                found = _given(view, call, function)
+            for caller in function.calls:
+                found = _given(view, caller, function)
                 if found is not None:
                     who, given = found
                     yield problem(
                         self,
                         function,
-                        call,
+                        caller,
                         f"{who}() calls {given.qualname}, which is a coroutine function, and nobody awaits that",
                     )
             for statement in function.expressions:

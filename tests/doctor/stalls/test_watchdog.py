@@ -1,0 +1,175 @@
+"""How the watchdog goes on with a loop that has much to do: by a clock of the test's, without a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from eyewall.doctor.collector import Collector
+from eyewall.doctor.stalls.beats import SLACK, Beat
+from eyewall.doctor.stalls.turn import Tick
+from eyewall.doctor.stalls.watchdog import CALM, DUMP, PAUSE, STEADY, Watchdog
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it watches where Linux is")
+
+
+class Busy:
+    """What is seen of a loop that computes all the time, until it is `idle`."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self.idle = False
+        self.calm = False
+
+    def glance(self, late: float, answer: object) -> Tick | None:
+        return self.glimpse(late, 0.0)
+
+    def glimpse(self, late: float, delay: float) -> Tick | None:
+        return None if self.idle else self.look(late, 0.0)
+
+    def look(self, late: float, held: float, *, marked: bool = True) -> Tick:
+        return Tick(self._now(), late, held, cpu=self._now(), idle=self.idle)
+
+    def mark(self) -> int:
+        return 1
+
+    def stands_still(self) -> bool:
+        return False
+
+    def learn(self, answer: object) -> bool:
+        return False
+
+
+class Scene:
+    """A watchdog that looks when it is told to, at a loop that does nothing but what is told here."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        self.pings = 0
+        self.armed: list[float] = []
+        self.watchdog = Watchdog(asyncio.get_running_loop(), Collector(), 0.25, 0.5)
+        self.sight = Busy(lambda: self.now)
+        parts: Any = self.watchdog
+        parts._sight.close()
+        parts._sight = self.sight
+        parts._call_soon = self._ping
+        parts._dumper = SimpleNamespace(
+            arm=self.armed.append, disarm=lambda: None, was_replaced=lambda: False
+        )
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+        parts._turn.rest(Tick(self.now))
+
+    def _ping(self, answer: object) -> None:
+        self.pings += 1
+
+    def look(self, seconds: float, late: float = 0.0) -> float | None:
+        self.now += seconds
+        return self.watchdog._look(late)
+
+    def answers(self) -> None:
+        """The loop answers the ping, one hundredth of a second ago."""
+        answer: Any = SimpleNamespace(at=self.now - 0.01, cpu=self.now - 0.01, delay=0.0)
+        self.watchdog._answers.append(answer)
+
+    def beats(self, due: float = 0.1) -> None:
+        """The pulse has just beaten."""
+        self.watchdog._beats.last = Beat(self.now, self.now + due, 0.0)
+
+    @property
+    def is_asking(self) -> bool:
+        return self.watchdog._beat is None
+
+    def until_it_need_not_ask(self) -> None:
+        # Until it is known whether it answers, it is looked at often.
+        assert self.look(0.05) == 0.02
+        for _ in range(STEADY):
+            self.answers()
+            self.beats()
+            self.look(0.05)
+            assert self.watchdog._beat is None
+        assert self.pings == 1 + STEADY
+        self.answers()
+        self.beats()
+        self.look(0.05)
+        assert self.watchdog._beat is not None
+        assert self.pings == 1 + STEADY
+
+
+@pytest.fixture
+def on_loop(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Scene], None]], None]:
+    def runs(test: Callable[[Scene], None]) -> None:
+        async def main() -> None:
+            with monkeypatch.context() as patch:
+                test(Scene(patch))
+
+        asyncio.run(main())
+
+    return runs
+
+
+def test_a_loop_that_answers_is_asked_again_until_its_pulse_says_enough(on_loop: Any) -> None:
+    def test(scene: Scene) -> None:
+        scene.until_it_need_not_ask()
+        pings = scene.pings
+        for _ in range(100):
+            # Right after each beat that is due.
+            scene.beats()
+            assert scene.look(0.02) == pytest.approx(0.08 + SLACK)
+            scene.now += 0.08
+            assert not scene.watchdog._turn.pinged
+        assert scene.pings == pings
+        # Always before the interpreter could have been kept for so long that nobody looks.
+        assert all(seconds >= CALM + DUMP - 0.001 for seconds in scene.armed[-100:])
+        assert len(scene.armed) > 100
+
+    on_loop(test)
+
+
+@pytest.mark.parametrize("why", ["overdue", "overdue, and seen late", "calm", "gone"])
+def test_one_whose_pulse_does_not_say_enough_is_asked(on_loop: Any, why: str) -> None:
+    def test(scene: Scene) -> None:
+        scene.until_it_need_not_ask()
+        pings = scene.pings
+        if why == "calm":
+            scene.beats(due=0.5)
+        elif why == "gone":
+            scene.watchdog._beats.last = None
+        late = 0.09 if why == "overdue, and seen late" else 0.0
+        scene.look(0.1 + SLACK + late, late)
+        assert scene.is_asking
+        assert scene.pings == pings + 1
+        assert scene.watchdog._turn.pinged
+        # It has computed all the time, and may have ended many callbacks since the last look.
+        assert scene.watchdog._turn.lag == pytest.approx(PAUSE + late)
+
+    on_loop(test)
+
+
+def test_one_that_has_nothing_to_do_any_more_is_left_alone(on_loop: Any) -> None:
+    def test(scene: Scene) -> None:
+        scene.until_it_need_not_ask()
+        pings = scene.pings
+        scene.sight.idle = True
+        scene.beats()
+        scene.look(0.02)
+        assert scene.is_asking
+        assert not scene.watchdog._turn.pinged
+        assert scene.pings == pings
+
+    on_loop(test)
+
+
+def test_one_that_does_not_run_any_more(on_loop: Any) -> None:
+    def test(scene: Scene) -> None:
+        scene.until_it_need_not_ask()
+        scene.watchdog._beats.last = Beat(0.0, 0.0, 0.0)
+        scene.watchdog.pause()
+        assert scene.watchdog._beats.last is None
+
+    on_loop(test)
