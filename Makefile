@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+# Of one version of Python: each environment has its own.
+WHEEL  := $(VENV)/wheel
 # JupyterLab, in an environment of its own.
 JUPYTER_VENV ?= .venv-jupyter
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
@@ -23,9 +25,9 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install -U pip
 
-build/wheel/.built: $(BIN)/python $(SOURCES)
-	rm -rf build/wheel
-	$(PIP) wheel --no-deps -w build/wheel .
+$(WHEEL)/.built: $(BIN)/python $(SOURCES)
+	rm -rf $(WHEEL)
+	$(PIP) wheel --no-deps -w $(WHEEL) .
 	@touch $@
 
 # What builds Eyewall in place of pip, which does so in an environment of its own.
@@ -42,9 +44,9 @@ build/pure/.installed: $(VENV)/.build $(SOURCES)
 	$(PIP) install --no-deps --target build/pure build/wheel-pure/*.whl
 	@touch $@
 
-$(VENV)/.installed: build/wheel/.built
-	$(PIP) install --force-reinstall --no-deps build/wheel/*.whl
-	$(PIP) install "$$(ls build/wheel/*.whl)[reload]"
+$(VENV)/.installed: $(WHEEL)/.built
+	$(PIP) install --force-reinstall --no-deps $(WHEEL)/*.whl
+	$(PIP) install "$$(ls $(WHEEL)/*.whl)[reload]"
 	@touch $@
 
 # What tests and linters need, which can be installed while Eyewall is compiled.
@@ -52,12 +54,12 @@ $(VENV)/.needs: build/pure/.installed
 	$(PIP) install "$$(ls build/wheel-pure/*.whl)[test,lint]"
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.needs build/wheel/.built
-	$(PIP) install --force-reinstall --no-deps build/wheel/*.whl
+$(VENV)/.test: $(VENV)/.needs $(WHEEL)/.built
+	$(PIP) install --force-reinstall --no-deps $(WHEEL)/*.whl
 	@touch $(VENV)/.installed $@
 
 $(VENV)/.bench: $(VENV)/.installed
-	$(PIP) install "$$(ls build/wheel/*.whl)[bench]"
+	$(PIP) install "$$(ls $(WHEEL)/*.whl)[bench]"
 	@touch $@
 
 demo: $(VENV)/.installed ## serve the demo application
@@ -65,7 +67,7 @@ demo: $(VENV)/.installed ## serve the demo application
 
 # Neither compiling nor mypy has two processors to do all the time, and downloads have none.
 test: ## set up, lint and run all tests on both builds
-	$(MAKE) --no-print-directory -j 3 --output-sync=target services build/wheel/.built style rewritten
+	$(MAKE) --no-print-directory -j 3 --output-sync=target services $(WHEEL)/.built style rewritten
 	$(MAKE) --no-print-directory -j 1 check test-compiled test-pure
 
 # pytest rewrites the tests' assertions, which takes half the time of loading them. Done before, no process has to that
@@ -133,8 +135,8 @@ autobahn: $(VENV)/.test ## every Autobahn case, server and client
 
 $(JUPYTER_VENV)/.installed: $(VENV)/.installed tests/jupyter/requirements.txt
 	test -x $(JUPYTER_VENV)/bin/python || $(PYTHON) -m venv $(JUPYTER_VENV)
-	$(JUPYTER_PIP) install -r tests/jupyter/requirements.txt build/wheel/*.whl
-	$(JUPYTER_PIP) install --force-reinstall --no-deps build/wheel/*.whl
+	$(JUPYTER_PIP) install -r tests/jupyter/requirements.txt $(WHEEL)/*.whl
+	$(JUPYTER_PIP) install --force-reinstall --no-deps $(WHEEL)/*.whl
 	rm -rf $(JUPYTER_VENV)/sources $(JUPYTER_VENV)/download
 	$(JUPYTER_PIP) download --no-deps --no-binary jupyter-server -d $(JUPYTER_VENV)/download \
 	  "$$(grep -o '^jupyter_server.*' tests/jupyter/requirements.txt)"

@@ -6,6 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from eyewall.loop import anythread
+from eyewall.loop.policy import default_policy_type
+
+# From 3.14 on, asyncio warns of every policy that is set.
+pytestmark = pytest.mark.filterwarnings("ignore:.*slated for removal in Python 3.16:DeprecationWarning")
 
 
 @pytest.fixture
@@ -37,6 +41,6 @@ def test_stock_policy_does_not():
 def test_is_one_class():
     assert anythread.AnyThreadEventLoopPolicy is anythread.AnyThreadEventLoopPolicy
     assert anythread.AnyThreadEventLoopPolicy.__name__ == "AnyThreadEventLoopPolicy"
-    assert issubclass(anythread.AnyThreadEventLoopPolicy, asyncio.DefaultEventLoopPolicy)
+    assert issubclass(anythread.AnyThreadEventLoopPolicy, default_policy_type())
     with pytest.raises(AttributeError, match="no attribute 'Other'"):
         anythread.Other  # noqa: B018

@@ -11,6 +11,9 @@ import uvloop
 
 from eyewall.loop import policy
 
+# From 3.14 on, asyncio warns of every policy that is set.
+pytestmark = pytest.mark.filterwarnings("ignore:.*slated for removal in Python 3.16:DeprecationWarning")
+
 
 @pytest.fixture
 def no_uvloop(monkeypatch):
@@ -81,7 +84,7 @@ def test_run():
     assert policy.run(main()) == (uvloop.Loop, True)
 
 
-class OwnPolicy(asyncio.DefaultEventLoopPolicy):
+class OwnPolicy(policy.default_policy_type()):
     made = 0
 
     def new_event_loop(self):
@@ -140,8 +143,11 @@ def test_current_loop_is_made_in_any_thread(call):
     assert kind_of(call(first)) == "uvloop"
 
 
-class ForeignPolicy(asyncio.AbstractEventLoopPolicy):
+class ForeignPolicy(policy.default_policy_type()):
     loop = None
+
+    def __init__(self):
+        """Without what asyncio's own keeps."""
 
     def get_event_loop(self):
         if self.loop is None:
@@ -166,12 +172,12 @@ def test_current_loop_of_a_policy_of_another_build():
 def test_an_installed_policy_makes_the_best_loops_and_one_of_the_program_stays():
     policy.install_policy()
     installed = asyncio.get_event_loop_policy()
-    assert isinstance(installed, asyncio.DefaultEventLoopPolicy)
+    assert isinstance(installed, policy.default_policy_type())
     assert kind_of(asyncio.new_event_loop()) == "uvloop"
     policy.install_policy()
     assert asyncio.get_event_loop_policy() is installed
 
-    class Chosen(asyncio.DefaultEventLoopPolicy):
+    class Chosen(policy.default_policy_type()):
         pass
 
     chosen = Chosen()
@@ -182,10 +188,11 @@ def test_an_installed_policy_makes_the_best_loops_and_one_of_the_program_stays()
 
 def test_newer_pythons_are_asked_by_names_that_do_not_warn(monkeypatch):
     """As Python 3.14 has them."""
+    stock = policy.default_policy_type()
     monkeypatch.setattr(sys, "version_info", (3, 14, 0))
-    stock = asyncio.DefaultEventLoopPolicy
     monkeypatch.setattr(asyncio.unix_events, "_DefaultEventLoopPolicy", stock, raising=False)
-    monkeypatch.setattr(events, "_get_event_loop_policy", events.get_event_loop_policy, raising=False)
+    real = getattr(events, "_get_event_loop_policy", None) or events.get_event_loop_policy
+    monkeypatch.setattr(events, "_get_event_loop_policy", real, raising=False)
     chosen = []
     monkeypatch.setattr(events, "_set_event_loop_policy", chosen.append, raising=False)
     monkeypatch.setattr(asyncio, "set_event_loop_policy", None)

@@ -17,6 +17,7 @@ from collections.abc import AsyncGenerator, Coroutine, Generator, Iterable, Sequ
 from types import CodeType, FrameType, TracebackType
 from typing import Any, NamedTuple
 
+from eyewall.doctor.unlisted import coroutine_of
 from eyewall.guard.deadlines import awaiting
 
 #: Places that are kept of a stack, at most: the outermost ones are left out.
@@ -76,16 +77,14 @@ def definition(code: CodeType) -> Place:
 
 def definition_of(task: asyncio.Task[Any]) -> Place | None:
     """Returns where the coroutine of `task` is defined, None for what is none."""
-    code = getattr(awaiting.coroutine_of(task), "cr_code", None)
+    code = getattr(coroutine_of(task), "cr_code", None)
     return None if code is None else definition(code)
 
 
 def origin_of(task: asyncio.Task[Any]) -> tuple[Place, ...]:
     """Returns where the coroutine of `task` was created, from the outermost place to the innermost, as far as the
     interpreter has noted it."""
-    return tuple(
-        Place(*each) for each in reversed(getattr(awaiting.coroutine_of(task), "cr_origin", None) or ())
-    )
+    return tuple(Place(*each) for each in reversed(getattr(coroutine_of(task), "cr_origin", None) or ()))
 
 
 def culprit_of(frames: Sequence[FrameType]) -> Place | None:

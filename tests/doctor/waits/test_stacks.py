@@ -7,6 +7,7 @@ import contextlib
 import functools
 import json
 import socket
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -366,6 +367,40 @@ def test_the_last_of_those_that_are_gathered(run: Callable[..., None], shielded:
         gathering.cancel()
         await turns()
 
+    run(main())
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="no task can begin at once before 3.12")
+def test_a_task_in_its_first_step_and_the_one_that_started_it(run: Callable[..., None]) -> None:
+    def make(coro: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        kind: Any = asyncio.Task
+        task: asyncio.Task[Any] = kind(coro, loop=asyncio.get_running_loop(), name=name, eager_start=True)
+        return task
+
+    async def inner() -> None:
+        found.append(doctor.stacks().as_json())  # looked
+        await asyncio.Event().wait()
+
+    async def outer() -> asyncio.Task[Any]:
+        return make(inner(), "inner")
+
+    async def main() -> None:
+        task = await asyncio.create_task(outer(), name="outer")
+        tasks = {each["name"]: each for each in found[0]["tasks"]}
+        for name in ("outer", "inner"):
+            assert tasks[name]["state"] == "running"
+            assert tasks[name]["waits_for"] is None
+        # Each stack ends where the other one's begins.
+        functions = [each["function"].rpartition(".")[2] for each in tasks["outer"]["chain"]]
+        assert functions == ["outer", "make"]
+        assert tasks["outer"]["place"]["function"].endswith("make")
+        assert tasks["inner"]["chain"][0]["line"] == line_of(inner, "# looked").line
+        [later] = [each for each in doctor.stacks().as_json()["tasks"] if each["name"] == "inner"]
+        assert later["state"] == "waiting"
+        task.cancel()
+        await asyncio.wait([task])
+
+    found: list[dict[str, Any]] = []
     run(main())
 
 

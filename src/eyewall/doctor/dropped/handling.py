@@ -32,7 +32,7 @@ _ALWAYS = frozenset(
 LONGEST = 50_000
 #: The interpreters whose instructions are known here, and in `doctor.waits`: each version has others. With a later one
 #: nothing is known of any function, until somebody has looked at what it does and the tests pass with it.
-KNOWN = (3, 11) <= sys.version_info < (3, 14)
+KNOWN = (3, 11) <= sys.version_info < (3, 15)
 
 
 def handles_exception(frame: FrameType) -> bool | None:

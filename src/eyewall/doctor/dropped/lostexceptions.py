@@ -17,16 +17,17 @@ import asyncio
 import gc
 import weakref
 from collections import deque
+from contextlib import suppress
 from types import AsyncGeneratorType, CellType, CoroutineType, GeneratorType
 from typing import Any
 
 from eyewall.doctor.collector import Collector
-from eyewall.doctor.dropped.eager import EagerTasks
 from eyewall.doctor.dropped.setters import setters_of
 from eyewall.doctor.finding import Evidence, Finding, Severity
 from eyewall.doctor.places import best_of, definition_of, frames_of_error, is_own, origin_of, traceback_of
 from eyewall.doctor.subjects import subject_of
 from eyewall.doctor.sweep import Sweep
+from eyewall.doctor.unlisted import coroutine_of
 from eyewall.guard.deadlines import awaiting
 
 #: Seconds until a failed task is told of that a suspended coroutine holds.
@@ -57,6 +58,8 @@ _HOLDERS: frozenset[type] = frozenset(
         type(iter({}.values())),
     )
 )
+#: An attribute of tasks that were told of. One in a circle is in no weak set any more when its own end is told of.
+_TOLD = "_eyewall_told"
 #: What the task runs that closes an asynchronous generator which nobody has any more.
 _CLOSING = "async_generator_athrow"
 #: What stands between a coroutine and what it awaits.
@@ -88,13 +91,10 @@ class LostExceptions:
         # By identity, those that this round is to decide about, and which of them are held.
         self._wanted: set[int] = set()
         self._held: set[int] = set()
-        self._eager: EagerTasks | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop, collector: Collector) -> None:
         """Begins to look."""
         self._loop, self._collector = loop, collector
-        self._eager = EagerTasks(loop)
-        self._eager.start()
 
     def look(self) -> None:
         """Looks at a slice of the tasks."""
@@ -105,8 +105,6 @@ class LostExceptions:
         if sweep.first:
             self._wanted = {id(task) for task, suspect in self._suspects.items() if not suspect.held}
             self._held = set()
-            if self._eager is not None:
-                self._suspect(self._eager.failed(), now)
         self._suspect(sweep.tasks, now)
         if self._wanted:
             for task in sweep.tasks:
@@ -118,13 +116,10 @@ class LostExceptions:
     def stop(self) -> None:
         """Ends looking."""
         self._loop = self._collector = None
-        if self._eager is not None:
-            self._eager.stop()
-            self._eager = None
 
     def knows(self, future: asyncio.Future[Any]) -> bool:
         """Whether the exception of `future` was told."""
-        return future in self._known
+        return future in self._known or getattr(future, _TOLD, False)
 
     def _suspect(self, tasks: list[asyncio.Task[Any]], now: float) -> None:
         for task in tasks:
@@ -142,6 +137,8 @@ class LostExceptions:
             elif id(task) in self._wanted or (suspect.held and now - suspect.since >= self._patience):
                 del self._suspects[task]
                 self._known.add(task)
+                with suppress(AttributeError):
+                    setattr(task, _TOLD, True)
                 collector.report(lost(task, error))
 
 
@@ -179,7 +176,7 @@ def _may_hold(thing: object) -> bool:
 def lost(future: asyncio.Future[Any], error: BaseException) -> Finding:
     """Returns the finding that `future` ended with `error`, which nobody has read."""
     task = future if isinstance(future, asyncio.Task) else None
-    if task is not None and type(awaiting.coroutine_of(task)).__name__ == _CLOSING:
+    if task is not None and type(coroutine_of(task)).__name__ == _CLOSING:
         return unclosed(error, task)
     places, place = traceback_of(error)
     stacks = {"raised in": places}
@@ -191,6 +188,9 @@ def lost(future: asyncio.Future[Any], error: BaseException) -> Finding:
     if created is not None and is_own(created) and (place is None or not is_own(place)):
         # It went wrong within a library: of use is the line that had the library do it.
         place = created
+    if task is not None and started is None and coroutine_of(task) is None and places:
+        # It has ended in its first step, and let go of what it ran: that was the first the error passed.
+        started = places[0]
     if not places and task is None:
         place, candidates = setters_of(error)
         if candidates:

@@ -37,6 +37,7 @@ from eyewall.doctor.growth.trend import MORE, PER_LOAD, SCALES, Growth, Trend
 from eyewall.doctor.places import Place, await_chain, definition, frames_of, is_own
 from eyewall.doctor.subjects import subject_of_task
 from eyewall.doctor.sweep import Sweep
+from eyewall.doctor.unlisted import coroutine_of
 
 #: How many more there must be within a window.
 FLOOR = 20.0
@@ -296,7 +297,7 @@ class _Slice(NamedTuple):
 def _count(tasks: list[asyncio.Task[Any]], tallies: dict[_Key, _Tally]) -> None:
     """Adds tasks to the tallies of the lines that create them."""
     for task in tasks:
-        coro: Any = task.get_coro()
+        coro: Any = coroutine_of(task)
         try:
             code = coro.cr_code
             origins = coro.cr_origin

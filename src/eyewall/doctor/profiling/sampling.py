@@ -12,7 +12,6 @@ A thread that sleeps in the loop's selector is left out of both: it has nothing 
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import os
 import random
@@ -28,7 +27,7 @@ from eyewall.doctor.control.protocol import ControlError
 from eyewall.doctor.places import Place, places_of, stack_of
 from eyewall.doctor.profiling.recording import Frame, Stack
 from eyewall.doctor.sweep import references
-from eyewall.doctor.waits.links import chain_of
+from eyewall.doctor.waits.links import chain_of, runs
 
 #: Seconds between two looks at threads, and at tasks, which takes longer.
 INTERVAL = 0.01
@@ -237,7 +236,7 @@ class Looking:
         share = passed * len(found) / len(chosen) if chosen else 0.0
         for reference in chosen:
             task = reference()
-            if task is None or task.done() or asyncio.current_task(task.get_loop()) is task:
+            if task is None or task.done() or runs(task):
                 continue
             frames = [link.frame for link in chain_of(task).links if link.frame is not None]
             if frames:

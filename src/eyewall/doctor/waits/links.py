@@ -19,6 +19,7 @@ from concurrent import futures
 from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType
 from typing import Any, NamedTuple
 
+from eyewall.doctor.unlisted import coroutine_of
 from eyewall.guard.deadlines import awaiting
 
 #: Links of one chain that are followed, at most.
@@ -61,7 +62,7 @@ def chain_of(awaitable: object, runners: Mapping[int, Any] | None = None) -> Cha
     end: object = None
     # What drives the generators that are being walked through.
     runner: Any = None
-    link: Any = awaitable.get_coro() if isinstance(awaitable, asyncio.Task) else awaitable
+    link: Any = coroutine_of(awaitable) if isinstance(awaitable, asyncio.Task) else awaitable
     for _ in range(DEPTH):
         if asyncio.isfuture(link):
             runner = runner_of(link, runners)
@@ -82,6 +83,15 @@ def chain_of(awaitable: object, runners: Mapping[int, Any] | None = None) -> Cha
             break
         link = following
     return Chain(tuple(links), end)
+
+
+def runs(task: asyncio.Task[Any]) -> bool:
+    """Whether `task` runs now: as the current one, or because it starts another that begins at once and is current."""
+    coroutine = coroutine_of(task)
+    # What measures the steps of a coroutine awaits it.
+    return any(
+        getattr(each, "cr_running", False) for each in (coroutine, getattr(coroutine, "cr_await", None))
+    )
 
 
 def runner_of(future: object, runners: Mapping[int, Any] | None = None) -> Any:

@@ -31,7 +31,6 @@ from collections.abc import Sequence
 from types import (
     AsyncGeneratorType,
     CodeType,
-    CoroutineType,
     FrameType,
     FunctionType,
     GeneratorType,
@@ -48,11 +47,12 @@ from eyewall.guard.deadlines.awaiting import WRAPPERS
 BUDGET = 300
 WIDEST = 500
 
-_COROUTINES = (CoroutineType, GeneratorType, AsyncGeneratorType)
+_GENERATORS = (GeneratorType, AsyncGeneratorType)
 _CONTAINERS = (list, tuple, dict, set, frozenset, deque)
 _OPAQUE = (type, ModuleType, CodeType, FrameType, str, bytes, int, float, asyncio.AbstractEventLoop)
 _PRIMITIVES = ("asyncio", "tornado.locks", "tornado.queues", "eyewall.loop", "anyio", "uvloop")
-#: From Python 3.14 on, a frame may lend itself what it has in a variable: that is one reference, seen twice.
+#: From Python 3.14 on, a frame may lend itself what it has in a variable: that is one reference, seen twice. It does so
+#: over a `yield`, and never over an `await`.
 _LENDS = sys.version_info >= (3, 14)
 
 #: A module's variables, and the name of one.
@@ -210,7 +210,7 @@ def references_of(each: object) -> list[object]:
     if isinstance(each, _OPAQUE) or (isinstance(each, _CONTAINERS) and len(each) > WIDEST):
         return []
     found = gc.get_referents(each)
-    if _LENDS and isinstance(each, _COROUTINES):
+    if _LENDS and isinstance(each, _GENERATORS):
         return list({id(inner): inner for inner in found}.values())
     return found
 

@@ -22,10 +22,11 @@ from eyewall.doctor.objects import objects_of
 from eyewall.doctor.places import Place, culprit_of, definition, places_of, stack_of
 from eyewall.doctor.subjects import subject_of
 from eyewall.doctor.sweep import references
+from eyewall.doctor.unlisted import coroutine_of
 from eyewall.doctor.waits.circles import all_holdings
 from eyewall.doctor.waits.ends import End, end_of
 from eyewall.doctor.waits.holdings import Hold
-from eyewall.doctor.waits.links import Chain, chain_of
+from eyewall.doctor.waits.links import Chain, chain_of, runs
 from eyewall.doctor.waits.patience import Record
 from eyewall.doctor.waits.sleeps import ends_of_sleeps
 from eyewall.doctor.waits.stackstext import text_of, tree_of
@@ -222,19 +223,24 @@ def _running(
     frames: Mapping[int, FrameType], tasks: Sequence[asyncio.Task[Any]]
 ) -> dict[int, list[FrameType]]:
     """Returns the stacks of tasks that run now, by their identities."""
-    loops = {id(loop): loop for loop in (task.get_loop() for task in tasks)}
-    current = [task for loop in loops.values() if (task := asyncio.current_task(loop)) is not None]
-    stacks = [stack_of(frame) for frame in frames.values()] if current else []
-    found: dict[int, list[FrameType]] = {}
-    for task in current:
-        coroutine = task.get_coro()
+    begun: dict[FrameType, int] = {}
+    for task in filter(runs, tasks):
+        coroutine = coroutine_of(task)
         # What measures the steps of a coroutine has no frame, and awaits it.
         first = getattr(coroutine, "cr_frame", None) or getattr(
             getattr(coroutine, "cr_await", None), "cr_frame", None
         )
-        for stack in stacks:
-            if first is not None and first in stack:
-                found[id(task)] = stack[stack.index(first) :]
+        if first is not None:
+            begun[first] = id(task)
+    found: dict[int, list[FrameType]] = {}
+    for innermost in frames.values() if begun else ():
+        # Where one starts another that begins at once, the frames of that one follow, in the same thread.
+        stack: list[FrameType] | None = None
+        for frame in stack_of(innermost):
+            if frame in begun:
+                stack = found[begun[frame]] = []
+            if stack is not None:
+                stack.append(frame)
     return found
 
 

@@ -28,7 +28,7 @@ from eyewall.doctor.sweep import references
 from eyewall.doctor.waits.circles import facts_from, held_by, needs_of
 from eyewall.doctor.waits.ends import end_of
 from eyewall.doctor.waits.graph import circles
-from eyewall.doctor.waits.links import Chain, chain_of
+from eyewall.doctor.waits.links import Chain, chain_of, runs
 from eyewall.doctor.waits.patience import Facts, Held
 from eyewall.doctor.waits.stacks import Known, running_jobs, tornado_runners
 
@@ -188,7 +188,7 @@ def _along(node: str, following: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def _seen(task: asyncio.Task[Any], runners: Mapping[int, Any], known: Known | None) -> _Seen | None:
-    if asyncio.current_task(task.get_loop()) is task:
+    if runs(task):
         # It waits for nothing. What it holds nobody can see.
         return None
     chain = chain_of(task, runners)

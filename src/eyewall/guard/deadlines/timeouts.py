@@ -141,7 +141,7 @@ def _deadline_within(seconds: float, clock: Callable[[], float]) -> Deadline:
     at = clock() + seconds
     if outer is not None and outer.at <= at:
         return outer
-    return Deadline(at, clock, f"the timeout of {seconds:g} s")
+    return Deadline(at, clock, f"the timeout of {round(seconds, 3):g} s")
 
 
 def _call(seconds: float, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
