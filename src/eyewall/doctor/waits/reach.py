@@ -31,6 +31,7 @@ from collections.abc import Sequence
 from types import (
     AsyncGeneratorType,
     CodeType,
+    CoroutineType,
     FrameType,
     FunctionType,
     GeneratorType,
@@ -191,7 +192,9 @@ class Reach:
 def is_keeper(each: object) -> bool:
     """Whether it is an object of a class of the application, with attributes, and no queue or event itself."""
     kind = type(each)
-    if isinstance(each, (*_OPAQUE, *_CONTAINERS, *_COROUTINES, FunctionType)) or asyncio.isfuture(each):
+    if isinstance(
+        each, (*_OPAQUE, *_CONTAINERS, CoroutineType, *_GENERATORS, FunctionType)
+    ) or asyncio.isfuture(each):
         return False
     if not hasattr(each, "__dict__") or any(base.__module__.startswith(_PRIMITIVES) for base in kind.__mro__):
         return False
