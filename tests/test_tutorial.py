@@ -164,6 +164,8 @@ async def conversation(root: str, names: list[str]) -> None:
     for socket in sockets:
         assert await socket.read_message() == f'{{"who": "{names[0]}", "text": "hello"}}'
         socket.close()
+        # Until it is closed: nothing is left to other tests.
+        assert await socket.read_message() is None
 
 
 def test_several_processes_are_one_room(tmp_path: Path, redis: RedisServer) -> None:

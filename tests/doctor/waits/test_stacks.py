@@ -457,7 +457,10 @@ def test_of_many_that_are_alike_some_are_shown(run: Callable[..., None]) -> None
         data = doctor.stacks().as_json()
         assert text_of(data).count("\ntask waiter-") == 20
         text = text_of(data, every=False)
-        assert [line.partition(" (")[0] for line in text.splitlines() if line.startswith("task ")] == [
+        told = [line.partition(" (")[0] for line in text.splitlines() if line.startswith("task ")]
+        # In other threads there may be loops of fixtures.
+        ours = {f"task {each.get_name()}" for each in (own, holder, other, *tasks)}
+        assert [each for each in told if each in ours] == [
             f"task {own.get_name()}",
             "task holder",
             "task other",

@@ -425,21 +425,22 @@ def test_a_circle_that_is_told_of_otherwise(run: Callable[..., None]) -> None:
 
 # -- variables of modules -------------------------------------------------------------------------------
 
+# Names that nothing else in this process has: whoever mentions one may use what has it.
 PROGRAM = """
 import asyncio
 
-requests = asyncio.Queue()
-replies = asyncio.Queue()
+asked_them = asyncio.Queue()
+told_them = asyncio.Queue()
 
 
 async def asks():
-    token = await replies.get()
-    await requests.put(token)
+    token = await told_them.get()
+    await asked_them.put(token)
 
 
 async def answers():
-    question = await requests.get()
-    await replies.put(question)
+    question = await asked_them.get()
+    await told_them.put(question)
 
 
 async def main():
@@ -448,27 +449,27 @@ async def main():
 
 #: What gives somebody else a way to one of the queues.
 ALSO = {
-    "a function that puts": "def push(item):\n    requests.put_nowait(item)\n",
-    "a method": "class Handler:\n    def get(self):\n        requests.put_nowait(1)\n",
-    "a function within": "def make():\n    def push():\n        requests.put_nowait(1)\n    return push\n",
-    "a default": "def push(queue=requests):\n    queue.put_nowait(1)\n",
-    "a list": "everything = [requests]\n",
-    "another name": "other = requests\ndef push():\n    other.put_nowait(1)\n",
-    "a string": "def push(name='requests'):\n    return 'requests'\n",
-    "an argument": "def push(use):\n    use(requests)\n",
+    "a function that puts": "def push(item):\n    asked_them.put_nowait(item)\n",
+    "a method": "class Handler:\n    def get(self):\n        asked_them.put_nowait(1)\n",
+    "a function within": "def make():\n    def push():\n        asked_them.put_nowait(1)\n    return push\n",
+    "a default": "def push(queue=asked_them):\n    queue.put_nowait(1)\n",
+    "a list": "everything = [asked_them]\n",
+    "another name": "other = asked_them\ndef push():\n    other.put_nowait(1)\n",
+    "a string": "def push(name='asked_them'):\n    return 'asked_them'\n",
+    "an argument": "def push(use):\n    use(asked_them)\n",
     "behind a wait with a timeout": (
-        "async def careful():\n    try:\n        await asyncio.wait_for(requests.get(), 1)\n"
-        "    finally:\n        requests.put_nowait(1)\n"
+        "async def careful():\n    try:\n        await asyncio.wait_for(asked_them.get(), 1)\n"
+        "    finally:\n        asked_them.put_nowait(1)\n"
     ),
     "on the way out": (
-        "async def once():\n    try:\n        await requests.get()\n    finally:\n        await replies.put(1)\n"
+        "async def once():\n    try:\n        await asked_them.get()\n    finally:\n        await told_them.put(1)\n"
     ),
 }
 #: What gives nobody a way there.
 BESIDES = {
     "nothing": "",
-    "one more that waits first": "async def third():\n    await requests.get()\n    await replies.put(1)\n",
-    "one that only asks": "def idle():\n    return requests.empty() and replies.qsize()\n",
+    "one more that waits first": "async def third():\n    await asked_them.get()\n    await told_them.put(1)\n",
+    "one that only asks": "def idle():\n    return asked_them.empty() and told_them.qsize()\n",
 }
 
 
@@ -512,7 +513,7 @@ def test_a_variable_of_a_module_that_somebody_may_use(tmp_path: Path, more: str)
 
 
 def test_one_that_has_begun_and_will_use_it(tmp_path: Path) -> None:
-    source = PROGRAM + "async def later():\n    await asyncio.sleep(3600)\n    await requests.put(1)\n"
+    source = PROGRAM + "async def later():\n    await asyncio.sleep(3600)\n    await asked_them.put(1)\n"
 
     async def main() -> None:
         with looking() as eye, _program(tmp_path, source) as module:
@@ -536,7 +537,7 @@ everything = []
 
 class Handler:
     def __init__(self):
-        self.loaded, self.go = asyncio.Event(), asyncio.Event()
+        self.is_loaded, self.may_go = asyncio.Event(), asyncio.Event()
         self.more()
 
     def more(self):
@@ -544,13 +545,13 @@ class Handler:
 
     async def get(self):
         task = asyncio.ensure_future(self.load())
-        await self.loaded.wait()
-        self.go.set()
+        await self.is_loaded.wait()
+        self.may_go.set()
         await task
 
     async def load(self):
-        await self.go.wait()
-        self.loaded.set()
+        await self.may_go.wait()
+        self.is_loaded.set()
 
 
 async def main():
@@ -559,29 +560,29 @@ async def main():
 """
 
 SET = {
-    "in another method": "class Other(Handler):\n    def close(self):\n        self.go.set()\n",
-    "from outside": "def close():\n    for each in everything:\n        each.go.set()\n",
+    "in another method": "class Other(Handler):\n    def close(self):\n        self.may_go.set()\n",
+    "from outside": "def close():\n    for each in everything:\n        each.may_go.set()\n",
     "of another one, after a wait": (
-        "async def next_one(self, peer):\n    await self.loaded.wait()\n    peer.go.set()\n"
+        "async def next_one(self, peer):\n    await self.is_loaded.wait()\n    peer.may_go.set()\n"
     ),
-    "by its name": "def close(what):\n    getattr(everything[0], 'go').set()\n",
+    "by its name": "def close(what):\n    getattr(everything[0], 'may_go').set()\n",
     "by one of several names": (
-        "def close():\n    for name in ('loaded', 'go'):\n        getattr(everything[0], name).set()\n"
+        "def close():\n    for name in ('is_loaded', 'may_go'):\n        getattr(everything[0], name).set()\n"
     ),
     "by any name": "def close():\n    for each in vars(everything[0]).values():\n        each.set()\n",
     "when it was cancelled": (
-        "async def one_more(self):\n    try:\n        await self.loaded.wait()\n    finally:\n        self.go.set()\n"
+        "async def one_more(self):\n    try:\n        await self.is_loaded.wait()\n    finally:\n        self.may_go.set()\n"
     ),
     "after a timeout": (
-        "async def one_more(self):\n    await asyncio.wait_for(self.loaded.wait(), 5)\n    self.go.set()\n"
+        "async def one_more(self):\n    await asyncio.wait_for(self.is_loaded.wait(), 5)\n    self.may_go.set()\n"
     ),
-    "handed to somebody": "def hand_over(use):\n    use(everything[0].go)\n",
+    "handed to somebody": "def hand_over(use):\n    use(everything[0].may_go)\n",
 }
 NOT_SET = {
     "by nobody": "",
     "of another name": "def close():\n    everything[0].done.set()\n",
-    "asked only": "def status():\n    return everything[0].go.is_set()\n",
-    "a variable of that name": "def close(go):\n    go.set()\n",
+    "asked only": "def status():\n    return everything[0].may_go.is_set()\n",
+    "a variable of that name": "def close(may_go):\n    may_go.set()\n",
     "a variable that has the object": "one = everything[:1]\ndef status():\n    return one[0]\nhandler = Handler()\n",
 }
 
@@ -611,7 +612,7 @@ def test_an_attribute_that_somebody_may_use(tmp_path: Path, more: str) -> None:
 
 def test_what_an_object_has_in_a_container_is_anybodys(tmp_path: Path) -> None:
     source = OBJECTS.replace(
-        "everything.append(self)", "everything.append(self); self.both = [self.go, self.loaded]"
+        "everything.append(self)", "everything.append(self); self.both = [self.may_go, self.is_loaded]"
     )
 
     async def main() -> None:

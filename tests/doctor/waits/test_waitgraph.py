@@ -198,6 +198,8 @@ def _held(graph: Graph) -> list[Edge]:
 
 def test_a_queue_that_many_wait_for(run: Callable[..., None]) -> None:
     async def main() -> None:
+        own = asyncio.current_task()
+        assert own is not None
         queue: asyncio.Queue[int] = asyncio.Queue()
         tasks = [asyncio.create_task(queue.get(), name=f"worker {number}") for number in range(WAITERS + 20)]
         tasks.append(asyncio.create_task(asyncio.sleep(3600, 0), name="sleeper"))
@@ -205,10 +207,12 @@ def test_a_queue_that_many_wait_for(run: Callable[..., None]) -> None:
         graph = wait_graph()
         [hub] = [each for each in graph.nodes if each.kind == "queue"]
         assert hub.waiters == WAITERS + 20
-        assert len(graph.nodes) == WAITERS + 1
+        # In other threads there may be loops of fixtures.
+        assert len([each for each in graph.nodes if each.label.startswith("worker ")]) == WAITERS
         assert graph.left_out == 20
         # What waits for nobody is no part of it; nor is this test.
-        assert graph.alone == 1
+        assert graph.alone >= 1
+        assert not {each.label for each in graph.nodes} & {"sleeper", own.get_name()}
         end(tasks)
 
     run(main())

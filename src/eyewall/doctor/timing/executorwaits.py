@@ -51,8 +51,8 @@ class ExecutorWaits(Lookout):
     def _look(self, now: float, collector: Collector) -> None:
         for item in inventory.items("executor")[-MOST:]:
             window = self._sampled(item, now, _executor_sample(item))
-            if _is_saturated(window, self._asks(Kind.EXECUTOR)) and self._is_due(item, now):
-                collector.report(_of_executor(item, window, self._asks(Kind.EXECUTOR)))
+            if self._is_saturated(window) and self._is_due(item, now):
+                collector.report(_of_executor(item, window, self._standing.standing_for(Kind.EXECUTOR)))
         for kind in ("pool", "bulkhead"):
             for item in inventory.items(kind)[-MOST:]:
                 window = self._sampled(item, now, _pool_sample(item))
@@ -62,9 +62,8 @@ class ExecutorWaits(Lookout):
         for queue, workers in _plain_executors().items():
             waiting = float(queue.qsize())
             window = self._sampled(queue, now, {"waiting": waiting, "excess": waiting - workers})
-            asks = self._asks(Kind.EXECUTOR)
-            if _is_saturated(window, asks) and self._is_due(queue, now):
-                collector.report(_of_plain(workers, int(waiting), asks))
+            if self._is_saturated(window) and self._is_due(queue, now):
+                collector.report(_of_plain(workers, int(waiting), self._standing.standing_for(Kind.EXECUTOR)))
 
     def _sampled(self, whose: Hashable, now: float, sample: Mapping[str, float]) -> Window:
         window = self._windows.get(whose)
@@ -72,6 +71,13 @@ class ExecutorWaits(Lookout):
             window = self._windows[whose] = Window()
         window.add(now, sample)
         return window
+
+    def _is_saturated(self, window: Window) -> bool:
+        """Whether more than the workers can do wait all the time, and it does not get better."""
+        if not window.whole or window.least("excess") <= 0.0:
+            return False
+        growth = window.growth("waiting")
+        return growth > 0.0 or (growth == 0.0 and bool(self._standing.standing_for(Kind.EXECUTOR)))
 
     def _asks(self, kind: Kind) -> list[Stand]:
         return [each for each in self._standing.stands if each.kind is kind]
@@ -90,14 +96,6 @@ def _executor_sample(item: Item) -> dict[str, float]:
         "runs": runs.count if runs is not None else 0.0,
         "ran": runs.total if runs is not None else 0.0,
     }
-
-
-def _is_saturated(window: Window, asks: list[Stand]) -> bool:
-    """Whether more than the workers can do wait all the time, and it does not get better."""
-    if not window.whole or window.least("excess") <= 0.0:
-        return False
-    growth = window.growth("waiting")
-    return growth > 0.0 or (growth == 0.0 and bool(asks))
 
 
 def _pool_sample(item: Item) -> dict[str, float]:

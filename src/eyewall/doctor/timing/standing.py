@@ -31,6 +31,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
+from itertools import islice
 from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType, MethodType
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakSet
@@ -142,13 +143,27 @@ class Standing:
     def look(self) -> None:
         """Looks where the oldest requests stand."""
         self.stands, self.full = [], False
-        for number, (task, age, route, limited) in enumerate(self._requests()):
+        for number, (task, age, route, limited) in enumerate(self._requests(YOUNG)):
             if len(self.stands) >= self._most or number >= LOOKED * self._most:
                 self.full = True
                 break
-            stand = stand_of(task, age, route, limited)
-            if stand is not None and (stand.kind is not Kind.DEPENDENCY or task not in self._connections):
+            stand = self._stand(task, age, route, limited)
+            if stand is not None:
                 self.stands.append(stand)
+
+    def standing_for(self, kind: Kind) -> list[Stand]:
+        """Returns the requests that stand for something of a kind; young ones, where no other does."""
+        found = [each for each in self.stands if each.kind is kind]
+        if found or self.full:
+            return found
+        stands = (self._stand(*each) for each in islice(self._requests(0.0), self._most))
+        return [each for each in stands if each is not None and each.kind is kind]
+
+    def _stand(self, task: asyncio.Task[Any], age: float, route: str, limited: bool) -> Stand | None:
+        stand = stand_of(task, age, route, limited)
+        if stand is not None and stand.kind is Kind.DEPENDENCY and task in self._connections:
+            return None
+        return stand
 
     def forget(self) -> None:
         """Keeps nothing until the next look."""
@@ -161,8 +176,9 @@ class Standing:
         self._connections.clear()
         self._loop = None
 
-    def _requests(self) -> Iterator[tuple[asyncio.Task[Any], float, str, bool]]:
-        """Returns requests that are suspended, with their age, route, and whether they have a deadline."""
+    def _requests(self, young: float) -> Iterator[tuple[asyncio.Task[Any], float, str, bool]]:
+        """Returns requests that are suspended, with their age, route, and whether they have a deadline; not those that
+        are younger than `young`."""
         now = self._wall()
         loop = self._loop
         dispatch = sys.modules.get("eyewall.web.dispatch")
@@ -171,7 +187,7 @@ class Standing:
             handler = run.handler
             age = now - run.request._start_time
             if (
-                age < YOUNG
+                age < young
                 or handler is None
                 or task.done()
                 or task.get_loop() is not loop
@@ -183,7 +199,7 @@ class Standing:
         served: Mapping[asyncio.Task[Any], Any] = {} if applications is None else applications.running()
         for task, each in served.items():
             age = now - each.began
-            if age < YOUNG or each.websocket or each.answering or task.done() or task.get_loop() is not loop:
+            if age < young or each.websocket or each.answering or task.done() or task.get_loop() is not loop:
                 continue
             yield task, age, each.label, False
         for task in self._sweep.tasks:
@@ -197,7 +213,7 @@ class Standing:
         for task, since in list(self._others.items()):
             if task.done():
                 del self._others[task]
-            elif now - since >= YOUNG and _is_inside(task):
+            elif now - since >= young and _is_inside(task):
                 yield task, 0.0, "", False
 
 
