@@ -571,7 +571,8 @@ SET = {
     ),
     "by any name": "def close():\n    for each in vars(everything[0]).values():\n        each.set()\n",
     "when it was cancelled": (
-        "async def one_more(self):\n    try:\n        await self.is_loaded.wait()\n    finally:\n        self.may_go.set()\n"
+        "async def one_more(self):\n    try:\n        await self.is_loaded.wait()\n"
+        "    finally:\n        self.may_go.set()\n"
     ),
     "after a timeout": (
         "async def one_more(self):\n    await asyncio.wait_for(self.is_loaded.wait(), 5)\n    self.may_go.set()\n"
