@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
 from eyewall.doctor.objects import objects_of
 from eyewall.doctor.stalls import stack
 
@@ -80,6 +82,39 @@ def test_no_garbage_is_collected_meanwhile() -> None:
         gc.callbacks.remove(collected)
     assert held == []
     assert witness not in found
+
+
+@pytest.mark.parametrize("types", [(Wanted,), (Wanted, Derived)], ids=["one type", "two types"])
+def test_no_audit_hook_runs_meanwhile(types: tuple[type, ...]) -> None:
+    own = (Derived(),)
+    known = sys.getrefcount(own)
+    seen: list[tuple[str, int]] = []
+    here = threading.get_ident()
+
+    def hook(event: str, _: object) -> None:
+        # It can't be taken away again.
+        if seen is not over and threading.get_ident() == here:
+            seen.append((event, sys.getrefcount(own) - known))
+
+    over: list[tuple[str, int]] | None = None
+    sys.addaudithook(hook)
+    found = objects_of(dict.fromkeys(types))
+    over = seen
+    assert own[0] in found or Derived not in types
+    # Before the list is filled.
+    assert [event for event, more in seen if more > 0] == []
+    assert "gc.get_objects" in {event for event, _ in seen}
+
+
+def test_whether_garbage_is_collected_stays_as_it_was() -> None:
+    objects_of({Wanted})
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        objects_of({Wanted, Derived})
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
 
 
 def test_nothing_but_what_is_found_is_kept() -> None:
