@@ -8,7 +8,7 @@ from .stage import TOKEN, Stage
 from .viewer import Viewer
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def the_stage() -> Iterator[Stage]:
     stage = Stage()
     try:
@@ -23,7 +23,7 @@ def stage(the_stage: Stage) -> Stage:
     return the_stage
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def dashboard_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Viewer]:
     browser = Viewer(tmp_path_factory.mktemp("dashboard"))
     try:
