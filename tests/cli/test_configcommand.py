@@ -15,6 +15,8 @@ from eyewall.cli import run as run_module
 from eyewall.cli.configfile import key_of
 from eyewall.cli.settings import Settings
 
+pytestmark = pytest.mark.one_build
+
 
 def call(*args: str, env: dict[str, str] | None = None) -> Any:
     return CliRunner().invoke(main, list(args), env=env)

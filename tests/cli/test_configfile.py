@@ -15,6 +15,8 @@ from eyewall.cli.configfile import ConfigError, defaults_from, find, keys
 from eyewall.cli.run import run
 from eyewall.guard.profile import Profile
 
+pytestmark = pytest.mark.one_build
+
 
 def read(folder: Path, text: str, name: str = "eyewall.toml") -> dict[str, Any]:
     file = folder / name

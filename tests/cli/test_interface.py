@@ -13,6 +13,8 @@ from eyewall.http.delegates import HTTPServerConnectionDelegate
 from eyewall.http.wsgi import WSGIContainer
 from eyewall.web.application import Application
 
+pytestmark = pytest.mark.one_build
+
 
 class Own(Application):
     def __init__(self) -> None:

@@ -12,6 +12,8 @@ from eyewall.cli.settings import SettingError, Settings, parse_limits
 from eyewall.guard.profile import NATIVE, TORNADO, Profile
 from eyewall.http.health import is_prefix
 
+pytestmark = pytest.mark.one_build
+
 
 def settings(**options: Any) -> Settings:
     return Settings(target="app", **options)

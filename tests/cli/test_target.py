@@ -14,6 +14,8 @@ from eyewall.cli.target import TargetError, load, parse
 
 from .program import write_app
 
+pytestmark = pytest.mark.one_build
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:

@@ -15,6 +15,8 @@ from tests.redisserver import redis_server
 
 from .site import PATIENCE, Site, Visitor, heard
 
+pytestmark = pytest.mark.one_build
+
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 

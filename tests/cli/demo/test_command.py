@@ -24,6 +24,8 @@ from tests.cli.program import until
 
 from .site import PATIENCE
 
+pytestmark = pytest.mark.one_build
+
 
 class Program:
     """`eyewall demo ARGS...`; its temporary files are below `folder`."""
@@ -110,7 +112,11 @@ def test_the_second_signal_ends_it_at_once_and_leaves_nothing(folder: Path) -> N
         port = int(url.rsplit(":", 1)[1].strip("/"))
         with socket.create_connection(("127.0.0.1", port), PATIENCE) as slow:
             # A request whose body does not come keeps a drain waiting.
-            slow.sendall(b"POST /api/name HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n")
+            slow.sendall(
+                b"POST /api/name HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n"
+            )
+            # It has begun.
+            assert slow.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
             program.process.send_signal(signal.SIGINT)
             # Before it has taken the first, a second is the same one.
             until(lambda: is_refused(port), "the first signal taken")

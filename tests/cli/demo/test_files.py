@@ -11,6 +11,8 @@ from eyewall.cli.demo.shelf import Shelf, ShelfFull, clean_name
 
 from .site import FORM, PATIENCE, Answer, Site, Visitor, form_body
 
+pytestmark = pytest.mark.one_build
+
 
 def upload(visitor: Visitor, name: str, content: bytes) -> Answer:
     return visitor.ask("POST", "/api/files/upload", form_body(("file", name, content)), FORM)

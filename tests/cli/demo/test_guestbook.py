@@ -14,6 +14,8 @@ from tests.conftest import LOOP_KINDS
 
 from .site import Answer, Visitor
 
+pytestmark = pytest.mark.one_build
+
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 

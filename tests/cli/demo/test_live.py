@@ -13,6 +13,8 @@ from eyewall.cli.demo.meter import Meter
 
 from .site import PATIENCE, Site, Visitor
 
+pytestmark = pytest.mark.one_build
+
 
 class Stream:
     """The events of `/live/numbers`, as they come."""

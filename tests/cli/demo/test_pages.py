@@ -13,6 +13,8 @@ from tests.conftest import LOOP_KINDS
 
 from .site import FORM, Site, Visitor, form_body
 
+pytestmark = pytest.mark.one_build
+
 PAGES = ["/", "/break", "/chat", "/live", "/files", "/tasks", "/guestbook"]
 
 

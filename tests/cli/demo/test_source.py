@@ -14,6 +14,8 @@ from eyewall.http.server import HTTPServer
 from eyewall.loop import run
 from eyewall.web import Application
 
+pytestmark = pytest.mark.one_build
+
 STRING = '<span class="code-string">'
 DIRECTORY = Path(eyewall.cli.demo.__file__).parent
 

@@ -15,6 +15,8 @@ from eyewall.cli.demo.tasks import Tasks
 
 from .site import Site, Visitor
 
+pytestmark = pytest.mark.one_build
+
 
 def test_a_task_from_its_beginning_to_its_end(visitor: Visitor) -> None:
     made = visitor.ask("POST", "/api/tasks", {"title": "  Buy   milk "})

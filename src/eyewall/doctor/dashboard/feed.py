@@ -233,7 +233,9 @@ class _Channel:
         if self.trouble == (code, message):
             return
         self.trouble = (code, message)
-        self.latest.put("trouble", {"process": self.source.pid, "code": code, "message": message})
+        # A state may be sent after this that was before it.
+        told = {"process": self.source.pid, "code": code, "message": message, "since": self._feed.wall()}
+        self.latest.put("trouble", told)
 
 
 class Viewer:
@@ -445,7 +447,8 @@ class Feed:
         missing += [message for _, message in troubles.values()]
         for pid, (code, message) in troubles.items():
             if self._troubles.get(pid) != (code, message):
-                self._all.put("trouble", {"process": pid, "code": code, "message": message}, f" {pid}")
+                told = {"process": pid, "code": code, "message": message, "since": self.wall()}
+                self._all.put("trouble", told, f" {pid}")
         for pid in self._troubles.keys() - troubles.keys():
             self._all.drop("trouble", f" {pid}")
         self._troubles = troubles

@@ -216,6 +216,8 @@ export class Model {
     this.time = data.time;
     this.missing = data.missing ?? [];
     for (const [pid, trouble] of this.trouble) {
+      // What was known before comes late.
+      if (data.time <= trouble.since) continue;
       if (data.process === pid || (data.process === "all" && !this.missing.includes(trouble.message))) {
         this.trouble.delete(pid);
       }
