@@ -141,7 +141,7 @@ def test_a_tuple_of_another_thread_can_be_made() -> None:
     thread = threading.Thread(target=make)
     thread.start()
     try:
-        for _ in range(20):
+        for _ in range(6):
             objects_of({Wanted})
     finally:
         ended.set()

@@ -489,6 +489,7 @@ def _program(folder: Path, source: str) -> Iterator[ModuleType]:
         del sys.modules[path.stem]
 
 
+@pytest.mark.one_build
 @pytest.mark.parametrize("more", BESIDES.values(), ids=BESIDES)
 def test_a_variable_of_a_module_that_nobody_else_can_use(tmp_path: Path, more: str) -> None:
     async def main() -> None:
@@ -502,6 +503,7 @@ def test_a_variable_of_a_module_that_nobody_else_can_use(tmp_path: Path, more: s
     asyncio.run(main())
 
 
+@pytest.mark.one_build
 @pytest.mark.parametrize("more", ALSO.values(), ids=ALSO)
 def test_a_variable_of_a_module_that_somebody_may_use(tmp_path: Path, more: str) -> None:
     async def main() -> None:
@@ -512,6 +514,7 @@ def test_a_variable_of_a_module_that_somebody_may_use(tmp_path: Path, more: str)
     asyncio.run(main())
 
 
+@pytest.mark.one_build
 def test_one_that_has_begun_and_will_use_it(tmp_path: Path) -> None:
     source = PROGRAM + "async def later():\n    await asyncio.sleep(3600)\n    await asked_them.put(1)\n"
 
@@ -588,6 +591,7 @@ NOT_SET = {
 }
 
 
+@pytest.mark.one_build
 @pytest.mark.parametrize("more", NOT_SET.values(), ids=NOT_SET)
 def test_an_attribute_that_nobody_else_uses(tmp_path: Path, more: str) -> None:
     async def main() -> None:
@@ -601,6 +605,7 @@ def test_an_attribute_that_nobody_else_uses(tmp_path: Path, more: str) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.one_build
 @pytest.mark.parametrize("more", SET.values(), ids=SET)
 def test_an_attribute_that_somebody_may_use(tmp_path: Path, more: str) -> None:
     async def main() -> None:
@@ -611,6 +616,7 @@ def test_an_attribute_that_somebody_may_use(tmp_path: Path, more: str) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.one_build
 def test_what_an_object_has_in_a_container_is_anybodys(tmp_path: Path) -> None:
     source = OBJECTS.replace(
         "everything.append(self)", "everything.append(self); self.both = [self.may_go, self.is_loaded]"
