@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import sys
 from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
@@ -17,18 +18,39 @@ def codes_of(module: ModuleType) -> Iterator[CodeType]:
 def codes_of_application(most: int) -> Iterator[CodeType]:
     """Returns the code of all functions in modules of the application, each once, and no more than `most`."""
     seen: set[CodeType] = set()
-    for module in list(sys.modules.values()):
-        file = getattr(module, "__file__", None)
-        if not isinstance(module, ModuleType) or not file or not is_own(Place(file, 0, "")):
-            continue
+    for module in own_modules():
         for code in codes_of(module):
             # Also what it has imported is in a module.
-            if code.co_filename != file or code in seen:
+            if code.co_filename != module.__file__ or code in seen:
                 continue
             if len(seen) >= most:
                 return
             seen.add(code)
             yield code
+
+
+def own_modules() -> Iterator[ModuleType]:
+    """Returns the modules of the application that have files."""
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if isinstance(module, ModuleType) and isinstance(file, str) and file and is_own(Place(file, 1, "")):
+            yield module
+
+
+def with_inner(code: CodeType) -> Iterator[CodeType]:
+    """Returns the code of a function, and of those that it makes."""
+    yield code
+    for each in code.co_consts:
+        if isinstance(each, CodeType):
+            yield from with_inner(each)
+
+
+def lines_that_name(code: CodeType, name: str) -> Iterator[int]:
+    """Returns the lines of `code` itself that name something, as often as they do."""
+    if name in code.co_names:
+        for each in dis.get_instructions(code):
+            if each.argval == name and each.positions is not None and each.positions.lineno is not None:
+                yield each.positions.lineno
 
 
 def _codes(values: Iterable[object], module: str) -> Iterator[CodeType]:
@@ -38,12 +60,5 @@ def _codes(values: Iterable[object], module: str) -> Iterator[CodeType]:
             continue
         function = getattr(value, "__func__", None) or getattr(value, "fget", None) or value
         while isinstance(function, FunctionType):
-            yield from _nested(function.__code__)
+            yield from with_inner(function.__code__)
             function = function.__dict__.get("__wrapped__")
-
-
-def _nested(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for each in code.co_consts:
-        if isinstance(each, CodeType):
-            yield from _nested(each)

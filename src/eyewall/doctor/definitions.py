@@ -39,6 +39,11 @@ class Definitions:
         outside = "<module>" if self._files.get(file) else ""
         return Place(file, line, outside if found is None else found.name)
 
+    def written(self, text: str) -> Place | None:
+        """Returns the place that is written as `file:line`, None for a text that says none."""
+        file, _, line = text.rpartition(":")
+        return self.place(file, int(line)) if file and line.isdecimal() else None
+
     def is_async(self, file: str, line: int) -> bool:
         """Whether a line is in a coroutine or asynchronous generator."""
         found = self.at(file, line)

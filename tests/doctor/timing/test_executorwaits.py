@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 from eyewall.doctor.collector import Collector
+from eyewall.doctor.definitions import Definitions
 from eyewall.doctor.finding import Finding
 from eyewall.doctor.places import Place
 from eyewall.doctor.sweep import Sweep
@@ -204,9 +205,9 @@ def test_a_pool_that_is_waited_for(
 
 def test_the_function_of_a_line() -> None:
     place = line_of(submits, "# here")
-    assert executorwaits._place(f"{place.file}:{place.line}") == place
+    assert Definitions().written(f"{place.file}:{place.line}") == place
     own = line_of(test_a_queue_that_grows, 'Executor("reports"')
-    assert executorwaits._place(f"{own.file}:{own.line}") == Place(
+    assert Definitions().written(f"{own.file}:{own.line}") == Place(
         own.file, own.line, "test_a_queue_that_grows.<locals>.main"
     )
-    assert executorwaits._place("?") is None
+    assert Definitions().written("?") is None

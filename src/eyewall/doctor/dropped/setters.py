@@ -8,14 +8,13 @@ those that are at work where the future is dropped.
 
 from __future__ import annotations
 
-import dis
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from types import CodeType, FrameType
 from typing import NamedTuple
 
-from eyewall.doctor.codes import codes_of_application
+from eyewall.doctor.codes import codes_of_application, lines_that_name
 from eyewall.doctor.places import Place
 
 #: Functions that are looked at.
@@ -51,15 +50,11 @@ def setters_of(error: BaseException) -> Setters:
 def _all(modules: int) -> list[tuple[CodeType, Place]]:
     """Returns all functions of the application that name `set_exception`, with the line. There may be many exceptions
     at once, and the functions are the same, as long as there are so many `modules`."""
-    codes = [code for code in codes_of_application(FUNCTIONS) if _NAME in code.co_names]
-    return [(code, place) for code in codes for place in _places(code)]
-
-
-def _places(code: CodeType) -> Iterator[Place]:
-    """Returns the lines of `code` that name `set_exception`."""
-    for each in dis.get_instructions(code):
-        if each.argval == _NAME and each.positions is not None and each.positions.lineno is not None:
-            yield Place(code.co_filename, each.positions.lineno, code.co_qualname)
+    return [
+        (code, Place(code.co_filename, line, code.co_qualname))
+        for code in codes_of_application(FUNCTIONS)
+        for line in lines_that_name(code, _NAME)
+    ]
 
 
 def _running(frame: FrameType | None) -> Iterator[CodeType]:

@@ -12,15 +12,15 @@ called it for the place of the warning, and that would be a line of this file. A
 from __future__ import annotations
 
 import asyncio
-import dis
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from threading import get_ident
-from types import CodeType, CoroutineType, FrameType
+from types import CoroutineType, FrameType
 from typing import Any
 
+from eyewall.doctor.codes import lines_that_name, with_inner
 from eyewall.doctor.collector import Collector, failure
 from eyewall.doctor.finding import Evidence, Finding, Severity
 from eyewall.doctor.places import Place, best_of, definition, is_own, place_of, places_of, stack_of
@@ -154,18 +154,7 @@ def _called_in(frames: list[FrameType], name: str) -> Place | None:
         place = place_of(frame)
         if not is_own(place):
             continue
-        lines = sorted(_lines_with(frame.f_code, name), key=lambda line: abs(line - place.line))
+        lines = [line for code in with_inner(frame.f_code) for line in lines_that_name(code, name)]
         if lines:
-            return place._replace(line=lines[0])
+            return place._replace(line=min(lines, key=lambda line: abs(line - place.line)))
     return None
-
-
-def _lines_with(code: CodeType, name: str) -> Iterator[int]:
-    """Returns the lines of `code`, and of the functions within it, that name something."""
-    if name in code.co_names:
-        for each in dis.get_instructions(code):
-            if each.argval == name and each.positions is not None and each.positions.lineno is not None:
-                yield each.positions.lineno
-    for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            yield from _lines_with(inner, name)

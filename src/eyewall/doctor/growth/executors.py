@@ -121,14 +121,9 @@ def _queues() -> list[Any]:
 def _of_guard(item: Item, rule: str, summary: str, queued: int) -> Finding:
     callers: Counter[str] = getattr(item, "callers", Counter)()
     lines = dict(callers.most_common(3))
-    place = _parsed(next(iter(lines), ""))
+    place = Definitions().written(next(iter(lines), ""))
     counts = {"queued": queued, **{f"submitted at {line}": count for line, count in lines.items()}}
     return Finding(rule, Severity.WARNING, summary, _ADVICE, place=place, evidence=Evidence(counts=counts))
-
-
-def _parsed(text: str) -> Place | None:
-    file, _, line = text.rpartition(":")
-    return Definitions().place(file, int(line)) if file and line.isdecimal() else None
 
 
 def _of_threads(queue: Any, growth: Growth) -> Finding:

@@ -21,7 +21,7 @@ from eyewall.doctor.definitions import Definitions
 from eyewall.doctor.finding import Evidence, Finding, Severity
 from eyewall.doctor.places import Place, places_of
 from eyewall.doctor.subjects import subject_of
-from eyewall.doctor.timing.lookout import Lookout
+from eyewall.doctor.timing.lookout import GIVE_BACK, Lookout
 from eyewall.doctor.timing.standing import Kind, Stand, Standing
 from eyewall.doctor.timing.window import Window
 from eyewall.guard.inventory import Item, inventory
@@ -51,19 +51,21 @@ class ExecutorWaits(Lookout):
     def _look(self, now: float, collector: Collector) -> None:
         for item in inventory.items("executor")[-MOST:]:
             window = self._sampled(item, now, _executor_sample(item))
-            if self._is_saturated(window) and self._is_due(item, now):
-                collector.report(_of_executor(item, window, self._standing.standing_for(Kind.EXECUTOR)))
+            asks = self._asks_in_vain(window)
+            if asks is not None and self._is_due(item, now):
+                collector.report(_of_executor(item, window, asks))
         for kind in ("pool", "bulkhead"):
             for item in inventory.items(kind)[-MOST:]:
                 window = self._sampled(item, now, _pool_sample(item))
-                asks = self._asks(Kind.POOL) or self._asks(Kind.DEPENDENCY)
-                if _is_short(window, asks) and self._is_due(item, now):
-                    collector.report(_of_pool(item, window, asks))
+                waiting_for = self._asks(Kind.POOL) or self._asks(Kind.DEPENDENCY)
+                if _is_short(window, waiting_for) and self._is_due(item, now):
+                    collector.report(_of_pool(item, window, waiting_for))
         for queue, workers in _plain_executors().items():
             waiting = float(queue.qsize())
             window = self._sampled(queue, now, {"waiting": waiting, "excess": waiting - workers})
-            if self._is_saturated(window) and self._is_due(queue, now):
-                collector.report(_of_plain(workers, int(waiting), self._standing.standing_for(Kind.EXECUTOR)))
+            asks = self._asks_in_vain(window)
+            if asks is not None and self._is_due(queue, now):
+                collector.report(_of_plain(workers, int(waiting), asks))
 
     def _sampled(self, whose: Hashable, now: float, sample: Mapping[str, float]) -> Window:
         window = self._windows.get(whose)
@@ -72,12 +74,13 @@ class ExecutorWaits(Lookout):
         window.add(now, sample)
         return window
 
-    def _is_saturated(self, window: Window) -> bool:
-        """Whether more than the workers can do wait all the time, and it does not get better."""
-        if not window.whole or window.least("excess") <= 0.0:
-            return False
-        growth = window.growth("waiting")
-        return growth > 0.0 or (growth == 0.0 and bool(self._standing.standing_for(Kind.EXECUTOR)))
+    def _asks_in_vain(self, window: Window) -> list[Stand] | None:
+        """Returns the requests that wait for an executor where more than the workers can do wait all the time, and it
+        does not get better; None where that is not so."""
+        if not window.whole or window.least("excess") <= 0.0 or window.growth("waiting") < 0.0:
+            return None
+        asks = self._standing.standing_for(Kind.EXECUTOR)
+        return asks if asks or window.growth("waiting") > 0.0 else None
 
     def _asks(self, kind: Kind) -> list[Stand]:
         return [each for each in self._standing.stands if each.kind is kind]
@@ -135,16 +138,17 @@ def _plain_executors() -> dict[Any, int]:
 def _of_executor(item: Any, window: Window, asks: list[Stand]) -> Finding:
     waited, ran = _mean(window, "waited", "waits"), _mean(window, "ran", "runs")
     callers: Counter[str] = item.callers() if hasattr(item, "callers") else Counter()
-    places = [_place(where) for where, _ in callers.most_common(3)]
+    common = callers.most_common(3)
+    place = Definitions().written(common[0][0]) if common else None
     workers = int(_number(item.state(), "workers"))
     return _saturated(
         f"the executor {item.name!r}",
         workers,
         int(window.last("waiting")),
         f"; of late jobs waited {waited:.2f} s and ran {ran:.2f} s" if waited and ran else "",
-        next(iter(places), None),
+        place,
         asks,
-        {f"queued from {where}": count for where, count in callers.most_common(3)},
+        {f"queued from {where}": count for where, count in common},
     )
 
 
@@ -193,8 +197,7 @@ def _of_pool(item: Item, window: Window, asks: list[Stand]) -> Finding:
         Severity.WARNING,
         f"The {item.kind} {item.name!r} is too small, or is given back too late: {int(window.last('waiting'))} wait "
         f"for one of {size}, and {told}",
-        "Give back earlier: hold nothing across an await that does not need it; see that every path gives back (async "
-        "with); or make it larger, where what is behind it can take that.",
+        GIVE_BACK,
         place=None if common is None else common.place,
         subject=None if common is None else subject_of(common.frames, common.task),
         evidence=Evidence(
@@ -220,11 +223,3 @@ def _common(asks: list[Stand]) -> Stand | None:
         return None
     place, _ = Counter(each.place for each in asks).most_common(1)[0]
     return next(each for each in asks if each.place == place)
-
-
-def _place(where: str) -> Place | None:
-    """Returns a place as `file:line`, with the function that the line is in."""
-    file, _, line = where.rpartition(":")
-    if not file or not line.isdecimal():
-        return None
-    return Definitions().place(file, int(line))

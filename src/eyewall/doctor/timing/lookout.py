@@ -12,6 +12,11 @@ from eyewall.doctor.timing.standing import Standing
 
 #: Seconds until the same is reported again, with what is known by then.
 AGAIN = 10.0
+#: What to do where a pool is too small, whoever has made it.
+GIVE_BACK = (
+    "Give back earlier: hold nothing across an await that does not need it; see that every path gives back (async "
+    "with); or make it larger, where what is behind it can take that."
+)
 
 
 class Lookout(ABC):

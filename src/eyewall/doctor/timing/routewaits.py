@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import gc
 from collections import defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from types import MethodType
 from typing import Any
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Evidence, Finding, Severity
-from eyewall.doctor.places import places_of
+from eyewall.doctor.places import Place, places_of
 from eyewall.doctor.subjects import subject_of
-from eyewall.doctor.timing.lookout import Lookout
+from eyewall.doctor.timing.lookout import GIVE_BACK, Lookout
 from eyewall.doctor.timing.piles import Pile, Piles
 from eyewall.doctor.timing.standing import Kind, Link, Stand, Standing
 from eyewall.doctor.timing.times import route_times
@@ -105,88 +105,94 @@ def _patience(there: list[Stand], least: float) -> float:
 
 
 def _of_service(pile: Pile, there: list[Stand], now: float) -> Finding:
-    oldest = min(there, key=lambda each: pile.since[each.task])
-    waited = pile.oldest(now)
-    still = now - pile.left
-    return Finding(
+    return _told(
         "route-waits",
-        Severity.WARNING,
         f"Requests pile up at one line: {len(there)} wait there for {Kind.DEPENDENCY.value}, the oldest for "
-        f"{waited:.0f} s, more come and none gets on, and nothing limits how long they wait",
+        f"{pile.oldest(now):.0f} s, more come and none gets on, and nothing limits how long they wait",
         "Give up in time: a timeout of the client, asyncio.timeout, or a deadline of the request (request_timeout); "
         "and a circuit breaker, so that a service that does not answer is not asked by everybody.",
-        place=oldest.place,
-        subject=subject_of(oldest.frames, oldest.task),
-        evidence=Evidence(
-            stacks={"waits in": places_of(oldest.frames)},
-            counts=_counts(pile, there, now) | {"seconds since one got on": round(still)},
-            wall=waited,
-        ),
+        pile,
+        there,
+        now,
+        counts={"seconds since one got on": round(now - pile.left)},
     )
 
 
 def _of_lock(pile: Pile, there: list[Stand], stands: list[Stand], now: float) -> Finding:
-    oldest = min(there, key=lambda each: pile.since[each.task])
-    waited = pile.oldest(now)
-    stacks = {"waits in": places_of(oldest.frames)}
+    oldest = _oldest(pile, there)
     holder = _holder(oldest.lock, stands)
-    if holder is not None:
-        stacks["held in"] = places_of(link.frame for link in holder)
     kind = "lock" if oldest.lock is None else type(oldest.lock).__name__
-    return Finding(
+    return _told(
         "lock-waits",
-        Severity.WARNING,
-        f"Requests wait long for a {kind}: {len(there)} stand at one line, the oldest for {waited:.1f} s",
+        f"Requests wait long for a {kind}: {len(there)} stand at one line, the oldest for {pile.oldest(now):.1f} s",
         "Hold it for less: do what waits (queries, fetches) before or after it, or use one lock for each of what it "
         "protects; where it is there to bound something, refuse what has no place (a bulkhead of eyewall.guard does).",
-        place=oldest.place,
-        subject=subject_of(oldest.frames, oldest.task),
-        evidence=Evidence(stacks=stacks, counts=_counts(pile, there, now), wall=waited),
+        pile,
+        there,
+        now,
+        stacks={} if holder is None else {"held in": places_of(link.frame for link in holder)},
     )
 
 
 def _of_pool(pile: Pile, there: list[Stand], now: float) -> Finding:
-    oldest = min(there, key=lambda each: pile.since[each.task])
-    waited = pile.oldest(now)
+    oldest = _oldest(pile, there)
     if oldest.kind is Kind.THREAD:
-        return _of_threads(pile, there, oldest, now)
-    return Finding(
+        return _told(
+            "executor-saturated",
+            f"All threads of the framework are at work: {len(there)} requests wait for {Kind.THREAD.value}, the oldest "
+            f"for {pile.oldest(now):.1f} s, to have {oldest.place.function} called",
+            "Make it a coroutine that awaits what takes long, make it shorter, or allow more threads (the limiter of "
+            "anyio.to_thread); refuse some in time where there are too many.",
+            pile,
+            there,
+            now,
+        )
+    return _told(
         "pool-waits",
-        Severity.WARNING,
         f"A pool is too small, or what it gives comes back too late: {len(there)} requests stand at one line for "
-        f"{Kind.SHARED.value}, the oldest for {waited:.1f} s",
-        "Give back earlier: hold nothing across an await that does not need it; see that every path gives back (async "
-        "with); or make it larger, where what is behind it can take that.",
-        place=oldest.place,
-        subject=subject_of(oldest.frames, oldest.task),
-        evidence=Evidence(
-            stacks={"waits in": places_of(oldest.frames)}, counts=_counts(pile, there, now), wall=waited
-        ),
+        f"{Kind.SHARED.value}, the oldest for {pile.oldest(now):.1f} s",
+        GIVE_BACK,
+        pile,
+        there,
+        now,
     )
 
 
-def _of_threads(pile: Pile, there: list[Stand], oldest: Stand, now: float) -> Finding:
-    waited = pile.oldest(now)
+def _told(
+    rule: str,
+    summary: str,
+    advice: str,
+    pile: Pile,
+    there: list[Stand],
+    now: float,
+    *,
+    stacks: Mapping[str, tuple[Place, ...]] | None = None,
+    counts: Mapping[str, int] | None = None,
+) -> Finding:
+    """Returns the finding of a pile, at the line where the oldest of those `there` stands, with `stacks` and `counts`
+    besides its own."""
+    oldest = _oldest(pile, there)
     return Finding(
-        "executor-saturated",
+        rule,
         Severity.WARNING,
-        f"All threads of the framework are at work: {len(there)} requests wait for {Kind.THREAD.value}, the oldest for "
-        f"{waited:.1f} s, to have {oldest.place.function} called",
-        "Make it a coroutine that awaits what takes long, make it shorter, or allow more threads (the limiter of "
-        "anyio.to_thread); refuse some in time where there are too many.",
+        summary,
+        advice,
         place=oldest.place,
         subject=subject_of(oldest.frames, oldest.task),
         evidence=Evidence(
-            stacks={"waits in": places_of(oldest.frames)}, counts=_counts(pile, there, now), wall=waited
+            stacks={"waits in": places_of(oldest.frames), **(stacks or {})},
+            counts={
+                "requests that wait there": len(there),
+                "of these for more than 2 s": pile.stuck(now, 2.0),
+                **(counts or {}),
+            },
+            wall=pile.oldest(now),
         ),
     )
 
 
-def _counts(pile: Pile, there: list[Stand], now: float) -> dict[str, int]:
-    return {
-        "requests that wait there": len(there),
-        "of these for more than 2 s": pile.stuck(now, 2.0),
-    }
+def _oldest(pile: Pile, there: list[Stand]) -> Stand:
+    return min(there, key=lambda each: pile.since[each.task])
 
 
 def _holder(lock: object, stands: list[Stand]) -> list[Link] | None:

@@ -30,11 +30,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
-from types import ModuleType
 from typing import Any, NamedTuple
 
+from eyewall.doctor.codes import own_modules
 from eyewall.doctor.collector import Collector
-from eyewall.doctor.places import Place, is_own, stack_of
+from eyewall.doctor.places import stack_of
 from eyewall.doctor.sweep import Sweep, references
 from eyewall.doctor.waits.groups import Around, finding_of, is_others, links_of, still
 from eyewall.doctor.waits.links import Link
@@ -168,7 +168,7 @@ class Together:
         wanted = frozenset(each.shared for each in self._prints if each.shared)
         if not wanted:
             return
-        for module in _modules():
+        for module in map(vars, own_modules()):
             for name, value in list(module.items()):
                 if id(value) in wanted:
                     self._named.append((module, name))
@@ -225,14 +225,6 @@ class Together:
         finding = finding_of(records, around, now) or finding_of(records, around, now, keepers=True)
         if finding is not None:
             collector.report(finding)
-
-
-def _modules() -> Iterator[dict[str, Any]]:
-    """The variables of each module of the application."""
-    for module in list(sys.modules.values()):
-        file = getattr(module, "__file__", None)
-        if isinstance(module, ModuleType) and isinstance(file, str) and is_own(Place(file, 1, "")):
-            yield vars(module)
 
 
 def _within(link: Link) -> Iterator[int]:

@@ -31,6 +31,7 @@ from functools import lru_cache
 from types import CodeType, FrameType, FunctionType
 from typing import Any, NamedTuple
 
+from eyewall.doctor.codes import with_inner
 from eyewall.doctor.dropped.handling import is_readable
 from eyewall.doctor.objects import objects_of
 from eyewall.doctor.places import Place, is_own
@@ -96,7 +97,7 @@ def may_be_used(
     going_on = [*suspended, *running]
     for each in functions:
         if _may_begin(each, every, all_frames, going_on) and any(
-            _uses(code, 0, names, each.__globals__) for code in codes_of(each.__code__)
+            _uses(code, 0, names, each.__globals__) for code in with_inner(each.__code__)
         ):
             return True
     return False
@@ -141,7 +142,7 @@ def _says(code: CodeType, words: frozenset[str]) -> bool:
 
 
 def _mentions(code: CodeType, name: str) -> bool:
-    return any(_is_in(each, name) for each in codes_of(code))
+    return any(_is_in(each, name) for each in with_inner(code))
 
 
 def _is_in(code: CodeType, name: str) -> bool:
@@ -153,14 +154,6 @@ def _is_said(constant: object, name: str) -> bool:
     if isinstance(constant, (tuple, frozenset)):
         return any(_is_said(each, name) for each in constant)
     return isinstance(constant, str) and constant == name
-
-
-def codes_of(code: CodeType) -> Iterator[CodeType]:
-    """Returns the code of a function, and of those that it makes."""
-    yield code
-    for each in code.co_consts:
-        if isinstance(each, CodeType):
-            yield from codes_of(each)
 
 
 def _may_begin(

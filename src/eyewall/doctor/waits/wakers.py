@@ -16,12 +16,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import CodeType
 from typing import Any, NamedTuple
 
+from eyewall.doctor.codes import with_inner
 from eyewall.doctor.places import Place, place_of
 from eyewall.doctor.waits.circles import all_holdings
 from eyewall.doctor.waits.links import Link, chain_of
 from eyewall.doctor.waits.patience import Facts
 from eyewall.doctor.waits.reach import Named, Reach
-from eyewall.doctor.waits.uses import codes_of
 
 _PUTS, _GETS = frozenset(("put", "put_nowait")), frozenset(("get", "get_nowait", "__anext__"))
 #: By the kind of what is waited for, what ends the wait.
@@ -146,7 +146,7 @@ def _mentions(link: Link, names: frozenset[str]) -> Place | None:
 
 
 def _lines(code: CodeType, names: frozenset[str]) -> Iterator[tuple[int, int]]:
-    for each in codes_of(code):
+    for each in with_inner(code):
         if names.isdisjoint(each.co_names):
             continue
         for instruction in dis.get_instructions(each):
