@@ -128,21 +128,19 @@ class Acceptor:
 
     def accept(self, most: int = _BATCH) -> int:
         """Accepts what waits, at most `most` connections; tells how many there were."""
-        accepted = 0
-        while accepted < most:
-            accepted += 1
+        for accepted in range(most):
             try:
                 connection, address = self.sock.accept()
             except (BlockingIOError, InterruptedError):
-                return accepted - 1
+                return accepted
             except OSError as error:
                 if error.errno in _EXHAUSTED:
                     self._starve(error)
-                    return accepted - 1
+                    return accepted
                 if error.errno in _CLOSED:
                     self.pause()
                     gen_log.error("A listening socket was closed by somebody else: %s", error)
-                    return accepted - 1
+                    return accepted
                 # The client has left already, or a firewall or the network has something against it.
                 continue
             number = connection.fileno()
@@ -155,11 +153,11 @@ class Acceptor:
                 connection.close()
                 app_log.exception("Error in the callback for an accepted connection")
             if self.closed:  # by the callback
-                break
+                return accepted + 1
             if number >= self._highest and not self._has_spare():
                 self._starve(OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
-                break
-        return accepted
+                return accepted + 1
+        return most
 
     def _accept_expected(self) -> None:
         """Accepts about as many connections as have waited of late."""

@@ -233,9 +233,7 @@ class _Channel:
         if self.trouble == (code, message):
             return
         self.trouble = (code, message)
-        # A state may be sent after this that was before it.
-        told = {"process": self.source.pid, "code": code, "message": message, "since": self._feed.wall()}
-        self.latest.put("trouble", told)
+        self.latest.put("trouble", _trouble(self.source.pid, self.trouble, self._feed.wall()))
 
 
 class Viewer:
@@ -445,10 +443,9 @@ class Feed:
         missing = [f"process {pid}: {each}" for pid, state in fresh.items() for each in missing_in(state)]
         troubles = {pid: each.trouble for pid, each in channels.items() if each.trouble is not None}
         missing += [message for _, message in troubles.values()]
-        for pid, (code, message) in troubles.items():
-            if self._troubles.get(pid) != (code, message):
-                told = {"process": pid, "code": code, "message": message, "since": self.wall()}
-                self._all.put("trouble", told, f" {pid}")
+        for pid, trouble in troubles.items():
+            if self._troubles.get(pid) != trouble:
+                self._all.put("trouble", _trouble(pid, trouble, self.wall()), f" {pid}")
         for pid in self._troubles.keys() - troubles.keys():
             self._all.drop("trouble", f" {pid}")
         self._troubles = troubles
@@ -482,6 +479,12 @@ def _between(points: Sequence[Sequence[Any]], begin: float, until: float) -> Ite
             return
         if point[0] < until + 1:
             yield point
+
+
+def _trouble(pid: int, trouble: tuple[str, str], since: float) -> dict[str, Any]:
+    """Returns what viewers are told; `since` tells it from states that were known before, and are sent after it."""
+    code, message = trouble
+    return {"process": pid, "code": code, "message": message, "since": since}
 
 
 def missing_in(state: Mapping[str, Any]) -> list[str]:

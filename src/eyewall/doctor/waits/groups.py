@@ -219,38 +219,44 @@ def _circle(stuck: Stuck, waits: Sequence[Wait], ring: Sequence[int], waited: fl
         for other, line in inside.items():
             if line is not None:
                 stacks[f"{stuck.tasks[other].get_name()} would, for {name}, at"] = (line,)
-    place, task = _first(stuck, ring)
-    return Finding(
+    return _told(
         "wait-cycle",
-        Severity.ERROR,
         f"{len(ring)} tasks wait in a circle for what only they would bring about: none of them will ever go on",
         "Let one of them do its part before it waits, or give its wait a timeout. What they wait for is had by nobody "
         "else that runs.",
-        place=place,
-        subject=_subject(stuck, task),
-        evidence=Evidence(stacks=stacks, wall=waited, counts={"tasks": len(ring)}),
+        stuck,
+        ring,
+        Evidence(stacks=stacks, wall=waited, counts={"tasks": len(ring)}),
     )
 
 
 def _in_vain(stuck: Stuck, waits: Sequence[Wait], waited: float) -> Finding:
     numbers = [number for number, wait in enumerate(waits) if wait.thing is not None]
-    place, task = _first(stuck, numbers)
-    words = next(facts.words for each, facts in zip(stuck.tasks, stuck.facts, strict=True) if each is task)
+    _, first = _first(stuck, numbers)
     who = "A task waits" if len(numbers) == 1 else f"{len(numbers)} tasks wait"
     stacks = {
         f"{each.get_name()} waits for {facts.words}": _places(each)
         for each, facts in zip(stuck.tasks, stuck.facts, strict=True)
     }
-    return Finding(
+    return _told(
         "future-orphaned",
-        Severity.ERROR,
-        f"{who} for {words}, and only those can get at it who wait themselves: nobody can end the wait",
+        f"{who} for {stuck.facts[first].words}, and only those can get at it who wait themselves: nobody can end the "
+        "wait",
         "See who was to end it: has he ended, or failed, or does he wait himself? End the wait on every way out, also "
         "in errors, and give it a timeout.",
-        place=place,
-        subject=_subject(stuck, task),
-        evidence=Evidence(stacks=stacks, wall=waited, counts={"tasks": len(numbers)}),
+        stuck,
+        numbers,
+        Evidence(stacks=stacks, wall=waited, counts={"tasks": len(numbers)}),
     )
+
+
+def _told(
+    rule: str, summary: str, advice: str, stuck: Stuck, numbers: Sequence[int], evidence: Evidence
+) -> Finding:
+    """Returns the finding of the tasks with `numbers`, at the place and of the request that say most."""
+    place, first = _first(stuck, numbers)
+    subject = _subject(stuck, stuck.tasks[first])
+    return Finding(rule, Severity.ERROR, summary, advice, place=place, subject=subject, evidence=evidence)
 
 
 def _subject(stuck: Stuck, task: asyncio.Task[Any]) -> Subject:
@@ -263,14 +269,15 @@ def _places(task: asyncio.Task[Any]) -> tuple[Place, ...]:
     return tuple(place_of(link.frame) for link in links_of(task) if link.frame is not None)
 
 
-def _first(stuck: Stuck, numbers: Sequence[int]) -> tuple[Place | None, asyncio.Task[Any]]:
-    """The place to be told of: where one waits for what is no end of a task, if there is one."""
+def _first(stuck: Stuck, numbers: Sequence[int]) -> tuple[Place | None, int]:
+    """The place to be told of, and the number of the task there: where one waits for what is no end of a task, if there
+    is one."""
     found: list[tuple[bool, Place, int]] = []
     for number in numbers:
         place = culprit_of([link.frame for link in links_of(stuck.tasks[number]) if link.frame is not None])
         if place is not None:
             found.append((stuck.facts[number].on is not None, place, number))
     if not found:
-        return None, stuck.tasks[numbers[0]]
+        return None, numbers[0]
     _, place, number = min(found)
-    return place, stuck.tasks[number]
+    return place, number
