@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Finding
@@ -34,6 +35,13 @@ def watched() -> Iterator[Patient]:
         yield patient
     finally:
         patient.watch.stop()
+
+
+def quiet(loop: asyncio.AbstractEventLoop) -> list[dict[str, Any]]:
+    """Keeps what asyncio would log."""
+    contexts: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda loop, context: contexts.append(dict(context)))
+    return contexts
 
 
 async def turns(count: int = 5) -> None:

@@ -17,7 +17,7 @@ from eyewall.doctor.sweep import Sweep
 from eyewall.doctor.unlisted import Unlisted, coroutine_of
 
 from .lines import line_of
-from .patient import turns, watched
+from .patient import quiet, turns, watched
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 12), reason="no task can begin at once before 3.12")
 
@@ -42,13 +42,6 @@ class Service:
 
     def __init__(self) -> None:
         self.tasks: list[asyncio.Task[Any]] = []
-
-
-def quiet(loop: asyncio.AbstractEventLoop) -> list[dict[str, Any]]:
-    """Keeps what asyncio would log."""
-    contexts: list[dict[str, Any]] = []
-    loop.set_exception_handler(lambda loop, context: contexts.append(dict(context)))
-    return contexts
 
 
 def test_one_that_fails_in_its_first_step_and_is_kept(run: Callable[..., None]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 import pytest
 
@@ -18,7 +17,7 @@ from eyewall.doctor.sweep import Sweep
 from eyewall.web.accounting import Steps
 
 from ..lines import line_of
-from ..patient import Patient, turns, watched
+from ..patient import Patient, quiet, turns, watched
 
 
 async def fails() -> None:
@@ -29,13 +28,6 @@ class Service:
     """Something that lives long, and keeps a task."""
 
     task: asyncio.Task[None]
-
-
-def quiet(loop: asyncio.AbstractEventLoop) -> list[dict[str, Any]]:
-    """Keeps what asyncio would log."""
-    contexts: list[dict[str, Any]] = []
-    loop.set_exception_handler(lambda loop, context: contexts.append(dict(context)))
-    return contexts
 
 
 def test_a_dead_task_that_something_refers_to(run: Callable[..., None]) -> None:

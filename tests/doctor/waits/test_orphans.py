@@ -10,7 +10,8 @@ import signal
 import socket
 import threading
 import weakref
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from typing import Any
 
@@ -253,6 +254,27 @@ def in_another_task(future: asyncio.Future[None]) -> None:
     _kept.extend((gate, asyncio.ensure_future(completes(gate))))
 
 
+def let_go() -> None:
+    """Ends what those have begun that hold something."""
+    for each in _kept:
+        if isinstance(each, threading.Event):
+            each.set()
+        elif isinstance(each, socket.socket):
+            asyncio.get_running_loop().remove_reader(each)
+            each.close()
+    _kept.clear()
+
+
+@contextmanager
+def own_signal() -> Iterator[None]:
+    """Puts back the handler of the signal of which one may have taken hold."""
+    before = signal.getsignal(signal.SIGUSR2)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+
+
 HOLDERS = [
     kept,
     closed_over,
@@ -311,19 +333,10 @@ def test_a_future_that_somebody_has(run: Callable[..., None], hold: Callable[[An
         with looking() as eye:
             await eye.start(waits())
             assert eye.after(1000, looks=40) == []
-            for each in _kept:
-                if isinstance(each, threading.Event):
-                    each.set()
-                elif isinstance(each, socket.socket):
-                    asyncio.get_running_loop().remove_reader(each)
-                    each.close()
-            _kept.clear()
+            let_go()
 
-    before = signal.getsignal(signal.SIGUSR2)
-    try:
+    with own_signal():
         run(main())
-    finally:
-        signal.signal(signal.SIGUSR2, before)
 
 
 # -- programs that are well -----------------------------------------------------------------------------

@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
-import signal
-import socket
 import sys
-import threading
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -16,12 +13,13 @@ from typing import Any
 
 import pytest
 
+from eyewall.doctor.finding import Finding
 from eyewall.loop import queues
 
 from ..lines import line_of
 from ..patient import turns
 from .looking import Looking, looking
-from .test_orphans import HOLDERS, Box, _kept
+from .test_orphans import HOLDERS, Box, let_go, own_signal
 
 Coro = Coroutine[Any, Any, Any]
 
@@ -168,6 +166,18 @@ def test_a_circle(run: Callable[..., None], circle: Callable[[], list[Coro]]) ->
             assert "wait in a circle" in finding.summary
             # Once, and by no other detector.
             assert [each.count for each in eye.after(1000, looks=24)] == [1]
+
+    run(main())
+
+
+def test_a_circle_beneath_which_much_is_in_variables(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        plenty = [{"number": number, "thing": Box()} for number in range(400)]
+        assert len(plenty) == 400
+        with looking() as eye:
+            await eye.start(*two_queues())
+            [finding] = eye.after(30, looks=24)
+            assert finding.rule == "wait-cycle"
 
     run(main())
 
@@ -324,19 +334,10 @@ def test_a_circle_that_somebody_may_break(run: Callable[..., None], hold: Callab
         with looking() as eye:
             await eye.start(works())
             assert eye.after(1000, looks=24) == []
-            for each in _kept:
-                if isinstance(each, threading.Event):
-                    each.set()
-                elif isinstance(each, socket.socket):
-                    asyncio.get_running_loop().remove_reader(each)
-                    each.close()
-            _kept.clear()
+            let_go()
 
-    before = signal.getsignal(signal.SIGUSR2)
-    try:
+    with own_signal():
         run(main())
-    finally:
-        signal.signal(signal.SIGUSR2, before)
 
 
 def test_one_that_goes_on_will_use_it(run: Callable[..., None]) -> None:
@@ -489,29 +490,30 @@ def _program(folder: Path, source: str) -> Iterator[ModuleType]:
         del sys.modules[path.stem]
 
 
+def told_of(folder: Path, source: str) -> list[Finding]:
+    """Returns what is told of a program of which `main` waits in vain."""
+
+    async def main() -> list[Finding]:
+        with looking() as eye, _program(folder, source) as module:
+            await eye.start(module.main())
+            return eye.after(40, looks=6)
+
+    return asyncio.run(main())
+
+
 @pytest.mark.one_build
 @pytest.mark.parametrize("more", BESIDES.values(), ids=BESIDES)
 def test_a_variable_of_a_module_that_nobody_else_can_use(tmp_path: Path, more: str) -> None:
-    async def main() -> None:
-        with looking() as eye, _program(tmp_path, PROGRAM + more) as module:
-            await eye.start(module.main())
-            [finding] = eye.after(40, looks=6)
-            assert finding.rule == "wait-cycle"
-            assert finding.place is not None
-            assert finding.place.function == "asks"
-
-    asyncio.run(main())
+    [finding] = told_of(tmp_path, PROGRAM + more)
+    assert finding.rule == "wait-cycle"
+    assert finding.place is not None
+    assert finding.place.function == "asks"
 
 
 @pytest.mark.one_build
 @pytest.mark.parametrize("more", ALSO.values(), ids=ALSO)
 def test_a_variable_of_a_module_that_somebody_may_use(tmp_path: Path, more: str) -> None:
-    async def main() -> None:
-        with looking() as eye, _program(tmp_path, PROGRAM + more) as module:
-            await eye.start(module.main())
-            assert eye.after(40, looks=6) == []
-
-    asyncio.run(main())
+    assert told_of(tmp_path, PROGRAM + more) == []
 
 
 @pytest.mark.one_build
@@ -594,26 +596,16 @@ NOT_SET = {
 @pytest.mark.one_build
 @pytest.mark.parametrize("more", NOT_SET.values(), ids=NOT_SET)
 def test_an_attribute_that_nobody_else_uses(tmp_path: Path, more: str) -> None:
-    async def main() -> None:
-        with looking() as eye, _program(tmp_path, OBJECTS + more) as module:
-            await eye.start(module.main())
-            [finding] = eye.after(40, looks=6)
-            assert finding.rule == "wait-cycle"
-            assert finding.place is not None
-            assert finding.place.function == "Handler.get"
-
-    asyncio.run(main())
+    [finding] = told_of(tmp_path, OBJECTS + more)
+    assert finding.rule == "wait-cycle"
+    assert finding.place is not None
+    assert finding.place.function == "Handler.get"
 
 
 @pytest.mark.one_build
 @pytest.mark.parametrize("more", SET.values(), ids=SET)
 def test_an_attribute_that_somebody_may_use(tmp_path: Path, more: str) -> None:
-    async def main() -> None:
-        with looking() as eye, _program(tmp_path, OBJECTS + more) as module:
-            await eye.start(module.main())
-            assert eye.after(40, looks=6) == []
-
-    asyncio.run(main())
+    assert told_of(tmp_path, OBJECTS + more) == []
 
 
 @pytest.mark.one_build
@@ -622,9 +614,4 @@ def test_what_an_object_has_in_a_container_is_anybodys(tmp_path: Path) -> None:
         "everything.append(self)", "everything.append(self); self.both = [self.may_go, self.is_loaded]"
     )
 
-    async def main() -> None:
-        with looking() as eye, _program(tmp_path, source) as module:
-            await eye.start(module.main())
-            assert eye.after(40, looks=6) == []
-
-    asyncio.run(main())
+    assert told_of(tmp_path, source) == []

@@ -62,7 +62,8 @@ Named = tuple[dict[str, Any], str]
 
 class Reach:
     """What waiting tasks lead to, up to `BUDGET` objects for each, with the references among them. `others`: links of
-    tasks, or frames that run, which go on; what they have and will not read again is had by nobody. `named`: variables
+    tasks, or frames that run, which go on; what they have and will not read again is had by nobody, and as many objects
+    that this leads to are gone through besides. `named`: variables
     of modules of which the same is assumed. `keepers`: whether it is of objects of the application, too.
 
     It must not be kept: it refers to everything that it has gone through.
@@ -98,8 +99,11 @@ class Reach:
         self._line: deque[int] = deque()
         for task in tasks:
             self._begin(task)
-        self._forget(others, named)
         self._go_through(BUDGET * len(tasks))
+        # By itself: others may have so much in their variables that nothing would be left for the tasks.
+        self._line.clear()
+        self._forget(others, named)
+        self._go_through(len(self._line) + BUDGET * len(tasks))
 
     def _begin(self, task: asyncio.Task[Any]) -> None:
         links, end = chain_of(task)
