@@ -145,12 +145,7 @@ class _Releaser:
     def __enter__(self) -> None:
         pass
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_val: BaseException | None,
-        exc_tb: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._held.release()
 
 
@@ -168,6 +163,11 @@ class _Held:
 
     def __enter__(self) -> None:
         raise RuntimeError(self._refusal)
+
+    def __exit__(
+        self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.__enter__()
 
     async def __aenter__(self) -> None:
         permit = self.acquire()
@@ -226,6 +226,7 @@ class Semaphore(_Held, _Queue):
             return waiter
         return self._enqueue(timeout)
 
+    # Its argument has this name in Tornado's listing.
     def __exit__(
         self, typ: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
@@ -275,8 +276,3 @@ class Lock(_Held):
             self._block.release()
         except ValueError:
             raise RuntimeError("release unlocked lock") from None
-
-    def __exit__(
-        self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
-    ) -> None:
-        self.__enter__()

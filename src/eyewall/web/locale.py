@@ -348,13 +348,15 @@ def _with_zone(date: float | datetime.datetime) -> datetime.datetime:
     return date.replace(tzinfo=datetime.UTC) if date.tzinfo is None else date
 
 
-def _is_plural(plural_message: str | None, count: int | None) -> bool:
-    """Says whether there are two forms. Raises TypeError where nothing says which."""
+def _plural(plural_message: str | None, count: int | None) -> tuple[str, int] | None:
+    """Returns the other form, and what chooses between the two; None where there is only one. Raises TypeError where
+    nothing says which.
+    """
     if plural_message is None:
-        return False
+        return None
     if count is None:
         raise TypeError("plural_message needs a count")
-    return True
+    return plural_message, count
 
 
 class CSVLocale(Locale):
@@ -368,12 +370,13 @@ class CSVLocale(Locale):
 
     def translate(self, message: str, plural_message: str | None = None, count: int | None = None) -> str:
         """`Locale.translate`, by the form `plural` unless `count` is 1."""
-        form = "unknown"
-        if _is_plural(plural_message, count):
+        plural = _plural(plural_message, count)
+        if plural is None:
+            form = "unknown"
+        elif count == 1:
             form = "singular"
-            if count != 1:
-                assert plural_message is not None
-                form, message = "plural", plural_message
+        else:
+            form, message = "plural", plural[0]
         return self.translations.get(form, {}).get(message, message)
 
     def pgettext(
@@ -398,11 +401,8 @@ class GettextLocale(Locale):
 
     def translate(self, message: str, plural_message: str | None = None, count: int | None = None) -> str:
         """`Locale.translate`, in the form that the language has for `count`."""
-        if _is_plural(plural_message, count):
-            assert plural_message is not None
-            assert count is not None
-            return self.ngettext(message, plural_message, count)
-        return self.gettext(message)
+        plural = _plural(plural_message, count)
+        return self.gettext(message) if plural is None else self.ngettext(message, *plural)
 
     def pgettext(
         self, context: str, message: str, plural_message: str | None = None, count: int | None = None
@@ -410,8 +410,7 @@ class GettextLocale(Locale):
         """`Locale.pgettext`, in the form that the language has for `count`; without a translation in this
         context, the text itself.
         """
-        if _is_plural(plural_message, count):
-            assert plural_message is not None
-            assert count is not None
-            return self._translations.npgettext(context, message, plural_message, count)
-        return self._translations.pgettext(context, message)
+        known, plural = self._translations, _plural(plural_message, count)
+        return (
+            known.pgettext(context, message) if plural is None else known.npgettext(context, message, *plural)
+        )
