@@ -93,7 +93,7 @@ def rules_of_the_code() -> dict[str, str | None]:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
                 maker = node.func.id if isinstance(node.func, ast.Name) else ""
-                if maker in ("Finding", "Ending", "_of_guard"):
+                if maker in ("Finding", "Ending", "_of_guard", "_told"):
                     for rule in filter(_is_rule, node.args[:2]):
                         found.setdefault(_text(rule), _severity(node))
             elif isinstance(node, ast.Assign):

@@ -241,6 +241,40 @@ def test_an_error_in_the_middle_breaks_the_connection_off(caplog):
     assert any(record.name == "tornado.application" for record in caplog.records)
 
 
+def test_the_application_has_closed_before_the_response_ends(executor):
+    connection = Connection()
+
+    class Pieces:
+        def __iter__(self):
+            yield b"x"
+
+        def close(self):
+            connection.log.append("closed")
+
+    def application(environ, start_response):
+        start_response("200 OK", [])
+        return Pieces()
+
+    serve(application, executor=executor, connection=connection)
+    assert connection.log == [b"x", "closed", "finish"]
+
+
+def test_an_error_in_close_breaks_the_connection_off(caplog):
+    class Pieces:
+        def __iter__(self):
+            yield b"x"
+
+        def close(self):
+            raise ValueError("boom")
+
+    def application(environ, start_response):
+        start_response("200 OK", [])
+        return Pieces()
+
+    assert serve(application).log == [b"x", "break off"]
+    assert any(record.name == "tornado.application" for record in caplog.records)
+
+
 def test_an_error_page_may_replace_what_was_started():
     def application(environ, start_response):
         start_response("200 OK", [("X-Old", "x")])

@@ -15,6 +15,7 @@ from typing import Any
 from eyewall.base.context import request_id
 from eyewall.doctor.finding import Subject
 from eyewall.doctor.places import frames_of
+from eyewall.http.applications import name_of
 
 _HANDLER = "RequestHandler"
 #: Characters of what a client sent (method, path) that are kept.
@@ -83,7 +84,7 @@ def _elsewhere(frame: FrameType, home: object, function: str, task: str | None) 
                 task=task,
                 method=_text(scope.get("method")),
                 path=_text(scope.get("path")),
-                handler=None if endpoint is None else _text(_name_of(endpoint)),
+                handler=None if endpoint is None else _text(name_of(endpoint)),
             )
     elif function == "_handle_request" and home == "aiohttp.web_protocol":
         request = frame.f_locals.get("request")
@@ -92,14 +93,9 @@ def _elsewhere(frame: FrameType, home: object, function: str, task: str | None) 
             task=task,
             method=_text(getattr(request, "method", None)),
             path=_text(getattr(request, "path", None)),
-            handler=None if handler is None else _text(_name_of(handler)),
+            handler=None if handler is None else _text(name_of(handler)),
         )
     return None
-
-
-def _name_of(thing: object) -> str:
-    named = thing if hasattr(thing, "__qualname__") else type(thing)
-    return f"{getattr(named, '__module__', '')}.{getattr(named, '__qualname__', '')}"
 
 
 def _request_in(frame: FrameType) -> tuple[Any, Any] | None:

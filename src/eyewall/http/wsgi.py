@@ -186,11 +186,12 @@ class WSGIContainer:
                 await self._stream(request, response, pieces, served)
             if not response.sent:
                 await self._send(request, response, b"", whole=True)
-            request.connection.finish()
         finally:
+            # Before the client sees the end: whoever waits for that may rely on what the application does last.
             close = getattr(pieces, "close", None)
             if close is not None:
                 await self._run(close, served)
+        request.connection.finish()
 
     async def _stream(
         self, request: HTTPServerRequest, response: _Response, pieces: Iterable[bytes], served: Served

@@ -16,6 +16,7 @@ from eyewall.doctor.control.protocol import ControlError
 from eyewall.doctor.control.telling import place
 from eyewall.doctor.timing.timelines import wait_of
 from eyewall.guard.registry import REGISTRIES, Entry, Registry
+from eyewall.http.applications import running
 
 #: Entries that are told of, by default and at most.
 LIMIT = 1000
@@ -135,9 +136,7 @@ def _slice(left: list[Any], clock: Callable[[], float]) -> list[dict[str, Any]]:
 
 def _served() -> Mapping[str, Any]:
     """The requests that applications of ASGI and WSGI are at work on, by the ids that their entries have."""
-    module = sys.modules.get("eyewall.http.applications")
-    found: Iterable[Any] = () if module is None else module.running().values()
-    return {f"{id(each.exchange):x}": each for each in found}
+    return {f"{id(each.exchange):x}": each for each in running().values()}
 
 
 def _runs() -> Mapping[str, Any]:

@@ -41,6 +41,7 @@ from eyewall.doctor.places import DEPTH, Place, definition, is_own, place_of
 from eyewall.doctor.sweep import Sweep
 from eyewall.doctor.timing.borrowing import is_borrowing, waiting_job
 from eyewall.guard.deadlines import awaiting
+from eyewall.http.applications import running
 
 #: Requests that are looked at in one look.
 MOST = 40
@@ -195,9 +196,7 @@ class Standing:
             ):
                 continue
             yield task, age, run.label, run.deadline is not None
-        applications = sys.modules.get("eyewall.http.applications")
-        served: Mapping[asyncio.Task[Any], Any] = {} if applications is None else applications.running()
-        for task, each in served.items():
+        for task, each in running().items():
             age = now - each.began
             if age < young or each.websocket or each.answering or task.done() or task.get_loop() is not loop:
                 continue

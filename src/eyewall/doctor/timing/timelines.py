@@ -24,6 +24,7 @@ from eyewall.doctor.timing.records import UNKNOWN, Record, Segment, Wait
 from eyewall.doctor.waits import detector
 from eyewall.doctor.waits.ends import end_of
 from eyewall.doctor.waits.links import chain_of
+from eyewall.http.applications import running
 
 #: Seconds that requests are recorded for after somebody has asked for them.
 LEASE = 10.0
@@ -170,7 +171,7 @@ class Timelines:
         runs = {} if dispatch is None else dispatch.dispatches()
         for steps in [
             *(getattr(run.handler, "_steps", None) for run in runs.values()),
-            *(served.steps for served in _served().values()),
+            *(served.steps for served in running().values()),
         ]:
             record = _record_of(steps)
             if record is not None:
@@ -206,7 +207,7 @@ class Timelines:
         ]
         found += [
             (served.began, _living_served, task, served)
-            for task, served in _served().items()
+            for task, served in running().items()
             if not task.done()
             and not served.websocket
             and not served.answering
@@ -311,13 +312,6 @@ def wait_of(awaitable: Any) -> Wait:
     chain = chain_of(awaitable)
     frames = [link.frame for link in chain.links if link.frame is not None]
     return Wait(culprit_of(frames), end_of(chain).words)
-
-
-def _served() -> dict[Any, Any]:
-    """The requests that applications of ASGI and WSGI are at work on, by their tasks."""
-    module = sys.modules.get("eyewall.http.applications")
-    found: dict[Any, Any] = {} if module is None else module.running()
-    return found
 
 
 def _waiting(task: Any, now: float) -> Segment:

@@ -30,6 +30,7 @@ from eyewall.doctor.waits.links import Chain, chain_of, runs
 from eyewall.doctor.waits.patience import Record
 from eyewall.doctor.waits.sleeps import ends_of_sleeps
 from eyewall.doctor.waits.stackstext import text_of, tree_of
+from eyewall.http.applications import running
 
 #: Functions of executors that run a job: by name, the variable that has its future, or what has that.
 _RUNNERS = {"_WorkItem.run": "self", "ThreadedExecutor._do": "job", "WorkerThread.run": "future"}
@@ -196,12 +197,9 @@ def _tell_sleeps(told: Sequence[_Told]) -> None:
 def _began() -> dict[asyncio.Task[Any], float]:
     """When the requests had come that tasks serve: those of Eyewall's handlers, and of ASGI and WSGI applications."""
     dispatch = sys.modules.get("eyewall.web.dispatch")
-    applications = sys.modules.get("eyewall.http.applications")
-    found: dict[asyncio.Task[Any], float] = {}
+    found: dict[asyncio.Task[Any], float] = {task: served.began for task, served in running().items()}
     if dispatch is not None:
         found.update({task: run.request._start_time for task, run in dispatch.dispatches().items()})
-    if applications is not None:
-        found.update({task: served.began for task, served in applications.running().items()})
     return found
 
 
