@@ -441,6 +441,29 @@ def test_what_is_begun_is_finished_by_a_drain(run: Run, monkeypatch: pytest.Monk
 
 
 @both_loops
+def test_a_drain_can_be_cancelled_at_any_time(run: Run) -> None:
+    async def main() -> None:
+        for turns in range(20):
+            app = App(later)
+            server = HTTPServer(app)
+            server.listen(0, "127.0.0.1")
+            busy = await Peer.at(server.sockets[0].getsockname()[1], get("/slow"))
+            while not app.sinks:
+                await asyncio.sleep(0)
+            draining = asyncio.ensure_future(server.drain(10))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            draining.cancel()
+            await asyncio.wait([draining])
+            assert draining.cancelled(), turns
+            server.stop()
+            await server.close_all_connections()
+            await busy.close()
+
+    run(main())
+
+
+@both_loops
 def test_stopping_leaves_open_connections_alone(run: Run) -> None:
     async def main() -> None:
         async with serving() as (server, port):

@@ -385,7 +385,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         end = now() + timeout
         for acceptor in self._acceptors:
             acceptor.close(sweep=self.profile.listen_backlog)
-        opening = [each.wait_opened() for each in self._acceptors if isinstance(each, Listener)]
+        opening = [each for each in self._acceptors if isinstance(each, Listener)]
         self._acceptors.clear()
         self.draining = True
         known = [connection for connection in self.connections if connection.served]
@@ -398,7 +398,9 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
         for connection in known:
             connection.drain()
         try:
-            await asyncio.wait_for(asyncio.gather(*opening), max(0.0, end - now()))
+            # Not by wait_for, which loses a cancellation that comes when it has what it waits for.
+            async with asyncio.timeout_at(end):
+                await asyncio.gather(*(each.wait_opened() for each in opening))
         except TimeoutError:
             gen_log.warning("Connections were still being opened at the end of the drain")
         await self._gone(min(_FIRST_REQUEST_GRACE, end - now()))

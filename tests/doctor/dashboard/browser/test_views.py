@@ -83,6 +83,16 @@ def test_views_say_of_themselves_what_the_list_of_views_says(browser: Viewer) ->
 # -- overview ---------------------------------------------------------------------------------------------------
 
 
+def test_the_title_has_the_focus_also_where_the_view_before_has_not_come(browser: Viewer) -> None:
+    script = "addEventListener('DOMContentLoaded', () => (location.hash = '#/connections'))"
+    added = browser.command("Page.addScriptToEvaluateOnNewDocument", source=script)
+    try:
+        browser.open("/")
+        browser.until(lambda: browser.focus() == "h1 Connections")
+    finally:
+        browser.command("Page.removeScriptToEvaluateOnNewDocument", **added)
+
+
 def test_what_is_wrong_and_where_is_the_first_thing_in_the_page(browser: Viewer) -> None:
     browser.live()
     browser.until(lambda: browser.all(".finding.prominent"))

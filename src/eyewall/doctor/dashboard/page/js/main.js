@@ -15,6 +15,9 @@ const model = new Model({ token: document.querySelector("meta[name=csrf]").conte
 const main = byId("main");
 let shown = null;
 let asked = 0;
+// The view that was asked for last, and whether its title gets the focus.
+let wanted = null;
+let toTitle = false;
 
 // -- views --------------------------------------------------------------------------------------------------
 
@@ -50,6 +53,9 @@ model.router = router;
 
 async function show(id, parameters) {
   const view = VIEWS.find((each) => each.id === id);
+  // Also where the one before has not come yet.
+  toTitle ||= wanted !== null && wanted !== id;
+  wanted = id;
   if (parameters.process) model.select(parameters.process === "all" ? "all" : Number(parameters.process));
   // After that: another selection shows the view anew.
   const turn = (asked += 1);
@@ -62,7 +68,9 @@ async function show(id, parameters) {
   }
   // Whoever went on meanwhile wants the other view.
   if (turn !== asked) return;
-  const moved = shown !== null && shown.view.id !== id;
+  // Where the same view comes anew, its title keeps the focus.
+  const title = toTitle || (document.activeElement?.matches(".view-head h1") ?? false);
+  toTitle = false;
   leave();
   for (const [each, link] of links) {
     if (each === id) link.setAttribute("aria-current", "page");
@@ -81,7 +89,7 @@ async function show(id, parameters) {
   shown = { view, root, mounted: module.default.mount(root, model) };
   // A view may have something that it was opened for.
   if (root.contains(document.activeElement)) return;
-  if (moved) head.querySelector("h1").focus({ preventScroll: true });
+  if (title) head.querySelector("h1").focus({ preventScroll: true });
   scrollTo(0, 0);
 }
 
@@ -116,7 +124,7 @@ model.listen((what) => {
     worst = null;
     badge.hidden = true;
     // What a view has collected is of another process.
-    if (shown) show(shown.view.id, {});
+    if (shown) show(router.id, {});
     return;
   }
   shown?.mounted.update?.(what);
