@@ -1,6 +1,7 @@
 """The fields of a response as bytes."""
 
 import time
+from email.utils import parsedate_to_datetime
 
 import pytest
 
@@ -50,18 +51,18 @@ def test_a_content_type_of_ones_own():
     ]
 
 
-def test_the_date_is_made_anew_each_second(monkeypatch):
-    now = [1_000_000_000.5]
-    monkeypatch.setattr(time, "time", lambda: now[0])
+def test_the_date_is_made_anew_each_second():
     response.forget_defaults()
-    first = encode_fields(None, None, b"").block
+    now = 1_000_000_000.5
+    first = response.standing_fields(now, True)
     assert b"Date: Sun, 09 Sep 2001 01:46:40 GMT\r\n" in first
-    now[0] += 0.4
-    assert encode_fields(None, None, b"").block == first
-    now[0] += 0.2
-    assert b"Date: Sun, 09 Sep 2001 01:46:41 GMT\r\n" in encode_fields(None, None, b"").block
-    now[0] -= 3600
-    assert b"Date: Sun, 09 Sep 2001 00:46:41 GMT\r\n" in encode_fields(None, None, b"").block
+    assert response.standing_fields(now + 0.4, True) is first
+    assert b"Date: Sun, 09 Sep 2001 01:46:41 GMT\r\n" in response.standing_fields(now + 0.6, False)
+    # The clock was set back.
+    assert b"Date: Sun, 09 Sep 2001 00:46:41 GMT\r\n" in response.standing_fields(now + 0.6 - 3600, True)
+    before = time.time() // 1
+    date = next(line for line in lines(encode_fields(None, None, b"")) if line.startswith(b"Date: "))
+    assert before <= parsedate_to_datetime(date[6:].decode()).timestamp() <= time.time()
 
 
 def test_the_server_is_the_active_profiles():

@@ -23,18 +23,26 @@ from eyewall.base.loggers import app_log
 P = ParamSpec("P")
 
 
-class Slot(Generic[P]):
+class Moment:
+    """What of a slot those look at who fire it: compiled code finds `fire` without a search."""
+
+    __slots__ = ("fire",)
+
+
+class Slot(Moment, Generic[P]):
     """A moment, `name`, that listeners attach to.
 
     `fire` is None while nobody listens, otherwise the function that calls the listeners in the order in which
     they were attached. It is an attribute and not a method so that the check needs no call.
     """
 
-    __slots__ = ("__weakref__", "_listeners", "_lock", "fire", "name")
+    __slots__ = ("__weakref__", "_listeners", "_lock", "name")
+
+    fire: Callable[P, None] | None
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.fire: Callable[P, None] | None = None
+        self.fire = None
         # A tuple, replaced as a whole: a listener may attach or detach, also from another thread, during a
         # call.
         self._listeners: tuple[Callable[P, object], ...] = ()

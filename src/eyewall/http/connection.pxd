@@ -1,5 +1,6 @@
 import cython
 
+from eyewall.base.probe cimport Moment
 from eyewall.http.exchange cimport Carrier, Exchange
 from eyewall.http.h1.engine cimport H1Engine
 from eyewall.http.h1.head cimport Head
@@ -8,7 +9,7 @@ from eyewall.http.h1.limits cimport Limits
 cdef int _HEAD, _IDLE, _BODY, _HANDLER, _LINGER, _CLOSING, _OVER
 cdef int _EVENT_HEAD, _EVENT_DATA, _EVENT_END
 cdef double _NONE, _GONE
-cdef object _connection_open, _connection_close
+cdef Moment _connection_open, _connection_close
 cdef bytes CONTINUE, TERSE
 cdef long long _LARGE_BODY
 

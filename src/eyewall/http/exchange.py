@@ -161,7 +161,8 @@ class Exchange:
         self.sink: Sink | None = None
         self.complete = False
         self.content: Filling | None = None
-        self.close_after = not head.keep_alive
+        # Not of the parameters, which compiled code knows no types of.
+        self.close_after = not self.head.keep_alive
         self.sent_continue = False
         self.request_id: str | None = None
         self.body_limit: int | None = None
@@ -171,8 +172,8 @@ class Exchange:
         self.kept = False
         self.entered = 0.0
         self.queued = 0.0
-        self.began: float = carrier.wheel.now
-        self.offset: int = carrier.written
+        self.began: float = self.carrier.wheel.now
+        self.offset: int = self.carrier.written
         self._state = _OPEN
         self._framing = _WHOLE
         self._remaining = 0

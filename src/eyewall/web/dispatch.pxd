@@ -1,6 +1,7 @@
 import cython
 
 from eyewall.base.clock cimport unix_time
+from eyewall.base.probe cimport Moment
 from eyewall.guard.deadlines.deadline cimport Deadline
 from eyewall.http.exchange cimport Exchange
 from eyewall.http.requestcore cimport RequestCore
@@ -10,7 +11,8 @@ from eyewall.web.reply cimport Reply
 from eyewall.web.routeindex cimport Route
 
 cdef object _get_loop, copy_context, complete, complete_prepare, complete_rates, stream, unquoted, registry
-cdef object app_log, HTTPError, RemoteProtocolError, StreamClosedError, asyncio, _request_begin
+cdef object app_log, HTTPError, RemoteProtocolError, StreamClosedError, asyncio
+cdef Moment _request_begin
 cdef dict _VERBS
 cdef object _plain_decoding
 cdef dict _running

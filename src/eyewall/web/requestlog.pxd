@@ -1,6 +1,9 @@
 import cython
 
-cdef object _request_end, access_log
+from eyewall.base.probe cimport Moment
+
+cdef object access_log
+cdef Moment _request_end
 cdef dict _levels
 cdef str _FILE
 

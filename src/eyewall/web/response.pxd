@@ -1,15 +1,15 @@
 import cython
 
+from eyewall.base.clock cimport unix_time
+
 cdef object http_date_bytes, active, HTTPOutputError, HTTPHeaders
 cdef bytes _HTML_LINE
 cdef dict _type_lines
 cdef int _TYPE_LINES_KEPT
 cdef double _second
 cdef bytes _top, _html_top
-cdef object time
 
-@cython.locals(now=double)
-cdef _refresh()
+cpdef bytes standing_fields(double now, bint html)
 cpdef forget_defaults()
 
 cdef class Encoded:

@@ -8,9 +8,7 @@ stands.
 
 from __future__ import annotations
 
-import time
-
-from eyewall.base.clock import http_date, http_date_bytes
+from eyewall.base.clock import http_date, http_date_bytes, unix_time
 from eyewall.guard.profile import active
 from eyewall.http.errors import HTTPOutputError
 from eyewall.http.headers import HTTPHeaders
@@ -33,20 +31,21 @@ def default_headers() -> HTTPHeaders:
     if token:
         headers["Server"] = token
     headers["Content-Type"] = HTML
-    headers["Date"] = http_date(time.time())
+    headers["Date"] = http_date(unix_time())
     return headers
 
 
-def _refresh() -> None:
-    """Makes the default fields anew, once a second: `_html_top`, and `_top` without the Content-Type."""
+def standing_fields(now: float, html: bool) -> bytes:
+    """Returns the default fields at `now`, in seconds since the epoch, with the Content-Type where it is `html`; they
+    are made anew once a second."""
     global _second, _top, _html_top
-    now = time.time()
     if now - _second >= 1.0 or now < _second:
         _second = now // 1.0
         token = active().server_token
         server = b"Server: %b\r\n" % token.encode("latin-1") if token else b""
         _top = b"%bDate: %b\r\n" % (server, http_date_bytes(now))
         _html_top = _top + _HTML_LINE
+    return _html_top if html else _top
 
 
 def forget_defaults() -> None:
@@ -102,8 +101,7 @@ def encode_fields(fields: dict[str, str] | None, cookies: dict[str, str] | None,
     if cookies is not None:
         for cookie in cookies.values():
             text += f"Set-Cookie: {cookie}\r\n"
-    _refresh()
-    top = _html_top if html else _top
+    top = standing_fields(unix_time(), html)
     if not text:
         return Encoded(top + line if line else top, length, close, coding)
     # A value that Latin-1 can't express goes as UTF-8, its own line only where others were meant as Latin-1.

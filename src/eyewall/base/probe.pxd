@@ -1,0 +1,2 @@
+cdef class Moment:
+    cdef public object fire
