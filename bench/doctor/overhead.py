@@ -1,12 +1,12 @@
 """What the doctor costs a healthy program, with everything on that is on by default.
 
-    python -m bench.doctor.overhead [--build PATH] [--rounds N] [--starts N] [--seconds N] [--websockets N] [--null]
+    python -m bench.doctor.overhead [--build PATH] [--starts N] [--slices N] [--websockets N] [--null]
 
-Two processes of the same server, one with the doctor and one without, take turns under the same load: requests for
-plain text, and after that idle WebSockets. CPU is the kernel's account of all threads and children. How a process lies
-in memory makes as much of a difference as the doctor: so both are started several times, and the rounds are shared out
-among the starts. What is printed last are the ratios that may not be exceeded, medians of the rounds, with the quarters
-of the rounds that were least and most in parentheses; `--null` says how much of them is noise.
+Two processes of the same server, one with the doctor and one without, take turns under the same load (see
+`bench.doctor.turns`): requests for plain text, and after that idle WebSockets. CPU is the kernel's account of all
+threads. Both servers are started many times, and each start is one comparison. What is printed last are the ratios that
+may not be exceeded, medians of the starts, with the quarters that were least and most in parentheses; `--null` says how
+much of them is noise.
 """
 
 import argparse
@@ -18,15 +18,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench import lock, machine, peers, wsload
+from bench.doctor.turns import Cost, measure
 from bench.idle import alive, most_connections
-from bench.load import LoadError, wrk
+from bench.load import LoadError
 from bench.measure import Meter, settled_memory
 from bench.process import ServerProcess
 from bench.wsload import SocketError
 
 #: What is allowed: a share of CPU per request, of throughput, of a core, and MiB.
 CPU, THROUGHPUT, CORE, MEMORY = 0.02, 0.02, 0.01, 10.0
-CONNECTIONS = 64
 #: Seconds that servers are left alone in, to see what they do by themselves.
 IDLE = 10.0
 NAMES = ("off", "on")
@@ -37,28 +37,6 @@ def _start(stack: ExitStack, build: Path, core: int, on: bool) -> ServerProcess:
     static = stack.enter_context(tempfile.TemporaryDirectory())
     environment = {**peers.eyewall(build).environment, "BENCH_DOCTOR": "1" if on else "0"}
     return stack.enter_context(ServerProcess(SCRIPT, Path(static), core, environment=environment))
-
-
-def requests(
-    servers: dict[str, ServerProcess], rounds: range, seconds: int
-) -> dict[str, list[tuple[float, float]]]:
-    """Returns microseconds of CPU for a request, and requests a second, in each round."""
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in servers}
-    for server in servers.values():
-        wrk(server.port, "/plaintext", seconds=1, connections=CONNECTIONS)
-        server.pause()
-    for turn in rounds:
-        for name in NAMES if turn % 2 else reversed(NAMES):
-            server = servers[name]
-            server.resume()
-            meter = Meter(server.pid)
-            load = wrk(server.port, "/plaintext", seconds=seconds, connections=CONNECTIONS)
-            usage = meter.read()
-            server.pause()
-            found[name].append((usage.cpu * 1e6 / load.requests, load.requests / load.seconds))
-    for server in servers.values():
-        server.resume()
-    return found
 
 
 def idle(server: ServerProcess, count: int) -> float:
@@ -92,11 +70,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Measures what the doctor costs."""
     parser = argparse.ArgumentParser(prog="python -m bench.doctor.overhead", description=main.__doc__)
     parser.add_argument("--build", type=Path, default=None, help="folder with Eyewall's packages")
-    parser.add_argument("--rounds", type=int, default=8)
-    parser.add_argument(
-        "--starts", type=int, default=4, help="of both servers, among which rounds are shared out"
-    )
-    parser.add_argument("--seconds", type=int, default=3, help="of each round")
+    parser.add_argument("--starts", type=int, default=24, help="of both servers")
+    parser.add_argument("--slices", type=int, default=10, help="turns of each server, after each start")
     parser.add_argument("--websockets", type=int, default=10_000)
     parser.add_argument(
         "--null", action="store_true", help="leave the doctor off in both: what is printed is noise"
@@ -110,17 +85,17 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"{peers.compiled_modules(build)} compiled modules in {build}")
     try:
         with lock.exclusive():
-            found: dict[str, list[tuple[float, float]]] = {name: [] for name in NAMES}
+            found: dict[str, list[Cost]] = {name: [] for name in NAMES}
             for start in range(options.starts):
-                first, last = (options.rounds * each // options.starts for each in (start, start + 1))
                 with ExitStack() as stack:
                     servers = {
-                        name: _start(stack, build, core, name == "on" and not options.null) for name in NAMES
+                        name: _start(stack, build, core, name == "on" and not options.null)
+                        for name in (NAMES if start % 2 else reversed(NAMES))
                     }
                     if start == options.starts - 1:
                         memory = _memory(servers)
-                    for name, rounds in requests(servers, range(first, last), options.seconds).items():
-                        found[name] += rounds
+                    for name, cost in measure(servers, options.slices).items():
+                        found[name].append(cost)
                     if start == options.starts - 1:
                         after = _memory(servers)
                         share = {name: idle(server, count) for name, server in servers.items()}
@@ -129,13 +104,17 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     print(f"{'':10} {'µs/request':>11} {'requests/s':>11} {'MiB':>7} {'MiB later':>10} {f'{count} idle':>12}")
     for name in NAMES:
-        cpu, rate = (statistics.median(each[index] for each in found[name]) for index in (0, 1))
+        cpu, rate = (
+            statistics.median(values)
+            for values in zip(*((each.cpu, each.rate) for each in found[name]), strict=True)
+        )
         print(
             f"doctor {name:3} {cpu:11.3f} {rate:11.0f} {memory[name]:7.1f} {after[name]:10.1f} {share[name]:12.2%}"
         )
     pairs = list(zip(found["off"], found["on"], strict=True))
-    # What slows the machine down slows both of a round.
-    cpus, rates = ([on[index] / off[index] for off, on in pairs] for index in (0, 1))
+    # What slows the machine down slows both of a start.
+    cpus = [on.cpu / off.cpu for off, on in pairs]
+    rates = [on.rate / off.rate for off, on in pairs]
     more, less = statistics.median(cpus) - 1, 1 - statistics.median(rates)
     idling = share["on"] - share["off"]
     space = max(memory["on"] - memory["off"], after["on"] - after["off"])

@@ -7,7 +7,7 @@ import tomllib
 
 import pytest
 
-from eyewall.doctor.dropped import handling
+from eyewall.doctor import flow
 
 from .pages import ROOT, table_rows
 
@@ -26,4 +26,4 @@ def test_the_versions_are_those_of_the_project() -> None:
 @pytest.mark.one_build
 def test_instructions_of_all_are_known() -> None:
     if f"{sys.version_info.major}.{sys.version_info.minor}" in {version for version, _ in ROWS}:
-        assert handling.KNOWN
+        assert flow.KNOWN

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from eyewall.doctor import flow
 from eyewall.doctor.dropped import handling
 from eyewall.doctor.waits.acquired import acquired
 from eyewall.doctor.waits.withblocks import with_lines
@@ -156,7 +157,7 @@ def test_an_interpreter_whose_instructions_are_not_known(monkeypatch: pytest.Mon
         async with lock:
             await stop
 
-    monkeypatch.setattr(handling, "KNOWN", False)
+    monkeypatch.setattr(flow, "KNOWN", False)
     coro = unread(asyncio.Semaphore(2))
     coro.send(None)
     frame = coro.cr_frame

@@ -1,7 +1,7 @@
 """What a suspended frame has taken by `await lock.acquire()` and not given back by `lock.release()`.
 
 Nothing in the frame says so, but its code does. All ways that it can have come where it stands are followed, as in
-`doctor.dropped.handling`, and for each instruction it is noted what was taken on every one of them:
+`doctor.flow`, and for each instruction it is noted what was taken on every one of them:
 
     await self.lock.acquire()       from where the await ends: "self.lock" is held
     self.lock.release()             it is not
@@ -21,17 +21,12 @@ from itertools import pairwise
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
-from eyewall.doctor.dropped.handling import handlers_of, is_readable
+from eyewall.doctor.flow import goes_on, handlers_of, is_readable, jumps
 from eyewall.doctor.places import place_of
 from eyewall.doctor.waits.holdings import Hold
 from eyewall.doctor.waits.resources import resource_of
 from eyewall.doctor.waits.variables import values_of
 
-_JUMPS = frozenset((*dis.hasjrel, *dis.hasjabs))
-_ENDS = frozenset(("RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE"))
-_ALWAYS = frozenset(
-    ("JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT", "JUMP_NO_INTERRUPT", "JUMP")
-)
 #: `super().acquire` is an instruction of its own since 3.12.
 _LOADS_METHOD = ("LOAD_METHOD", "LOAD_ATTR", "LOAD_SUPER_ATTR")
 #: Since 3.13, two instructions can be one: what is stored comes first, what is loaded last.
@@ -127,14 +122,14 @@ def _states(code: CodeType) -> dict[int, _State]:
                 raised = state if _is_thrown(instructions, positions.get(target)) else _State(state.held)
                 left.append((target, raised))
         after = _after(instructions, number, state)
-        if instruction.opcode in _JUMPS:
+        if jumps(instruction):
             target = instruction.argval
             # The await is over.
             taken = _ends_await(instructions, number) and not _is_entered(
                 instructions, positions.get(target, 0)
             )
             left.append((target, after.taken() if taken else after))
-        if instruction.opname not in _ENDS and instruction.opname not in _ALWAYS and offset in following:
+        if goes_on(instruction) and offset in following:
             left.append((following[offset], after))
     return found
 

@@ -26,8 +26,8 @@ from functools import partial
 from types import BuiltinFunctionType, CellType, CodeType, FrameType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
-from eyewall.doctor.dropped.handling import is_readable
 from eyewall.doctor.finding import Evidence, Finding, Severity
+from eyewall.doctor.flow import is_readable
 from eyewall.doctor.places import Place, culprit_of, place_of, places_of, stack_of
 from eyewall.doctor.subjects import subject_of
 from eyewall.doctor.sweep import references

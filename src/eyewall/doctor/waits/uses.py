@@ -32,7 +32,7 @@ from types import CodeType, FrameType, FunctionType
 from typing import Any, NamedTuple
 
 from eyewall.doctor.codes import with_inner
-from eyewall.doctor.dropped.handling import is_readable
+from eyewall.doctor.flow import is_readable
 from eyewall.doctor.objects import objects_of
 from eyewall.doctor.places import Place, is_own
 from eyewall.doctor.waits.variables import later, values_of

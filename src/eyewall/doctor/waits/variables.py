@@ -24,25 +24,10 @@ from inspect import CO_OPTIMIZED
 from itertools import pairwise
 from types import CellType, CodeType, FrameType
 
-from eyewall.doctor.dropped.handling import handlers_of, is_readable
+from eyewall.doctor.flow import goes_on, handlers_of, is_readable, jumps
 from eyewall.doctor.waits.links import Link
 
-_JUMPS = frozenset((*dis.hasjrel, *dis.hasjabs))
 _VARIABLES = frozenset((*dis.haslocal, *dis.hasfree))
-#: After these nothing follows.
-_LEAVES = frozenset(
-    (
-        "RETURN_VALUE",
-        "RETURN_CONST",
-        "RAISE_VARARGS",
-        "RERAISE",
-        "JUMP_FORWARD",
-        "JUMP_BACKWARD",
-        "JUMP_BACKWARD_NO_INTERRUPT",
-        "JUMP_NO_INTERRUPT",
-        "JUMP",
-    )
-)
 #: What writes to a variable, or unbinds it, and reads none.
 _WRITES = frozenset(
     ("STORE_FAST", "STORE_DEREF", "STORE_FAST_STORE_FAST", "DELETE_FAST", "DELETE_DEREF", "MAKE_CELL")
@@ -170,9 +155,9 @@ class Flow:
                 target for start, end, target in handlers if start <= each.offset < end
             ]
             following = [*handled]
-            if each.opcode in _JUMPS:
+            if jumps(each):
                 following.append(each.argval)
-            if each.opname not in _LEAVES and each.offset in after:
+            if goes_on(each) and each.offset in after:
                 following.append(after[each.offset])
             self.following[each.offset] = following
 

@@ -5,7 +5,7 @@ handler of a `with` statement is the one that calls its exit, and what raises in
 the way outwards is followed, from handler to handler. The table covers the body only: a statement that is still being
 entered, or whose exit runs, is none of those found.
 
-The format of the table is that of CPython's InternalDocs/exception_handling.md; `doctor.dropped.handling` reads it.
+The format of the table is that of CPython's InternalDocs/exception_handling.md; `doctor.flow` reads it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import lru_cache
 from types import CodeType, FrameType
 from typing import NamedTuple
 
-from eyewall.doctor.dropped.handling import handlers_of, is_readable
+from eyewall.doctor.flow import handlers_of, is_readable
 
 
 class _Handlers(NamedTuple):

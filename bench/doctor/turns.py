@@ -1,0 +1,90 @@
+"""Servers that take turns under load, some times a second, so that what else the machine does meets all of them alike.
+
+Each server has a load of its own. All of them run all the time; the loads are stopped and continued in turns. What a
+server uses counts while its own load runs. How a process lies in memory makes more of a difference than what is
+compared: so whoever compares starts all of them several times.
+"""
+
+import math
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+
+from bench.load import LoadError, parse_wrk
+from bench.measure import cpu_nanoseconds
+from bench.process import HOST, ServerProcess
+
+CONNECTIONS = 64
+#: Seconds of one turn, until the requests under way are answered, and of load before the first turn.
+SLICE, REST, WARM = 0.3, 0.02, 0.5
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Microseconds of CPU for a request, and requests in a second."""
+
+    cpu: float
+    rate: float
+
+
+class _Load:
+    """Requests to one server, which come only while it is let."""
+
+    def __init__(self, server: ServerProcess, seconds: int) -> None:
+        program = shutil.which("wrk")
+        if program is None:
+            raise LoadError("wrk is not installed (Debian: apt install wrk)")
+        self._pid = server.pid
+        self._cpu = 0
+        self._seconds = 0.0
+        self._begin()
+        self._process = subprocess.Popen(
+            [
+                *(program, "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "300s"),
+                f"http://{HOST}:{server.port}/plaintext",
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        time.sleep(WARM)
+        self._pause()
+
+    def _begin(self) -> None:
+        self._cpu_before, self._began = cpu_nanoseconds(self._pid), time.monotonic()
+
+    def _count(self) -> None:
+        self._cpu += cpu_nanoseconds(self._pid) - self._cpu_before
+        self._seconds += time.monotonic() - self._began
+
+    def _pause(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+        time.sleep(REST)
+        self._count()
+
+    def turn(self) -> None:
+        """Lets requests come for a slice of time."""
+        self._begin()
+        self._process.send_signal(signal.SIGCONT)
+        time.sleep(SLICE)
+        self._pause()
+
+    def end(self) -> Cost:
+        """Ends it, and returns what a request has cost."""
+        self._begin()
+        self._process.send_signal(signal.SIGCONT)
+        output, _ = self._process.communicate(timeout=60)
+        self._count()
+        requests = parse_wrk(output).requests
+        return Cost(self._cpu / 1e3 / requests, requests / self._seconds)
+
+
+def measure(servers: dict[str, ServerProcess], slices: int) -> dict[str, Cost]:
+    """Returns what a request for plain text costs each server, after so many turns of each."""
+    seconds = math.ceil(len(servers) * (WARM + REST + slices * (SLICE + REST)))
+    loads = {name: _Load(server, seconds) for name, server in servers.items()}
+    for turn in range(slices):
+        for load in list(loads.values()) if turn % 2 else reversed(list(loads.values())):
+            load.turn()
+    return {name: load.end() for name, load in loads.items()}
