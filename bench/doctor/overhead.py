@@ -6,7 +6,7 @@ Two processes of the same server, one with the doctor and one without, take turn
 `bench.doctor.turns`): requests for plain text, and after that idle WebSockets. CPU is the kernel's account of all
 threads. Both servers are started many times, and each start is one comparison. What is printed last are the ratios that
 may not be exceeded, medians of the starts, with the quarters that were least and most in parentheses; `--null` says how
-much of them is noise.
+much of them is noise. A finding ends it: the program is healthy.
 """
 
 import argparse
@@ -99,6 +99,9 @@ def main(arguments: list[str] | None = None) -> int:
                     if start == options.starts - 1:
                         after = _memory(servers)
                         share = {name: idle(server, count) for name, server in servers.items()}
+                    said = servers["on"].output()
+                    if said:
+                        raise LoadError(f"the doctor finds something in a healthy program: {said}")
     except (LoadError, SocketError) as error:
         print(error, file=sys.stderr)
         return 1
