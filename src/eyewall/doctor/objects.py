@@ -15,14 +15,13 @@ from itertools import chain, compress, repeat
 from typing import Any
 
 
-def objects_of(types: Collection[type]) -> list[Any]:
-    """Returns the objects whose type is one of `types`, which should be a dict or a set; not those of types derived."""
+def _picked(get_objects: Callable[[], list[Any]], types: tuple[type, ...], found: list[Any]) -> int:
+    """Adds to `found` those of the objects that `get_objects` returns whose type is one of `types`. Returns 0."""
     every: list[Any] = []
     kinds = map(type, every)
     selected: Iterator[bool]
     if len(types) == 1:
-        [only] = types
-        selected = map(operator.is_, kinds, repeat(only))
+        selected = map(operator.is_, kinds, repeat(types[0]))
     else:
         # By what they are: a metaclass may have a `__hash__` in Python.
         wanted = frozenset(map(object.__hash__, types))
@@ -31,7 +30,7 @@ def objects_of(types: Collection[type]) -> list[Any]:
     collects = gc.isenabled()
     steps: list[Iterator[Any]] = [
         _call(gc.disable),
-        map(every.extend, map(operator.call, [gc.get_objects])),
+        map(every.extend, map(operator.call, [get_objects])),
         # Among all are these iterators, too: as a circle, they would keep all until the next collection.
         _call(every.clear),
         _call(gc.enable if collects else gc.disable),
@@ -40,11 +39,23 @@ def objects_of(types: Collection[type]) -> list[Any]:
     before, filled, emptied, after = (filter(None, each) for each in steps)
     objects = chain(before, filled, iter(every), emptied, after)
     try:
-        return list(compress(objects, selected))
+        found.extend(compress(objects, selected))
     finally:
         if collects:
             gc.enable()
+    return 0
 
 
 def _call(function: Callable[[], object]) -> Iterator[Any]:
     return map(operator.call, [function])
+
+
+#: Compiled, it is a function of C, see `objects.pxd`, which takes a quarter of the time.
+pick = _picked
+
+
+def objects_of(types: Collection[type]) -> list[Any]:
+    """Returns the objects whose type is one of `types`, which should be a dict or a set; not those of types derived."""
+    found: list[Any] = []
+    pick(gc.get_objects, tuple(types), found)
+    return found
