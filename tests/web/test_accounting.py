@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 
 from eyewall.doctor.places import frames_of
 from eyewall.guard.limits.requestlimit import RequestLimit
+from eyewall.loop import gen
 from eyewall.web import Application, RequestHandler, accounting, dispatch, stream_request_body, url
 from eyewall.web.accounting import BLOCKING, CELLS, OTHER, SUSPENDED, UNMATCHED, Account, Steps
+from eyewall.web.errors import HTTPError
+from eyewall.web.transforms import OutputTransform
 
 from ..waiting import until
 from .serving import conversing, fetch, serving
@@ -208,6 +211,21 @@ class Upload(RequestHandler):
         self.write("taken")
 
 
+class Prepared(RequestHandler):
+    @gen.coroutine
+    def prepare(self) -> Any:
+        self.redirect("/plain")
+        yield from ()
+
+
+class Refusing(OutputTransform):
+    """Fails before the handler is asked for anything."""
+
+    def __init__(self, request: Any) -> None:
+        if request.path != "/plain":
+            raise HTTPError(400)
+
+
 ROUTES: list[Any] = [
     (r"/plain/?(.*)", Plain),
     (r"/never", Never),
@@ -240,6 +258,22 @@ def test_requests_are_counted_by_the_pattern_of_their_route(run: Callable[..., A
             assert counted(route) == [("GET", status, 1)], route
         assert counted("/upload") == [("PUT", 200, 1)]
         assert account("/waits").handler == "Waits"
+
+    run(main())
+
+
+def test_a_request_is_counted_whose_response_is_finished_before_anything_waits(
+    run: Callable[..., Any],
+) -> None:
+    async def main() -> None:
+        async with serving(Application([*ROUTES, (r"/prepared", Prepared)])) as port:
+            await fetch(port, "/prepared")
+        async with serving(Application(ROUTES, transforms=[Refusing])) as port:
+            await fetch(port, "/waits")
+            await fetch(port, "/upload", "PUT", body=b"content")
+        assert counted("/prepared") == [("GET", 302, 1)]
+        assert counted("/waits") == [("GET", 400, 1)]
+        assert counted("/upload") == [("PUT", 400, 1)]
 
     run(main())
 

@@ -195,6 +195,8 @@ class Dispatch:
                 self.handler._body_done = self.body_done
                 self.ready = loop.create_future()
                 self._start(stream(self))
+            elif _counting:
+                self._count()
 
     def data(self, chunk: bytes) -> Awaitable[None] | None:
         """Content has come."""
@@ -274,10 +276,12 @@ class Dispatch:
             return
         if self.deadline is not None:
             self._check_time()
-        handler = self.handler
-        if handler is not None and handler._account is not None:
-            # It is finished later, by somebody else: nobody knows what it does until then.
-            handler._steps = SUSPENDED
+        if _counting:
+            self._count()
+            handler = self.handler
+            if handler is not None and handler._account is not None:
+                # It is finished later, by somebody else: nobody knows what it does until then.
+                handler._steps = SUSPENDED
 
     def closed(self) -> None:
         """The client left before the response was finished."""
@@ -303,7 +307,10 @@ class Dispatch:
     # -- the request ------------------------------------------------------------------------------------
 
     def _start(self, rest: Any) -> None:
-        steps = self._steps_of(rest) if _counting else None
+        steps: Steps | None = None
+        if _counting:
+            self._count()
+            steps = self._steps_of(rest)
         coro = rest if steps is None else steps
         exchange = self.exchange
         if exchange is not None:
@@ -417,8 +424,6 @@ class Dispatch:
             self.application.refuse(self.request, 500)
             return False
         self.handler = handler
-        if _counting:
-            self._open_account()
         transforms = self.application.transforms
         if transforms:
             try:
@@ -428,15 +433,31 @@ class Dispatch:
                 return False
         return True
 
-    def _open_account(self) -> None:
+    def _count(self) -> None:
+        """Counts the request, if its handler has finished; opens an account for one that goes on."""
+        handler = self.handler
+        if handler is None:
+            return
         # Not by way of variables, of which compiled code counts the references.
         if self.route is None or self.route.account is None:
-            self.handler._account = account_for(self.route, self.handler_class)
+            account = account_for(self.route, self.handler_class)
         else:
-            self.handler._account = self.route.account
-        self.handler._counted = self.request
-        if self.exchange is not None:
-            self.handler._queued = self.exchange.queued
+            account = self.route.account
+        queued = self.exchange.queued if self.exchange is not None else 0.0
+        if handler._finished:
+            account.note(
+                self.request.method,
+                handler._status_code,
+                unix_time(),
+                self.request._start_time,
+                self.request._ready_time,
+                queued,
+                None,
+            )
+        else:
+            handler._account = account
+            handler._counted = self.request
+            handler._queued = queued
 
     def _run(self) -> Any:
         """Runs what needs no task. Returns a coroutine for the rest, or None when the response is finished."""
