@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("textual")
 
 from textual.pilot import Pilot
-from textual.widgets import DataTable, Input, Static, TabbedContent
+from textual.widgets import DataTable, Input, Static, TabbedContent, TabPane
 
 from eyewall.doctor.control.client import NoDoctor
 from eyewall.doctor.control.protocol import ControlError
@@ -118,6 +118,23 @@ def test_tables(sit: Sit) -> None:
         assert seat.column("breakers", 1) == ["open"]
         assert seat.column("findings", 2) == ["loop-blocked", "slow-wait"]
         assert str(seat.app.query_one("#tabs", TabbedContent).get_tab("requests").label) == "Requests 2"
+
+    sit(scenario)
+
+
+def test_a_digit_leads_to_a_table(sit: Sit) -> None:
+    async def scenario(seat: Seat) -> None:
+        tabs = seat.app.query_one("#tabs", TabbedContent)
+        shown = []
+        for digit in "87654321":
+            await seat.press(digit)
+            # And the keys are the table's.
+            assert seat.app.focused is seat.app.query_one(f"#table-{tabs.active}")
+            shown.append(tabs.active)
+        assert shown[::-1] == [pane.id for pane in tabs.query(TabPane)]
+        # In the filter, it is a digit.
+        await seat.press("slash", "3")
+        assert (tabs.active, seat.app.query_one("#filter", Input).value) == ("routes", "3")
 
     sit(scenario)
 

@@ -65,6 +65,11 @@ class Top(App[None]):
         Binding("x", "end", "Close"),
         Binding("p", "pause", "Pause"),
         Binding("u", "again", "Update", show=False),
+        *(
+            # One entry for all of them.
+            Binding(str(number), f"open('{name}')", "Tables", key_display=f"1-{len(_TABS)}", show=number == 1)
+            for number, name in enumerate(_TABS, 1)
+        ),
     ]
     ENABLE_COMMAND_PALETTE = False
     # Otherwise the field for the filter takes all keys.
@@ -173,6 +178,10 @@ class Top(App[None]):
         """Lets keys go to the table that is shown."""
         if event.pane.id is not None and not self.query_one("#filter", Input).display:
             self._widget(event.pane.id).focus()
+
+    def action_open(self, name: str) -> None:
+        """Shows the table of that name."""
+        self.query_one("#tabs", TabbedContent).active = name
 
     # -- sorting and filtering --------------------------------------------------------------------------
 
