@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eyewall.doctor.waits import waitgraph
 from eyewall.doctor.waits.waitgraph import (
     HELD,
     WAITERS,
@@ -33,6 +34,20 @@ from ...web.serving import fetch, serving
 from ..lines import line_of
 from ..patient import turns
 from .looking import end
+
+
+@pytest.fixture(autouse=True)
+def _own_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves out the tasks of loops that were there before: some of other tests' libraries go on in threads."""
+    every = waitgraph.references
+    others = {task.get_loop() for each in every(None) if (task := each()) is not None}
+
+    def own(loop: asyncio.AbstractEventLoop | None) -> list[weakref.ref[asyncio.Task[Any]]]:
+        return [
+            each for each in every(loop) if (task := each()) is not None and task.get_loop() not in others
+        ]
+
+    monkeypatch.setattr(waitgraph, "references", own)
 
 
 def by_label(graph: Graph) -> dict[str, Node]:
