@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -156,7 +157,8 @@ class Started:
         self.profiles = Profiles(lambda: self.now, self.threads.append)
         self.patient = Patient(Collector(), list)
         monkeypatch.setattr(sampling, "profiles", self.profiles)
-        monkeypatch.setattr(sampling.time, "sleep", self._sleep)
+        # Not that of the module itself: other threads sleep, too.
+        monkeypatch.setattr(sampling, "time", SimpleNamespace(**{**vars(time), "sleep": self._sleep}))
 
     def _sleep(self, seconds: float) -> None:
         self.now += max(seconds, 0.01)
