@@ -90,7 +90,7 @@ test-checked: $(VENV)/.test services ## the tests on a build that checks every i
 test-sanitized: $(VENV)/.test ## the parsers' tests under AddressSanitizer
 	rm -rf build/sanitized
 	EYEWALL_SANITIZE=1 $(BIN)/python setup.py -q build --build-lib build/sanitized --build-temp build/temp-sanitized
-	LD_PRELOAD=$$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc \
+	LD_PRELOAD=$$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 PYTHONMALLOC=malloc \
 	  EYEWALL_EXPECT_BUILD=compiled $(PYTEST) -o pythonpath=build/sanitized -o timeout=600 \
 	  tests/base tests/http tests/websocket tests/guard $(ARGS)
 
