@@ -83,6 +83,14 @@ def _percentile(text: str, which: str) -> float:
     return float(found[1]) * _UNITS[found[2]] if found else 0.0
 
 
+def wrk_command(seconds: int, connections: int, *, patience: int) -> list[str]:
+    """Returns wrk with one thread, without what it asks for. `patience`: seconds for a response. Raises LoadError."""
+    program = shutil.which("wrk")
+    if program is None:
+        raise LoadError("wrk is not installed (Debian: apt install wrk)")
+    return [program, "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", f"{patience}s"]
+
+
 def wrk(
     port: int,
     path: str,
@@ -93,10 +101,7 @@ def wrk(
     body: bytes | None = None,
 ) -> Load:
     """Runs wrk with one thread for `seconds` (whole seconds: wrk knows no others). Raises LoadError."""
-    program = shutil.which("wrk")
-    if program is None:
-        raise LoadError("wrk is not installed (Debian: apt install wrk)")
-    command = [program, "--latency", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s"]
+    command = [*wrk_command(seconds, connections, patience=20), "--latency"]
     for name, value in (headers or {}).items():
         command += ["-H", f"{name}: {value}"]
     with tempfile.TemporaryDirectory(prefix="bench-wrk-") as folder:

@@ -13,12 +13,11 @@ import argparse
 import select
 import statistics
 import sys
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
 from bench import lock, machine, peers, wsload
-from bench.doctor.turns import Cost, measure
+from bench.doctor.turns import Cost, measure, start
 from bench.idle import alive, most_connections
 from bench.load import LoadError
 from bench.measure import Meter, settled_memory
@@ -30,13 +29,6 @@ CPU, THROUGHPUT, CORE, MEMORY = 0.02, 0.02, 0.01, 10.0
 #: Seconds that servers are left alone in, to see what they do by themselves.
 IDLE = 10.0
 NAMES = ("off", "on")
-SCRIPT = Path(__file__).with_name("server.py")
-
-
-def _start(stack: ExitStack, build: Path, core: int, on: bool) -> ServerProcess:
-    static = stack.enter_context(tempfile.TemporaryDirectory())
-    environment = {**peers.eyewall(build).environment, "BENCH_DOCTOR": "1" if on else "0"}
-    return stack.enter_context(ServerProcess(SCRIPT, Path(static), core, environment=environment))
 
 
 def idle(server: ServerProcess, count: int) -> float:
@@ -86,17 +78,18 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with lock.exclusive():
             found: dict[str, list[Cost]] = {name: [] for name in NAMES}
-            for start in range(options.starts):
+            for turn in range(options.starts):
+                last = turn == options.starts - 1
                 with ExitStack() as stack:
                     servers = {
-                        name: _start(stack, build, core, name == "on" and not options.null)
-                        for name in (NAMES if start % 2 else reversed(NAMES))
+                        name: start(stack, build, core, doctor=name == "on" and not options.null)
+                        for name in (NAMES if turn % 2 else reversed(NAMES))
                     }
-                    if start == options.starts - 1:
+                    if last:
                         memory = _memory(servers)
                     for name, cost in measure(servers, options.slices).items():
                         found[name].append(cost)
-                    if start == options.starts - 1:
+                    if last:
                         after = _memory(servers)
                         share = {name: idle(server, count) for name, server in servers.items()}
                     said = servers["on"].output()
@@ -107,10 +100,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     print(f"{'':10} {'µs/request':>11} {'requests/s':>11} {'MiB':>7} {'MiB later':>10} {f'{count} idle':>12}")
     for name in NAMES:
-        cpu, rate = (
-            statistics.median(values)
-            for values in zip(*((each.cpu, each.rate) for each in found[name]), strict=True)
-        )
+        cpu = statistics.median(each.cpu for each in found[name])
+        rate = statistics.median(each.rate for each in found[name])
         print(
             f"doctor {name:3} {cpu:11.3f} {rate:11.0f} {memory[name]:7.1f} {after[name]:10.1f} {share[name]:12.2%}"
         )

@@ -11,13 +11,11 @@ the least and the most.
 import argparse
 import statistics
 import sys
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
 from bench import lock, machine, peers
-from bench.doctor.overhead import SCRIPT
-from bench.doctor.turns import measure
+from bench.doctor.turns import measure, start
 from bench.load import LoadError
 from bench.process import ServerProcess
 
@@ -26,13 +24,7 @@ WHOLE = "all detectors"
 
 def _start(stack: ExitStack, build: Path, core: int, name: str) -> ServerProcess:
     left_out = "" if name == WHOLE else name.replace(",", " ")
-    environment = {
-        **peers.eyewall(build).environment,
-        "BENCH_DOCTOR": "0" if left_out == "all" else "1",
-        "BENCH_DOCTOR_WITHOUT": left_out,
-    }
-    static = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-    return stack.enter_context(ServerProcess(SCRIPT, static, core, environment=environment))
+    return start(stack, build, core, doctor=left_out != "all", without=left_out)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -6,16 +6,20 @@ compared: so whoever compares starts all of them several times.
 """
 
 import math
-import shutil
 import signal
 import subprocess
+import tempfile
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
-from bench.load import LoadError, parse_wrk
+from bench import peers
+from bench.load import parse_wrk, wrk_command
 from bench.measure import cpu_nanoseconds
 from bench.process import HOST, ServerProcess
 
+SCRIPT = Path(__file__).with_name("server.py")
 CONNECTIONS = 64
 #: Seconds of one turn, until the requests under way are answered, and of load before the first turn.
 SLICE, REST, WARM = 0.3, 0.02, 0.5
@@ -29,20 +33,28 @@ class Cost:
     rate: float
 
 
+def start(stack: ExitStack, build: Path, core: int, *, doctor: bool, without: str = "") -> ServerProcess:
+    """Starts the server, with a doctor or without one. `without`: detectors that it leaves out, blanks between."""
+    static = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    environment = {
+        **peers.eyewall(build).environment,
+        "BENCH_DOCTOR": "1" if doctor else "0",
+        "BENCH_DOCTOR_WITHOUT": without,
+    }
+    return stack.enter_context(ServerProcess(SCRIPT, static, core, environment=environment))
+
+
 class _Load:
     """Requests to one server, which come only while it is let."""
 
     def __init__(self, server: ServerProcess, seconds: int) -> None:
-        program = shutil.which("wrk")
-        if program is None:
-            raise LoadError("wrk is not installed (Debian: apt install wrk)")
         self._pid = server.pid
         self._cpu = 0
         self._seconds = 0.0
         self._begin()
         self._process = subprocess.Popen(
             [
-                *(program, "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "300s"),
+                *wrk_command(seconds, CONNECTIONS, patience=300),
                 f"http://{HOST}:{server.port}/plaintext",
             ],
             stdout=subprocess.PIPE,
