@@ -501,13 +501,18 @@ def told_of(folder: Path, source: str) -> list[Finding]:
     return asyncio.run(main())
 
 
+def circle_in(folder: Path, source: str) -> str:
+    """Returns the function in which a circle is told of, as the only finding of a program."""
+    [finding] = told_of(folder, source)
+    assert finding.rule == "wait-cycle"
+    assert finding.place is not None
+    return finding.place.function
+
+
 @pytest.mark.one_build
 @pytest.mark.parametrize("more", BESIDES.values(), ids=BESIDES)
 def test_a_variable_of_a_module_that_nobody_else_can_use(tmp_path: Path, more: str) -> None:
-    [finding] = told_of(tmp_path, PROGRAM + more)
-    assert finding.rule == "wait-cycle"
-    assert finding.place is not None
-    assert finding.place.function == "asks"
+    assert circle_in(tmp_path, PROGRAM + more) == "asks"
 
 
 @pytest.mark.one_build
@@ -596,10 +601,7 @@ NOT_SET = {
 @pytest.mark.one_build
 @pytest.mark.parametrize("more", NOT_SET.values(), ids=NOT_SET)
 def test_an_attribute_that_nobody_else_uses(tmp_path: Path, more: str) -> None:
-    [finding] = told_of(tmp_path, OBJECTS + more)
-    assert finding.rule == "wait-cycle"
-    assert finding.place is not None
-    assert finding.place.function == "Handler.get"
+    assert circle_in(tmp_path, OBJECTS + more) == "Handler.get"
 
 
 @pytest.mark.one_build

@@ -77,10 +77,13 @@ class ExecutorWaits(Lookout):
     def _asks_in_vain(self, window: Window) -> list[Stand] | None:
         """Returns the requests that wait for an executor where more than the workers can do wait all the time, and it
         does not get better; None where that is not so."""
-        if not window.whole or window.least("excess") <= 0.0 or window.growth("waiting") < 0.0:
+        if not window.whole or window.least("excess") <= 0.0:
+            return None
+        growth = window.growth("waiting")
+        if growth < 0.0:
             return None
         asks = self._standing.standing_for(Kind.EXECUTOR)
-        return asks if asks or window.growth("waiting") > 0.0 else None
+        return asks if asks or growth > 0.0 else None
 
     def _asks(self, kind: Kind) -> list[Stand]:
         return [each for each in self._standing.stands if each.kind is kind]
