@@ -29,8 +29,8 @@ def make_any_thread_policy() -> type:
             def __init__(self) -> None:
                 super().__init__()
                 warnings.warn(
-                    "AnyThreadEventLoopPolicy is deprecated, use asyncio.run "
-                    "or asyncio.new_event_loop instead",
+                    "AnyThreadEventLoopPolicy is deprecated: a thread that wants a loop makes its own, "
+                    "with asyncio.run or asyncio.new_event_loop",
                     DeprecationWarning,
                     stacklevel=2,
                 )
