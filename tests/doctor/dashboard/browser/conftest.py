@@ -20,6 +20,8 @@ def the_stage() -> Iterator[Stage]:
 @pytest.fixture
 def stage(the_stage: Stage) -> Stage:
     the_stage.reset()
+    # A late question of the page before may have been answered with its test's processes at any time until here.
+    the_stage.forget()
     return the_stage
 
 
@@ -41,9 +43,7 @@ def browser(dashboard_browser: Viewer, stage: Stage) -> Iterator[Viewer]:
         yield dashboard_browser
     finally:
         errors, asked = dashboard_browser.end()
-        # What the dashboard knows is not for the next test.
         dashboard_browser.until(lambda: not stage.feed.asks, "processes are still asked")
-        stage.forget()
     assert [error for error in errors if not any(part in error for part in dashboard_browser.expected)] == []
     own = (stage.url + "/", "about:blank", "data:")
     assert [url for url in asked if not url.startswith(own)] == []

@@ -84,7 +84,7 @@ class Stage:
         self.changes += 1
 
     def forget(self) -> None:
-        """Has the dashboard ask anew who the processes are: also a late question of a page has it know them."""
+        """Has the dashboard ask anew who the processes are."""
         asyncio.run_coroutine_threadsafe(self.feed.directory.close(), self._loop).result(PATIENCE)
 
     def close(self) -> None:
