@@ -205,6 +205,11 @@ class Profile:
     file_threads: int = 8
     file_queue: int = 1000
 
+    # -- memory -----------------------------------------------------------------------------------------
+    #: Objects made and not freed yet, beyond which the interpreter looks for garbage among them, in the process of a
+    #: server; see `guard.garbage`. 0: as many as the interpreter says. A number that the program has set stays.
+    young_objects: int = 10_000
+
     # -- HTTP clients -----------------------------------------------------------------------------------
     #: What the `User-Agent` field of a client's requests says; empty for none.
     client_token: str = ""

@@ -18,6 +18,7 @@ from eyewall.base.configurable import Configurable
 from eyewall.base.loggers import app_log, gen_log
 from eyewall.guard import registry
 from eyewall.guard.executors import default as default
+from eyewall.guard.garbage import look_seldom
 from eyewall.guard.lifecycle.drain import process_drain
 from eyewall.guard.limits.admission import ConnectionLimit, network_of
 from eyewall.guard.limits.stated import as_request_limit
@@ -253,6 +254,7 @@ class HTTPServer(TCPServer, Configurable, HTTPServerConnectionDelegate):
     def _settle_on(self, loop: asyncio.AbstractEventLoop) -> None:
         if not hasattr(self, "loop"):
             self.loop = loop
+            look_seldom(self.profile.young_objects)
             if self.ends_with_process:
                 process_drain.join(self._drain)
             self.wheel = DeadlineWheel.of(loop)
