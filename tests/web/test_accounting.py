@@ -59,6 +59,67 @@ def test_waiting_for_a_place_and_for_content_is_no_running() -> None:
     assert one.running == pytest.approx(0.01)
 
 
+def noted(one: Account, seconds: float, status: int = 200) -> bool:
+    """Counts a request that never waits, as a dispatch does. Returns whether it was timed."""
+    if one.likens("GET", status):
+        return False
+    one.note("GET", status, 100.0 + seconds, 100.0, 0.0, 0.0, None)
+    return True
+
+
+def test_of_very_many_quick_requests_one_of_some_is_timed() -> None:
+    one = Account("/", "Handler")
+    assert all(noted(one, 0.0002) for _ in range(accounting.EXACT))
+    # The last of those that are all timed stands for some more.
+    timed = [noted(one, 0.0004) for _ in range(3 * accounting.OF)]
+    assert timed == [*[False] * (accounting.OF - 1), True] * 3
+    [cell] = one.cells()
+    assert one.count == cell.count == sum(cell.buckets) == accounting.EXACT + 3 * accounting.OF
+    like_the_first = accounting.EXACT + accounting.OF - 1
+    assert one.running == pytest.approx(0.0002 * like_the_first + 0.0004 * (2 * accounting.OF + 1))
+    assert cell.seconds == pytest.approx(one.running)
+    accounting.fill_budgets()
+    # Filled are those of accounts that are known by their name.
+    assert not one.exact
+
+
+def test_whoever_is_another_is_timed() -> None:
+    one = Account("/", "Handler")
+    one.exact = 0
+    assert noted(one, 0.0001)
+    assert not noted(one, 0.0001)
+    # Another status; and then the first one again, which is still known.
+    assert noted(one, 0.0001, 404)
+    assert noted(one, 0.0001)
+    assert not noted(one, 0.0001)
+
+
+def test_a_request_that_takes_long_stands_for_itself() -> None:
+    one = Account("/", "Handler")
+    one.exact = 0
+    assert all(noted(one, accounting.QUICK) for _ in range(20))
+    # Nor does one that has waited for a place stand for others.
+    one.note("GET", 200, 100.0001, 100.0, 0.0, 0.00005, None)
+    assert noted(one, 0.0001)
+    assert not noted(one, 0.0001)
+
+
+@given(st.lists(st.tuples(st.floats(0, 0.002), st.sampled_from((200, 304)), st.booleans()), max_size=200))
+def test_each_is_counted_once(requests: list[tuple[float, int, bool]]) -> None:
+    one = Account("/", "Handler")
+    one.exact = 3
+    for seconds, status, waits in requests:
+        if waits:
+            one.note("GET", status, 100.0 + seconds, 100.0, 0.0, 0.0, SUSPENDED)
+        else:
+            noted(one, seconds, status)
+    cells = one.cells()
+    assert one.count == sum(cell.count for cell in cells) == len(requests)
+    assert all(sum(cell.buckets) == cell.count for cell in cells)
+    parts = one.running + one.blocking + one.suspended_time
+    assert parts == pytest.approx(sum(cell.seconds for cell in cells))
+
+
 def test_a_clock_that_is_set_back_makes_nothing_negative() -> None:
     one = Account("/", "Handler")
     one.note("GET", 200, 50.0, 100.0, 0.0, 0.0, None)
@@ -309,6 +370,25 @@ def test_the_budget_is_what_is_measured(run: Callable[..., Any]) -> None:
             await fetch(port, "/waits")
             await fetch(port, "/waits")
             assert (account("/waits").suspended, account("/waits").measured) == (10, accounting.BUDGET + 1)
+
+    run(main())
+
+
+def test_requests_that_are_not_timed_are_counted(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with serving(Application(ROUTES)) as port:
+            await fetch(port, "/plain")
+            one = account("/plain/?(.*)")
+            assert one.exact == accounting.EXACT - 1
+            one.exact = 0
+            for _ in range(accounting.OF - 1):
+                await fetch(port, "/plain")
+            [cell] = one.cells()
+            # All like the first one.
+            assert cell.count == sum(cell.buckets) == accounting.OF
+            assert cell.seconds == pytest.approx(accounting.OF * cell.largest)
+            accounting.fill_budgets()
+            assert one.exact == accounting.EXACT
 
     run(main())
 

@@ -1,6 +1,8 @@
 import cython
 
 cdef double _blocking
+cdef double _quick
+cdef int _untimed
 cdef int _BUCKETS
 cdef frozenset _METHODS
 cdef double _bounds[16]
@@ -15,6 +17,9 @@ cdef class Cell:
     cdef readonly double seconds
     cdef readonly double largest
     cdef long long _counts[17]
+    cdef double _like
+    cdef int _at
+    cdef int _more
 
 
 @cython.final
@@ -23,6 +28,7 @@ cdef class Account:
     cdef readonly str route
     cdef readonly str handler
     cdef public int budget
+    cdef public int exact
     cdef readonly long long count
     cdef readonly double queued
     cdef readonly double receiving
@@ -37,6 +43,8 @@ cdef class Account:
     cdef dict _cells
     cdef Cell _last
 
+    @cython.locals(cell=Cell)
+    cpdef bint likens(self, method, int status)
     @cython.locals(seconds=double, work=double, before=double, cell=Cell, at=int, measured=Steps, record=object)
     cpdef note(self, method, int status, double now, double began, double ready, double queued, steps)
     cdef Cell _cell(self, method, int status)

@@ -7,6 +7,9 @@ A handler that never suspends has run from the end of its content to its respons
 one that does, the time that its steps take has to be measured, which costs more than counting; so that is done for
 some requests of a route, `Account.budget` of them, and the others are taken to be like them. Totals say how many were.
 
+A look at the clock costs more than all else that is done for a quick request. So of a route that gets very many of them,
+beyond `EXACT` until the budgets are filled again, one of `OF` is timed, and those after it are taken to be like it.
+
 Nothing is counted before `web.dispatch.keep_accounts` was called. The doctor does that, and fills the budgets.
 
 Times are those of `time.time`, as the start of a request is. Where that clock is set back, a time is 0.
@@ -28,6 +31,11 @@ ROUTES = 500
 CELLS = 50
 #: Requests of a route that are measured until the budget is filled again.
 BUDGET = 5
+#: Requests of a route that are timed, each of them, until the budget is filled again; of those beyond that are not
+#: suspended, and take less than `QUICK` seconds, one of `OF`.
+EXACT = 200
+OF = 8
+QUICK = 0.001
 #: What routes beyond `ROUTES`, and methods and statuses beyond `CELLS`, are called.
 OTHER = "other"
 #: What requests that have found no route are counted under.
@@ -40,6 +48,8 @@ _METHODS = frozenset(("GET", "HEAD", "POST", "DELETE", "PATCH", "PUT", "OPTIONS"
 _BUCKETS = len(SECONDS)
 # With C types, where it is compiled: counting is most of what the doctor costs a request.
 _blocking: float = BLOCKING
+_quick: float = QUICK
+_untimed: int = OF - 1
 _bounds: tuple[float, ...] = SECONDS
 _accounts: dict[str, Account] = {}
 
@@ -60,7 +70,7 @@ class Record(Protocol):
 class Cell:
     """The requests of one route with one method and one status: how many, and how long they took."""
 
-    __slots__ = ("_counts", "count", "largest", "method", "seconds", "status")
+    __slots__ = ("_at", "_counts", "_like", "_more", "count", "largest", "method", "seconds", "status")
 
     def __init__(self, method: str, status: int) -> None:
         self.method = method
@@ -70,6 +80,9 @@ class Cell:
         self.largest = 0.0
         # One more than there are bounds; a number, as that of an array of C is.
         self._counts = [0] * 17
+        # How long the last one took that was timed and never waited, its bucket, and how many more count as that.
+        self._like = 0.0
+        self._at = self._more = 0
 
     @property
     def buckets(self) -> list[int]:
@@ -83,7 +96,8 @@ class Account:
     `queued`: at limits. `receiving`: until the content had come. `running`, `blocking`: of requests that never were
     suspended, in steps shorter than `BLOCKING`, and in longer ones. `suspended` requests took `suspended_time` after
     that; of these, `measured` took `measured_time`, of which they ran for `measured_running` and
-    `measured_blocking`. `handler`: the class that served the first of them.
+    `measured_blocking`. `handler`: the class that served the first of them. `exact`: how many are still timed, each of
+    them.
     """
 
     __slots__ = (
@@ -92,6 +106,7 @@ class Account:
         "blocking",
         "budget",
         "count",
+        "exact",
         "handler",
         "measured",
         "measured_blocking",
@@ -109,6 +124,7 @@ class Account:
         self.route = route
         self.handler = handler
         self.budget = BUDGET
+        self.exact = EXACT
         self.count = 0
         self.queued = self.receiving = self.running = self.blocking = 0.0
         self.suspended = self.measured = 0
@@ -119,6 +135,23 @@ class Account:
     def cells(self) -> list[Cell]:
         """Returns what was counted, by method and status. May be called from any thread."""
         return list(self._cells.values())
+
+    def likens(self, method: str, status: int) -> bool:
+        """Counts a request that was never suspended, and did not wait for a place nor for content, as one that took as
+        long as the last of that kind; returns False for one that is to be timed."""
+        if self.exact > 0:
+            self.exact -= 1
+            return False
+        cell = self._last
+        if cell._more <= 0 or cell.status != status or cell.method is not method:
+            return False
+        cell._more -= 1
+        cell.count += 1
+        cell.seconds += cell._like
+        cell._counts[cell._at] += 1
+        self.count += 1
+        self.running += cell._like
+        return True
 
     def note(
         self, method: str, status: int, now: float, began: float, ready: float, queued: float, steps: object
@@ -159,6 +192,10 @@ class Account:
         if work < 0.0:
             work = 0.0
         if steps is None:
+            if work == seconds:
+                cell._like = seconds
+                cell._at = at
+                cell._more = _untimed if seconds < _quick else 0
             if work < _blocking:
                 self.running += work
             else:
@@ -325,9 +362,10 @@ def accounts() -> list[Account]:
 
 
 def fill_budgets(size: int = BUDGET) -> None:
-    """Has `size` more requests of each route be measured."""
+    """Has `size` more requests of each route be measured, and `EXACT` be timed."""
     for account in accounts():
         account.budget = size
+        account.exact = EXACT
 
 
 def forget() -> None:

@@ -445,6 +445,12 @@ class Dispatch:
             account = self.route.account
         queued = self.exchange.queued if self.exchange is not None else 0.0
         if handler._finished:
+            if (
+                queued == 0.0
+                and self.request._ready_time == 0.0
+                and account.likens(self.request.method, handler._status_code)
+            ):
+                return
             account.note(
                 self.request.method,
                 handler._status_code,
