@@ -7,8 +7,9 @@ A handler that never suspends has run from the end of its content to its respons
 one that does, the time that its steps take has to be measured, which costs more than counting; so that is done for
 some requests of a route, `Account.budget` of them, and the others are taken to be like them. Totals say how many were.
 
-A look at the clock costs more than all else that is done for a quick request. So of a route that gets very many of them,
-beyond `EXACT` until the budgets are filled again, one of `OF` is timed, and those after it are taken to be like it.
+A look at the clock costs more than all else that is done for a quick request. So of a route that gets very many of
+them, beyond `EXACT` until the budgets are filled again, one of `OF` is timed, and the next ones are taken to be like
+it.
 
 Nothing is counted before `web.dispatch.keep_accounts` was called. The doctor does that, and fills the budgets.
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from eyewall.doctor.stalls.beats import SOON, Beat, Beats, is_awaited
+from eyewall.doctor.stalls.beats import Beat, Beats, is_awaited
 from eyewall.doctor.stalls.sight import Sight
-from eyewall.doctor.timing.pulse import pulses
+from eyewall.doctor.stalls.vigil import SOON, Vigil
+from eyewall.doctor.timing.pulse import PATIENCE, pulses
 from eyewall.testing.fakeclock import run_with_fake_clock
 
 from ...waiting import until
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it
 def listening() -> tuple[Beats, Sight]:
     loop = asyncio.get_running_loop()
     sight = Sight(loop)
-    beats = Beats(loop, sight)
+    beats = Beats(loop, sight, Vigil())
     beats.start()
     return beats, sight
 
@@ -51,14 +52,21 @@ def test_the_next_one_is_due_when_the_pulse_says_so() -> None:
     async def main() -> None:
         beats, sight = listening()
         seconds = []
-        for _ in range(3):
+        for _ in range(PATIENCE + 3):
             before = beats.last
             while beats.last is before:
                 await asyncio.sleep(0.01)
             assert beats.last is not None
             seconds.append(beats.last.due - beats.last.at)
-        # By that clock, hardly a moment of computing: it is calm.
-        assert seconds == pytest.approx([0.2, 0.4, 0.5])
+        # By that clock, hardly a moment of computing: it is calm, and after a while it need not be looked at so often.
+        assert seconds == pytest.approx([*[0.1] * PATIENCE, 0.2, 0.4, 0.5])
+        # Whoever knows better says so.
+        before = beats.last
+        beats.hurry()
+        await asyncio.sleep(0.11)
+        assert beats.last is not before
+        assert beats.last is not None
+        assert beats.last.due - beats.last.at == pytest.approx(0.1)
         beats.stop()
         sight.close()
 
@@ -98,7 +106,7 @@ def test_a_child_process_leaves_the_pulse_alone() -> None:
 
 
 def test_a_beat_that_is_awaited() -> None:
-    beat = Beat(at=10.0, due=10.1, delay=0.0)
+    beat = Beat(at=10.0, due=10.1, delay=0.0, cpu=0.0, others=0.0)
     assert is_awaited(beat, 10.02)
     assert not is_awaited(beat, 10.11)
     # Of a calm loop it comes late enough for something to happen before.

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from eyewall.doctor.collector import Collector
-from eyewall.doctor.stalls.beats import SLACK, Beat
+from eyewall.doctor.stalls.beats import Beat
 from eyewall.doctor.stalls.turn import Tick
-from eyewall.doctor.stalls.watchdog import CALM, DUMP, PAUSE, STEADY, Watchdog
+from eyewall.doctor.stalls.vigil import SLACK
+from eyewall.doctor.stalls.watchdog import DUMP, PAUSE, STEADY, Watchdog
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it watches where Linux is")
 
@@ -26,11 +27,10 @@ class Busy:
         self._now = now
         self.idle = False
         self.calm = False
+        self.clock = time.CLOCK_MONOTONIC
+        self.recalled: Tick | None = None
 
     def glance(self, late: float, answer: object) -> Tick | None:
-        return self.glimpse(late, 0.0)
-
-    def glimpse(self, late: float, delay: float) -> Tick | None:
         return None if self.idle else self.look(late, 0.0)
 
     def look(self, late: float, held: float, *, marked: bool = True) -> Tick:
@@ -41,6 +41,9 @@ class Busy:
 
     def stands_still(self) -> bool:
         return False
+
+    def recall(self, tick: Tick) -> None:
+        self.recalled = tick
 
     def learn(self, answer: object) -> bool:
         return False
@@ -60,7 +63,7 @@ class Scene:
         parts._sight = self.sight
         parts._call_soon = self._ping
         parts._dumper = SimpleNamespace(
-            arm=self.armed.append, disarm=lambda: None, was_replaced=lambda: False
+            arm=self.armed.append, disarm=lambda: None, was_replaced=lambda: False, setting=lambda _: None
         )
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
         parts._turn.rest(Tick(self.now))
@@ -79,7 +82,7 @@ class Scene:
 
     def beats(self, due: float = 0.1) -> None:
         """The pulse has just beaten."""
-        self.watchdog._beats.last = Beat(self.now, self.now + due, 0.0)
+        self.watchdog._beats.last = Beat(self.now, self.now + due, 0.0, self.now, 0.0)
 
     @property
     def is_asking(self) -> bool:
@@ -125,7 +128,7 @@ def test_a_loop_that_answers_is_asked_again_until_its_pulse_says_enough(on_loop:
             assert not scene.watchdog._turn.pinged
         assert scene.pings == pings
         # Always before the interpreter could have been kept for so long that nobody looks.
-        assert all(seconds >= CALM + DUMP - 0.001 for seconds in scene.armed[-100:])
+        assert all(seconds >= SLACK + DUMP for seconds in scene.armed[-100:])
         assert len(scene.armed) > 100
 
     on_loop(test)
@@ -151,12 +154,32 @@ def test_one_whose_pulse_does_not_say_enough_is_asked(on_loop: Any, why: str) ->
     on_loop(test)
 
 
+def test_one_that_is_idle_need_not_be_asked_at_all_while_it_beats(on_loop: Any) -> None:
+    def test(scene: Scene) -> None:
+        scene.sight.idle = True
+        scene.look(0.05)
+        assert scene.is_asking
+        scene.beats()
+        assert scene.look(0.02) == pytest.approx(0.08 + SLACK)
+        assert not scene.is_asking
+        # What was seen last is the beat.
+        assert scene.sight.recalled == Tick(scene.now - 0.02, cpu=scene.now - 0.02, idle=False)
+        assert scene.pings == 0
+        # Then it blocks: there is no other beat.
+        scene.sight.idle = False
+        scene.look(0.08 + SLACK)
+        assert scene.is_asking
+        assert scene.pings == 1
+
+    on_loop(test)
+
+
 def test_one_that_has_nothing_to_do_any_more_is_left_alone(on_loop: Any) -> None:
     def test(scene: Scene) -> None:
         scene.until_it_need_not_ask()
         pings = scene.pings
         scene.sight.idle = True
-        scene.beats()
+        scene.beats(due=0.5)
         scene.look(0.02)
         assert scene.is_asking
         assert not scene.watchdog._turn.pinged
@@ -168,7 +191,7 @@ def test_one_that_has_nothing_to_do_any_more_is_left_alone(on_loop: Any) -> None
 def test_one_that_does_not_run_any_more(on_loop: Any) -> None:
     def test(scene: Scene) -> None:
         scene.until_it_need_not_ask()
-        scene.watchdog._beats.last = Beat(0.0, 0.0, 0.0)
+        scene.watchdog._beats.last = Beat(0.0, 0.0, 0.0, 0.0, 0.0)
         scene.watchdog.pause()
         assert scene.watchdog._beats.last is None
 

@@ -12,30 +12,35 @@ import time
 from typing import NamedTuple
 
 from eyewall.doctor.stalls.sight import Sight
+from eyewall.doctor.stalls.turn import Tick
+from eyewall.doctor.stalls.vigil import SOON, Vigil
 from eyewall.doctor.timing.pulse import Pulse
-
-#: Seconds by which a beat may be late, and those until the next one of a loop that is busy, at most.
-SLACK = 0.02
-SOON = 0.11
 
 
 class Beat(NamedTuple):
     """One beat: when it came and when the next one is due, by `time.monotonic`; for how many seconds the loop's thread
-    has waited for a CPU by then."""
+    has waited for a CPU by then, and the CPU times of that thread and of all others."""
 
     at: float
     due: float
     delay: float
+    cpu: float
+    others: float
+
+    def as_tick(self) -> Tick:
+        """Returns what a look at that moment would have seen: a loop that is at work."""
+        return Tick(self.at, cpu=self.cpu, others=self.others, delay=self.delay, idle=False)
 
 
 class Beats:
-    """Listens to the pulse of `loop`, whose thread `sight` sees. `last`: the last beat, None where there was none. All
-    but that belongs to the loop's thread."""
+    """Listens to the pulse of `loop`, whose thread `sight` sees, and tells `vigil`. `last`: the last beat, None where
+    there was none. All but that belongs to the loop's thread."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, sight: Sight) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, sight: Sight, vigil: Vigil) -> None:
         self.last: Beat | None = None
         self._loop = loop
         self._sight = sight
+        self._vigil = vigil
         self._pulse: Pulse | None = None
 
     def start(self) -> None:
@@ -46,7 +51,7 @@ class Beats:
 
     def pause(self) -> None:
         """The loop runs no more: what it has said means nothing."""
-        self.last = None
+        self._forget()
         if self._pulse is not None:
             self._pulse.pause()
 
@@ -54,6 +59,11 @@ class Beats:
         """It is about to run again."""
         if self._pulse is not None:
             self._pulse.resume()
+
+    def hurry(self) -> None:
+        """The loop is busy: its pulse is to beat as fast as it can from now on."""
+        if self._pulse is not None:
+            self._pulse.hurry()
 
     def stop(self) -> None:
         """Listens no more."""
@@ -69,14 +79,20 @@ class Beats:
 
     def _leave(self) -> Pulse | None:
         pulse, self._pulse = self._pulse, None
-        self.last = None
+        self._forget()
         if pulse is not None and self._beaten in pulse.listeners:
             pulse.listeners.remove(self._beaten)
         return pulse
 
+    def _forget(self) -> None:
+        self.last = None
+        self._vigil.beaten(0.0)
+
     def _beaten(self, used: float, pause: float) -> None:
         now = time.monotonic()
-        self.last = Beat(now, now + pause, self._sight.files.waited_for_cpu() or 0.0)
+        delay = self._sight.files.waited_for_cpu() or 0.0
+        self.last = Beat(now, now + pause, delay, used, time.process_time() - used)
+        self._vigil.beaten(now + pause)
 
 
 def is_awaited(beat: Beat | None, now: float) -> bool:

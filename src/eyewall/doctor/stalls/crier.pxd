@@ -7,26 +7,19 @@ cdef extern from *:
     #include <string.h>
     #include <sys/socket.h>
     #include <sys/stat.h>
-    #include <time.h>
     #include <unistd.h>
 
     static struct {
         volatile sig_atomic_t came;
         int out, reading, writing, is_socket;
         struct stat out_is, pipe_is;
-        long process, since;
+        long process;
         void (*dump)(int);
     } eyewall;
 
     static int eyewall_same(int descriptor, const struct stat *was) {
         struct stat is;
         return fstat(descriptor, &is) == 0 && is.st_dev == was->st_dev && is.st_ino == was->st_ino;
-    }
-
-    static long eyewall_now(void) {
-        struct timespec now;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (long)now.tv_sec;
     }
 
     static size_t eyewall_put(char *to, size_t at, const char *text) {
@@ -62,7 +55,8 @@ cdef extern from *:
         size = eyewall_put(text, size, "eyewall: no thread of process ");
         size = eyewall_put_number(text, size, eyewall.process);
         size = eyewall_put(text, size, " could run Python for ");
-        size = eyewall_put_number(text, size, eyewall_now() - eyewall.since);
+        /* One comes each second. */
+        size = eyewall_put_number(text, size, came);
         size = eyewall_put(text, size, " s: a call keeps the interpreter, and the loop is blocked. Its thread:\\n");
         eyewall.dump(number);
         dumped = read(eyewall.reading, text + size, sizeof text - size - 1);
@@ -90,7 +84,6 @@ cdef extern from *:
         eyewall.writing = writing;
         eyewall.is_socket = S_ISSOCK(eyewall.out_is.st_mode);
         eyewall.process = (long)getpid();
-        eyewall.since = eyewall_now();
         eyewall.dump = theirs.sa_handler;
         eyewall.came = 0;
         memset(&ours, 0, sizeof ours);
@@ -102,7 +95,6 @@ cdef extern from *:
 
     static int eyewall_calm(void) {
         eyewall.came = 0;
-        eyewall.since = eyewall_now();
         return 1;
     }
     #else

@@ -25,7 +25,7 @@ import signal
 from threading import Lock
 
 from eyewall.doctor.places import Place
-from eyewall.doctor.stalls.kerneltimer import KernelTimer
+from eyewall.doctor.stalls.kerneltimer import KernelTimer, Setting
 
 #: The signal, and the seconds after which it is sent again.
 SIGNAL = signal.SIGURG
@@ -67,6 +67,10 @@ class Dumper:
         self._pipe = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         faulthandler.register(self._signal, file=self._pipe[1], all_threads=False)
         return True
+
+    def setting(self, seconds: float) -> Setting | None:
+        """Returns what `arm` does, for who does it without Python; None where it does nothing."""
+        return None if self._timer is None else self._timer.setting(seconds)
 
     def arm(self, seconds: float) -> None:
         """Dumps in so many seconds, unless it is armed again, or disarmed, before."""

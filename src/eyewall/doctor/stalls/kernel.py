@@ -12,6 +12,8 @@ import socket
 import struct
 from typing import NamedTuple
 
+from eyewall.doctor.stalls.kernelfile import pread
+
 _NUMBERS: dict[str, dict[int, str]] = {
     "x86_64": {
         0: "read",
@@ -158,7 +160,7 @@ class ThreadFiles:
                 # Another thread was here meanwhile.
                 os.close(number)
                 number = first
-        return os.pread(number, size, 0)
+        return pread(number, size)
 
     def system_call(self) -> SystemCall | None:
         """Returns what the thread is in; None where it runs, or where that can't be known."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from typing import NamedTuple
 
 #: The clock that never goes back; that of a thread's time on a CPU is `cpu_clock_of`.
 MONOTONIC = 1
@@ -34,6 +35,23 @@ class _Setting(ctypes.Structure):
 
 
 _OFF = _Setting()
+#: By their numbers.
+_timers: dict[int, KernelTimer] = {}
+
+
+class Setting(NamedTuple):
+    """What a timer is set to: the one of this number is to send in so many `seconds`, and then every `again`."""
+
+    number: int
+    seconds: float
+    again: float
+
+
+def set_time(number: int, seconds: float, again: float) -> None:
+    """Sets the timer of this number, see `Setting`. `again` is what it has anyway."""
+    timer = _timers.get(number)
+    if timer is not None:
+        timer.set(seconds)
 
 
 def _time(seconds: float) -> _Time:
@@ -65,6 +83,10 @@ class KernelTimer:
         event = _Event(signal=number, notify=_SIGEV_THREAD_ID, thread=thread)
         if library.timer_create(clock, ctypes.byref(event), ctypes.byref(self._timer)) != 0:
             raise OSError(ctypes.get_errno(), "timer_create failed")
+        # The first one's is 0, which ctypes takes for a null pointer.
+        self._number: int = self._timer.value or 0
+        self._again = again
+        _timers[self._number] = self
         self._seconds = 0.0
         self._setting = _Setting(_time(again))
         self._reference = ctypes.byref(self._setting)
@@ -77,6 +99,10 @@ class KernelTimer:
                 self._setting.value = _time(seconds)
             self._library.timer_settime(self._timer, 0, self._reference, None)
 
+    def setting(self, seconds: float) -> Setting:
+        """Returns what `set` does."""
+        return Setting(self._number, seconds, self._again)
+
     def turn_off(self) -> None:
         """Sends no more until it is set again."""
         if self._library is not None:
@@ -86,4 +112,5 @@ class KernelTimer:
         """Deletes it. A second call is no error."""
         library, self._library = self._library, None
         if library is not None:
+            _timers.pop(self._number, None)
             library.timer_delete(self._timer)

@@ -30,7 +30,7 @@ import signal
 import stat
 
 from eyewall.doctor.stalls import crier
-from eyewall.doctor.stalls.kerneltimer import KernelTimer, cpu_clock_of
+from eyewall.doctor.stalls.kerneltimer import KernelTimer, Setting, cpu_clock_of
 
 #: Seconds without a look until something is said; the compiled handler counts signals, one each `AGAIN`.
 SILENCE = 2.0
@@ -83,6 +83,10 @@ class Outcry:
                 return
             crier.calm()
             self._timer.set(self._seconds)
+
+    def setting(self) -> Setting | None:
+        """Returns what `arm` does, for who does it without Python; None where it does nothing."""
+        return None if self._timer is None else self._timer.setting(self._seconds)
 
     def disarm(self) -> None:
         """Says nothing until it is armed again."""

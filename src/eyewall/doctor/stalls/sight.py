@@ -112,6 +112,18 @@ class Sight:
         return self._idle and time.clock_gettime(self._clock) == self._cpu
 
     @property
+    def clock(self) -> int:
+        """That of the thread's CPU time."""
+        return self._clock
+
+    def recall(self, tick: Tick) -> None:
+        """Takes `tick`, in which the thread was at work, for what was seen at the last look."""
+        self._before, self._last = self._last, tick
+        self._cpu, self._delay = tick.cpu, max(self._delay, tick.delay)
+        self._idle = self._ready = False
+        self._waiting = 0.0
+
+    @property
     def calm(self) -> bool:
         """Whether the thread was idle at the last look and has hardly run since the one before."""
         last, before = self._last, self._before
@@ -155,33 +167,20 @@ class Sight:
     def glance(self, late: float, answer: Answer) -> Tick | None:
         """Returns what `look` would, without a mark, of a thread that has answered, and has run for much of the time
         since the last look, or wanted to: one that is not idle, or for a moment. None for any other."""
-        if answer.ident != self._ident:
-            return None
-        tick = self.glimpse(late, answer.delay)
-        if tick is not None:
-            self._depth, self._base = answer.depth, answer.base
-        return tick
-
-    def glimpse(self, late: float, delay: float) -> Tick | None:
-        """The same of a thread that is known to be the loop's still. `delay`: how long it has waited for a CPU."""
-        if self._cpu < 0.0:
+        if answer.ident != self._ident or self._cpu < 0.0:
             return None
         try:
             cpu = time.clock_gettime(self._clock)
         except OSError:
             return None
-        # As the loop's thread has it: to read a file is to let go of the interpreter, for which a busy loop waits.
-        delay = max(self._delay, delay)
+        # As the loop's thread has it: to read a file is to ask the kernel once more.
+        delay = max(self._delay, answer.delay)
         if cpu - self._cpu + delay - self._delay < BUSY:
             return None
-        self._cpu, self._delay = cpu, delay
-        self._idle = self._ready = False
-        self._waiting = 0.0
-        self._before = self._last
-        self._last = Tick(
-            time.monotonic(), late, 0.0, cpu, time.process_time() - cpu, self._delay, False, None
-        )
-        return self._last
+        self._depth, self._base = answer.depth, answer.base
+        tick = Tick(time.monotonic(), late, 0.0, cpu, time.process_time() - cpu, delay, False, None)
+        self.recall(tick)
+        return tick
 
     def _waited(self, *, ran: bool) -> float:
         """Returns for how long the thread has waited for a CPU. The kernel counts a wait when it has ended."""

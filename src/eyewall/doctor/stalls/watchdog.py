@@ -1,10 +1,10 @@
 """The watchdog: a thread that looks at the thread of a loop.
 
-    every 50 ms       has the loop's thread used its CPU? No: it still waits as it did at the last look. (10 µs)
-                      Much, and the last ping was answered: it is busy and well. Another ping. (30 µs)
-                      The same, some times in a row: its pulse is enough of an answer, no ping (`beats`).
+    every 50 ms       has the loop's thread used its CPU? No: it still waits as it did at the last look.
+                      Much, and the last ping was answered: it is busy and well. Another ping.
                       Yes: where is it? In the selector: idle. Elsewhere: a ping is put into the loop's queue.
-    every 100 ms      the same, while it is idle nearly all the time, or busy and well all the time
+    every 100 ms      once it is idle, or has answered some times in a row: its pulse is enough of an answer (`beats`).
+                      Of most of these looks this thread knows nothing: they need no interpreter (`vigil`).
     no answer, 20 ms  its stack, its system call, the head of its queue: again and again, less often as time goes by
     `Turn` says       blocked, starved, over; `Teller` says by what
 
@@ -26,25 +26,24 @@ from functools import partial
 
 from eyewall.doctor.collector import Collector, failure
 from eyewall.doctor.stalls import readyqueue
-from eyewall.doctor.stalls.beats import SLACK, Beat, Beats, is_awaited
+from eyewall.doctor.stalls.beats import Beat, Beats, is_awaited
 from eyewall.doctor.stalls.dumper import Dumper
 from eyewall.doctor.stalls.garbage import Garbage
 from eyewall.doctor.stalls.outcry import Outcry
 from eyewall.doctor.stalls.sight import Answer, Sight
 from eyewall.doctor.stalls.teller import Teller
-from eyewall.doctor.stalls.turn import LATE, Block, Tick, Turn
+from eyewall.doctor.stalls.turn import LATE, Block, Turn
+from eyewall.doctor.stalls.vigil import CALM, SLACK, Vigil
 
-#: Seconds between two looks at a loop that answers, and at one that has hardly anything to do, or has been busy and
-#: well at the last `STEADY` looks. A block that sleeps, and begins right after a look, seems shorter by as much.
+#: Seconds between two looks at a loop that answers. At one that has hardly anything to do it is `vigil.CALM`, and at
+#: one that has been busy and well at the last `STEADY` looks. A block that sleeps, and begins right after a look, seems
+#: shorter by as much.
 PAUSE = 0.05
-CALM = 0.1
-STEADY = 4
+STEADY = 1
 #: And at one that does not, by the seconds for which it has not.
 PAUSES = ((2.0, 0.25), (0.5, 0.05), (0.0, 0.02))
-#: Looks at a loop that stands still, of which one looks at the loop all the same: whether it runs, and is closed.
+#: Looks after which it is seen whether the loop that stands still runs at all, and the outcry has what it needs.
 CHECKS = 10
-#: Looks at a loop that beats, of which one arms what has a second or more, and sees whether it is ours still.
-SOME = 5
 #: A thread that waits for the interpreter is put to sleep at least once in so many switch intervals.
 SELDOM = 16
 #: Seconds without a look, after the next one was due, until the stack is dumped.
@@ -75,7 +74,9 @@ class Watchdog:
         self._call_soon = partial(type(loop).call_soon_threadsafe, loop)
         self._turn = Turn(threshold, starved)
         self._sight = Sight(loop)
-        self._beats = Beats(loop, self._sight)
+        # It ends when this thread is to end: waiting for that is the pause.
+        self._vigil = Vigil()
+        self._beats = Beats(loop, self._sight, self._vigil)
         self._garbage = Garbage()
         self._fillers = readyqueue.Fillers(loop)
         self._teller = Teller(self._sight, self._garbage, self._fillers)
@@ -87,13 +88,14 @@ class Watchdog:
         # How often this thread was put to sleep, and how often it has looked since that was asked.
         self._switches = 0
         self._looks = 0
+        # How often somebody has looked since it was asked whether all is still there that is relied on.
+        self._unchecked = 0
         # How many looks in a row have seen a loop that is busy and answers.
         self._well = 0
         # The beat that stands for an answer, where nobody has asked.
         self._beat: Beat | None = None
         self._process = os.getpid()
-        # Held as long as it is to run: waiting for it is the pause.
-        self._running = threading.Lock()
+        self._started = False
 
     def start(self) -> None:
         """Starts the thread. To be called in that of the loop."""
@@ -101,7 +103,7 @@ class Watchdog:
         self._garbage.start()
         self._rest()
         self._arm(hurry=False)
-        self._running.acquire()
+        self._started = True
         threading.Thread(target=self._run, name="eyewall-watchdog", daemon=True).start()
         self._loop.call_soon(self._answered)
         self._beats.start()
@@ -110,8 +112,9 @@ class Watchdog:
         """Lets the thread end. In a process that was forked since, there is none."""
         self._garbage.stop()
         self._beats.stop()
-        if os.getpid() == self._process and self._running.locked():
-            self._running.release()
+        if os.getpid() == self._process and self._started:
+            self._started = False
+            self._vigil.end()
         else:
             self._sight.close()
 
@@ -150,8 +153,8 @@ class Watchdog:
     def _run(self) -> None:
         due = time.monotonic() + PAUSE
         try:
-            while not self._running.acquire(timeout=max(0.0, due - time.monotonic())):
-                pause = self._look(time.monotonic() - due)
+            while not self._vigil.wait(due):
+                pause = self._look(time.monotonic() - self._vigil.due)
                 if pause is None:
                     break
                 due = time.monotonic() + pause
@@ -168,25 +171,26 @@ class Watchdog:
 
     def _look(self, late: float) -> float | None:
         """Looks once. Returns the seconds until the next look, None where there is nothing left to watch."""
-        self._looks += 1
+        vigil = self._vigil
+        looks = max(1, vigil.looks)
+        self._looks += looks
+        self._unchecked += looks
+        if vigil.seen:
+            self._turn.still(vigil.seen, vigil.others)
+        vigil.trust_nothing()
         if late < LATE:
             if self._beat is not None or self._turn.pinged:
                 pause = self._goes_on(late)
                 if pause is not None:
-                    if self._beat is None:
-                        return self._arm_dumper(pause)
-                    # The same each time: to set another time costs more.
-                    if self._well % SOME == 0:
-                        self._arm_dumper(CALM)
-                    elif self._dumper is not None:
-                        self._dumper.arm(CALM + DUMP)
-                    return pause
+                    return self._arm_timers(pause)
             elif not self._answers and self._stands_still():
-                return CALM
+                return self._arm_timers(CALM)
         if self._beat is not None:
-            # It may have done many things since.
+            # It beats no more. It may have done many things since it has.
+            self._beat, beat = None, self._beats.last
+            if beat is not None:
+                self._recall(beat)
             self._turn.since(time.monotonic() - late - PAUSE)
-            self._beat = None
         self._well = 0
         if late >= LATE:
             self._sight.seize()
@@ -214,59 +218,76 @@ class Watchdog:
         if self._turn.pinged and not pinged:
             self._ping()
         self._tell(blocks)
+        if not pinged and not self._turn.pinged:
+            beat, now = self._beats.last, time.monotonic()
+            if beat is not None and is_awaited(beat, now):
+                return self._arm_timers(self._trust(beat, now))
         # One that is busy and answers is well.
         return self._arm(hurry=not answered)
 
     def _stands_still(self) -> bool:
-        """Whether the loop is as idle as it was; that is most of what this thread ever sees."""
+        """Whether the loop is as idle as it was; that is most of what is ever seen."""
+        self._vigil.trust_standstill(self._sight.clock)
         try:
+            # Asked after that: what runs in between is seen by the next look.
             still = self._sight.stands_still()
         except OSError:
-            return False
-        if not still or self._looks % CHECKS == 0:
+            still = False
+        if not still or self._unchecked >= CHECKS:
+            self._vigil.trust_nothing()
             return False
         self._turn.still(time.monotonic(), self._sight.others())
-        self._arm_dumper(CALM)
         return True
 
     def _goes_on(self, late: float) -> float | None:
-        """Asks a loop again that is busy and has answered in time, as one under load does at each look; one that has
-        done so for a while need not be asked while it beats. Returns the seconds until the next look; None where that
-        is not so."""
+        """Trusts a loop for longer that beats; or asks one again that is busy and has answered in time, as one under
+        load does at each look, until it has done so for a while. Returns the seconds until the next look; None where
+        that is not so."""
         if self._garbage.running or not self._loop.is_running():
             return None
         now = time.monotonic()
-        tick = self._heard(late, now)
-        if tick is None:
+        beat = self._beats.last
+        if self._beat is not None:
+            if beat is None or beat is self._beat or not is_awaited(beat, now):
+                return None
+            self._waited_for_interpreter(late)
+            return self._trust(beat, now)
+        if not self._heard(late, now):
             return None
         self._waited_for_interpreter(late)
         self._well += 1
-        beat = self._beats.last
         if self._well > STEADY and beat is not None and is_awaited(beat, now):
-            self._beat = beat
-            self._turn.carry_on(tick)
-            return beat.due + SLACK - now
+            return self._trust(beat, now)
         self._ping()
         return PAUSE if self._well < STEADY else CALM
 
-    def _heard(self, late: float, now: float) -> Tick | None:
-        """Returns what is seen of a busy loop that has beaten or answered in time, None of any other."""
-        if self._beat is not None:
-            beat = self._beats.last
-            if beat is None or beat is self._beat or not is_awaited(beat, now):
-                return None
-            return self._sight.glimpse(late, beat.delay)
+    def _trust(self, beat: Beat, now: float) -> float:
+        """A loop that goes on to beat needs no look, nor a ping. Returns the seconds until it must have beaten."""
+        self._beat = beat
+        self._recall(beat)
+        self._vigil.trust_beats()
+        return beat.due + SLACK - now
+
+    def _recall(self, beat: Beat) -> None:
+        """What was seen last is this beat."""
+        tick = beat.as_tick()
+        self._sight.recall(tick)
+        self._turn.carry_on(tick)
+
+    def _heard(self, late: float, now: float) -> bool:
+        """Whether a busy loop has answered in time; takes the answer if so."""
         if len(self._answers) != 1:
-            return None
+            return False
         answer = self._answers[0]
         if not self._turn.is_prompt(answer.at, now):
-            return None
+            return False
         tick = self._sight.glance(late, answer)
-        if tick is not None:
-            self._answers.popleft()
-            self._forget()
-            self._turn.go_on(answer.at, answer.cpu, tick.delay, tick, PAUSE)
-        return tick
+        if tick is None:
+            return False
+        self._answers.popleft()
+        self._forget()
+        self._turn.go_on(answer.at, answer.cpu, tick.delay, tick, PAUSE)
+        return True
 
     def _arm(self, *, hurry: bool) -> float:
         lag = self._turn.lag
@@ -275,9 +296,9 @@ class Watchdog:
         pause = CALM if self._sight.calm else PAUSE
         if self._turn.pinged and hurry:
             pause = next(pause for since, pause in PAUSES if lag >= since)
-        return self._arm_dumper(pause)
+        return self._arm_timers(pause)
 
-    def _arm_dumper(self, pause: float) -> float:
+    def _arm_timers(self, pause: float) -> float:
         if self._dumper is not None:
             if self._dumper.was_replaced():
                 self._dumper.stop()
@@ -285,9 +306,15 @@ class Watchdog:
             else:
                 self._dumper.arm(pause + DUMP)
         if self._outcry is not None:
-            if self._looks % CHECKS == 0:
+            if self._unchecked >= CHECKS:
                 self._outcry.check()
             self._outcry.arm()
+        if self._unchecked >= CHECKS:
+            self._unchecked = 0
+        self._vigil.arms(
+            None if self._dumper is None else self._dumper.setting(CALM + DUMP),
+            None if self._outcry is None else self._outcry.setting(),
+        )
         return pause
 
     def _disarm(self) -> None:
@@ -339,6 +366,7 @@ class Watchdog:
     def _answered(self) -> None:
         # In the loop's thread.
         self._answers.append(Answer(self._sight.files))
+        self._beats.hurry()
 
     def _take(self, answer: Answer, lost: float) -> None:
         self._tell(self._turn.answered(answer.at, answer.cpu, answer.delay, lost))

@@ -17,12 +17,13 @@ cdef class Pulse:
     cdef double _pause
     cdef object _cpu
     cdef int _users
+    cdef int _calm
     cdef object _timer
     cdef double _due
     cdef double _beaten
     cdef double _used
 
     cdef _next(self, double now)
-    @cython.locals(now=double, lag=double, used=double, ran=double, passed=double, share=double, calm=double)
+    @cython.locals(now=double, lag=double, used=double, ran=double, passed=double, share=double)
     cpdef _beat(self)
     cpdef _turned(self, double began)
