@@ -39,7 +39,7 @@ def test_beats_come_while_the_loop_runs(run: Callable[..., Any]) -> None:
         assert before <= first.at <= time.monotonic()
         assert first.at < first.due
         assert first.delay >= 0.0
-        await until(lambda: beats.last is not first)
+        await until(lambda: beats.last != first)
         beats.stop()
         assert beats.last is None
         assert pulses() == []
@@ -54,7 +54,7 @@ def test_the_next_one_is_due_when_the_pulse_says_so() -> None:
         seconds = []
         for _ in range(PATIENCE + 3):
             before = beats.last
-            while beats.last is before:
+            while beats.last == before:
                 await asyncio.sleep(0.01)
             assert beats.last is not None
             seconds.append(beats.last.due - beats.last.at)
@@ -64,7 +64,7 @@ def test_the_next_one_is_due_when_the_pulse_says_so() -> None:
         before = beats.last
         beats.hurry()
         await asyncio.sleep(0.11)
-        assert beats.last is not before
+        assert beats.last != before
         assert beats.last is not None
         assert beats.last.due - beats.last.at == pytest.approx(0.1)
         beats.stop()

@@ -9,10 +9,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from eyewall.doctor.stalls import kernel
+from eyewall.doctor.stalls import kernel, kernelfile
 
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux") or platform.machine() not in ("x86_64", "aarch64"),
@@ -26,6 +27,24 @@ def test_a_file_of_the_kernel() -> None:
     assert kernel.parse(fields) == ("read", 7)
     for nothing in ([], [b"running"], [b"-1", b"0x0"], [b"99999", b"0x0"], [b"0", b"nonsense"]):
         assert kernel.parse(nothing) is None
+
+
+def test_a_number_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "schedstat"
+    file.write_bytes(b"12345678901 9876543210 77\n")
+    empty = tmp_path / "empty"
+    empty.write_bytes(b"1\n")
+    with file.open("rb") as opened:
+        assert kernelfile.second_number(opened.fileno()) == 9876543210.0
+        # From its beginning, as often as it is asked for.
+        assert kernelfile.second_number(opened.fileno()) == 9876543210.0
+        assert kernelfile.pread(opened.fileno(), 5) == b"12345"
+        assert kernelfile.pread(opened.fileno(), 512) == file.read_bytes()
+    with empty.open("rb") as opened, pytest.raises(ValueError, match="no second number"):
+        kernelfile.second_number(opened.fileno())
+    for read in (kernelfile.second_number, lambda number: kernelfile.pread(number, 1)):
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            read(-1)
 
 
 FilesOf = Callable[[int], kernel.ThreadFiles]

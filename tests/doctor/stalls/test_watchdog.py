@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from eyewall.doctor.collector import Collector
-from eyewall.doctor.stalls.beats import Beat
 from eyewall.doctor.stalls.turn import Tick
 from eyewall.doctor.stalls.vigil import SLACK
 from eyewall.doctor.stalls.watchdog import DUMP, PAUSE, STEADY, Watchdog
@@ -82,7 +81,7 @@ class Scene:
 
     def beats(self, due: float = 0.1) -> None:
         """The pulse has just beaten."""
-        self.watchdog._beats.last = Beat(self.now, self.now + due, 0.0, self.now, 0.0)
+        self.watchdog._beats.note(self.now, self.now + due, 0.0, self.now, 0.0)
 
     @property
     def is_asking(self) -> bool:
@@ -142,7 +141,7 @@ def test_one_whose_pulse_does_not_say_enough_is_asked(on_loop: Any, why: str) ->
         if why == "calm":
             scene.beats(due=0.5)
         elif why == "gone":
-            scene.watchdog._beats.last = None
+            scene.watchdog._beats.forget()
         late = 0.09 if why == "overdue, and seen late" else 0.0
         scene.look(0.1 + SLACK + late, late)
         assert scene.is_asking
@@ -191,7 +190,7 @@ def test_one_that_has_nothing_to_do_any_more_is_left_alone(on_loop: Any) -> None
 def test_one_that_does_not_run_any_more(on_loop: Any) -> None:
     def test(scene: Scene) -> None:
         scene.until_it_need_not_ask()
-        scene.watchdog._beats.last = Beat(0.0, 0.0, 0.0, 0.0, 0.0)
+        scene.beats()
         scene.watchdog.pause()
         assert scene.watchdog._beats.last is None
 

@@ -8,12 +8,11 @@ costs its thread a trip through its queue, and a byte in a pipe besides.
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import NamedTuple
 
 from eyewall.doctor.stalls.sight import Sight
 from eyewall.doctor.stalls.turn import Tick
-from eyewall.doctor.stalls.vigil import SOON, Vigil
+from eyewall.doctor.stalls.vigil import SOON, Vigil, monotonic, process_time
 from eyewall.doctor.timing.pulse import Pulse
 
 
@@ -33,15 +32,25 @@ class Beat(NamedTuple):
 
 
 class Beats:
-    """Listens to the pulse of `loop`, whose thread `sight` sees, and tells `vigil`. `last`: the last beat, None where
-    there was none. All but that belongs to the loop's thread."""
+    """Listens to the pulse of `loop`, whose thread `sight` sees, and tells `vigil`.
+
+    All but `last` belongs to the thread of the loop."""
+
+    __slots__ = ("_at", "_cpu", "_delay", "_due", "_loop", "_others", "_pulse", "_sight", "_vigil")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sight: Sight, vigil: Vigil) -> None:
-        self.last: Beat | None = None
         self._loop = loop
         self._sight = sight
         self._vigil = vigil
         self._pulse: Pulse | None = None
+        # The last beat, as `Beat` has it; at 0.0 there was none.
+        self._at = self._due = self._delay = self._cpu = self._others = 0.0
+
+    @property
+    def last(self) -> Beat | None:
+        """The last beat; None where there was none since the loop runs. May be asked for in any thread."""
+        at = self._at
+        return Beat(at, self._due, self._delay, self._cpu, self._others) if at > 0.0 else None
 
     def start(self) -> None:
         """Begins to listen; to be called where the loop runs or is about to."""
@@ -51,7 +60,7 @@ class Beats:
 
     def pause(self) -> None:
         """The loop runs no more: what it has said means nothing."""
-        self._forget()
+        self.forget()
         if self._pulse is not None:
             self._pulse.pause()
 
@@ -79,20 +88,25 @@ class Beats:
 
     def _leave(self) -> Pulse | None:
         pulse, self._pulse = self._pulse, None
-        self._forget()
+        self.forget()
         if pulse is not None and self._beaten in pulse.listeners:
             pulse.listeners.remove(self._beaten)
         return pulse
 
-    def _forget(self) -> None:
-        self.last = None
+    def note(self, at: float, due: float, delay: float, cpu: float, others: float) -> None:
+        """The loop has beaten, see `Beat`."""
+        # Whoever asks for the last one holds the interpreter meanwhile, and so does this.
+        self._at, self._due, self._delay, self._cpu, self._others = at, due, delay, cpu, others
+        self._vigil.beaten(due)
+
+    def forget(self) -> None:
+        """There was no beat."""
+        self._at = 0.0
         self._vigil.beaten(0.0)
 
     def _beaten(self, used: float, pause: float) -> None:
-        now = time.monotonic()
-        delay = self._sight.files.waited_for_cpu() or 0.0
-        self.last = Beat(now, now + pause, delay, used, time.process_time() - used)
-        self._vigil.beaten(now + pause)
+        now = monotonic()
+        self.note(now, now + pause, self._sight.files.waited_for_cpu() or 0.0, used, process_time() - used)
 
 
 def is_awaited(beat: Beat | None, now: float) -> bool:

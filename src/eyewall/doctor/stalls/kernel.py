@@ -12,7 +12,7 @@ import socket
 import struct
 from typing import NamedTuple
 
-from eyewall.doctor.stalls.kernelfile import pread
+from eyewall.doctor.stalls.kernelfile import pread, second_number
 
 _NUMBERS: dict[str, dict[int, str]] = {
     "x86_64": {
@@ -152,6 +152,9 @@ class ThreadFiles:
             os.close(number)
 
     def _read(self, name: str, size: int) -> bytes:
+        return pread(self._number(name), size)
+
+    def _number(self, name: str) -> int:
         number = self._open.get(name)
         if number is None:
             number = os.open(f"{self._folder}/{name}", os.O_RDONLY | os.O_CLOEXEC)
@@ -160,7 +163,7 @@ class ThreadFiles:
                 # Another thread was here meanwhile.
                 os.close(number)
                 number = first
-        return pread(number, size)
+        return number
 
     def system_call(self) -> SystemCall | None:
         """Returns what the thread is in; None where it runs, or where that can't be known."""
@@ -172,8 +175,8 @@ class ThreadFiles:
     def waited_for_cpu(self) -> float | None:
         """Returns the seconds in which the thread was ready and no CPU was free; None where that can't be known."""
         try:
-            return int(self._read("schedstat", 100).split()[1]) / 1e9
-        except (OSError, ValueError, IndexError):
+            return second_number(self._number("schedstat")) / 1e9
+        except (OSError, ValueError):
             return None
 
     def is_ready(self) -> bool:

@@ -14,5 +14,14 @@ def _pread(descriptor: int, size: int) -> bytes:
     return os.pread(descriptor, size, 0)
 
 
-#: Compiled, it is a function of C, see `kernelfile.pxd`.
+def _second_number(descriptor: int) -> float:
+    """Returns the second of the numbers in the file. Raises OSError, ValueError where there is none."""
+    numbers = os.pread(descriptor, 100, 0).split()
+    if len(numbers) < 2:
+        raise ValueError("there is no second number")
+    return float(int(numbers[1]))
+
+
+#: Compiled, these are functions of C, see `kernelfile.pxd`.
 pread = _pread
+second_number = _second_number

@@ -248,7 +248,7 @@ class Watchdog:
         now = time.monotonic()
         beat = self._beats.last
         if self._beat is not None:
-            if beat is None or beat is self._beat or not is_awaited(beat, now):
+            if beat is None or beat == self._beat or not is_awaited(beat, now):
                 return None
             self._waited_for_interpreter(late)
             return self._trust(beat, now)

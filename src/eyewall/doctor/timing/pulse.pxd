@@ -1,12 +1,13 @@
 cimport cython
 
+from eyewall.doctor.timing.history cimport History
 from eyewall.guard.histogram cimport Histogram
 
 
 cdef class Pulse:
     cdef object __weakref__
     cdef readonly object loop
-    cdef readonly object history
+    cdef readonly History history
     cdef readonly list listeners
     cdef readonly Histogram lags
     cdef readonly Histogram turns
@@ -16,6 +17,9 @@ cdef class Pulse:
     cdef double _interval
     cdef double _pause
     cdef object _cpu
+    cdef object _call
+    cdef object _call_soon
+    cdef bint _by_delay
     cdef int _users
     cdef int _calm
     cdef object _timer

@@ -75,6 +75,10 @@ class Pulse:
         self.cpu_seconds = 0.0
         self.seconds = 0.0
         self.listeners: list[Callable[[float, float], object]] = []
+        kind = type(loop)
+        self._by_delay = not isinstance(loop, asyncio.BaseEventLoop)
+        self._call: Callable[..., asyncio.Handle] = kind.call_later if self._by_delay else kind.call_at
+        self._call_soon: Callable[..., asyncio.Handle] = kind.call_soon
         self._interval = self._pause = interval
         self._cpu = cpu
         self._users = 0
@@ -142,8 +146,11 @@ class Pulse:
 
     def _next(self, now: float) -> None:
         self._due = now + self._pause
-        # Not by what a detector has put over it to see who calls.
-        self._timer = type(self.loop).call_at(self.loop, self._due, self._beat)
+        # Not by what a detector has put over it to see who calls; nor, in uvloop, by `call_at`, which goes that way.
+        if self._by_delay:
+            self._timer = self._call(self.loop, self._pause, self._beat)
+        else:
+            self._timer = self._call(self.loop, self._due, self._beat)
 
     def _beat(self) -> None:
         now = self.loop.time()
@@ -166,7 +173,7 @@ class Pulse:
                     self._pause = min(2.0 * self._pause, SLOWEST * self._interval)
             self.history.note(lag, ran, passed)
         self._next(now)
-        self.loop.call_soon(self._turned, now)
+        self._call_soon(self.loop, self._turned, now)
         for listener in self.listeners:
             listener(used, self._pause)
 
