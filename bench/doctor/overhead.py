@@ -26,8 +26,8 @@ from bench.wsload import SocketError
 
 #: What is allowed: a share of CPU per request, of throughput, of a core, and MiB.
 CPU, THROUGHPUT, CORE, MEMORY = 0.02, 0.02, 0.01, 10.0
-#: Seconds that servers are left alone in, to see what they do by themselves.
-IDLE = 10.0
+#: Seconds that servers are left alone in, to see what they do by themselves: each WebSocket is pinged once in them.
+IDLE = 20.0
 NAMES = ("off", "on")
 
 

@@ -44,7 +44,7 @@ cdef class Account:
     cdef Cell _last
 
     @cython.locals(cell=Cell)
-    cpdef bint likens(self, method, int status)
+    cpdef bint likens(self, method, int status) noexcept
     @cython.locals(seconds=double, work=double, before=double, cell=Cell, at=int, measured=Steps, record=object)
     cpdef note(self, method, int status, double now, double began, double ready, double queued, steps)
     cdef Cell _cell(self, method, int status)
