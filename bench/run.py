@@ -28,6 +28,8 @@ WARM_UP_BULK = 3
 ECHO_SOCKETS = 64
 #: Broadcasts in one measurement.
 BROADCASTS = 5
+#: Imports in one measurement.
+IMPORTS = 9
 
 
 @dataclass(frozen=True)
@@ -296,7 +298,7 @@ class Run:
         if turn == 0:
             imports.cache_bytecode(peer.environment)
             imports.cost(peer.imports, peer.environment, self._server_core)
-        found = imports.cost(peer.imports, peer.environment, self._server_core)
+        found = imports.typical(peer.imports, peer.environment, self._server_core, IMPORTS)
         value = found.milliseconds if workload.name == "import" else found.mebibytes
         return Sample(turn, workload.name, peer.name, value)
 
