@@ -7,8 +7,6 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -21,37 +19,13 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it
 LONG = 60.0
 
 
-@contextmanager
-def another_thread() -> Iterator[tuple[int, threading.Event]]:
-    """A thread that does nothing until the event is set. With the clock of its CPU time."""
-    ready, goes_on = threading.Event(), threading.Event()
-
-    def run() -> None:
-        ready.set()
-        goes_on.wait(LONG)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        ready.wait(LONG)
-        clock = time.pthread_getcpuclockid(thread.ident or 0)
-        # Until it waits.
-        used = -1.0
-        while used != (used := time.clock_gettime(clock)):
-            time.sleep(0.02)
-        yield clock, goes_on
-    finally:
-        goes_on.set()
-        thread.join()
-
-
 def test_it_sleeps_until_the_next_look_is_due() -> None:
     vigil = Vigil()
     due = time.monotonic() + 0.02
     assert not vigil.wait(due)
     assert time.monotonic() >= due
     assert vigil.due == due
-    assert (vigil.looks, vigil.seen) == (1, 0.0)
+    assert vigil.looks == 1
 
 
 def test_it_ends_while_it_sleeps() -> None:
@@ -92,7 +66,6 @@ def test_as_long_as_it_beats_all_is_well() -> None:
     # The watchdog wants to know from time to time.
     assert vigil.looks == SOME
     assert vigil.due > began + (SOME - 1) * SLACK
-    assert vigil.seen == 0.0
 
 
 @pytest.mark.parametrize("due", [0.0, -0.01, 0.5])
@@ -115,46 +88,24 @@ def test_a_beat_that_does_not_come() -> None:
     assert vigil.due == pytest.approx(now + 0.05 + SLACK)
 
 
-def test_as_long_as_a_thread_stands_still_all_is_well() -> None:
-    vigil = Vigil()
-    with another_thread() as (clock, _):
-        began = time.monotonic()
-        vigil.trust_standstill(clock)
-        assert not vigil.wait(began)
-        assert vigil.looks == SOME
-        assert began < vigil.seen < time.monotonic()
-        assert vigil.others > 0.0
-        # What has been trusted is, until it is not.
-        vigil.trust_nothing()
-        assert not vigil.wait(time.monotonic())
-        assert (vigil.looks, vigil.seen) == (1, 0.0)
-
-
-def test_a_thread_that_has_run_is_for_the_watchdog() -> None:
-    vigil = Vigil()
-    with another_thread() as (clock, goes_on):
-        vigil.trust_standstill(clock)
-        goes_on.set()
-        while time_of(clock) == 0.0:
-            pass
-        assert not vigil.wait(time.monotonic() + 0.02)
-        assert vigil.looks == 1
-
-
-def time_of(clock: int) -> float:
-    try:
-        return time.clock_gettime(clock)
-    except OSError:
-        return -1.0
-
-
 def test_one_that_comes_late_does_not_decide_alone() -> None:
     vigil = Vigil()
-    with another_thread() as (clock, _):
-        vigil.trust_standstill(clock)
-        due = time.monotonic() - 1.0
-        assert not vigil.wait(due)
-        assert (vigil.due, vigil.looks, vigil.seen) == (due, 1, 0.0)
+    vigil.trust_beats()
+    now = time.monotonic()
+    vigil.beaten(now + 0.1)
+    assert not vigil.wait(now - 1.0)
+    assert (vigil.due, vigil.looks) == (now - 1.0, 1)
+
+
+def test_what_is_trusted_is_trusted_until_it_is_not() -> None:
+    vigil = Vigil()
+    vigil.trust_beats()
+    for trusted in (True, False):
+        now = time.monotonic()
+        vigil.beaten(now + 0.02)
+        assert not vigil.wait(now)
+        assert vigil.looks == 1 + trusted
+        vigil.trust_nothing()
 
 
 class _Setting(ctypes.Structure):
@@ -174,25 +125,23 @@ def test_timers_are_set_at_each_look_after_which_it_sleeps_on() -> None:
     first, second = (timer.setting(1000.5) for timer in timers)
     vigil = Vigil()
 
-    def look(*, still: bool) -> None:
-        with another_thread() as (clock, _):
-            if still:
-                vigil.trust_standstill(clock)
-            else:
-                vigil.trust_nothing()
-            assert not vigil.wait(time.monotonic())
+    def look(*, well: bool) -> None:
+        vigil.trust_beats()
+        now = time.monotonic()
+        vigil.beaten(now + 0.02 if well else 0.0)
+        assert not vigil.wait(now)
 
     try:
         vigil.arms(first, second)
-        look(still=False)
+        look(well=False)
         assert setting(first.number) == setting(second.number) == (0, 0)
-        look(still=True)
+        look(well=True)
         assert setting(first.number) == (pytest.approx(995, abs=5), 77)
         assert setting(second.number) == (pytest.approx(995, abs=5), 0)
         for timer in timers:
             timer.turn_off()
         vigil.arms(None, second)
-        look(still=True)
+        look(well=True)
         assert setting(first.number) == (0, 0)
         assert setting(second.number) == (pytest.approx(995, abs=5), 0)
     finally:
@@ -200,4 +149,4 @@ def test_timers_are_set_at_each_look_after_which_it_sleeps_on() -> None:
             timer.delete()
     # Numbers that nobody has any more.
     vigil.arms(first, second)
-    look(still=True)
+    look(well=True)

@@ -25,8 +25,6 @@ class Busy:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self.idle = False
-        self.calm = False
-        self.clock = time.CLOCK_MONOTONIC
         self.recalled: Tick | None = None
 
     def glance(self, late: float, answer: object) -> Tick | None:
@@ -37,9 +35,6 @@ class Busy:
 
     def mark(self) -> int:
         return 1
-
-    def stands_still(self) -> bool:
-        return False
 
     def recall(self, tick: Tick) -> None:
         self.recalled = tick

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from eyewall.doctor.timing.pulse import PATIENCE, Pulse, pulses
+from eyewall.doctor.timing.pulse import Pulse, pulses
 from eyewall.testing.fakeclock import FakeClockLoop, run_with_fake_clock
 
 from ...waiting import until
@@ -33,61 +33,15 @@ def test_a_loop_that_has_nothing_to_do() -> None:
     async def main() -> None:
         pulse = Pulse(asyncio.get_running_loop(), cpu=lambda: 5.0)
         pulse.start()
-        await asyncio.sleep(10.05)
-        assert pulse.lags.count == PATIENCE == 100
-        # At 10.1, 10.3, 10.7, 11.2, and every half a second from then on.
-        await asyncio.sleep(2.2)
-        assert pulse.lags.count == 106
+        await asyncio.sleep(2.25)
+        assert pulse.lags.count == 22
         assert pulse.lags.largest == pytest.approx(0.0, abs=1e-6)
         assert pulse.turns.largest == pytest.approx(0.0, abs=1e-6)
         assert (pulse.busy, pulse.cpu_seconds) == (0.0, 0.0)
-        assert pulse.seconds == pytest.approx(12.2)
+        assert pulse.seconds == pytest.approx(2.2)
         pulse.stop()
         await asyncio.sleep(1)
-        assert pulse.lags.count == 106
-
-    run_with_fake_clock(main())
-
-
-def test_a_loop_that_goes_back_to_work() -> None:
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        used = [0.0]
-        pulse = Pulse(loop, cpu=lambda: used[0])
-        pulse.start()
-        await asyncio.sleep(12.25)
-        assert pulse.lags.count == 106
-        used[0] += 0.1
-        await asyncio.sleep(0.5)
-        assert pulse.lags.count == 107
-        # That one has seen it: the next ones come after the usual time.
-        await asyncio.sleep(0.2)
-        assert pulse.lags.count == 109
-        pulse.stop()
-
-    run_with_fake_clock(main())
-
-
-def test_whoever_knows_that_it_is_at_work_says_so() -> None:
-    async def main() -> None:
-        pulse = Pulse(asyncio.get_running_loop(), cpu=lambda: 5.0)
-        pulse.hurry()
-        pulse.start()
-        pulse.hurry()
-        await asyncio.sleep(12.25)
-        assert pulse.lags.count == 106
-        pulse.hurry()
-        # The next would have come at 12.7.
-        await asyncio.sleep(0.11)
-        assert pulse.lags.count == 107
-        assert pulse.lags.largest == pytest.approx(0.0, abs=1e-6)
-        # And as many more as at the beginning.
-        await asyncio.sleep(9.9)
-        assert pulse.lags.count == 206
-        pulse.stop()
-        pulse.hurry()
-        await asyncio.sleep(1.0)
-        assert pulse.lags.count == 206
+        assert pulse.lags.count == 22
 
     run_with_fake_clock(main())
 

@@ -69,11 +69,6 @@ class Beats:
         if self._pulse is not None:
             self._pulse.resume()
 
-    def hurry(self) -> None:
-        """The loop is busy: its pulse is to beat as fast as it can from now on."""
-        if self._pulse is not None:
-            self._pulse.hurry()
-
     def stop(self) -> None:
         """Listens no more."""
         pulse = self._leave()

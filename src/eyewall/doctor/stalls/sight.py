@@ -2,7 +2,7 @@
 
 Whether it waits in its selector is known from its frames, since whoever answers a ping tells how many there are beneath
 a callback; and where there is none more, from its system call: a callback that is written in C has no frame either. A
-thread whose CPU time stands still is where it was at the last look, so that an idle loop costs one reading of a clock.
+thread whose CPU time stands still is where it was at the last look: no frame of it is looked at.
 """
 
 from __future__ import annotations
@@ -27,8 +27,6 @@ from eyewall.doctor.subjects import subject_of
 LITTLE = 0.02
 #: Seconds between two looks in which a thread runs, or waits for a CPU, that has much to do.
 BUSY = 0.01
-#: The share of a CPU below which a thread that is idle has hardly anything to do.
-CALM = 0.05
 #: The most that lies between two looks at a loop that runs, in seconds, unless the watchdog comes late.
 INTERVAL = 0.3
 #: Modules in which a thread waits that has nothing to do.
@@ -107,33 +105,12 @@ class Sight:
         """Sees nothing any more."""
         self.files.close()
 
-    def stands_still(self) -> bool:
-        """Whether the thread was idle at the last look and has not run since. Raises OSError where it has ended."""
-        return self._idle and time.clock_gettime(self._clock) == self._cpu
-
-    @property
-    def clock(self) -> int:
-        """That of the thread's CPU time."""
-        return self._clock
-
     def recall(self, tick: Tick) -> None:
         """Takes `tick`, in which the thread was at work, for what was seen at the last look."""
         self._before, self._last = self._last, tick
         self._cpu, self._delay = tick.cpu, max(self._delay, tick.delay)
         self._idle = self._ready = False
         self._waiting = 0.0
-
-    @property
-    def calm(self) -> bool:
-        """Whether the thread was idle at the last look and has hardly run since the one before."""
-        last, before = self._last, self._before
-        if last is None or before is None or not last.idle:
-            return False
-        return last.cpu - before.cpu < CALM * (last.now - before.now)
-
-    def others(self) -> float:
-        """Returns the CPU time of all other threads, where the thread stands still."""
-        return time.process_time() - self._cpu
 
     def look(self, late: float, held: float, *, marked: bool = True) -> Tick:
         """Returns what is seen now, with its `mark` if that is wanted. Raises OSError where the thread has ended."""

@@ -116,8 +116,6 @@ class Turn:
         self._threshold = threshold
         self._starved = starved
         self._last: Tick | None = None
-        # Time, and CPU time of the others, at the last look that saw nothing new since the last tick.
-        self._still: tuple[float, float] | None = None
         self._turn = _Span(0.0, 0.0, 0.0)
         self._callback = self._turn
         self._mark: Hashable = None
@@ -143,12 +141,7 @@ class Turn:
         """The loop does not run, as was seen now (None: nothing could be seen): what was seen before does not count."""
         self.pinged = False
         self._last = tick
-        self._still = None
         self._told = None
-
-    def still(self, now: float, others: float) -> None:
-        """Nothing has happened since the last tick: the loop is idle, and its thread has not run at all."""
-        self._still = now, others
 
     def mark(self, mark: Hashable) -> None:
         """The ping was sent: what changes when a callback ends is this now."""
@@ -157,11 +150,8 @@ class Turn:
     def tick(self, tick: Tick) -> list[Block]:
         """Takes what is seen now, and returns what there is to tell; the present block last."""
         last, self._last = self._last, tick
-        still, self._still = self._still, None
         if last is None:
             return []
-        if still is not None:
-            last = last._replace(now=still[0], others=still[1])
         lost, by_loop, by_others = self._late(last, tick)
         found: list[Block] = []
         if not self.pinged:
@@ -220,7 +210,6 @@ class Turn:
     def carry_on(self, tick: Tick) -> None:
         """`tick` shows a loop that is busy, has answered in time, and goes on to do so without being asked."""
         self.pinged = False
-        self._still = None
         self._told = None
         self._last = tick
 

@@ -13,7 +13,6 @@ cdef extern from *:
     }
     static double eyewall_monotonic(void) { return eyewall_clock(CLOCK_MONOTONIC); }
     static double eyewall_process_time(void) { return eyewall_clock(CLOCK_PROCESS_CPUTIME_ID); }
-    static double eyewall_thread_time(long clock) { return eyewall_clock((clockid_t)clock); }
     static struct timespec eyewall_time_of(double seconds) {
         struct timespec time = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
         return time;
@@ -26,7 +25,6 @@ cdef extern from *:
     /* Nothing is watched there, see `detector`. */
     static double eyewall_monotonic(void) { return 0.0; }
     static double eyewall_process_time(void) { return 0.0; }
-    static double eyewall_thread_time(long clock) { return -1.0; }
     static int eyewall_set_time(long timer, double seconds, double again) { return 0; }
     #endif
 
@@ -57,7 +55,6 @@ cdef extern from *:
     """
     cpdef double monotonic "eyewall_monotonic" () noexcept nogil
     cpdef double process_time "eyewall_process_time" () noexcept nogil
-    cpdef double thread_time "eyewall_thread_time" (long clock) noexcept nogil
     cpdef int set_time "eyewall_set_time" (long timer, double seconds, double again) noexcept nogil
     cpdef size_t _new_lock "eyewall_new_lock" () noexcept
     cpdef bint _acquire "eyewall_acquire" (size_t lock, double seconds) noexcept nogil
@@ -69,7 +66,6 @@ cdef extern from *:
 cdef double _late
 cdef double _slack
 cdef double _soon
-cdef double _calm
 cdef int _some
 
 
@@ -79,8 +75,6 @@ cdef class Vigil:
     cdef size_t _lock
     cdef bint _ended
     cdef bint _beats
-    cdef long _clock
-    cdef double _cpu
     cdef double _next
     cdef long _timer
     cdef double _seconds
@@ -89,8 +83,6 @@ cdef class Vigil:
     cdef double _second_seconds
     cdef double _second_again
     cdef readonly double due
-    cdef readonly double seen
-    cdef readonly double others
     cdef readonly int looks
 
     cpdef beaten(self, double due)

@@ -1,10 +1,9 @@
 """The watchdog: a thread that looks at the thread of a loop.
 
-    every 50 ms       has the loop's thread used its CPU? No: it still waits as it did at the last look.
-                      Much, and the last ping was answered: it is busy and well. Another ping.
-                      Yes: where is it? In the selector: idle. Elsewhere: a ping is put into the loop's queue.
-    every 100 ms      once it is idle, or has answered some times in a row: its pulse is enough of an answer (`beats`).
-                      Of most of these looks this thread knows nothing: they need no interpreter (`vigil`).
+    every 100 ms      does its pulse beat (`beats`)? Then all is well. Of most of these looks this thread knows nothing:
+                      they need no interpreter (`vigil`).
+    no beat, 50 ms    has the loop's thread used its CPU? Much, and the last ping was answered: it is busy and well.
+                      Where is it? In the selector: idle. Elsewhere: a ping is put into the loop's queue.
     no answer, 20 ms  its stack, its system call, the head of its queue: again and again, less often as time goes by
     `Turn` says       blocked, starved, over; `Teller` says by what
 
@@ -33,16 +32,16 @@ from eyewall.doctor.stalls.outcry import Outcry
 from eyewall.doctor.stalls.sight import Answer, Sight
 from eyewall.doctor.stalls.teller import Teller
 from eyewall.doctor.stalls.turn import LATE, Block, Turn
-from eyewall.doctor.stalls.vigil import CALM, SLACK, Vigil
+from eyewall.doctor.stalls.vigil import SLACK, SOON, Vigil
 
-#: Seconds between two looks at a loop that answers. At one that has hardly anything to do it is `vigil.CALM`, and at
-#: one that has been busy and well at the last `STEADY` looks. A block that sleeps, and begins right after a look, seems
-#: shorter by as much.
+#: Seconds between two looks at a loop that answers, and at one that has been busy and well at the last `STEADY` looks.
+#: A block that sleeps, and begins right after a look, seems shorter by as much.
 PAUSE = 0.05
+CALM = 0.1
 STEADY = 1
 #: And at one that does not, by the seconds for which it has not.
 PAUSES = ((2.0, 0.25), (0.5, 0.05), (0.0, 0.02))
-#: Looks after which it is seen whether the loop that stands still runs at all, and the outcry has what it needs.
+#: Looks after which it is seen whether the outcry has what it needs.
 CHECKS = 10
 #: A thread that waits for the interpreter is put to sleep at least once in so many switch intervals.
 SELDOM = 16
@@ -175,16 +174,11 @@ class Watchdog:
         looks = max(1, vigil.looks)
         self._looks += looks
         self._unchecked += looks
-        if vigil.seen:
-            self._turn.still(vigil.seen, vigil.others)
         vigil.trust_nothing()
-        if late < LATE:
-            if self._beat is not None or self._turn.pinged:
-                pause = self._goes_on(late)
-                if pause is not None:
-                    return self._arm_timers(pause)
-            elif not self._answers and self._stands_still():
-                return self._arm_timers(CALM)
+        if late < LATE and (self._beat is not None or self._turn.pinged):
+            pause = self._goes_on(late)
+            if pause is not None:
+                return self._arm_timers(pause)
         if self._beat is not None:
             # It beats no more. It may have done many things since it has.
             self._beat, beat = None, self._beats.last
@@ -224,20 +218,6 @@ class Watchdog:
                 return self._arm_timers(self._trust(beat, now))
         # One that is busy and answers is well.
         return self._arm(hurry=not answered)
-
-    def _stands_still(self) -> bool:
-        """Whether the loop is as idle as it was; that is most of what is ever seen."""
-        self._vigil.trust_standstill(self._sight.clock)
-        try:
-            # Asked after that: what runs in between is seen by the next look.
-            still = self._sight.stands_still()
-        except OSError:
-            still = False
-        if not still or self._unchecked >= CHECKS:
-            self._vigil.trust_nothing()
-            return False
-        self._turn.still(time.monotonic(), self._sight.others())
-        return True
 
     def _goes_on(self, late: float) -> float | None:
         """Trusts a loop for longer that beats; or asks one again that is busy and has answered in time, as one under
@@ -293,7 +273,7 @@ class Watchdog:
         lag = self._turn.lag
         if lag >= FILLING and self._turn.callbacks >= CALLBACKS:
             self._fillers.arm()
-        pause = CALM if self._sight.calm else PAUSE
+        pause = PAUSE
         if self._turn.pinged and hurry:
             pause = next(pause for since, pause in PAUSES if lag >= since)
         return self._arm_timers(pause)
@@ -312,7 +292,7 @@ class Watchdog:
         if self._unchecked >= CHECKS:
             self._unchecked = 0
         self._vigil.arms(
-            None if self._dumper is None else self._dumper.setting(CALM + DUMP),
+            None if self._dumper is None else self._dumper.setting(SOON + SLACK + DUMP),
             None if self._outcry is None else self._outcry.setting(),
         )
         return pause
@@ -366,7 +346,6 @@ class Watchdog:
     def _answered(self) -> None:
         # In the loop's thread.
         self._answers.append(Answer(self._sight.files))
-        self._beats.hurry()
 
     def _take(self, answer: Answer, lost: float) -> None:
         self._tell(self._turn.answered(answer.at, answer.cpu, answer.delay, lost))

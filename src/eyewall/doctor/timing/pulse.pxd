@@ -15,13 +15,11 @@ cdef class Pulse:
     cdef readonly double cpu_seconds
     cdef readonly double seconds
     cdef double _interval
-    cdef double _pause
     cdef object _cpu
     cdef object _call
     cdef object _call_soon
     cdef bint _by_delay
     cdef int _users
-    cdef int _calm
     cdef object _timer
     cdef double _due
     cdef double _beaten

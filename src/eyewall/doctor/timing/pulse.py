@@ -3,9 +3,6 @@
 A timer, ten times a second, looks at three clocks. By how much it comes too late is the loop's lag. The time until a
 callback that it schedules for the next turn runs is the length of one turn: one in a tenth of a second, as good as any
 other. And the CPU time of the thread, between two beats, is how busy it was. It works on every loop that has timers.
-
-A loop with little to do is neither late nor busy, and to wake it up costs more than what it does by itself: after some
-seconds it is looked at less often until a beat finds it at work.
 """
 
 from __future__ import annotations
@@ -20,11 +17,6 @@ from eyewall.guard.histogram import Histogram
 
 #: Seconds between two beats.
 INTERVAL = 0.1
-#: Up to how many times that they grow to while the loop is calm, the busy share below which it is, and after how many
-#: such beats.
-SLOWEST = 5.0
-CALM = 0.05
-PATIENCE = 100
 #: Seconds after which a mean of the busy share has forgotten two thirds of what was.
 MEMORY = 5.0
 #: Upper bounds of lags and turns, in seconds: finer below than those of requests.
@@ -79,10 +71,9 @@ class Pulse:
         self._by_delay = not isinstance(loop, asyncio.BaseEventLoop)
         self._call: Callable[..., asyncio.Handle] = kind.call_later if self._by_delay else kind.call_at
         self._call_soon: Callable[..., asyncio.Handle] = kind.call_soon
-        self._interval = self._pause = interval
+        self._interval = interval
         self._cpu = cpu
         self._users = 0
-        self._calm = 0
         self._timer: asyncio.Handle | None = None
         self._due = self._beaten = self._used = 0.0
 
@@ -123,14 +114,6 @@ class Pulse:
             # Nobody knows when it will: time begins then.
             self._timer = self.loop.call_soon(self._begin)
 
-    def hurry(self) -> None:
-        """The loop is at work, as whoever calls this in its thread knows: the next beat is due as soon as ever."""
-        self._calm = 0
-        if self._timer is not None and self._pause > self._interval:
-            self._timer.cancel()
-            self._pause = self._interval
-            self._next(self.loop.time())
-
     def forked(self) -> None:
         """This is a child of the process that the loop belongs to: forgets it, and does not touch it."""
         self._users = 0
@@ -140,15 +123,13 @@ class Pulse:
     def _begin(self) -> None:
         self._beaten = self.loop.time()
         self._used = self._cpu()
-        self._pause = self._interval
-        self._calm = 0
         self._next(self._beaten)
 
     def _next(self, now: float) -> None:
-        self._due = now + self._pause
+        self._due = now + self._interval
         # Not by what a detector has put over it to see who calls; nor, in uvloop, by `call_at`, which goes that way.
         if self._by_delay:
-            self._timer = self._call(self.loop, self._pause, self._beat)
+            self._timer = self._call(self.loop, self._interval, self._beat)
         else:
             self._timer = self._call(self.loop, self._due, self._beat)
 
@@ -164,18 +145,11 @@ class Pulse:
             self.seconds += passed
             share = min(1.0, ran / passed)
             self.busy += (share - self.busy) * min(1.0, passed / MEMORY)
-            if share >= CALM:
-                self._calm = 0
-                self._pause = self._interval
-            else:
-                self._calm += 1
-                if self._calm > PATIENCE:
-                    self._pause = min(2.0 * self._pause, SLOWEST * self._interval)
             self.history.note(lag, ran, passed)
         self._next(now)
         self._call_soon(self.loop, self._turned, now)
         for listener in self.listeners:
-            listener(used, self._pause)
+            listener(used, self._interval)
 
     def _turned(self, began: float) -> None:
         self.turns.observe(max(0.0, self.loop.time() - began))
