@@ -27,7 +27,7 @@ from eyewall.doctor.waits.detector import Waits
 DEFAULTS = Options()
 #: The share of a CPU that looks may take; where they take more, there is more time between them, up to so many times.
 SHARE = 0.001
-RARER = 4.0
+RARER = 2.0
 _thread_time: Callable[[], float] = getattr(time, "thread_time", time.process_time)
 
 

@@ -25,7 +25,7 @@ INTERVAL = 3.0
 SHARE = 0.001
 #: The part in the first seconds: what is wrong from the start on shows soon, and costs no more than once.
 EARLY = 60.0
-EARLY_SHARE = 0.002
+EARLY_SHARE = 0.003
 #: Seconds that one may take without a reason, and the part of the time that those may take which are longer.
 LONG = 0.005
 RARE = 0.0003
