@@ -8,7 +8,7 @@ costs its thread a trip through its queue, and a byte in a pipe besides.
 from __future__ import annotations
 
 import asyncio
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from eyewall.doctor.stalls.sight import Sight
 from eyewall.doctor.stalls.turn import Tick
@@ -104,6 +104,6 @@ class Beats:
         self.note(now, now + pause, self._sight.files.waited_for_cpu() or 0.0, used, process_time() - used)
 
 
-def is_awaited(beat: Beat | None, now: float) -> bool:
+def is_awaited(beat: Beat | None, now: float) -> TypeGuard[Beat]:
     """Whether the beat after this one is due soon, and not overdue."""
     return beat is not None and now < beat.due <= now + SOON

@@ -214,7 +214,7 @@ class Watchdog:
         self._tell(blocks)
         if not pinged and not self._turn.pinged:
             beat, now = self._beats.last, time.monotonic()
-            if beat is not None and is_awaited(beat, now):
+            if is_awaited(beat, now):
                 return self._arm_timers(self._trust(beat, now))
         # One that is busy and answers is well.
         return self._arm(hurry=not answered)
@@ -228,7 +228,7 @@ class Watchdog:
         now = time.monotonic()
         beat = self._beats.last
         if self._beat is not None:
-            if beat is None or beat == self._beat or not is_awaited(beat, now):
+            if beat == self._beat or not is_awaited(beat, now):
                 return None
             self._waited_for_interpreter(late)
             return self._trust(beat, now)
@@ -236,7 +236,7 @@ class Watchdog:
             return None
         self._waited_for_interpreter(late)
         self._well += 1
-        if self._well > STEADY and beat is not None and is_awaited(beat, now):
+        if self._well > STEADY and is_awaited(beat, now):
             return self._trust(beat, now)
         self._ping()
         return PAUSE if self._well < STEADY else CALM
@@ -273,10 +273,9 @@ class Watchdog:
         lag = self._turn.lag
         if lag >= FILLING and self._turn.callbacks >= CALLBACKS:
             self._fillers.arm()
-        pause = PAUSE
-        if self._turn.pinged and hurry:
-            pause = next(pause for since, pause in PAUSES if lag >= since)
-        return self._arm_timers(pause)
+        if not (self._turn.pinged and hurry):
+            return self._arm_timers(PAUSE)
+        return self._arm_timers(next(pause for since, pause in PAUSES if lag >= since))
 
     def _arm_timers(self, pause: float) -> float:
         if self._dumper is not None:

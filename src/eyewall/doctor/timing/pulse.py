@@ -128,10 +128,8 @@ class Pulse:
     def _next(self, now: float) -> None:
         self._due = now + self._interval
         # Not by what a detector has put over it to see who calls; nor, in uvloop, by `call_at`, which goes that way.
-        if self._by_delay:
-            self._timer = self._call(self.loop, self._interval, self._beat)
-        else:
-            self._timer = self._call(self.loop, self._due, self._beat)
+        when = self._interval if self._by_delay else self._due
+        self._timer = self._call(self.loop, when, self._beat)
 
     def _beat(self) -> None:
         now = self.loop.time()
