@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 
+from eyewall import doctor
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Finding
 from eyewall.doctor.growth import connections, descriptors, load, openings
 from eyewall.doctor.growth.connections import End
 from eyewall.doctor.growth.descriptors import DescriptorLeaks
-from eyewall.doctor.growth.load import Descriptors, limit, numbers
+from eyewall.doctor.growth.load import Descriptors, limit, numbers, resident_bytes
 from eyewall.doctor.growth.openings import Openings
 from eyewall.net.tcpclient import TCPClient
 
@@ -229,6 +230,25 @@ def test_lines_that_open(tmp_path: Path) -> None:
         known.stop()
     write()
     assert known.file(str(tmp_path / "a")) is None
+
+
+@on_linux
+def test_what_the_doctor_opens_is_nobodys(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        # What is imported by then is no matter.
+        doctor.enable(log_level="never")
+        doctor.disable()
+        known = Openings()
+        known.start()
+        try:
+            doctor.enable(log_level="never")
+            assert resident_bytes()
+            assert (known._paths, known.sockets()) == ({}, {})
+        finally:
+            doctor.disable()
+            known.stop()
+
+    run(main())
 
 
 def test_paths_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

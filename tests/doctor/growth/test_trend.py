@@ -75,6 +75,15 @@ def test_a_leak_below_large_swings_is_told_in_the_end() -> None:
     assert told(values) is not None
 
 
+def test_what_has_been_let_go_of_when_the_window_ends_is_no_growth() -> None:
+    grows = [10.0 + 3.0 * number for number in range(int(SOON / STEP))]
+    # The sample after which it was told is the one that ends the window.
+    number, _ = told(grows) or (0, None)
+    assert number > 0
+    for left in (10.0, grows[0] + 20.0 - 1.0):
+        assert told([*grows[:number], left, *[left] * 200]) is None
+
+
 def test_a_load_that_swings_is_no_growth() -> None:
     # A window longer than half a period is needed for that.
     for period, scales in (

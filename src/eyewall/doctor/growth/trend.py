@@ -8,7 +8,8 @@ What leaks has a floor that rises, however much goes on above it. So it is the l
 
 It grows where each `low` is above the one before it, the last `low` is above the first `high`, the last `high` above
 the one before it (it has not levelled off), and the rise is large: by itself, and in relation to what was there. A ramp
-that ends within a window, and a load that comes back to its floor within one, are no growth. Windows of several lengths
+that ends within a window, and a load that comes back to its floor within one, are no growth; nor is what has been let
+go of again when the window ends: the value that comes then counts for the last `low`. Windows of several lengths
 are looked at together: the short one tells of a fast leak within some ten seconds, the long ones of a slow leak, and of
 one that hides below large swings.
 
@@ -112,24 +113,25 @@ class Trend:
             part = self._present[index]
             if part is not None and part.samples >= SAMPLES and now - part.begin >= width:
                 self._parts[index].append(part)
-                found = self._judge(self._parts[index]) or found
+                found = self._judge(self._parts[index], value) or found
                 part = None
             if part is None:
                 part = self._present[index] = _Part(now)
             part.add(now, value, load)
         return found
 
-    def _judge(self, parts: deque[_Part]) -> Growth | None:
+    def _judge(self, parts: deque[_Part], value: float) -> Growth | None:
         if len(parts) < PARTS:
             return None
         first, last = parts[0], parts[-1]
         lows = [part.low for part in parts]
+        lows[-1] = min(lows[-1], value)
         if any(later <= earlier for earlier, later in pairwise(lows)):
             return None
         if last.high <= parts[-2].high:
             return None
-        rise = last.low - first.high
+        rise = lows[-1] - first.high
         explained = self._per_load * max(0.0, last.load_high - first.load_low)
-        if rise <= 0.0 or last.low - first.low < max(self._floor, self._ratio * first.high, explained):
+        if rise <= 0.0 or lows[-1] - first.low < max(self._floor, self._ratio * first.high, explained):
             return None
         return Growth(first.low, last.high, last.last - first.begin)
