@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import importlib
 import sys
 from collections.abc import Callable, Coroutine, Iterator
@@ -476,6 +477,8 @@ BESIDES = {
 
 @contextlib.contextmanager
 def _program(folder: Path, source: str) -> Iterator[ModuleType]:
+    # Functions of the programs before it, which refer to each other, would still be some that can use the same names.
+    gc.collect()
     path = folder / "program_of_test_together.py"
     path.write_text(source)
     spec = importlib.util.spec_from_file_location(path.stem, path)
