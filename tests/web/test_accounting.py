@@ -108,16 +108,17 @@ def test_a_request_that_takes_long_stands_for_itself() -> None:
 def test_each_is_counted_once(requests: list[tuple[float, int, bool]]) -> None:
     one = Account("/", "Handler")
     one.exact = 3
-    for seconds, status, waits in requests:
+    for number, (seconds, status, waits) in enumerate(requests, 1):
         if waits:
             one.note("GET", status, 100.0 + seconds, 100.0, 0.0, 0.0, SUSPENDED)
         else:
             noted(one, seconds, status)
-    cells = one.cells()
-    assert one.count == sum(cell.count for cell in cells) == len(requests)
-    assert all(sum(cell.buckets) == cell.count for cell in cells)
-    parts = one.running + one.blocking + one.suspended_time
-    assert parts == pytest.approx(sum(cell.seconds for cell in cells))
+        # At any time, also while some are noted that are not in the sums yet.
+        cells = one.cells()
+        assert one.count == sum(cell.count for cell in cells) == number
+        assert all(sum(cell.buckets) == cell.count for cell in cells)
+        parts = one.running + one.blocking + one.suspended_time
+        assert parts == pytest.approx(sum(cell.seconds for cell in cells))
 
 
 def test_a_clock_that_is_set_back_makes_nothing_negative() -> None:

@@ -11,28 +11,31 @@ cdef dict _accounts
 
 @cython.final
 cdef class Cell:
+    # What is looked at for every request comes first: it is in one line of the cache.
     cdef readonly object method
     cdef readonly int status
-    cdef readonly long long count
-    cdef readonly double seconds
+    cdef int _more
+    cdef int _summed
+    cdef int _at
+    cdef double _like
+    cdef long long _count
+    cdef double _seconds
     cdef readonly double largest
     cdef long long _counts[17]
-    cdef double _like
-    cdef int _at
-    cdef int _more
 
 
 @cython.final
 cdef class Account:
+    cdef Cell _last
+    cdef public int exact
+    cdef public int budget
     cdef object __weakref__
     cdef readonly str route
     cdef readonly str handler
-    cdef public int budget
-    cdef public int exact
-    cdef readonly long long count
+    cdef long long _count
     cdef readonly double queued
     cdef readonly double receiving
-    cdef readonly double running
+    cdef double _running
     cdef readonly double blocking
     cdef readonly long long suspended
     cdef readonly double suspended_time
@@ -41,10 +44,11 @@ cdef class Account:
     cdef readonly double measured_running
     cdef readonly double measured_blocking
     cdef dict _cells
-    cdef Cell _last
 
     @cython.locals(cell=Cell)
     cpdef bint likens(self, method, int status) noexcept
+    @cython.locals(cell=Cell, number=int)
+    cdef void _sum(self) noexcept
     @cython.locals(seconds=double, work=double, before=double, cell=Cell, at=int, measured=Steps, record=object)
     cpdef note(self, method, int status, double now, double began, double ready, double queued, steps)
     cdef Cell _cell(self, method, int status)

@@ -9,7 +9,8 @@ some requests of a route, `Account.budget` of them, and the others are taken to 
 
 A look at the clock costs more than all else that is done for a quick request. So of a route that gets very many of
 them, beyond `EXACT` until the budgets are filled again, one of `OF` is timed, and the next ones are taken to be like
-it.
+it. Of these, only a number is noted, in memory that has been looked at anyway: what they add to the sums is added when
+the next one is timed, and for whoever reads the sums before.
 
 Nothing is counted before `web.dispatch.keep_accounts` was called. The doctor does that, and fills the budgets.
 
@@ -71,24 +72,48 @@ class Record(Protocol):
 class Cell:
     """The requests of one route with one method and one status: how many, and how long they took."""
 
-    __slots__ = ("_at", "_counts", "_like", "_more", "count", "largest", "method", "seconds", "status")
+    __slots__ = (
+        "_at",
+        "_count",
+        "_counts",
+        "_like",
+        "_more",
+        "_seconds",
+        "_summed",
+        "largest",
+        "method",
+        "status",
+    )
 
     def __init__(self, method: str, status: int) -> None:
         self.method = method
         self.status = status
-        self.count = 0
-        self.seconds = 0.0
+        self._count = 0
+        self._seconds = 0.0
         self.largest = 0.0
         # One more than there are bounds; a number, as that of an array of C is.
         self._counts = [0] * 17
-        # How long the last one took that was timed and never waited, its bucket, and how many more count as that.
+        # How long the last one took that was timed and never waited, its bucket, how many more count as that, and how
+        # many more did when it was last added to the sums how many had.
         self._like = 0.0
-        self._at = self._more = 0
+        self._at = self._more = self._summed = 0
+
+    @property
+    def count(self) -> int:
+        """How many there were."""
+        return self._count + self._summed - self._more
+
+    @property
+    def seconds(self) -> float:
+        """How long they took, together."""
+        return self._seconds + (self._summed - self._more) * self._like
 
     @property
     def buckets(self) -> list[int]:
         """How many took how long, in the buckets of a `guard.histogram.Histogram` with its usual bounds."""
-        return list(self._counts)
+        counts = list(self._counts)
+        counts[self._at] += self._summed - self._more
+        return counts
 
 
 class Account:
@@ -103,10 +128,11 @@ class Account:
 
     __slots__ = (
         "_cells",
+        "_count",
         "_last",
+        "_running",
         "blocking",
         "budget",
-        "count",
         "exact",
         "handler",
         "measured",
@@ -116,7 +142,6 @@ class Account:
         "queued",
         "receiving",
         "route",
-        "running",
         "suspended",
         "suspended_time",
     )
@@ -126,12 +151,25 @@ class Account:
         self.handler = handler
         self.budget = BUDGET
         self.exact = EXACT
-        self.count = 0
-        self.queued = self.receiving = self.running = self.blocking = 0.0
+        self._count = 0
+        self._running = 0.0
+        self.queued = self.receiving = self.blocking = 0.0
         self.suspended = self.measured = 0
         self.suspended_time = self.measured_time = self.measured_running = self.measured_blocking = 0.0
         self._cells: dict[tuple[str, int], Cell] = {}
         self._last = Cell("", 0)
+
+    @property
+    def count(self) -> int:
+        """How many requests there were."""
+        cell = self._last
+        return self._count + cell._summed - cell._more
+
+    @property
+    def running(self) -> float:
+        """See above."""
+        cell = self._last
+        return self._running + (cell._summed - cell._more) * cell._like
 
     def cells(self) -> list[Cell]:
         """Returns what was counted, by method and status. May be called from any thread."""
@@ -147,12 +185,19 @@ class Account:
         if cell._more <= 0 or cell.status != status or cell.method is not method:
             return False
         cell._more -= 1
-        cell.count += 1
-        cell.seconds += cell._like
-        cell._counts[cell._at] += 1
-        self.count += 1
-        self.running += cell._like
         return True
+
+    def _sum(self) -> None:
+        """Adds those that were likened to the last one that was timed."""
+        # Not a call in between: nobody reads half of it.
+        cell = self._last
+        number = cell._summed - cell._more
+        cell._summed = cell._more
+        cell._count += number
+        cell._seconds += number * cell._like
+        cell._counts[cell._at] += number
+        self._count += number
+        self._running += number * cell._like
 
     def note(
         self, method: str, status: int, now: float, began: float, ready: float, queued: float, steps: object
@@ -166,12 +211,13 @@ class Account:
         seconds = now - began
         if seconds < 0.0:
             seconds = 0.0
+        self._sum()
         cell = self._last
         # Methods that there are come from a table: one that is another object is looked up.
         if cell.status != status or cell.method is not method:
             cell = self._cell(method, status)
-        cell.count += 1
-        cell.seconds += seconds
+        cell._count += 1
+        cell._seconds += seconds
         if seconds > cell.largest:
             cell.largest = seconds
         # Most requests are in the first buckets.
@@ -179,7 +225,7 @@ class Account:
         while at < _BUCKETS and seconds > _bounds[at]:
             at += 1
         cell._counts[at] += 1
-        self.count += 1
+        self._count += 1
         work = seconds
         if queued > 0.0:
             self.queued += queued
@@ -196,9 +242,9 @@ class Account:
             if work == seconds:
                 cell._like = seconds
                 cell._at = at
-                cell._more = _untimed if seconds < _quick else 0
+                cell._more = cell._summed = _untimed if seconds < _quick else 0
             if work < _blocking:
-                self.running += work
+                self._running += work
             else:
                 self.blocking += work
             return

@@ -57,8 +57,9 @@ cdef class Dispatch:
     cdef _start(self, rest)
     @cython.locals(handler=Reply, account=Account, steps=Steps)
     cdef Steps _steps_of(self, rest)
-    @cython.locals(handler=Reply, account=Account, queued=double)
-    cdef _count(self)
+    cdef bint _count(self) except -1
+    @cython.locals(handler=Reply, account=Account, queued=double, known=bint)
+    cdef bint _enter(self) except -1
     cpdef over(self)
     @cython.locals(handler=Reply)
     cdef _end_tasks(self)

@@ -276,12 +276,9 @@ class Dispatch:
             return
         if self.deadline is not None:
             self._check_time()
-        if _counting:
-            self._count()
-            handler = self.handler
-            if handler is not None and handler._account is not None:
-                # It is finished later, by somebody else: nobody knows what it does until then.
-                handler._steps = SUSPENDED
+        if _counting and self._count():
+            # It is finished later, by somebody else: nobody knows what it does until then.
+            self.handler._steps = SUSPENDED
 
     def closed(self) -> None:
         """The client left before the response was finished."""
@@ -433,37 +430,53 @@ class Dispatch:
                 return False
         return True
 
-    def _count(self) -> None:
-        """Counts the request, if its handler has finished; opens an account for one that goes on."""
+    def _count(self) -> bool:
+        """Counts the request, if its handler has finished; opens an account for one that goes on, and returns that it
+        does."""
+        # Nothing by way of variables, of which compiled code counts the references: most requests end here.
+        if (
+            self.handler is not None
+            and self.handler._finished
+            and self.route is not None
+            and self.route.account is not None
+            and self.exchange is not None
+            and self.exchange.queued == 0.0
+            and self.request._ready_time == 0.0
+            and self.route.account.likens(self.request.method, self.handler._status_code)
+        ):
+            return False
+        return self._enter()
+
+    def _enter(self) -> bool:
+        """Enters the request into its account, or the account into its handler."""
         handler = self.handler
         if handler is None:
-            return
-        # Not by way of variables, of which compiled code counts the references.
-        if self.route is None or self.route.account is None:
-            account = account_for(self.route, self.handler_class)
-        else:
-            account = self.route.account
+            return False
+        known = self.route is not None and self.route.account is not None
+        account = self.route.account if known else account_for(self.route, self.handler_class)
         queued = self.exchange.queued if self.exchange is not None else 0.0
-        if handler._finished:
-            if (
-                queued == 0.0
-                and self.request._ready_time == 0.0
-                and account.likens(self.request.method, handler._status_code)
-            ):
-                return
-            account.note(
-                self.request.method,
-                handler._status_code,
-                unix_time(),
-                self.request._start_time,
-                self.request._ready_time,
-                queued,
-                None,
-            )
-        else:
+        if not handler._finished:
             handler._account = account
             handler._counted = self.request
             handler._queued = queued
+            return True
+        if (
+            not known
+            and queued == 0.0
+            and self.request._ready_time == 0.0
+            and account.likens(self.request.method, handler._status_code)
+        ):
+            return False
+        account.note(
+            self.request.method,
+            handler._status_code,
+            unix_time(),
+            self.request._start_time,
+            self.request._ready_time,
+            queued,
+            None,
+        )
+        return False
 
     def _run(self) -> Any:
         """Runs what needs no task. Returns a coroutine for the rest, or None when the response is finished."""
