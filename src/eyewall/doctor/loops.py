@@ -11,10 +11,25 @@ from __future__ import annotations
 import asyncio
 from asyncio import base_events
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Protocol
 
 _NAME = "run_forever"
+
+
+def timers_of(
+    loop: asyncio.AbstractEventLoop,
+) -> Callable[[float, Callable[[], object]], asyncio.TimerHandle]:
+    """Returns what calls back in so many seconds, past whatever a detector has put over `loop` to see who calls."""
+    kind = type(loop)
+    if not isinstance(loop, asyncio.BaseEventLoop):
+        # In uvloop `call_at` would go by the `call_later` of the instance; in asyncio it is the other way round.
+        return partial(kind.call_later, loop)
+
+    def later(seconds: float, callback: Callable[[], object]) -> asyncio.TimerHandle:
+        return kind.call_at(loop, loop.time() + seconds, callback)
+
+    return later
 
 
 class Listener(Protocol):

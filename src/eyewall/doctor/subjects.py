@@ -8,7 +8,8 @@ known by the name of their base class, so that those of Tornado are found as wel
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping
 from types import FrameType
 from typing import Any
 
@@ -46,6 +47,14 @@ def subject_of_task(task: asyncio.Task[Any]) -> Subject:
     """Returns the subject of a task that does not run now."""
     frames, _ = frames_of(task)
     return subject_of(frames, task) or Subject(task=task.get_name())
+
+
+def runs_of_handlers() -> Mapping[asyncio.Task[Any], Any]:
+    """Returns the runs of Eyewall's handlers that a task is at work on (`web.dispatch`); none where nobody has loaded
+    that."""
+    dispatch = sys.modules.get("eyewall.web.dispatch")
+    found: Mapping[asyncio.Task[Any], Any] = {} if dispatch is None else dispatch.dispatches()
+    return found
 
 
 def current_task() -> asyncio.Task[Any] | None:

@@ -17,6 +17,7 @@ from eyewall.doctor.dropped.lostjobs import LostJobs
 from eyewall.doctor.dropped.unawaited import Unawaited
 from eyewall.doctor.dropped.unreferenced import Unreferenced
 from eyewall.doctor.growth.detectors import growing
+from eyewall.doctor.loops import timers_of
 from eyewall.doctor.options import Options
 from eyewall.doctor.stalls.detector import Stalls
 from eyewall.doctor.sweep import Sweep
@@ -63,6 +64,7 @@ class Watch:
                 if type(each).__name__ not in options.without
             ]
         self._detectors = [Kept(each, collector) for each in (self._sweep, *detectors)]
+        self._later = timers_of(loop)
         self._timer: asyncio.TimerHandle | None = None
         # By the clock of all threads, when the next look is due; and how late the last one was.
         self._due = math.inf
@@ -128,8 +130,7 @@ class Watch:
 
     def _set_timer(self, pause: float) -> None:
         self._due = time.monotonic() + pause
-        # Not by what a detector has put over it to see who calls.
-        self._timer = type(self.loop).call_later(self.loop, pause, self._tick)
+        self._timer = self._later(pause, self._tick)
 
 
 def _detectors(sweep: Sweep, options: Options) -> list[Detector]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import math
-import sys
 import threading
 import time
 from collections import Counter, deque
@@ -21,6 +20,7 @@ from eyewall.doctor.control.telling import place
 from eyewall.doctor.growth.kept import remains
 from eyewall.doctor.growth.load import numbers, resident_bytes
 from eyewall.doctor.growth.memory import TracingError, memory_in_thread
+from eyewall.doctor.subjects import runs_of_handlers
 from eyewall.doctor.sweep import references
 from eyewall.doctor.timing.garbage import garbage
 from eyewall.guard.registry import REGISTRIES
@@ -139,7 +139,6 @@ def _counts(patient: Patient) -> dict[str, int]:
 
 def _handlers() -> list[dict[str, Any]]:
     """The handlers of requests that go on, by class."""
-    dispatch = sys.modules.get("eyewall.web.dispatch")
-    runs: Mapping[Any, Any] = {} if dispatch is None else dispatch.dispatches()
-    count = Counter(type(run.handler).__qualname__ for run in runs.values() if run.handler is not None)
+    runs = runs_of_handlers().values()
+    count = Counter(type(run.handler).__qualname__ for run in runs if run.handler is not None)
     return [{"name": name, "count": number} for name, number in count.most_common(CLASSES)]

@@ -6,14 +6,14 @@ a time, and the loop turns between two slices.
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from eyewall.doctor.control.commands import Patient
 from eyewall.doctor.control.protocol import ControlError
 from eyewall.doctor.control.telling import place
+from eyewall.doctor.subjects import runs_of_handlers
 from eyewall.doctor.timing.timelines import wait_of
 from eyewall.guard.registry import REGISTRIES, Entry, Registry
 from eyewall.http.applications import running
@@ -141,8 +141,8 @@ def _served() -> Mapping[str, Any]:
 
 def _runs() -> Mapping[str, Any]:
     """The tasks of requests by the ids that their entries have."""
-    dispatch = sys.modules.get("eyewall.web.dispatch")
-    runs: Iterable[tuple[Any, Any]] = () if dispatch is None else dispatch.dispatches().items()
     return {
-        f"{id(run.handler):x}": task for task, run in runs if run.handler is not None and run.task is task
+        f"{id(run.handler):x}": task
+        for task, run in runs_of_handlers().items()
+        if run.handler is not None and run.task is task
     }

@@ -16,9 +16,8 @@ cdef class Pulse:
     cdef readonly double seconds
     cdef double _interval
     cdef object _cpu
-    cdef object _call
+    cdef object _later
     cdef object _call_soon
-    cdef bint _by_delay
     cdef int _users
     cdef object _timer
     cdef double _due

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from weakref import ref
 
+from eyewall.doctor.loops import timers_of
 from eyewall.doctor.timing.history import History
 from eyewall.guard.histogram import Histogram
 
@@ -67,10 +68,8 @@ class Pulse:
         self.cpu_seconds = 0.0
         self.seconds = 0.0
         self.listeners: list[Callable[[float, float], object]] = []
-        kind = type(loop)
-        self._by_delay = not isinstance(loop, asyncio.BaseEventLoop)
-        self._call: Callable[..., asyncio.Handle] = kind.call_later if self._by_delay else kind.call_at
-        self._call_soon: Callable[..., asyncio.Handle] = kind.call_soon
+        self._later: Callable[[float, Callable[[], object]], asyncio.Handle] = timers_of(loop)
+        self._call_soon: Callable[..., asyncio.Handle] = type(loop).call_soon
         self._interval = interval
         self._cpu = cpu
         self._users = 0
@@ -127,9 +126,7 @@ class Pulse:
 
     def _next(self, now: float) -> None:
         self._due = now + self._interval
-        # Not by what a detector has put over it to see who calls; nor, in uvloop, by `call_at`, which goes that way.
-        when = self._interval if self._by_delay else self._due
-        self._timer = self._call(self.loop, when, self._beat)
+        self._timer = self._later(self._interval, self._beat)
 
     def _beat(self) -> None:
         now = self.loop.time()

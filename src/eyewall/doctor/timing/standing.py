@@ -26,7 +26,6 @@ import enum
 import gc
 import inspect
 import linecache
-import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -38,6 +37,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.places import DEPTH, Place, definition, is_own, place_of
+from eyewall.doctor.subjects import runs_of_handlers
 from eyewall.doctor.sweep import Sweep
 from eyewall.doctor.timing.borrowing import is_borrowing, waiting_job
 from eyewall.guard.deadlines import awaiting
@@ -182,9 +182,7 @@ class Standing:
         are younger than `young`."""
         now = self._wall()
         loop = self._loop
-        dispatch = sys.modules.get("eyewall.web.dispatch")
-        runs: Mapping[asyncio.Task[Any], Any] = {} if dispatch is None else dispatch.dispatches()
-        for task, run in runs.items():
+        for task, run in runs_of_handlers().items():
             handler = run.handler
             age = now - run.request._start_time
             if (

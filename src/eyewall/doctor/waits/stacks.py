@@ -20,7 +20,7 @@ from typing import Any
 from eyewall.doctor.finding import Subject
 from eyewall.doctor.objects import objects_of
 from eyewall.doctor.places import Place, culprit_of, definition, places_of, stack_of
-from eyewall.doctor.subjects import subject_of
+from eyewall.doctor.subjects import runs_of_handlers, subject_of
 from eyewall.doctor.sweep import references
 from eyewall.doctor.unlisted import coroutine_of
 from eyewall.doctor.waits.circles import all_holdings
@@ -196,10 +196,8 @@ def _tell_sleeps(told: Sequence[_Told]) -> None:
 
 def _began() -> dict[asyncio.Task[Any], float]:
     """When the requests had come that tasks serve: those of Eyewall's handlers, and of ASGI and WSGI applications."""
-    dispatch = sys.modules.get("eyewall.web.dispatch")
     found: dict[asyncio.Task[Any], float] = {task: served.began for task, served in running().items()}
-    if dispatch is not None:
-        found.update({task: run.request._start_time for task, run in dispatch.dispatches().items()})
+    found.update({task: run.request._start_time for task, run in runs_of_handlers().items()})
     return found
 
 
