@@ -18,6 +18,8 @@ HOST = "127.0.0.1"
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 TEXT = 1
 BINARY = 2
+PING = 9
+PONG = 10
 RSV1 = 0x40
 DEFLATE = "permessage-deflate; client_max_window_bits"
 #: No echo or broadcast may take longer, in seconds.
@@ -130,6 +132,35 @@ def close(sockets: list[socket.socket]) -> None:
     """Closes without a closing handshake; what the server thinks of it is not measured."""
     for connection in sockets:
         connection.close()
+
+
+def answer_pings(sockets: list[socket.socket], seconds: float) -> None:
+    """Does nothing with them for so many seconds but what a client that is there does. Raises SocketError when one is
+    closed, or gets anything but pings."""
+    until = time.monotonic() + seconds
+    by_descriptor = {connection.fileno(): connection for connection in sockets}
+    with select.epoll() as poll:
+        for descriptor in by_descriptor:
+            poll.register(descriptor, select.EPOLLIN)
+        while (left := until - time.monotonic()) > 0:
+            for descriptor, _ in poll.poll(left):
+                _answer_ping(by_descriptor[descriptor])
+
+
+def _answer_ping(connection: socket.socket) -> None:
+    try:
+        data = connection.recv(4096)
+        while data:
+            size = data[1] if len(data) > 1 else 0
+            if data[0] != 0x80 | PING or size >= 126 or len(data) < 2 + size:
+                raise SocketError(f"no ping came: {data[:40]!r}")
+            connection.sendall(frame(PONG, data[2 : 2 + size], masked=True))
+            data = data[2 + size :]
+            if not data:
+                return
+    except OSError as error:
+        raise SocketError(f"a WebSocket was closed: {error!r}") from error
+    raise SocketError("a WebSocket was closed")
 
 
 def echo(

@@ -1,11 +1,10 @@
-"""Servers that take turns under load, some times a second, so that what else the machine does meets all of them alike.
+"""Servers that take turns under load, many times a second, so that what else the machine does meets all of them alike.
 
 Each server has a load of its own. All of them run all the time; the loads are stopped and continued in turns. What a
 server uses counts while its own load runs. How a process lies in memory makes more of a difference than what is
 compared: so whoever compares starts all of them several times.
 """
 
-import math
 import signal
 import subprocess
 import tempfile
@@ -22,7 +21,9 @@ from bench.process import HOST, ServerProcess
 SCRIPT = Path(__file__).with_name("server.py")
 CONNECTIONS = 64
 #: Seconds of one turn, until the requests under way are answered, and of load before the first turn.
-SLICE, REST, WARM = 0.3, 0.02, 0.5
+SLICE, REST, WARM = 0.06, 0.01, 0.2
+#: Seconds until a load ends that nobody has ended, and those for a response, of which most pass between two turns.
+LONGEST, PATIENCE = 3600, 300
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,14 @@ def start(stack: ExitStack, build: Path, core: int, *, doctor: bool, without: st
 class _Load:
     """Requests to one server, which come only while it is let."""
 
-    def __init__(self, server: ServerProcess, seconds: int) -> None:
+    def __init__(self, server: ServerProcess) -> None:
         self._pid = server.pid
         self._cpu = 0
         self._seconds = 0.0
         self._begin()
         self._process = subprocess.Popen(
             [
-                *wrk_command(seconds, CONNECTIONS, patience=300),
+                *wrk_command(LONGEST, CONNECTIONS, patience=PATIENCE),
                 f"http://{HOST}:{server.port}/plaintext",
             ],
             stdout=subprocess.PIPE,
@@ -84,19 +85,25 @@ class _Load:
 
     def end(self) -> Cost:
         """Ends it, and returns what a request has cost."""
-        self._begin()
+        self._process.send_signal(signal.SIGINT)
         self._process.send_signal(signal.SIGCONT)
         output, _ = self._process.communicate(timeout=60)
-        self._count()
         requests = parse_wrk(output).requests
         return Cost(self._cpu / 1e3 / requests, requests / self._seconds)
+
+    def kill(self) -> None:
+        """Ends it where nobody wants to know any more."""
+        self._process.kill()
+        self._process.wait()
 
 
 def measure(servers: dict[str, ServerProcess], slices: int) -> dict[str, Cost]:
     """Returns what a request for plain text costs each server, after so many turns of each."""
-    seconds = math.ceil(len(servers) * (WARM + REST + slices * (SLICE + REST)))
-    loads = {name: _Load(server, seconds) for name, server in servers.items()}
-    for turn in range(slices):
-        for load in list(loads.values()) if turn % 2 else reversed(list(loads.values())):
-            load.turn()
-    return {name: load.end() for name, load in loads.items()}
+    with ExitStack() as stack:
+        loads = {name: _Load(server) for name, server in servers.items()}
+        for load in loads.values():
+            stack.callback(load.kill)
+        for turn in range(slices):
+            for load in list(loads.values()) if turn % 2 else reversed(list(loads.values())):
+                load.turn()
+        return {name: load.end() for name, load in loads.items()}
