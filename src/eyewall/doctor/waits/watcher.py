@@ -22,7 +22,7 @@ from eyewall.base.loggers import app_log
 from eyewall.doctor.collector import Collector, failure
 from eyewall.doctor.waits.loopwaits import loop_waits_for_itself
 
-#: Seconds between two questions, and after which a loop that has not looked is asked for.
+#: Seconds between two questions at least, and after which a loop that has not looked is asked for.
 INTERVAL = 0.5
 PATIENCE = 1.5
 
@@ -105,7 +105,9 @@ class Watcher:
         poll.register(reading, select.POLLIN)
         try:
             while True:
-                readable = poll.poll(INTERVAL * 1000)
+                # Until a loop that looks no more from now on has not for long enough.
+                silent = time.monotonic() - self._beat
+                readable = poll.poll(max(PATIENCE - silent, INTERVAL) * 1000)
                 if self._stopping:
                     break
                 if readable and b"s" in os.read(reading, 100):
