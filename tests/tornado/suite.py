@@ -17,7 +17,6 @@ import unittest
 
 from tests.tornado.exclusions import excluded
 
-
 #: Its programs get 40 looks, a tenth of a second apart, to end; they need longer on a machine that does much else. As
 #: ASYNC_TEST_TIMEOUT, which it does not ask for.
 _IMPATIENT = "tornado.test.autoreload_test"
