@@ -126,12 +126,12 @@ class Supervisor:
 
     def run(self) -> int:
         """Supervises until a signal ends it. Returns the exit code; in a child, that of the child."""
-        own = os.getpid()
+        own, began = os.getpid(), time.time()
         self._take_signals()
         if self._settings.reload:
             line = self._fork(None)
             if line is not None:
-                return watch(self._settings, line, own)
+                return watch(self._settings, line, own, began)
         while True:
             self._reap()
             now = time.monotonic()
