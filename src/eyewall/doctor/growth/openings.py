@@ -50,7 +50,7 @@ _ENDS = (
     "eyewall/loop/ioloop.py",
 )
 #: What is opened in here is the doctor's own; but not by this module, which stands between a line and its connection.
-_DOCTOR = f"eyewall{os.sep}doctor{os.sep}"
+_DOCTOR = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 
 class Opening(NamedTuple):
@@ -244,7 +244,7 @@ def _line_of_awaiting() -> Place | None:
 
 
 def _kind(file: str) -> int:
-    ends = file.endswith(_ENDS) or (_DOCTOR in file and file != __file__)
+    ends = file.endswith(_ENDS) or (file.startswith(_DOCTOR) and file != __file__)
     kind = _END if ends else _OWN if is_own(Place(file, 1, "")) else _OTHER
     if len(_kinds) < FILES:
         _kinds[file] = kind
