@@ -58,8 +58,8 @@ cdef class Dispatch:
     @cython.locals(handler=Reply, account=Account, steps=Steps)
     cdef Steps _steps_of(self, rest)
     cdef bint _count(self) except -1
-    @cython.locals(handler=Reply, account=Account, queued=double, known=bint)
-    cdef bint _enter(self) except -1
+    @cython.locals(queued=double)
+    cdef bint _enter(self, Account account) except -1
     cpdef over(self)
     @cython.locals(handler=Reply)
     cdef _end_tasks(self)

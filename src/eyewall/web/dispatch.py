@@ -433,43 +433,30 @@ class Dispatch:
     def _count(self) -> bool:
         """Counts the request, if its handler has finished; opens an account for one that goes on, and returns that it
         does."""
-        # Nothing by way of variables, of which compiled code counts the references: most requests end here.
-        if (
-            self.handler is not None
-            and self.handler._finished
-            and self.route is not None
-            and self.route.account is not None
-            and self.exchange is not None
-            and self.exchange.queued == 0.0
-            and self.request._ready_time == 0.0
-            and self.route.account.likens(self.request.method, self.handler._status_code)
-        ):
+        if self.handler is None:
             return False
-        return self._enter()
+        # Nothing by way of variables, here and below, of which compiled code counts the references.
+        if self.route is not None and self.route.account is not None:
+            return self._enter(self.route.account)
+        return self._enter(account_for(self.route, self.handler_class))
 
-    def _enter(self) -> bool:
-        """Enters the request into its account, or the account into its handler."""
-        handler = self.handler
-        if handler is None:
-            return False
-        known = self.route is not None and self.route.account is not None
-        account = self.route.account if known else account_for(self.route, self.handler_class)
+    def _enter(self, account: Account) -> bool:
+        """Enters the request into its account, or the account into its handler; returns whether that goes on."""
         queued = self.exchange.queued if self.exchange is not None else 0.0
-        if not handler._finished:
-            handler._account = account
-            handler._counted = self.request
-            handler._queued = queued
+        if not self.handler._finished:
+            self.handler._account = account
+            self.handler._counted = self.request
+            self.handler._queued = queued
             return True
         if (
-            not known
-            and queued == 0.0
+            queued == 0.0
             and self.request._ready_time == 0.0
-            and account.likens(self.request.method, handler._status_code)
+            and account.likens(self.request.method, self.handler._status_code)
         ):
             return False
         account.note(
             self.request.method,
-            handler._status_code,
+            self.handler._status_code,
             unix_time(),
             self.request._start_time,
             self.request._ready_time,
