@@ -11,24 +11,26 @@ cdef dict _accounts
 
 @cython.final
 cdef class Cell:
-    # What is looked at for every request comes first: it is in one line of the cache.
     cdef readonly object method
     cdef readonly int status
-    cdef int _more
-    cdef int _summed
-    cdef int _at
-    cdef double _like
-    cdef long long _count
-    cdef double _seconds
+    cdef readonly long long count
+    cdef readonly double seconds
     cdef readonly double largest
     cdef long long _counts[17]
 
 
 @cython.final
 cdef class Account:
-    cdef Cell _last
+    # What is looked at for every request comes first: it is in one line of the cache, or two.
+    cdef object _method
+    cdef int _status
+    cdef int _more
+    cdef int _summed
     cdef public int exact
     cdef public int budget
+    cdef int _at
+    cdef double _like
+    cdef Cell _last
     cdef object __weakref__
     cdef readonly str route
     cdef readonly str handler
@@ -45,7 +47,8 @@ cdef class Account:
     cdef readonly double measured_blocking
     cdef dict _cells
 
-    @cython.locals(cell=Cell)
+    @cython.locals(told=Cell, number=int, at=int)
+    cdef Cell _told(self, Cell cell)
     cpdef bint likens(self, method, int status) noexcept
     @cython.locals(cell=Cell, number=int)
     cdef void _sum(self) noexcept

@@ -9,8 +9,8 @@ some requests of a route, `Account.budget` of them, and the others are taken to 
 
 A look at the clock costs more than all else that is done for a quick request. So of a route that gets very many of
 them, beyond `EXACT` until the budgets are filled again, one of `OF` is timed, and the next ones are taken to be like
-it. Of these, only a number is noted, in memory that has been looked at anyway: what they add to the sums is added when
-the next one is timed, and for whoever reads the sums before.
+it. Of these, only a number is noted: what they add to the sums is added when the next one is timed, and for whoever
+reads the sums before.
 
 Nothing is counted before `web.dispatch.keep_accounts` was called. The doctor does that, and fills the budgets.
 
@@ -36,7 +36,7 @@ BUDGET = 5
 #: Requests of a route that are timed, each of them, until the budget is filled again; of those beyond that are not
 #: suspended, and take less than `QUICK` seconds, one of `OF`.
 EXACT = 200
-OF = 8
+OF = 32
 QUICK = 0.001
 #: What routes beyond `ROUTES`, and methods and statuses beyond `CELLS`, are called.
 OTHER = "other"
@@ -70,50 +70,24 @@ class Record(Protocol):
 
 
 class Cell:
-    """The requests of one route with one method and one status: how many, and how long they took."""
+    """The requests of one route with one method and one status: how many (`count`), how long they took together
+    (`seconds`) and at most (`largest`), and how many took how long (`buckets`, with the usual bounds of a
+    `guard.histogram.Histogram`)."""
 
-    __slots__ = (
-        "_at",
-        "_count",
-        "_counts",
-        "_like",
-        "_more",
-        "_seconds",
-        "_summed",
-        "largest",
-        "method",
-        "status",
-    )
+    __slots__ = ("_counts", "count", "largest", "method", "seconds", "status")
 
     def __init__(self, method: str, status: int) -> None:
         self.method = method
         self.status = status
-        self._count = 0
-        self._seconds = 0.0
-        self.largest = 0.0
+        self.count = 0
+        self.seconds = self.largest = 0.0
         # One more than there are bounds; a number, as that of an array of C is.
         self._counts = [0] * 17
-        # How long the last one took that was timed and never waited, its bucket, how many more count as that, and how
-        # many more did when it was last added to the sums how many had.
-        self._like = 0.0
-        self._at = self._more = self._summed = 0
-
-    @property
-    def count(self) -> int:
-        """How many there were."""
-        return self._count + self._summed - self._more
-
-    @property
-    def seconds(self) -> float:
-        """How long they took, together."""
-        return self._seconds + (self._summed - self._more) * self._like
 
     @property
     def buckets(self) -> list[int]:
-        """How many took how long, in the buckets of a `guard.histogram.Histogram` with its usual bounds."""
-        counts = list(self._counts)
-        counts[self._at] += self._summed - self._more
-        return counts
+        """See above."""
+        return list(self._counts)
 
 
 class Account:
@@ -127,10 +101,16 @@ class Account:
     """
 
     __slots__ = (
+        "_at",
         "_cells",
         "_count",
         "_last",
+        "_like",
+        "_method",
+        "_more",
         "_running",
+        "_status",
+        "_summed",
         "blocking",
         "budget",
         "exact",
@@ -158,46 +138,58 @@ class Account:
         self.suspended_time = self.measured_time = self.measured_running = self.measured_blocking = 0.0
         self._cells: dict[tuple[str, int], Cell] = {}
         self._last = Cell("", 0)
+        # How many more requests, and with which method and status, count as the last one that was timed; how many more
+        # did when it was last added to the sums how many had; how long that one took, and its bucket.
+        self._more = self._summed = 0
+        self._method = ""
+        self._status = 0
+        self._like = 0.0
+        self._at = 0
 
     @property
     def count(self) -> int:
         """How many requests there were."""
-        cell = self._last
-        return self._count + cell._summed - cell._more
+        return self._count + self._summed - self._more
 
     @property
     def running(self) -> float:
         """See above."""
-        cell = self._last
-        return self._running + (cell._summed - cell._more) * cell._like
+        return self._running + (self._summed - self._more) * self._like
 
     def cells(self) -> list[Cell]:
-        """Returns what was counted, by method and status. May be called from any thread."""
-        return list(self._cells.values())
+        """Returns what was counted so far, by method and status. May be called from any thread."""
+        return [self._told(cell) for cell in list(self._cells.values())]
+
+    def _told(self, cell: Cell) -> Cell:
+        told = Cell(cell.method, cell.status)
+        for at in range(17):
+            told._counts[at] = cell._counts[at]
+        # Not a call in between, here and in `_sum`: nobody reads half of it.
+        number = self._summed - self._more if cell is self._last else 0
+        told.count = cell.count + number
+        told.seconds = cell.seconds + number * self._like
+        told.largest = cell.largest
+        told._counts[self._at] += number
+        return told
 
     def likens(self, method: str, status: int) -> bool:
         """Counts a request that was never suspended, and did not wait for a place nor for content, as one that took as
         long as the last of that kind; returns False for one that is to be timed."""
-        if self.exact > 0:
-            self.exact -= 1
+        if self._more <= 0 or self._status != status or self._method is not method:
             return False
-        cell = self._last
-        if cell._more <= 0 or cell.status != status or cell.method is not method:
-            return False
-        cell._more -= 1
+        self._more -= 1
         return True
 
     def _sum(self) -> None:
         """Adds those that were likened to the last one that was timed."""
-        # Not a call in between: nobody reads half of it.
         cell = self._last
-        number = cell._summed - cell._more
-        cell._summed = cell._more
-        cell._count += number
-        cell._seconds += number * cell._like
-        cell._counts[cell._at] += number
+        number = self._summed - self._more
+        self._summed = self._more
+        cell.count += number
+        cell.seconds += number * self._like
+        cell._counts[self._at] += number
         self._count += number
-        self._running += number * cell._like
+        self._running += number * self._like
 
     def note(
         self, method: str, status: int, now: float, began: float, ready: float, queued: float, steps: object
@@ -216,8 +208,8 @@ class Account:
         # Methods that there are come from a table: one that is another object is looked up.
         if cell.status != status or cell.method is not method:
             cell = self._cell(method, status)
-        cell._count += 1
-        cell._seconds += seconds
+        cell.count += 1
+        cell.seconds += seconds
         if seconds > cell.largest:
             cell.largest = seconds
         # Most requests are in the first buckets.
@@ -239,10 +231,14 @@ class Account:
         if work < 0.0:
             work = 0.0
         if steps is None:
-            if work == seconds:
-                cell._like = seconds
-                cell._at = at
-                cell._more = cell._summed = _untimed if seconds < _quick else 0
+            if self.exact > 0:
+                self.exact -= 1
+            if self.exact == 0 and work == seconds and seconds < _quick:
+                self._method = cell.method
+                self._status = status
+                self._like = seconds
+                self._at = at
+                self._more = self._summed = _untimed
             if work < _blocking:
                 self._running += work
             else:
@@ -275,6 +271,8 @@ class Account:
             if len(self._cells) >= CELLS:
                 method, status = OTHER, 0
             cell = self._cells.setdefault((method, status), Cell(method, status))
+        # Those that were likened to the last one are in its sums.
+        self._more = self._summed = 0
         self._last = cell
         return cell
 

@@ -57,6 +57,7 @@ cdef class Dispatch:
     cdef _start(self, rest)
     @cython.locals(handler=Reply, account=Account, steps=Steps)
     cdef Steps _steps_of(self, rest)
+    cdef bint _likened(self) noexcept
     cdef bint _count(self) except -1
     @cython.locals(queued=double)
     cdef bint _enter(self, Account account) except -1

@@ -276,7 +276,7 @@ class Dispatch:
             return
         if self.deadline is not None:
             self._check_time()
-        if _counting and self._count():
+        if _counting and not self._likened() and self._count():
             # It is finished later, by somebody else: nobody knows what it does until then.
             self.handler._steps = SUSPENDED
 
@@ -430,12 +430,24 @@ class Dispatch:
                 return False
         return True
 
+    def _likened(self) -> bool:
+        """Counts the request, if it is finished, and as the last one of its route; see `Account.likens`."""
+        # Nothing by way of variables, here and below, of which compiled code counts the references.
+        return (
+            self.route is not None
+            and self.route.account is not None
+            and self.handler is not None
+            and self.handler._finished
+            and self.request._ready_time == 0.0
+            and (self.exchange is None or self.exchange.queued == 0.0)
+            and self.route.account.likens(self.request.method, self.handler._status_code)
+        )
+
     def _count(self) -> bool:
         """Counts the request, if its handler has finished; opens an account for one that goes on, and returns that it
         does."""
         if self.handler is None:
             return False
-        # Nothing by way of variables, here and below, of which compiled code counts the references.
         if self.route is not None and self.route.account is not None:
             return self._enter(self.route.account)
         return self._enter(account_for(self.route, self.handler_class))
@@ -448,12 +460,6 @@ class Dispatch:
             self.handler._counted = self.request
             self.handler._queued = queued
             return True
-        if (
-            queued == 0.0
-            and self.request._ready_time == 0.0
-            and account.likens(self.request.method, self.handler._status_code)
-        ):
-            return False
         account.note(
             self.request.method,
             self.handler._status_code,

@@ -360,6 +360,14 @@ class Reply:
         # Not by way of variables, of which compiled code counts the references.
         if self._account is None or self._counted is None:
             return
+        if (
+            self._steps is None
+            and self._queued == 0.0
+            and self._counted._ready_time == 0.0
+            and self._account.likens(self._counted.method, self._status_code)
+        ):
+            self._account = None
+            return
         self._account.note(
             self._counted.method,
             self._status_code,
