@@ -2,7 +2,7 @@
 
 Each server has a load of its own. All of them run all the time; the loads are stopped and continued in turns. What a
 server uses counts while its own load runs. How a process lies in memory makes more of a difference than what is
-compared: so whoever compares starts all of them several times.
+compared: so whoever compares starts all of them many times, each time in other places (see `server.py`).
 """
 
 import signal
