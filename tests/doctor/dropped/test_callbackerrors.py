@@ -125,7 +125,7 @@ def test_a_failure_at_a_record_does_not_lose_it(
         raise KeyError("of the doctor")
 
     async def main() -> None:
-        monkeypatch.setattr("eyewall.doctor.dropped.callbackerrors._finding", fails)
+        monkeypatch.setattr("eyewall.doctor.dropped.callbackerrors.failed", fails)
         with watched() as patient:
             Tornados.current().add_callback(breaks)
             await turns()
@@ -213,7 +213,7 @@ def test_a_failure_within_does_no_harm(run: Callable[..., None], monkeypatch: py
         loop = asyncio.get_running_loop()
         contexts: list[dict[str, Any]] = []
         loop.set_exception_handler(lambda loop, context: contexts.append(context))
-        monkeypatch.setattr("eyewall.doctor.dropped.callbackerrors._finding", fails)
+        monkeypatch.setattr("eyewall.doctor.dropped.callbackerrors.failed", fails)
         with watched() as patient:
             for _ in range(2):
                 loop.call_soon(breaks)

@@ -204,6 +204,76 @@ def test_whoever_reads_later_is_not_disturbed(run: Callable[..., None]) -> None:
     run(main())
 
 
+def test_a_variable_that_is_never_read_again_holds_nothing(run: Callable[..., None]) -> None:
+    async def keeps(gate: asyncio.Event) -> None:
+        task = asyncio.create_task(fails())
+        others = [asyncio.create_task(turns(1)), task]
+        await asyncio.wait(others)
+        await gate.wait()
+
+    async def has_a_reader(gate: asyncio.Event) -> None:
+        task = asyncio.create_task(fails())
+
+        async def reads() -> None:
+            await gate.wait()
+            with pytest.raises(ValueError, match="no such report"):
+                await task
+
+        reader = reads()
+        await gate.wait()
+        await reader
+
+    async def main() -> None:
+        quiet(asyncio.get_running_loop())
+        with watched() as patient:
+            gate = asyncio.Event()
+            tasks = [asyncio.create_task(has_a_reader(gate))]
+            await turns()
+            assert patient.look(5) == []
+            tasks.append(asyncio.create_task(keeps(gate)))
+            await turns(10)
+            [finding] = patient.look(3)
+            assert finding.rule == "task-exception-unread"
+            gate.set()
+            await asyncio.gather(*tasks)
+
+    run(main())
+
+
+def test_the_exception_within_a_group(run: Callable[..., None]) -> None:
+    async def several() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fails())
+            group.create_task(turns(100))
+
+    async def main() -> None:
+        quiet(asyncio.get_running_loop())
+        with watched() as patient:
+            Service.task = asyncio.create_task(several())
+            await turns(10)
+            [finding] = patient.look(3)
+            assert finding.rule == "task-exception-unread"
+            assert finding.place == line_of(fails, "raise")
+            assert "ExceptionGroup of ValueError" in finding.summary
+            del Service.task
+
+    run(main())
+
+
+def test_gathered_tasks_that_the_end_of_a_loop_cancels(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        with watched() as patient:
+            gathered = asyncio.gather(turns(100), turns(100))
+            await turns()
+            gathered.cancel()
+            await turns()
+            del gathered
+            gc.collect()
+            assert patient.look(3) == []
+
+    run(main())
+
+
 def test_what_is_done_waits_for_its_turn(run: Callable[..., None]) -> None:
     async def as_they_come(gate: asyncio.Event) -> int:
         failed = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -33,6 +34,23 @@ def test_a_future_that_is_dropped(run: Callable[..., None]) -> None:
             assert finding.rule == "job-exception-unread"
             assert finding.place == line_of(fails, "raise")
             assert finding.evidence.error == "ValueError: no such report"
+
+    run(main())
+
+
+def test_a_callback_that_raises(run: Callable[..., None]) -> None:
+    def counts(future: Future[int]) -> None:
+        raise LookupError("no such counter")
+
+    async def main() -> None:
+        with ThreadPoolExecutor(1) as pool, watched() as patient, watched():
+            pool.submit(int).add_done_callback(counts)
+            done(pool)
+            [finding] = patient.look()
+            assert finding.rule == "callback-failed"
+            assert finding.place == line_of(counts, "raise")
+            assert finding.count == 1
+        assert logging.getLogger("concurrent.futures").filters == []
 
     run(main())
 

@@ -22,9 +22,10 @@ from eyewall.base import probe
 from eyewall.base.loggers import app_log
 from eyewall.doctor.collector import Collector, failure
 from eyewall.doctor.dropped.lostexceptions import LostExceptions, lost, unclosed
+from eyewall.doctor.dropped.origins import origin_of_error
 from eyewall.doctor.dropped.scheduling import Scheduling
 from eyewall.doctor.finding import Evidence, Finding, Severity
-from eyewall.doctor.places import Place, definition, traceback_of
+from eyewall.doctor.places import Place, definition
 from eyewall.doctor.subjects import current_task, subject_of
 from eyewall.doctor.waits.destroyed import destroyed
 
@@ -131,6 +132,9 @@ class CallbackErrors:
             return destroyed(context)
         future = context.get("task") or context.get("future")
         if isinstance(future, asyncio.Future):
+            if isinstance(error, asyncio.CancelledError):
+                # What gathers tasks that a loop's end has cancelled has this for an exception.
+                return None
             return None if self._seen.knows(future) else lost(future, error)
         if context.get("asyncgen") is not None:
             return unclosed(error)
@@ -138,7 +142,7 @@ class CallbackErrors:
             return None
         handle = context.get("handle")
         callback = getattr(handle, "_callback", None)
-        return _finding(callback, error, self._scheduling.failed(handle, callback))
+        return failed(callback, error, self._scheduling.failed(handle, callback))
 
     def _called(self, callback: object, error: BaseException) -> None:
         # Loops of other threads fire the same slot.
@@ -148,7 +152,7 @@ class CallbackErrors:
             and asyncio._get_running_loop() is self._loop
             and not isinstance(error, asyncio.CancelledError)
         ):
-            collector.report(_finding(callback, error, self._scheduling.failed(callback)))
+            collector.report(failed(callback, error, self._scheduling.failed(callback)))
 
     def _logged(self, record: logging.LogRecord) -> bool:
         # Every record passes.
@@ -168,10 +172,11 @@ class CallbackErrors:
             collector.post(failure(f"The detector of {self.name}", error))
 
 
-def _finding(callback: object, error: BaseException, scheduled: Place | None = None) -> Finding:
-    places, place = traceback_of(error)
+def failed(callback: object, error: BaseException, scheduled: Place | None = None) -> Finding:
+    """Returns the finding that `callback`, None for one that is not known, has raised `error`."""
+    raised = origin_of_error(error)
     defined = _defined(callback)
-    stacks = {"raised in": places}
+    stacks = {"raised in": raised.places}
     if defined is not None:
         stacks["callback"] = (defined,)
     if scheduled is not None:
@@ -180,11 +185,11 @@ def _finding(callback: object, error: BaseException, scheduled: Place | None = N
     return Finding(
         "callback-failed",
         Severity.ERROR,
-        f"{what} raised {type(error).__name__}, and no code of the program has seen it",
+        f"{what} raised {raised.kind}, and no code of the program has seen it",
         "Catch the exception in the callback, where it is known what to do about it.",
-        place=place or defined,
+        place=raised.place or defined,
         subject=subject_of((), current_task()),
-        evidence=Evidence(stacks=stacks, error=f"{type(error).__name__}: {error}"),
+        evidence=Evidence(stacks=stacks, error=raised.text),
     )
 
 

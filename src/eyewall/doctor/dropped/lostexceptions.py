@@ -4,7 +4,8 @@ asyncio says so when such a task is collected, which is never where something st
 tasks, an attribute of a service. So all tasks are looked at now and then, for the mark that asyncio itself goes by.
 
     unread when first seen        whoever awaits it may be about to run
-    unread a round later          told, unless a suspended coroutine holds the task: it may come to read it
+    unread a round later          told, unless a suspended coroutine holds the task, and may come to read it: one in a
+                                  variable that its code does not mention from there on is not held
     unread after `HELD` seconds   told all the same: a failure that is not seen for so long is of use to nobody
 
 Whether a coroutine holds a task is asked only while there are such tasks, and of as many at a time as the sweep's
@@ -17,17 +18,21 @@ import asyncio
 import gc
 import weakref
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from types import AsyncGeneratorType, CellType, CoroutineType, GeneratorType
 from typing import Any
 
 from eyewall.doctor.collector import Collector
+from eyewall.doctor.dropped.origins import origin_of_error
 from eyewall.doctor.dropped.setters import setters_of
 from eyewall.doctor.finding import Evidence, Finding, Severity
-from eyewall.doctor.places import best_of, definition_of, frames_of_error, is_own, origin_of, traceback_of
+from eyewall.doctor.places import best_of, definition_of, is_own, origin_of
 from eyewall.doctor.subjects import subject_of
 from eyewall.doctor.sweep import Sweep
 from eyewall.doctor.unlisted import coroutine_of
+from eyewall.doctor.waits.links import Link
+from eyewall.doctor.waits.variables import forgotten
 from eyewall.guard.deadlines import awaiting
 
 #: Seconds until a failed task is told of that a suspended coroutine holds.
@@ -64,6 +69,8 @@ _TOLD = "_eyewall_told"
 _CLOSING = "async_generator_athrow"
 #: What stands between a coroutine and what it awaits.
 _WRAPPERS = awaiting.WRAPPERS
+#: Where what is suspended has its frame.
+_FRAMES = ("cr_frame", "gi_frame", "ag_frame")
 
 
 class _Suspect:
@@ -148,7 +155,14 @@ def _hold(task: asyncio.Task[Any], wanted: set[int], held: set[int]) -> None:
     The collector is asked for what a coroutine refers to: reading the variables of a frame would leave a copy of them
     there, and keep their values alive.
     """
+    if found := _reached(task, wanted, gc.get_referents):
+        # Few have any: what their code will not read again is asked of these.
+        held |= _reached(task, found, _of_use)
+
+
+def _reached(task: asyncio.Task[Any], wanted: set[int], refers_to: Callable[[Any], list[Any]]) -> set[int]:
     seen: set[int] = set()
+    found: set[int] = set()
     coroutine: Any = task.get_coro()
     left: list[Any] = [coroutine]
     # One that is compiled, or measured, is of a kind of its own; what it awaits may not be.
@@ -156,16 +170,27 @@ def _hold(task: asyncio.Task[Any], wanted: set[int], held: set[int]) -> None:
         coroutine = getattr(coroutine, "cr_await", None)
         left.append(coroutine)
     while left:
-        for each in gc.get_referents(left.pop()):
+        for each in refers_to(left.pop()):
             identity = id(each)
             if identity in wanted:
-                held.add(identity)
+                found.add(identity)
             elif identity not in seen and _may_hold(each):
                 if len(seen) >= BUDGET:
-                    held |= wanted
-                    return
+                    return wanted
                 seen.add(identity)
                 left.append(each)
+    return found
+
+
+def _of_use(thing: Any) -> list[Any]:
+    """Returns what `thing` refers to, of a frame without the variables that its code will not read again. Those that it
+    shares with functions within it, these may read."""
+    referents = gc.get_referents(thing)
+    frame = next((found for name in _FRAMES if (found := getattr(thing, name, None)) is not None), None)
+    if frame is None:
+        return referents
+    useless = {id(each) for each in forgotten(Link(thing, frame)) if type(each) is not CellType}
+    return [each for each in referents if id(each) not in useless]
 
 
 def _may_hold(thing: object) -> bool:
@@ -178,7 +203,8 @@ def lost(future: asyncio.Future[Any], error: BaseException) -> Finding:
     task = future if isinstance(future, asyncio.Task) else None
     if task is not None and type(coroutine_of(task)).__name__ == _CLOSING:
         return unclosed(error, task)
-    places, place = traceback_of(error)
+    raised = origin_of_error(error)
+    places, place = raised.places, raised.place
     stacks = {"raised in": places}
     started = None if task is None else definition_of(task)
     origin = () if task is None else origin_of(task)
@@ -201,26 +227,26 @@ def lost(future: asyncio.Future[Any], error: BaseException) -> Finding:
     return Finding(
         "future-exception-unread" if task is None else "task-exception-unread",
         Severity.ERROR,
-        f"{what} ended with {type(error).__name__}, and nobody has read that",
+        f"{what} ended with {raised.kind}, and nobody has read that",
         "Await the task, or add a done-callback that reads its exception; a TaskGroup does it by itself.",
         place=place or started,
-        subject=subject_of(frames_of_error(error), task),
-        evidence=Evidence(stacks=stacks, error=f"{type(error).__name__}: {error}"),
+        subject=subject_of(raised.frames, task),
+        evidence=Evidence(stacks=stacks, error=raised.text),
     )
 
 
 def unclosed(error: BaseException, task: asyncio.Task[Any] | None = None) -> Finding:
     """Returns the finding that an asynchronous generator failed with `error` when the loop closed it, in `task`."""
-    places, place = traceback_of(error)
-    where = "" if place is None else f" in {place.function}"
+    raised = origin_of_error(error)
+    where = "" if raised.place is None else f" in {raised.place.function}"
     return Finding(
         "generator-close-failed",
         Severity.ERROR,
-        f"An asynchronous generator{where} was left before its end, and raised {type(error).__name__} when the loop "
+        f"An asynchronous generator{where} was left before its end, and raised {raised.kind} when the loop "
         "closed it",
         "Catch the exception in the generator, in its `finally`; and close one that is not read to its end, with "
         "`contextlib.aclosing`: then whoever reads it gets the exception.",
-        place=place,
-        subject=subject_of(frames_of_error(error), task),
-        evidence=Evidence(stacks={"raised in": places}, error=f"{type(error).__name__}: {error}"),
+        place=raised.place,
+        subject=subject_of(raised.frames, task),
+        evidence=Evidence(stacks={"raised in": raised.places}, error=raised.text),
     )

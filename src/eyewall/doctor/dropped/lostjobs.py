@@ -1,4 +1,4 @@
-"""Exceptions of executor jobs that nobody reads.
+"""Exceptions of executor jobs that nobody reads, and of what is called when a job is done.
 
 `Executor.submit` returns a future of `concurrent.futures`, and where that is dropped, the exception of the job is gone
 without a word: unlike asyncio's, these futures do not tell. What they do is to call `set_exception`, once, on those
@@ -7,11 +7,14 @@ that somebody has asked, and finds nobody has when it is destroyed.
 
 Nothing is paid by jobs that succeed, nor by those that somebody waits for when they fail: a future has then either a
 callback (asyncio's own does) or a waiter.
+
+What a callback of such a future raises, the future logs, and goes on. Those records are looked at on their way.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -19,13 +22,18 @@ from threading import Lock
 from typing import Any
 
 from eyewall.doctor.collector import Collector, failure
+from eyewall.doctor.dropped.callbackerrors import failed
+from eyewall.doctor.dropped.origins import origin_of_error
 from eyewall.doctor.finding import Evidence, Finding, Severity
-from eyewall.doctor.places import Place, culprit_of, frames_of_error, stack_of, traceback_of
+from eyewall.doctor.places import Place, culprit_of, stack_of
 from eyewall.doctor.subjects import subject_of
 
 _lock = Lock()
 _listening: list[LostJobs] = []
 _real = Future.set_exception
+#: What such a future logs of a callback that has raised, and where.
+_MESSAGE = "exception calling callback for %r"
+_log = logging.getLogger("concurrent.futures")
 
 
 class _Failed(Future[Any]):
@@ -76,6 +84,7 @@ class LostJobs:
         self._collector = collector
         with _lock:
             _listening.append(self)
+            _log.addFilter(_logged)
             if Future.set_exception is _real:
                 Future.set_exception = _set_exception  # type: ignore[method-assign]
 
@@ -88,17 +97,26 @@ class LostJobs:
         with _lock:
             if self in _listening:
                 _listening.remove(self)
+            if not _listening:
+                _log.removeFilter(_logged)
             if not _listening and Future.set_exception is _set_exception:
                 Future.set_exception = _real  # type: ignore[method-assign]
 
     def tell(self, error: BaseException, set_in: Place | None = None, *, chained: bool = False) -> bool:
         """Called by a finalizer, anywhere, of a future that was dropped with `error`, which was set there if it was
         never raised. `chained`: it is that of a coroutine. Returns whether it was told."""
+        return self._post(lambda: _finding(error, set_in, chained))
+
+    def tell_of_callback(self, error: BaseException) -> bool:
+        """Called where a callback of a future has raised. Returns whether it was told."""
+        return self._post(lambda: failed(None, error))
+
+    def _post(self, finding: Callable[[], Finding]) -> bool:
         collector = self._collector
         if collector is None:
             return False
         try:
-            collector.post(_finding(error, set_in, chained))
+            collector.post(finding())
         except Exception as own:  # noqa: BLE001 - nobody is above a finalizer
             self._collector = None
             collector.post(failure(f"The detector of {self.name}", own))
@@ -118,6 +136,15 @@ def _set_exception(self: Future[Any], exception: BaseException | None) -> None:
     _real(self, exception)
 
 
+def _logged(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    if record.msg == _MESSAGE and error is not None:
+        for each in list(_listening):
+            if each.tell_of_callback(error):
+                break
+    return True
+
+
 def _cancels(callback: object) -> bool:
     """Whether a done-callback is the one with which `asyncio.run_coroutine_threadsafe` hands a cancellation on: it does
     not ask for a result."""
@@ -125,7 +152,7 @@ def _cancels(callback: object) -> bool:
 
 
 def _finding(error: BaseException, set_in: Place | None, chained: bool) -> Finding:
-    places, place = traceback_of(error)
+    raised = origin_of_error(error)
     what = "A job of an executor"
     advice = (
         "Await the job with loop.run_in_executor, or keep the future that submit returns and read its result."
@@ -136,9 +163,9 @@ def _finding(error: BaseException, set_in: Place | None, chained: bool) -> Findi
     return Finding(
         "job-exception-unread",
         Severity.ERROR,
-        f"{what} ended with {type(error).__name__}, and its future was dropped unread",
+        f"{what} ended with {raised.kind}, and its future was dropped unread",
         advice,
-        place=place or set_in,
-        subject=subject_of(frames_of_error(error)),
-        evidence=Evidence(stacks={"raised in": places}, error=f"{type(error).__name__}: {error}"),
+        place=raised.place or set_in,
+        subject=subject_of(raised.frames),
+        evidence=Evidence(stacks={"raised in": raised.places}, error=raised.text),
     )
