@@ -6,6 +6,7 @@ import asyncio
 import sys
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from eyewall.doctor.places import definition
 from tests.conftest import loop_factory
 
 from ..lines import line_of
-from ..patient import watched
+from ..patient import turns, watched
 
 
 async def save() -> None:
@@ -75,6 +76,45 @@ def test_one_of_a_thread_without_a_loop(run: Callable[..., None]) -> None:
             assert finding.count == 2
 
     run(main())
+
+
+def test_one_that_the_loop_has_called(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        async def tick() -> None:
+            pass
+
+        with watched() as patient:
+            asyncio.get_running_loop().call_soon_threadsafe(tick)  # here
+            with pytest.warns(RuntimeWarning, match="tick' was never awaited"):
+                await turns()
+            [finding] = patient.look()
+            assert finding.place == line_of(test_one_that_the_loop_has_called, "# here")._replace(
+                function=main.__qualname__
+            )
+            assert "plain function" in finding.advice
+
+    run(main())
+
+
+def test_functions_that_are_not_at_work_have_not_created_it() -> None:
+    async def lost() -> None:
+        pass
+
+    def forgets() -> None:
+        lost()  # type: ignore[unused-coroutine]
+
+    def takes(coroutines: list[Any]) -> None:
+        with pytest.warns(RuntimeWarning, match="lost' was never awaited"):
+            coroutines.clear()
+
+    async def main() -> None:
+        assert callable(forgets)
+        with watched() as patient, ThreadPoolExecutor(1) as pool:
+            takes([pool.submit(lambda: lost()).result()])
+            [finding] = patient.look()
+            assert finding.place == definition(lost.__code__)
+
+    asyncio.run(main())
 
 
 def test_the_request_that_it_belongs_to(run: Callable[..., None]) -> None:

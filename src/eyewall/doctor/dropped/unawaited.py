@@ -22,6 +22,7 @@ from typing import Any
 
 from eyewall.doctor.codes import lines_that_name, with_inner
 from eyewall.doctor.collector import Collector, failure
+from eyewall.doctor.dropped.mentions import mentions_of
 from eyewall.doctor.finding import Evidence, Finding, Severity
 from eyewall.doctor.places import Place, best_of, definition, is_own, place_of, places_of, stack_of
 from eyewall.doctor.subjects import current_task, subject_of
@@ -31,6 +32,10 @@ _HOOK = "_warn_unawaited_coroutine"
 _MODULES = ("warnings", "_py_warnings")
 #: What closes a loop, by module and name; uvloop's own function has no frame.
 _CLOSING = (("asyncio.base_events", "BaseEventLoop.close"), ("asyncio.runners", "Runner.close"))
+#: Lines that are named where any of them may have handed a coroutine function over.
+_MENTIONS = 10
+#: Code that runs where it stands.
+_COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 
 
 class Unawaited:
@@ -134,27 +139,46 @@ def _finding(coro: CoroutineType[Any, Any, Any]) -> Finding:
     )
     created = best_of(origin) or _called_in(frames, coro.cr_code.co_name)
     defined = definition(coro.cr_code)
-    # Created by a library from a function of the application: that function says more.
-    place = defined if created is None or (is_own(defined) and not is_own(created)) else created
+    stacks = {"created in": origin, "defined in": (defined,), "destroyed in": stack}
+    name = coro.__qualname__
+    advice = f"Write 'await' before the call of {name}, or hand it to asyncio.create_task and keep the task."
+    place = created or defined
+    if is_own(defined) and not (created is not None and is_own(created)):
+        # Created by a library from a function of the application: that function says more, and who handed it over.
+        place = defined
+        mentions = mentions_of(coro.cr_code, frames)
+        if len(mentions) == 1:
+            place = mentions[0]
+        elif mentions:
+            stacks["handed over in one of"] = mentions[:_MENTIONS]
+        advice = (
+            f"What calls {name} awaits nothing: hand over a plain function, in which asyncio.create_task starts it and "
+            "the task is kept."
+        )
     return Finding(
         "coroutine-never-awaited",
         Severity.ERROR,
-        f"The coroutine {coro.__qualname__} was created and never awaited: none of it has run",
-        f"Write 'await' before the call of {coro.__qualname__}, or hand it to asyncio.create_task and keep the task.",
+        f"The coroutine {name} was created and never awaited: none of it has run",
+        advice,
         place=place,
         subject=subject_of(frames, current_task()),
-        evidence=Evidence(stacks={"created in": origin, "defined in": (defined,), "destroyed in": stack}),
+        evidence=Evidence(stacks=stacks),
     )
 
 
 def _called_in(frames: list[FrameType], name: str) -> Place | None:
     """Returns where a coroutine was created of which that was not noted, as in a thread without a loop: most are
-    dropped where they are created, so that it is the innermost line at work of the application that names it."""
+    dropped where they are created, so that it is the innermost line at work of the application that names it, also
+    within a comprehension. Other functions, which it makes and which are not at work, have nothing to do with it."""
     for frame in reversed(frames):
         place = place_of(frame)
         if not is_own(place):
             continue
-        lines = [line for code in with_inner(frame.f_code) for line in lines_that_name(code, name)]
+        codes = [
+            frame.f_code,
+            *(each for each in with_inner(frame.f_code) if each.co_name in _COMPREHENSIONS),
+        ]
+        lines = [line for code in codes for line in lines_that_name(code, name)]
         if lines:
             return place._replace(line=min(lines, key=lambda line: abs(line - place.line)))
     return None
