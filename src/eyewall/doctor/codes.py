@@ -49,12 +49,9 @@ def lines_that_name(code: CodeType, name: str) -> Iterator[int]:
     """Returns the lines of `code` itself that name something, as often as they do; not those that define it."""
     if name in code.co_names:
         for each in dis.get_instructions(code):
-            if (
-                each.argval == name
-                and not each.opname.startswith("STORE")
-                and each.positions is not None
-                and each.positions.lineno is not None
-            ):
+            if each.argval != name or each.opcode not in dis.hasname or each.opname.startswith("STORE"):
+                continue
+            if each.positions is not None and each.positions.lineno is not None:
                 yield each.positions.lineno
 
 

@@ -96,23 +96,25 @@ def test_one_that_the_loop_has_called(run: Callable[..., None]) -> None:
     run(main())
 
 
+def made_by(pool: ThreadPoolExecutor) -> list[Any]:
+    return [pool.submit(save).result()]
+
+
+def drops(coroutines: list[Any]) -> None:
+    with pytest.warns(RuntimeWarning, match="save' was never awaited"):
+        coroutines.clear()
+
+
 def test_functions_that_are_not_at_work_have_not_created_it() -> None:
-    async def lost() -> None:
-        pass
-
-    def forgets() -> None:
-        lost()  # type: ignore[unused-coroutine]
-
-    def takes(coroutines: list[Any]) -> None:
-        with pytest.warns(RuntimeWarning, match="lost' was never awaited"):
-            coroutines.clear()
-
     async def main() -> None:
-        assert callable(forgets)
+        def is_not_at_work() -> None:
+            save()  # type: ignore[unused-coroutine]
+
+        assert callable(is_not_at_work)
         with watched() as patient, ThreadPoolExecutor(1) as pool:
-            takes([pool.submit(lambda: lost()).result()])
+            drops(made_by(pool))
             [finding] = patient.look()
-            assert finding.place == definition(lost.__code__)
+            assert finding.place == line_of(made_by, "submit")
 
     asyncio.run(main())
 

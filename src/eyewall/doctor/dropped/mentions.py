@@ -62,9 +62,9 @@ def _in_code(code: CodeType, wanted: CodeType) -> Iterator[Place]:
 
 
 def _is_handed_over(code: CodeType, instruction: dis.Instruction) -> bool:
-    """Whether what follows the name in the source is no call; False where there is no source."""
+    """Whether the function is neither called there nor asked for something of it; False where there is no source."""
     where = instruction.positions
     if where is None or where.lineno is None or where.end_lineno is None or where.end_col_offset is None:
         return False
     line = linecache.getline(code.co_filename, where.end_lineno)
-    return bool(line) and not line.encode()[where.end_col_offset :].lstrip().startswith(b"(")
+    return bool(line) and not line.encode()[where.end_col_offset :].lstrip().startswith((b"(", b"."))
