@@ -114,6 +114,31 @@ def test_the_clause_is_named(run: Callable[..., None], body: Body) -> None:
     run(main())
 
 
+@pytest.mark.parametrize("gathered", [False, True])
+def test_whoever_waits_for_the_one_that_goes_on_has_swallowed_nothing(
+    run: Callable[..., None], gathered: bool
+) -> None:
+    async def waits(gate: asyncio.Event) -> None:
+        inner = asyncio.create_task(suppressing(gate), name="inner")
+        await (asyncio.gather(inner, turns()) if gathered else inner)
+
+    async def main() -> None:
+        gate = asyncio.Event()
+        with watched() as patient:
+            task = asyncio.create_task(waits(gate), name="outer")
+            await turns(10)
+            task.cancel()
+            await turns(10)
+            [finding] = patient.look(4)
+            assert finding.place == line_of(suppressing, "# culprit")
+            assert finding.subject == Subject(task="inner")
+            assert finding.count == 1
+            gate.set()
+            await asyncio.wait([task])
+
+    run(main())
+
+
 def test_a_group_that_failed_hides_no_other_request(run: Callable[..., None]) -> None:
     async def main() -> None:
         gate = asyncio.Event()

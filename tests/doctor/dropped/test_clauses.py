@@ -106,6 +106,20 @@ async def with_a_generator() -> None:
     await gate
 
 
+async def with_a_stack() -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(contextlib.suppress(asyncio.CancelledError))  # culprit
+        await gate
+    await gate
+
+
+async def with_an_object_on_a_stack() -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(Quiet())
+        await gate
+    await gate
+
+
 class Worker:
     async def run(self) -> None:
         async def step() -> None:
@@ -152,6 +166,8 @@ kept = keep(swallows)
         (raised_for_some, raised_for_some),
         (with_an_object, Quiet.__aexit__),
         (with_a_generator, inspect.unwrap(quiet)),
+        (with_a_stack, with_a_stack),
+        (with_an_object_on_a_stack, Quiet.__aexit__),
         (Worker().run, Worker.turn),
         (by_one_that_is_decorated, swallows),
         (functools.partial(by_one_of_an_object, Worker()), Worker.turn),

@@ -2,8 +2,9 @@
 
 Such a task still counts a request to cancel it, which `asyncio.timeout` and `TaskGroup` take back where they catch it
 themselves (or should: see `groups`). Two others count one and are well: a task that the exception has not reached yet,
-and one that cleans up, in an `except` or `finally` clause or in the exit of a context manager: then some frame of its
-chain is handling an exception. A task is told of when it is neither in two looks, one after the other.
+since it is about to run, or waits for another task that was cancelled in its stead; and one that cleans up, in an
+`except` or `finally` clause or in the exit of a context manager: then some frame of its chain is handling an exception.
+A task is told of when it is neither in two looks, one after the other.
 """
 
 from __future__ import annotations
@@ -122,7 +123,19 @@ def _goes_on(task: asyncio.Task[Any]) -> bool:
     if isinstance(end, asyncio.Future) and end.done():
         # It is about to be told.
         return False
+    if _passed_on(task):
+        return False
     return bool(frames) and not any(map(_cleans_up, frames))
+
+
+def _passed_on(task: asyncio.Task[Any]) -> bool:
+    """Whether `task` waits for another one, or for several that are gathered, which was cancelled in its stead: it has
+    not been told yet, and where the other one goes on, it is that which has swallowed it."""
+    waiter = getattr(task, "_fut_waiter", None)
+    return any(
+        isinstance(each, asyncio.Task) and not each.done() and each.cancelling() > 0
+        for each in (waiter, *getattr(waiter, "_children", ()))
+    )
 
 
 def _cleans_up(frame: FrameType) -> bool:

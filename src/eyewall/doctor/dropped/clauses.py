@@ -2,7 +2,7 @@
 
     except BaseException:            also without a type, or with CancelledError among several
     finally: … return                or `break`, `continue`: the exception is given up
-    with suppress(CancelledError):
+    with suppress(CancelledError):   also entered by a stack of context managers
     with Quiet():                    one of the program's, whose `__exit__` returns a true value, or whose generator
                                      has such a clause itself
 
@@ -30,6 +30,8 @@ FAR = 3
 _CATCHING = ("CancelledError", "BaseException")
 _LEAVING = (ast.Return, ast.Break, ast.Continue)
 _EXITS = ("__aexit__", "__exit__")
+#: Methods of `contextlib.ExitStack` and its asynchronous relative.
+_ENTERING = ("enter_context", "enter_async_context")
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 _MISSING = object()
 
@@ -145,15 +147,9 @@ def _clauses(tree: ast.AST) -> Iterator[_Clause]:
             left = next((each for part in node.finalbody for each in _leaving(part)), None)
             if left is not None:
                 yield _Clause(node.lineno, left.lineno, sure=True)
-        elif isinstance(node, ast.With | ast.AsyncWith):
-            for item in node.items:
-                call = item.context_expr
-                if (
-                    isinstance(call, ast.Call)
-                    and _name(call.func) == "suppress"
-                    and any(map(_catches, call.args))
-                ):
-                    yield _Clause(node.lineno, node.lineno, sure=True)
+    for line, call in _entered(tree):
+        if isinstance(call, ast.Call) and _name(call.func) == "suppress" and any(map(_catches, call.args)):
+            yield _Clause(line, line, sure=True)
 
 
 def _leaving(statement: ast.AST, *, in_loop: bool = False) -> Iterator[ast.stmt]:
@@ -170,12 +166,19 @@ def _leaving(statement: ast.AST, *, in_loop: bool = False) -> Iterator[ast.stmt]
 
 
 def _managers(tree: ast.AST) -> Iterator[tuple[int, ast.expr]]:
-    """Returns the context managers of the statements `with`, each with the first line of its statement."""
+    """Returns the context managers that are entered, as what is called or named, each with the first line of that."""
+    for line, manager in _entered(tree):
+        yield line, manager.func if isinstance(manager, ast.Call) else manager
+
+
+def _entered(tree: ast.AST) -> Iterator[tuple[int, ast.expr]]:
+    """Returns the expressions whose values are entered, by `with` or by a stack of context managers."""
     for node in _own(tree):
         if isinstance(node, ast.With | ast.AsyncWith):
             for item in node.items:
-                manager = item.context_expr
-                yield node.lineno, manager.func if isinstance(manager, ast.Call) else manager
+                yield node.lineno, item.context_expr
+        elif isinstance(node, ast.Call) and _name(node.func) in _ENTERING and len(node.args) == 1:
+            yield node.lineno, node.args[0]
 
 
 def _within(function: _Function, manager: ast.expr) -> Place | None:
