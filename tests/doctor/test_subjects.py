@@ -134,6 +134,21 @@ def test_an_application_that_uvicorn_serves() -> None:
     ]
 
 
+async def middleware(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    await asyncio.create_task(application(scope, receive, send))
+
+
+def test_an_application_in_a_task_of_its_own() -> None:
+    async def nowhere(message: Any = None) -> None:
+        pass
+
+    found.clear()
+    asyncio.run(middleware({"type": "http", "method": "GET", "path": "/orders"}, nowhere, nowhere))
+    asyncio.run(middleware({"type": "lifespan"}, nowhere, nowhere))
+    paths = [None if each is None else (each.method, each.path) for each in found]
+    assert paths == [("GET", "/orders"), ("GET", "/orders"), None, None]
+
+
 def test_an_application_of_aiohttp(run: Callable[..., None]) -> None:
     web = pytest.importorskip("aiohttp.web")
 

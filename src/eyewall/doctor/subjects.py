@@ -1,8 +1,8 @@
 """On whose behalf code runs: the request, or else the task.
 
 Nothing is noted while a program runs well. When there is a finding, the frames are looked at: somewhere in them is the
-method of a handler, Eyewall's own run of one, or that of an application by Eyewall, uvicorn or aiohttp. Handlers are
-known by the name of their base class, so that those of Tornado are found as well as ours, without importing either.
+method of a handler, Eyewall's own run of one, an ASGI application, or that of aiohttp. Handlers are known by the name
+of their base class, so that those of Tornado are found as well as ours, without importing either.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from eyewall.doctor.places import frames_of
 from eyewall.http.applications import name_of
 
 _HANDLER = "RequestHandler"
+#: The last arguments of an ASGI application, by the names that all give them.
+_ASGI = ("scope", "receive", "send")
 #: Characters of what a client sent (method, path) that are kept.
 LENGTH = 200
 
@@ -84,18 +86,24 @@ def _served_in(frame: FrameType, task: str | None) -> Subject | None:
 
 
 def _elsewhere(frame: FrameType, home: object, function: str, task: str | None) -> Subject | None:
-    """Returns the request that another server serves in `frame`: uvicorn, or aiohttp."""
+    """Returns the request that another server serves in `frame`: one that calls ASGI applications, or aiohttp."""
+    code = frame.f_code
     if function == "run_asgi" and str(home).startswith("uvicorn.protocols."):
         scope = getattr(frame.f_locals.get("self"), "scope", None)
-        if isinstance(scope, dict):
-            endpoint = scope.get("endpoint")
-            return Subject(
-                task=task,
-                method=_text(scope.get("method")),
-                path=_text(scope.get("path")),
-                handler=None if endpoint is None else _text(name_of(endpoint)),
-            )
-    elif function == "_handle_request" and home == "aiohttp.web_protocol":
+    elif code.co_varnames[: code.co_argcount][-3:] == _ASGI:
+        # Some middlewares have a task of their own for what is below them.
+        scope = frame.f_locals.get("scope")
+    else:
+        scope = None
+    if isinstance(scope, dict) and scope.get("type") in ("http", "websocket"):
+        endpoint = scope.get("endpoint")
+        return Subject(
+            task=task,
+            method=_text(scope.get("method")),
+            path=_text(scope.get("path")),
+            handler=None if endpoint is None else _text(name_of(endpoint)),
+        )
+    if function == "_handle_request" and home == "aiohttp.web_protocol":
         request = frame.f_locals.get("request")
         handler = getattr(getattr(request, "match_info", None), "handler", None)
         return Subject(
