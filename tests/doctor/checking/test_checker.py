@@ -42,6 +42,26 @@ def test_ruff_adds_what_it_knows(tmp_path: Path) -> None:
     assert report.problems[1].message.endswith("(ASYNC220)")
 
 
+def test_what_waits_for_nothing_is_left_out_of_what_ruff_says(tmp_path: Path) -> None:
+    source = """\
+    import os, time
+    from pathlib import Path
+
+    async def main(path):
+        time.sleep(0)
+        time.sleep(
+            0.0
+        )
+        os.path.normpath(path), os.path.abspath(os.path.join(path, "x")), os.path.relpath(path)
+        Path(path).absolute()
+        os.path.exists(path)
+        os.path.exists(os.path.abspath(path))
+        Path(path).exists(), Path(path).absolute()
+    """
+    report = all_of(tmp_path, {"app": source}, ruff=True)
+    assert rules(report) == [(11, "EW205", "ruff"), (12, "EW205", "ruff"), (13, "EW205", "ruff")]
+
+
 def test_types_add_what_names_do_not_say(tmp_path: Path) -> None:
     source = """\
     from collections.abc import Awaitable, Callable
