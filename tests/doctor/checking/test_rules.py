@@ -43,6 +43,184 @@ def test_coroutine_functions_that_nobody_awaits(tmp_path: Path) -> None:
     )
 
 
+def test_timers_of_asyncio_await_nothing(tmp_path: Path) -> None:
+    holds(
+        tmp_path,
+        app="""
+        import asyncio
+        from tornado.ioloop import IOLoop
+
+        async def work(*args): ...
+
+        async def main(unknown):
+            loop = asyncio.get_running_loop()
+            loop.call_later(1, work)  #! EW101
+            loop.call_at(loop.time() + 1, callback=work)  #! EW101
+            IOLoop.current().call_later(1, work)
+            unknown.call_later(1, work)
+        """,
+    )
+
+
+def test_coroutines_that_are_taken_for_their_results(tmp_path: Path) -> None:
+    holds(
+        tmp_path,
+        app="""
+        import asyncio, contextlib
+
+        async def work(*args): ...
+
+        async def stream():
+            yield 1
+
+        @contextlib.asynccontextmanager
+        async def managed():
+            yield
+
+        class Store:
+            async def has(self, key): ...
+            async def load(self): ...
+            async def show(self, key, later):
+                if self.has(key):  #! EW101
+                    return
+                while not self.has(key):  #! EW101
+                    pass
+                for row in self.load():  #! EW101
+                    print(row)
+                with self.load():  #! EW101
+                    pass
+                rows = [row for row in self.load()]  #! EW101
+                first = self.load()[0]  #! EW101
+                names = self.load().names  #! EW101
+                text = f"{self.load()}"  #! EW101
+                total = 1 + self.load()  #! EW101
+                same = self.load() == rows  #! EW101
+                shown = rows if self.has(key) else first  #! EW101
+                dropped = self.load()  #! EW101
+                assert self.has(key)  #! EW101
+                return names, text, total, same, shown
+
+            async def well(self, key, later):
+                if await self.has(key) and later:
+                    coroutine = self.load()
+                    await coroutine
+                work().close()
+                work().cr_frame.clear()
+                one = self.load() if key else work()
+                default = later or self.load()
+                await asyncio.gather(*[work(each) for each in range(3)], one, default)
+                async for each in stream():
+                    print(each)
+                async with managed():
+                    pass
+                global kept
+                kept = work()
+                return {key: work()}[key]
+        """,
+    )
+
+
+def test_decorators_of_the_program_that_leave_a_coroutine_function(tmp_path: Path) -> None:
+    holds(
+        tmp_path,
+        app="""
+        import asyncio, functools
+        from tools import retry, traced, runs, scheduled
+
+        @traced
+        async def one(): ...
+
+        @retry(3)
+        async def two(): ...
+
+        @scheduled
+        async def three(): ...
+
+        @runs
+        async def four(): ...
+
+        async def main():
+            one()  #! EW101
+            two()  #! EW101
+            three()
+            four()
+        """,
+        tools="""
+        import asyncio, functools
+
+        tasks = set()
+
+        def traced(function):
+            @functools.wraps(function)
+            async def wrapper(*args):
+                return await function(*args)
+            return wrapper
+
+        def retry(times):
+            def decorate(function):
+                async def wrapper(*args):
+                    for _ in range(times):
+                        await function(*args)
+                return wrapper
+            return decorate
+
+        def scheduled(function):
+            def wrapper(*args):
+                task = asyncio.ensure_future(function(*args))
+                tasks.add(task)
+                return task
+            return wrapper
+
+        def runs(function):
+            async def inner():
+                await function()
+            if function is None:
+                return inner
+            return lambda: asyncio.run(inner())
+        """,
+    )
+
+
+def test_a_finally_that_is_left(tmp_path: Path) -> None:
+    holds(
+        tmp_path,
+        app="""
+        async def work(*args): ...
+
+        async def goes_on():
+            while True:
+                try:
+                    await work()
+                finally:
+                    continue  #! EW601
+
+        async def returns(key):
+            try:
+                await work()
+            except ValueError:
+                raise
+            finally:
+                if key:
+                    return 1  #! EW601
+
+        async def well(keys):
+            try:
+                await work()
+            finally:
+                for key in keys:
+                    if key:
+                        break
+                def close():
+                    return 1
+                close()
+            try:
+                work
+            finally:
+                return 1
+        """,
+    )
+
+
 def test_forgotten_awaits(tmp_path: Path) -> None:
     holds(
         tmp_path,
@@ -227,6 +405,16 @@ def test_websockets_that_register_themselves(tmp_path: Path) -> None:
                 weak.add(self)
                 self.children = []
                 self.children.append(self)
+
+        class Given(WebSocketHandler):
+            def initialize(self, hub, request=None):
+                self.hub = hub
+                self.asked = request
+                self.tags = []
+            def open(self, room):
+                self.hub.rooms[room].append(self)  #! EW501
+                self.asked.handlers.append(self)
+                self.tags.append(self)
 
         class Forgetful(WebSocketHandler):
             def __init__(self, *args):

@@ -12,6 +12,7 @@ from eyewall.doctor.checking.rules.catching import (
     caught,
     hands_on,
     leaves,
+    leaving,
     own_nodes,
     raises,
     waits,
@@ -22,7 +23,8 @@ from eyewall.doctor.finding import Severity
 
 
 class SwallowedCancellation:
-    """An `except` that takes CancelledError in, around an await, after which the coroutine goes on."""
+    """An `except` that takes CancelledError in, around an await, after which the coroutine goes on; a `finally` that is
+    left before its end."""
 
     about = RuleInfo(
         "EW601",
@@ -30,7 +32,8 @@ class SwallowedCancellation:
         Severity.WARNING,
         "Cancelling is how timeouts, shutdown and clients that have gone end a coroutine. One that swallows it goes "
         "on, and whoever waits for its end waits for ever.",
-        "Catch Exception instead of everything; or raise again after cleaning up.",
+        "Catch Exception instead of everything; or raise again after cleaning up; and don't leave a finally clause by "
+        "return, break or continue.",
         ("ASYNC103", "ASYNC104"),
     )
 
@@ -39,7 +42,13 @@ class SwallowedCancellation:
         for function in view.coroutines():
             generator = not function.is_async
             for statement in function.tries:
-                if waits(statement.body, generator):
+                if not waits(statement.body, generator):
+                    continue
+                left = leaving(statement.finalbody)
+                if left is not None:
+                    what = f"{type(left).__name__.lower()} in the finally clause"
+                    yield self._told(function, left, what)
+                else:
                     yield from self._clauses(view, function, statement, generator)
             yield from self._suppressed(view, function, generator)
 
@@ -51,7 +60,7 @@ class SwallowedCancellation:
             # The first clause that takes it is the one.
             if catches_cancellation(names) and not catches_everything(names):
                 if not self._is_meant(function, statement, handler, generator):
-                    yield self._told(function, handler, "except CancelledError")
+                    yield self._told(function, _clause(handler), "except CancelledError")
                 return
             if catches_everything(names):
                 if (
@@ -60,14 +69,14 @@ class SwallowedCancellation:
                     and not _awaits_cancelled(function, statement)
                 ):
                     what = "except BaseException" if names != {""} else "A bare except"
-                    yield self._told(function, handler, what)
+                    yield self._told(function, _clause(handler), what)
                 return
 
-    def _told(self, function: Function, handler: ast.ExceptHandler, what: str) -> Problem:
+    def _told(self, function: Function, node: ast.expr | ast.stmt | ast.ExceptHandler, what: str) -> Problem:
         return problem(
             self,
             function,
-            _clause(handler),
+            node,
             f"{what} in {function.qualname} swallows the cancellation of what is awaited above it",
         )
 

@@ -74,6 +74,20 @@ def leaves(handler: ast.ExceptHandler) -> bool:
     return bool(handler.body) and isinstance(handler.body[-1], ast.Return)
 
 
+def leaving(nodes: Iterable[ast.AST], *, in_loop: bool = False) -> ast.stmt | None:
+    """Returns the statement of a `finally` clause that leaves it, and with that drops the exception; None for none."""
+    for node in nodes:
+        if isinstance(node, ast.Return) or (isinstance(node, ast.Break | ast.Continue) and not in_loop):
+            return node
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            continue
+        looping = in_loop or isinstance(node, ast.For | ast.AsyncFor | ast.While)
+        found = leaving(ast.iter_child_nodes(node), in_loop=looping)
+        if found is not None:
+            return found
+    return None
+
+
 def hands_on(handler: ast.ExceptHandler) -> bool:
     """Whether a clause gives the exception to somebody else: keeps it, returns it, passes it to more than a log."""
     if handler.name is None:

@@ -55,7 +55,7 @@ class DroppedTask:
                 if (
                     isinstance(target, ast.Name)
                     and function.node is not None
-                    and not _is_read(target.id, function)
+                    and not is_read(target.id, function)
                 ):
                     return f"{target.id} is never read"
         return ""
@@ -73,7 +73,8 @@ def _makes_task(view: View, call: ast.Call, function: Function) -> bool:
     return name in _LOOPS
 
 
-def _is_read(name: str, function: Function) -> bool:
+def is_read(name: str, function: Function) -> bool:
+    """Whether something in `function`, or elsewhere, reads the variable `name`."""
     if name in function.outside:
         return True
     assert function.node is not None

@@ -102,7 +102,8 @@ def _outlives(view: View, cls: Class, method: Function, container: ast.expr) -> 
     if not isinstance(container, ast.Name):
         return False
     if container.id == method.first and parts:
-        return not any(parts[-1] in each.own for each in view.program.ancestry(cls)[0])
+        assigned = [each.own.get(parts[-1], ()) for each in view.program.ancestry(cls)[0]]
+        return all(_is_handed_in(value, by) for each in assigned for value, by in each)
     # A local name for something else counts as that, one for something new does not.
     if container.id in method.bound:
         values = method.values.get(container.id, [])
@@ -112,6 +113,15 @@ def _outlives(view: View, cls: Class, method: Function, container: ast.expr) -> 
             and _outlives(view, cls, method, values[0])
         )
     return True
+
+
+def _is_handed_in(value: ast.expr, method: Function) -> bool:
+    """Whether `value` is what somebody has made for all handlers: an argument of `initialize`, or of a constructor."""
+    return (
+        method.name in ("initialize", "__init__")
+        and isinstance(value, ast.Name)
+        and value.id in {each.arg for each in method.parameters} - {"request"}
+    )
 
 
 def _removes(view: View, method: Function, reach: int) -> bool:
