@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import socket
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +17,7 @@ from eyewall.doctor.places import definition
 from eyewall.loop.ioloop import IOLoop
 
 from ..lines import line_of
-from ..patient import turns, watched
+from ..patient import quiet, turns, watched
 
 
 def breaks(*args: object) -> None:
@@ -62,6 +63,30 @@ def test_the_callback_is_named_where_the_loop_says_it() -> None:
             assert len(by_error) == 2
 
     asyncio.run(main())
+
+
+def test_the_callback_is_named_by_what_the_error_has_passed(run: Callable[..., None]) -> None:
+    class Numbers(asyncio.Protocol):
+        def data_received(self, data: bytes) -> None:
+            breaks()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        contexts = quiet(loop)
+        with watched() as patient:
+            ours, theirs = socket.socketpair()
+            transport, _ = await loop.create_connection(Numbers, sock=ours)
+            theirs.send(b"one")
+            while not contexts:
+                await turns()
+            [finding] = patient.look()
+            assert "Numbers.data_received raised LookupError" in finding.summary
+            assert finding.place == line_of(breaks, "raise")
+            transport.close()
+            theirs.close()
+            await turns()
+
+    run(main())
 
 
 def test_a_cancellation_is_no_failure(run: Callable[..., None], caplog: pytest.LogCaptureFixture) -> None:

@@ -25,7 +25,7 @@ from eyewall.doctor.dropped.lostexceptions import LostExceptions, lost, unclosed
 from eyewall.doctor.dropped.origins import origin_of_error
 from eyewall.doctor.dropped.scheduling import Scheduling
 from eyewall.doctor.finding import Evidence, Finding, Severity
-from eyewall.doctor.places import Place, definition
+from eyewall.doctor.places import Place, definition, is_own
 from eyewall.doctor.subjects import current_task, subject_of
 from eyewall.doctor.waits.destroyed import destroyed
 
@@ -176,6 +176,9 @@ def failed(callback: object, error: BaseException, scheduled: Place | None = Non
     """Returns the finding that `callback`, None for one that is not known, has raised `error`."""
     raised = origin_of_error(error)
     defined = _defined(callback)
+    if defined is None or not is_own(defined):
+        # A library's, or not known: what the error has passed first of the application was called by that.
+        defined = next((each for each in raised.places if is_own(each)), defined)
     stacks = {"raised in": raised.places}
     if defined is not None:
         stacks["callback"] = (defined,)
