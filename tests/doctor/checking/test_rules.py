@@ -496,6 +496,21 @@ def test_swallowed_cancellations(tmp_path: Path) -> None:
                 await job()
             await job()
 
+        async def finishes(job, rest):
+            try:
+                await job()
+            except asyncio.CancelledError:
+                pass
+            await rest()
+
+        async def begins_something_else(job, rest):
+            try:
+                await job()
+            except asyncio.CancelledError:  #! EW601
+                pass
+            while True:
+                await rest()
+
         async def raises_again(job):
             try:
                 await job()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from eyewall.base import probe
+from eyewall.doctor.dropped import cancellations
 from eyewall.doctor.dropped.cancellations import parsed
 from eyewall.doctor.finding import Subject
 from eyewall.doctor.places import Place
@@ -90,7 +91,9 @@ async def in_a_function_that_has_returned(gate: asyncio.Event) -> None:
         in_a_function_that_has_returned,
     ],
 )
-def test_the_clause_is_named(run: Callable[..., None], body: Body) -> None:
+def test_the_clause_is_named(run: Callable[..., None], body: Body, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cancellations, "PATIENCE", 0.0)
+
     async def main() -> None:
         gate = asyncio.Event()
         with watched() as patient:
@@ -114,10 +117,44 @@ def test_the_clause_is_named(run: Callable[..., None], body: Body) -> None:
     run(main())
 
 
+async def goes_on_in_a_loop(gate: asyncio.Event) -> None:
+    with contextlib.suppress(asyncio.CancelledError):
+        await gate.wait()
+    while not gate.is_set():
+        await gate.wait()
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (by_its_name, False),
+        (suppressing, False),
+        (in_a_function_that_has_returned, False),
+        (without_a_type, True),
+        (goes_on_in_a_loop, True),
+    ],
+)
+def test_one_that_may_be_about_to_end_gets_time(run: Callable[..., None], body: Body, told: bool) -> None:
+    async def main() -> None:
+        gate = asyncio.Event()
+        with watched() as patient:
+            task = asyncio.create_task(body(gate))
+            await turns()
+            task.cancel()
+            await turns()
+            assert bool(patient.look(6)) is told
+            gate.set()
+            await task
+
+    run(main())
+
+
 @pytest.mark.parametrize("gathered", [False, True])
 def test_whoever_waits_for_the_one_that_goes_on_has_swallowed_nothing(
-    run: Callable[..., None], gathered: bool
+    run: Callable[..., None], gathered: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(cancellations, "PATIENCE", 0.0)
+
     async def waits(gate: asyncio.Event) -> None:
         inner = asyncio.create_task(suppressing(gate), name="inner")
         await (asyncio.gather(inner, turns()) if gathered else inner)

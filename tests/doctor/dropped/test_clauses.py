@@ -181,7 +181,76 @@ def test_the_line_is_named(
     coroutine.send(None)
     coroutine.throw(asyncio.CancelledError())
     frames, _ = frames_of(coroutine)
-    assert swallowing(frames) == line_of(culprit, "# culprit")
+    found = swallowing(frames)
+    assert found is not None
+    assert found.place == line_of(culprit, "# culprit")
+    with contextlib.suppress(StopIteration, KeyError):
+        coroutine.throw(KeyError())
+
+
+async def closes_several() -> None:
+    try:
+        await gate
+    except asyncio.CancelledError:
+        pass
+    finally:
+        for _ in range(2):
+            await gate
+
+
+async def suppresses_and_closes() -> None:
+    with contextlib.suppress(asyncio.CancelledError, OSError):
+        await gate
+    await waits_for_several()
+
+
+async def waits_for_several() -> None:
+    while gate:
+        await gate
+
+
+async def begins_again() -> None:
+    for _ in range(2):
+        try:
+            await gate
+        except asyncio.CancelledError:
+            pass
+        await gate
+
+
+async def goes_on() -> None:
+    with contextlib.suppress(asyncio.CancelledError):
+        await gate
+    while gate:
+        await gate
+
+
+async def called_again() -> None:
+    for _ in range(2):
+        await closes_several()
+
+
+@pytest.mark.parametrize(
+    ("body", "ending"),
+    [
+        (closes_several, True),
+        (suppresses_and_closes, True),
+        (Worker().run, True),
+        (begins_again, False),
+        (goes_on, False),
+        (called_again, False),
+        (rather_than_one_that_raises, False),
+        (with_an_object, False),
+    ],
+    ids=lambda each: getattr(each, "__name__", str(each)),
+)
+def test_one_that_may_clean_up_and_end(body: Callable[[], Coroutine[Any, Any, None]], ending: bool) -> None:
+    coroutine = body()
+    coroutine.send(None)
+    coroutine.throw(asyncio.CancelledError())
+    found = swallowing(frames_of(coroutine)[0])
+    assert found is not None
+    assert found.ending is ending
     with contextlib.suppress(StopIteration, KeyError):
         coroutine.throw(KeyError())
 
@@ -222,8 +291,10 @@ def test_what_leaves_a_finally_is_named(tmp_path: Path, text: str) -> None:
         coroutine = space["leaves"]()
         coroutine.send(None)
         coroutine.throw(asyncio.CancelledError())
-        place = swallowing(frames_of(coroutine)[0])
-    assert place is not None
+        found = swallowing(frames_of(coroutine)[0])
+    assert found is not None
+    assert not found.ending
+    place = found.place
     assert place.file == str(file)
     assert "# culprit" in file.read_text().splitlines()[place.line - 1]
     with contextlib.suppress(StopIteration, KeyError):

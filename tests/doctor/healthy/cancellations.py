@@ -1,5 +1,5 @@
 """Cancellation as it should be handled: cleaned up after and raised again, turned into a result for whoever cancelled,
-into another error, taken back with `uncancel`, and used as a timeout."""
+into another error, taken back with `uncancel`, used as a timeout, and taken as the sign to finish what was begun."""
 
 # under: asyncio
 
@@ -32,6 +32,15 @@ async def fails():
         raise RuntimeError("closed") from error
 
 
+async def finishes(steps=3):
+    try:
+        await asyncio.sleep(60)
+    except asyncio.CancelledError:
+        pass
+    for _ in range(steps):
+        await asyncio.sleep(0.7)
+
+
 async def cancels_another():
     other = asyncio.create_task(asyncio.sleep(60))
     await asyncio.sleep(0)
@@ -59,6 +68,9 @@ async def has_a_timeout():
 
 
 async def main():
+    finishing = asyncio.create_task(finishes())
+    await asyncio.sleep(0)
+    finishing.cancel()
     for _ in range(4):
         tasks = [asyncio.create_task(each()) for each in (cleans_up, has_a_result, fails)]
         await asyncio.sleep(0.1)
@@ -66,6 +78,7 @@ async def main():
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(cancels_another(), takes_it_back(), has_a_timeout())
+    await finishing
 
 
 if __name__ == "__main__":

@@ -5,6 +5,9 @@ themselves (or should: see `groups`). Two others count one and are well: a task 
 since it is about to run, or waits for another task that was cancelled in its stead; and one that cleans up, in an
 `except` or `finally` clause or in the exit of a context manager: then some frame of its chain is handling an exception.
 A task is told of when it is neither in two looks, one after the other.
+
+One that has caught the exception by its name, outside of all loops, may clean up after the clause, and end then. It is
+told of when it has not ended after `PATIENCE` seconds.
 """
 
 from __future__ import annotations
@@ -25,6 +28,9 @@ from eyewall.doctor.places import Place, await_chain, culprit_of, frames_of, pla
 from eyewall.doctor.subjects import subject_of, subject_of_task
 from eyewall.doctor.sweep import Sweep
 
+#: Seconds that a task may take to its end which seems to be about to end.
+PATIENCE = 10.0
+
 
 class Cancellations:
     """The detector of swallowed cancellations. `sweep` has the tasks to look at."""
@@ -35,7 +41,10 @@ class Cancellations:
         self._sweep = sweep
         self._collector: Collector | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._suspects: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
+        # Until when they may go on, in the loop's time; None for those that were seen once.
+        self._suspects: weakref.WeakKeyDictionary[asyncio.Task[Any], float | None] = (
+            weakref.WeakKeyDictionary()
+        )
         self._known: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
         self._detach: Callable[[], None] | None = None
 
@@ -52,12 +61,11 @@ class Cancellations:
             if not requests or task.done() or task in self._known:
                 continue
             if requests <= groups.left_by_groups(task) or not _goes_on(task):
-                self._suspects.discard(task)
+                self._suspects.pop(task, None)
             elif task not in self._suspects:
-                self._suspects.add(task)
+                self._suspects[task] = None
             else:
-                self._suspects.discard(task)
-                self._tell(task)
+                self._judge(task)
 
     def stop(self) -> None:
         """Ends looking and listening."""
@@ -67,17 +75,27 @@ class Cancellations:
             self._detach = None
             groups.forget()
 
-    def _tell(self, task: asyncio.Task[Any]) -> None:
-        self._known.add(task)
+    def _judge(self, task: asyncio.Task[Any]) -> None:
+        loop, collector = self._loop, self._collector
+        if loop is None or collector is None:
+            return
+        until = self._suspects[task]
+        if until is not None and loop.time() < until:
+            return
         frames, _ = frames_of(task)
-        if self._collector is not None:
-            self._collector.report(
-                _finding(
-                    swallowing(frames) or culprit_of(frames),
-                    Evidence(stacks={"goes on in": places_of(frames)}),
-                    subject=subject_of(frames, task),
-                )
+        found = swallowing(frames)
+        if until is None and found is not None and found.ending:
+            self._suspects[task] = loop.time() + PATIENCE
+            return
+        del self._suspects[task]
+        self._known.add(task)
+        collector.report(
+            _finding(
+                culprit_of(frames) if found is None else found.place,
+                Evidence(stacks={"goes on in": places_of(frames)}),
+                subject=subject_of(frames, task),
             )
+        )
 
     def _swallowed(self, task: object, text: str) -> None:
         # By the guard: it was cancelled at a deadline, and `text` says where it stood then.

@@ -36,12 +36,22 @@ _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 _MISSING = object()
 
 
+class Swallowing(NamedTuple):
+    """`place`: the line that may have swallowed the exception. `ending`: whether the task may clean up, and end then:
+    the clause names the exception, and no loop brings the task back."""
+
+    place: Place
+    ending: bool
+
+
 class _Clause(NamedTuple):
-    """`begin`: the first line of the statement; `line`: that which swallows. `sure`: whether it never raises again."""
+    """`begin`: the first line of the statement; `line`: that which swallows. `sure`: whether it never raises again.
+    `named`: whether it is meant for a cancellation, and not for whatever comes."""
 
     begin: int
     line: int
     sure: bool
+    named: bool
 
 
 class _Function(NamedTuple):
@@ -57,7 +67,7 @@ class _Function(NamedTuple):
         return Place(self.code.co_filename, line + self.before, self.code.co_qualname)
 
 
-def swallowing(frames: Sequence[FrameType]) -> Place | None:
+def swallowing(frames: Sequence[FrameType]) -> Swallowing | None:
     """Returns the line that may have swallowed the exception: the nearest at or before where a function of the
     application stands, of the innermost that has one; else one in what they await. None for none, or without source.
 
@@ -68,16 +78,33 @@ def swallowing(frames: Sequence[FrameType]) -> Place | None:
         place = place_of(frame)
         if is_own(place) and (function := _function(frame.f_code, frame.f_globals)) is not None:
             standing.append((function, place.line - function.before))
-    for function, line in standing:
+    for index, (function, line) in enumerate(standing):
         found = _nearest(function, line)
         if found is not None:
-            return found
+            # What stands below was called to clean up, and may go through several things.
+            begun = found.place.line - function.before
+            goes_on = _is_in_loop(function, line, begun) or _are_in_loop(standing[index + 1 :])
+            return found._replace(ending=found.ending and not goes_on)
     seen = {function.code for function, _ in standing}
-    for function, line in standing:
+    for index, (function, line) in enumerate(standing):
         found = _awaited(function, line, seen, FAR)
         if found is not None:
-            return found
+            return found._replace(ending=found.ending and not _are_in_loop(standing[index:]))
     return None
+
+
+def _are_in_loop(standing: Sequence[tuple[_Function, int]]) -> bool:
+    return any(_is_in_loop(function, line, line) for function, line in standing)
+
+
+def _is_in_loop(function: _Function, line: int, begun: int) -> bool:
+    """Whether `line` is in a loop: one that `begun`, a line before it, is in as well, or one without an end to it."""
+    return any(
+        each.lineno <= line <= (each.end_lineno or line)
+        and (each.lineno <= begun or not isinstance(each, ast.For))
+        for each in _own(function.tree)
+        if isinstance(each, ast.For | ast.AsyncFor | ast.While)
+    )
 
 
 def _function(code: CodeType, names: Mapping[str, Any]) -> _Function | None:
@@ -90,7 +117,7 @@ def _function(code: CodeType, names: Mapping[str, Any]) -> _Function | None:
     return _Function(code, names, tree, code.co_firstlineno - 1)
 
 
-def _nearest(function: _Function, line: int | None = None) -> Place | None:
+def _nearest(function: _Function, line: int | None = None) -> Swallowing | None:
     """Returns the last clause of a statement that begins before `line`, rather one that never raises again."""
     clauses = [each for each in _clauses(function.tree) if line is None or each.begin <= line]
     best = max(clauses, key=lambda each: (each.sure, each.line), default=None)
@@ -98,10 +125,12 @@ def _nearest(function: _Function, line: int | None = None) -> Place | None:
     for begin, manager in _managers(function.tree):
         if (line is None or begin <= line) and (best is None or begin > best.line):
             managed = _within(function, manager) or managed
-    return managed if managed is not None or best is None else function.place(best.line)
+    if managed is not None:
+        return Swallowing(managed, ending=False)
+    return None if best is None else Swallowing(function.place(best.line), best.named)
 
 
-def _awaited(function: _Function, line: int, seen: set[CodeType], far: int) -> Place | None:
+def _awaited(function: _Function, line: int, seen: set[CodeType], far: int) -> Swallowing | None:
     """Returns a clause in the functions that `function` awaits: those before `line` first, the nearest of them."""
     calls = [each for node in _own(function.tree) if isinstance(node, ast.Await) for each in _calls(node)]
     calls.sort(key=lambda call: (call.lineno > line, abs(call.lineno - line)))
@@ -143,13 +172,15 @@ def _clauses(tree: ast.AST) -> Iterator[_Clause]:
             for handler in node.handlers:
                 if _catches(handler.type) and not isinstance(handler.body[-1], ast.Raise):
                     sure = not any(isinstance(each, ast.Raise) for each in ast.walk(handler))
-                    yield _Clause(node.lineno, handler.lineno, sure)
+                    yield _Clause(node.lineno, handler.lineno, sure, _names_it(handler.type))
             left = next((each for part in node.finalbody for each in _leaving(part)), None)
             if left is not None:
-                yield _Clause(node.lineno, left.lineno, sure=True)
+                yield _Clause(node.lineno, left.lineno, sure=True, named=False)
     for line, call in _entered(tree):
         if isinstance(call, ast.Call) and _name(call.func) == "suppress" and any(map(_catches, call.args)):
-            yield _Clause(line, line, sure=True)
+            yield _Clause(
+                line, line, sure=True, named=all(not _catches(each) or _names_it(each) for each in call.args)
+            )
 
 
 def _leaving(statement: ast.AST, *, in_loop: bool = False) -> Iterator[ast.stmt]:
@@ -216,6 +247,13 @@ def _catches(type_: ast.expr | None) -> bool:
     if isinstance(type_, ast.Tuple):
         return any(map(_catches, type_.elts))
     return type_ is None or _name(type_) in _CATCHING
+
+
+def _names_it(type_: ast.expr | None) -> bool:
+    """Whether an `except` with this type is meant for cancellations."""
+    types = type_.elts if isinstance(type_, ast.Tuple) else [type_]
+    caught = [_name(each) if each is not None else "" for each in types]
+    return _CATCHING[0] in caught and _CATCHING[1] not in caught
 
 
 def _name(node: ast.expr) -> str:

@@ -94,7 +94,8 @@ class SwallowedCancellation:
             return True
         if any(isinstance(each, ast.Break) for each in handler.body):
             return True
-        return not _goes_on(function, statement, generator)
+        # What is awaited later, once, may be cleaning up.
+        return not _goes_on(function, statement, generator, again=True)
 
     def _suppressed(self, view: View, function: Function, generator: bool) -> Iterator[Problem]:
         for statement in function.withs:
@@ -127,16 +128,22 @@ def _clause(handler: ast.ExceptHandler) -> ast.expr | ast.ExceptHandler:
     return handler if handler.type is None else handler.type
 
 
-def _goes_on(function: Function, statement: ast.stmt, generator: bool) -> bool:
-    """Whether a coroutine may await again after `statement`: later, or since it stands in a loop."""
+def _goes_on(function: Function, statement: ast.stmt, generator: bool, *, again: bool = False) -> bool:
+    """Whether a coroutine may await again after `statement`: later, or since it stands in a loop. `again`: whether what
+    is later has to be in a loop, too."""
     end = statement.end_lineno or statement.lineno
-    for around in function.around(statement):
-        if isinstance(around, (ast.While, ast.For, ast.AsyncFor)):
-            return True
-    for node in function.awaits:
-        if node.lineno > end and (generator or not isinstance(node, (ast.Yield, ast.YieldFrom))):
-            return True
-    return False
+    if _is_in_loop(function, statement):
+        return True
+    return any(
+        node.lineno > end and (not again or _is_in_loop(function, node))
+        for node in function.awaits
+        if generator or not isinstance(node, (ast.Yield, ast.YieldFrom))
+    )
+
+
+def _is_in_loop(function: Function, node: ast.AST) -> bool:
+    loops = (ast.While, ast.For, ast.AsyncFor)
+    return isinstance(node, loops) or any(isinstance(each, loops) for each in function.around(node))
 
 
 def _awaits_cancelled(function: Function, statement: ast.Try | ast.TryStar | ast.With) -> bool:
