@@ -6,6 +6,9 @@ since it is about to run, or waits for another task that was cancelled in its st
 `except` or `finally` clause or in the exit of a context manager: then some frame of its chain is handling an exception.
 A task is told of when it is neither in two looks, one after the other.
 
+A timeout that has come, and was swallowed by what it was around, tells of itself (`expired`), also where all is over
+soon.
+
 One that has caught the exception by its name, outside of all loops, may clean up after the clause, and end then. It is
 told of when it has not ended after `PATIENCE` seconds.
 """
@@ -19,12 +22,12 @@ from types import FrameType
 from typing import Any
 
 from eyewall.base import probe
-from eyewall.doctor.collector import Collector
-from eyewall.doctor.dropped import groups
-from eyewall.doctor.dropped.clauses import swallowing
+from eyewall.doctor.collector import Collector, failure
+from eyewall.doctor.dropped import expired, groups
+from eyewall.doctor.dropped.clauses import swallowing, swallowing_within
 from eyewall.doctor.dropped.handling import handles_exception
 from eyewall.doctor.finding import Evidence, Finding, Severity
-from eyewall.doctor.places import Place, await_chain, culprit_of, frames_of, places_of
+from eyewall.doctor.places import Place, await_chain, culprit_of, frames_of, places_of, stack_of
 from eyewall.doctor.subjects import subject_of, subject_of_task
 from eyewall.doctor.sweep import Sweep
 
@@ -46,12 +49,15 @@ class Cancellations:
             weakref.WeakKeyDictionary()
         )
         self._known: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
-        self._detach: Callable[[], None] | None = None
+        self._detach: tuple[Callable[[], None], ...] = ()
 
     def start(self, loop: asyncio.AbstractEventLoop, collector: Collector) -> None:
         """Begins to look, and listens to what the guard finds."""
         self._loop, self._collector = loop, collector
-        self._detach = probe.cancellation_swallowed.attach(self._swallowed)
+        self._detach = (
+            probe.cancellation_swallowed.attach(self._swallowed),
+            expired.attach(self._timeout_swallowed),
+        )
         groups.note()
 
     def look(self) -> None:
@@ -70,9 +76,10 @@ class Cancellations:
     def stop(self) -> None:
         """Ends looking and listening."""
         self._loop = self._collector = None
-        if self._detach is not None:
-            self._detach()
-            self._detach = None
+        for each in self._detach:
+            each()
+        if self._detach:
+            self._detach = ()
             groups.forget()
 
     def _judge(self, task: asyncio.Task[Any]) -> None:
@@ -113,12 +120,38 @@ class Cancellations:
             )
         )
 
+    def _timeout_swallowed(self, task: asyncio.Task[Any], frame: FrameType) -> None:
+        collector = self._collector
+        if collector is None or task in self._known or task.get_loop() is not self._loop:
+            return
+        try:
+            frames = stack_of(frame.f_back)
+            found = swallowing_within(frames)
+            # Who names the exception may know of the timeout, and ask it whether it has expired.
+            if found is not None and not found.ending:
+                collector.post(
+                    _finding(
+                        found.place,
+                        Evidence(stacks={"goes on in": places_of(frames)}),
+                        subject=subject_of(frames, task),
+                        what="A timeout has cancelled what it is around, and that went on as if it had not",
+                    )
+                )
+        except Exception as error:  # noqa: BLE001 - it would be raised in the program's `async with`
+            self._collector = None
+            collector.post(failure(f"The detector of {self.name}", error))
 
-def _finding(place: Place | None, evidence: Evidence, subject: Any) -> Finding:
+
+def _finding(
+    place: Place | None,
+    evidence: Evidence,
+    subject: Any,
+    what: str = "A task was cancelled and goes on as if it were not",
+) -> Finding:
     return Finding(
         "cancellation-swallowed",
         Severity.WARNING,
-        "A task was cancelled and goes on as if it were not: CancelledError was swallowed",
+        f"{what}: CancelledError was swallowed",
         "Let CancelledError pass: catch Exception instead of everything, or raise it again after cleaning up; where a "
         "task is meant to go on, call its uncancel().",
         place=place,

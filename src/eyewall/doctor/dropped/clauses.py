@@ -93,6 +93,33 @@ def swallowing(frames: Sequence[FrameType]) -> Swallowing | None:
     return None
 
 
+def swallowing_within(frames: Sequence[FrameType]) -> Swallowing | None:
+    """As `swallowing`, for an `async with` that ends now, without an exception that was raised within: what is in it is
+    looked at, and what that awaits. `frames`: those that run, the outermost first."""
+    for frame in reversed(frames):
+        place = place_of(frame)
+        if is_own(place):
+            function = _function(frame.f_code, frame.f_globals)
+            if function is None:
+                return None
+            line = place.line - function.before
+            part = function._replace(tree=_statement(function.tree, line))
+            return _nearest(part) or _awaited(part, line, {function.code}, FAR)
+    return None
+
+
+def _statement(tree: ast.AST, line: int) -> ast.AST:
+    """Returns the `async with` that begins at `line`, else the least that is there and awaits."""
+    around = [
+        node
+        for node in _own(tree)
+        if isinstance(node, ast.AsyncWith | ast.Await) and node.lineno <= line <= (node.end_lineno or line)
+    ]
+    begun = [node for node in around if isinstance(node, ast.AsyncWith) and node.lineno == line]
+    least = min(around, key=lambda node: (node.end_lineno or 0) - node.lineno, default=ast.Module([], []))
+    return begun[-1] if begun else least
+
+
 def _are_in_loop(standing: Sequence[tuple[_Function, int]]) -> bool:
     return any(_is_in_loop(function, line, line) for function, line in standing)
 
