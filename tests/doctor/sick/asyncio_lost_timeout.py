@@ -1,4 +1,4 @@
-"""A client takes every failure of its backend for no answer, the timeout around it as well: nobody gets a TimeoutError."""
+"""A client takes every failure of its backend for no answer, its timeout as well: nobody sees a TimeoutError."""
 
 # under: asyncio
 
