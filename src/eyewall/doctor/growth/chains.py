@@ -30,6 +30,8 @@ DEPTH = 20
 WIDTH = 60
 #: Levels that are gone on for after something was found that runs, to find a module or class that holds it, too.
 FURTHER = 4
+#: Things that run and hold it which are remembered: some of them end while the search goes on.
+RUNNING = 20
 
 #: Modules of ours whose objects hold others only to watch them.
 _OWN = ("eyewall.doctor.",)
@@ -42,7 +44,7 @@ class Chain(NamedTuple):
     """How something is kept alive.
 
     `text`: the references, from the root on ("app.ChatHandler.clients (set)"). `names`: the names in it, from the
-    last ("clients") to the first. `lasting`: whether the root is a module or a class, not something that runs.
+    last ("clients") to the first; after that of what has the object, those by which coroutines know it. `lasting`: whether the root is a module or a class, not something that runs.
     `direct`: whether what runs has the object itself as a variable. `collected`: whether it is in a container, rather
     than an attribute or a variable. `path`: the objects, from the root to the object itself.
     """
@@ -75,7 +77,7 @@ class Search:
         self._seen: dict[int, _Node] = {}
         self._level = [_Node(target, None)]
         self._seen[id(target)] = self._level[0]
-        self._running: _Node | None = None
+        self._running: list[_Node] = []
         self._further = FURTHER
         self._modules: dict[int, ModuleType] = {}
 
@@ -86,7 +88,6 @@ class Search:
         targets = {id(node.thing): node for node in level}
         ours = self._ours(level, targets)
         found = gc.get_referrers(*[node.thing for node in level])
-        root = None
         for referrer in found:
             if id(referrer) in self._seen or id(referrer) in ours or referrer is found:
                 continue
@@ -95,45 +96,49 @@ class Search:
                 continue
             node = _Node(referrer, below)
             if self._is_lasting(referrer):
-                root = node
-                break
+                self.chain = self._chain(node)
+                if self.chain is not None:
+                    break
+                continue
             self._seen[id(referrer)] = node
             if isinstance(referrer, _SUSPENDED) or _runs(referrer):
-                self._running = self._running or node
+                if len(self._running) < RUNNING:
+                    self._running.append(node)
             elif _leads_on(referrer) and len(self._level) < self._width:
                 self._level.append(node)
         del found
-        return self._finish(root) if root is not None else self._is_over()
-
-    def _is_over(self) -> bool:
-        self._depth -= 1
-        if self._running is not None:
-            self._further -= 1
-        if self._level and self._depth > 0 and self._further > 0:
-            return False
-        return self._finish(self._running)
-
-    def _finish(self, root: _Node | None) -> bool:
-        if root is not None:
-            self.chain = self._chain(root)
+        if self.chain is None:
+            self._depth -= 1
+            # Some have let go of it meanwhile, or ended.
+            self._running = [each for each in self._running if _holds(_path(each))]
+            self._further = self._further - 1 if self._running else FURTHER
+            if self._level and self._depth > 0 and self._further > 0:
+                return False
+            self.chain = self._chain(self._running[0]) if self._running else None
         self._level = []
         self._seen.clear()
-        self._running = None
+        self._running = []
         return True
 
     def _chain(self, root: _Node) -> Chain | None:
-        path: list[object] = []
-        node: _Node | None = root
-        while node is not None:
-            path.append(node.thing)
-            node = node.below
+        path = _path(root)
         module = self._modules.get(id(root.thing))
         if not _holds(path):
             return None
         text, names = naming.chain_text(path, module)
         collected = naming.is_collected(path, module)
         lasting = self._is_lasting(root.thing)
+        if collected:
+            names = tuple(dict.fromkeys((*names[:1], *self._aliases(path[-2]), *names[1:])))
         return Chain(text, names, lasting, len(path) == 2, collected, tuple(path))
+
+    def _aliases(self, thing: object) -> Iterator[str]:
+        """Yields the names of the variables of coroutines that have `thing`."""
+        for each in self._running:
+            if each.below is not None and each.below.thing is thing and isinstance(each.thing, _SUSPENDED):
+                name = naming.variable_of(each.thing, thing)
+                if name is not None:
+                    yield name
 
     def _is_lasting(self, thing: object) -> bool:
         return id(thing) in self._modules or isinstance(thing, (type, ModuleType))
@@ -147,6 +152,16 @@ class Search:
             ours.add(id(frame))
             frame = frame.f_back
         return ours
+
+
+def _path(root: _Node) -> list[object]:
+    """Returns the objects from that of `root` down to the one that is looked for."""
+    path: list[object] = []
+    node: _Node | None = root
+    while node is not None:
+        path.append(node.thing)
+        node = node.below
+    return path
 
 
 def _modules() -> Iterator[ModuleType]:
@@ -175,10 +190,14 @@ def _runs(thing: object) -> bool:
         return True
     if isinstance(thing, asyncio.Task):
         return not thing.done()
-    if (type(thing).__module__, type(thing).__name__) == _DISPATCH:
-        return True
+    if _is_dispatch(thing):
+        return not getattr(getattr(thing, "handler", None), "_finished", False)
     # Handles of uvloop are of kinds of their own.
     return type(thing).__module__ == "uvloop.loop" and type(thing).__name__ in ("Handle", "TimerHandle")
+
+
+def _is_dispatch(thing: object) -> bool:
+    return (type(thing).__module__, type(thing).__name__) == _DISPATCH
 
 
 def _is_running(frame: FrameType) -> bool:
@@ -198,7 +217,8 @@ def _leads_on(thing: object) -> bool:
         return not _is_running(thing)
     if isinstance(thing, FunctionType):
         return True
-    return not str(type(thing).__module__).startswith(_OWN)
+    # Of a request that is over, the dispatch goes with its handler.
+    return not (str(type(thing).__module__).startswith(_OWN) or _is_dispatch(thing))
 
 
 def chain_of(target: Any, passes: int = DEPTH) -> Chain | None:

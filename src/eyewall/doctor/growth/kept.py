@@ -196,7 +196,7 @@ class Kept:
         kind.next = now + kind.retry
         kind.retry = min(2.0 * kind.retry, LONGEST)
         answer = partial(self._answered, owner, kind, excused is None)
-        kind.searching = self._searches.order(thing, answer)
+        kind.searching = self._searches.order(thing, answer, ENDINGS.index(kind.ending))
 
     def _excuse(self, things: list[Any], now: float) -> float | None:
         """Returns until when a timer, or a task that sleeps, may keep one of these; None where none has to do."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 from collections import OrderedDict, deque
 from functools import partial
 from types import (
@@ -174,7 +175,12 @@ def _shown(key: object) -> str:
         return f"{key!r:.{LENGTH}}"
     # The keys of an application of aiohttp.
     name = getattr(key, "_name", None) if type(key).__name__ == "AppKey" else None
-    return name.rpartition(".")[2] if isinstance(name, str) else f"a {type_name(type(key))}"
+    if not isinstance(name, str):
+        return f"a {type_name(type(key))}"
+    # In the source it has the name of a variable, which may be another one.
+    module, _, name = name.rpartition(".")
+    variables = vars(sys.modules[module]) if module in sys.modules else {}
+    return next((variable for variable, value in list(variables.items()) if value is key), name)
 
 
 def _items(owner: dict[Any, Any]) -> list[tuple[Any, Any]]:
@@ -212,15 +218,20 @@ def _variable(
     path: list[object],
     index: int,
 ) -> str | None:
+    if isinstance(thing, CellType):
+        # A variable that an inner function has, too.
+        thing = path[index + 2] if index + 2 < len(path) else thing
+    return variable_of(owner, thing)
+
+
+def variable_of(owner: object, thing: object) -> str | None:
+    """Returns the name of the variable by which a coroutine or generator has `thing`; None for none."""
     frame = next(
         (found for name in ("cr_frame", "gi_frame", "ag_frame") if (found := getattr(owner, name, None))),
         None,
     )
     if frame is None:
         return None
-    if isinstance(thing, CellType):
-        # A variable that an inner function has, too.
-        thing = path[index + 2] if index + 2 < len(path) else thing
     variables = frame.f_locals
     try:
         for name, value in variables.items():

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -31,15 +30,17 @@ class Searches:
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
         self._next = 0.0
-        self._orders: deque[tuple[Any, Answer]] = deque()
+        self._orders: list[tuple[int, Any, Answer]] = []
         self._search: Search | None = None
         self._answer: Answer | None = None
 
-    def order(self, target: object, answer: Answer) -> bool:
-        """Has a search made, and `answer` called with what was found. Returns whether there was room for that."""
+    def order(self, target: object, answer: Answer, rank: int = 0) -> bool:
+        """Has a search made, and `answer` called with what was found. Those of a lower `rank` have their turn first:
+        a WebSocket before its connection, of which it says more. Returns whether there was room for that."""
         if len(self._orders) >= WAITING:
             return False
-        self._orders.append((target, answer))
+        self._orders.append((rank, target, answer))
+        self._orders.sort(key=lambda each: each[0])
         return True
 
     def start(self, loop: asyncio.AbstractEventLoop, collector: Collector) -> None:
@@ -53,7 +54,7 @@ class Searches:
         if self._search is None:
             if not self._orders:
                 return
-            target, self._answer = self._orders.popleft()
+            _, target, self._answer = self._orders.pop(0)
             self._search = Search(target)
             del target
         search, answer = self._search, self._answer
