@@ -43,6 +43,30 @@ class Hub:
         return self.last
 
 
+class Other:
+    """Has them by other names, and not for ever."""
+
+    app: dict[str, Any] = {}
+
+    def welcome(self, guest: object) -> None:
+        guests = self.app["welcomed"]
+        guests.add(guest)
+
+    def leave(self, guest: object) -> None:
+        self.app["welcomed"].discard(guest)
+
+    def keep(self, guest: object) -> None:
+        self.app["latest"][id(guest)] = open(str(guest))  # noqa: SIM115
+        while len(self.app["latest"]) > 10:
+            self.app["latest"].popitem()
+
+    def count(self, most: int) -> bool:
+        return len(self.app["welcomed"]) > most
+
+    def hand(self, pipe: Any) -> None:
+        pipe.sink = self.app["queue"].put_nowait
+
+
 class Listener:
     """Hands itself, or a method, to a library."""
 
@@ -104,6 +128,25 @@ def test_lines_that_add_by_a_variable() -> None:
     assert writing.adding(["rooms"], [Rooms]) == line_of(Rooms.join, "room.add")
     assert writing.adding(["halls"], [Rooms]) == line_of(Rooms.enter, "hall[id")
     assert writing.adding(["doors"], [Rooms]) == line_of(Rooms.open, "setdefault")
+
+
+def test_lines_that_add_by_another_name() -> None:
+    assert writing.adding(["welcomed"], (), [FILE]) == line_of(Other.welcome, "guests.add")
+    assert FILE in writing.own_files()
+
+
+def test_lines_that_take_out() -> None:
+    assert writing.taking(["welcomed"], [Other]) == line_of(Other.leave, "discard")
+    assert writing.takes(Other.leave.__code__, ["welcomed"])
+    assert not writing.takes(Other.welcome.__code__, ["welcomed"])
+    assert writing.evicting(["latest"], [Other]) == line_of(Other.keep, "while len")
+    assert writing.evicting(["welcomed"], [Other]) is None
+    assert writing.closes_some(line_of(Other.keep, "open("))
+    assert not writing.closes_some(line_of(Hub.same, "return"))
+
+
+def test_a_queue_whose_method_somebody_is_given() -> None:
+    assert writing.putting(["queue"], [Other]) == line_of(Other.hand, "put_nowait")
 
 
 def test_lines_elsewhere_in_a_file() -> None:

@@ -21,7 +21,12 @@ from eyewall.doctor.places import Place, is_own
 #: Lines of a file that are looked through, and those after one that sets a variable.
 LINES = 20_000
 NEAR = 15
+#: Lines after one that compares how much there is in a container, in which something is taken out.
+EVICTING = 4
 
+#: How much there is in a container is compared.
+_COUNTED = re.compile(r"\blen\([\w.]*(?:\[['\"]?)?\b(\w+)['\"]?\]?\)\s*>")
+_TAKING = "remove|discard|pop|popleft|popitem"
 _ADDING = "add|append|appendleft|insert|extend|update|setdefault|put|put_nowait|push|register|submit"
 
 
@@ -46,9 +51,56 @@ def handing(names: Sequence[str], methods: Iterable[str], owner: type) -> Place 
     return None
 
 
+def taking(names: Iterable[str], classes: Iterable[type], files: Iterable[str] = ()) -> Place | None:
+    """Returns the line that takes something out of a container called by one of `names`: as `adding`."""
+    for name in names:
+        place = _first(_taken_out_of(name), classes, files)
+        if place is not None:
+            return place
+    return None
+
+
+def evicting(names: Iterable[str], classes: Iterable[type], files: Iterable[str] = ()) -> Place | None:
+    """Returns the line that takes something out of such a container because there is too much in it: as `adding`."""
+    known = list(classes)
+    for name in names:
+        counted = re.compile(rf"\blen\([\w.\[\]'\"]*\b{re.escape(name)}\b['\"]?\]?\)\s*>")
+        place = _first(counted, known, files)
+        if place is None:
+            continue
+        taken = _taken_out_of(name)
+        for number in range(place.line, place.line + EVICTING):
+            if taken.search(linecache.getline(place.file, number)):
+                return place
+    return None
+
+
+def closes_some(place: Place) -> bool:
+    """Whether something is taken out of a container near `place` because there is too much in it."""
+    for number in range(max(1, place.line - NEAR), place.line + NEAR):
+        counted = _COUNTED.search(linecache.getline(place.file, number))
+        if counted is not None:
+            taken = _taken_out_of(counted[1])
+            if any(taken.search(linecache.getline(place.file, number + after)) for after in range(EVICTING)):
+                return True
+    return False
+
+
+def takes(code: CodeType, names: Iterable[str]) -> bool:
+    """Whether a function takes something out of a container called by one of `names`."""
+    return any(_in_block(code, _taken_out_of(name)) for name in names)
+
+
+def _taken_out_of(name: str) -> re.Pattern[str]:
+    named = rf"\b{re.escape(name)}\b['\"]?\]?"
+    return re.compile(rf"{named}(?:\[[^\]]*\])*?\.(?:{_TAKING})\(|\bdel\s.*{named}\[")
+
+
 def putting(names: Iterable[str], classes: Iterable[type], files: Iterable[str] = ()) -> Place | None:
     """Returns the line that puts something into a queue called by one of `names`: as `adding`."""
-    return _with_names(names, r"\.(?:put|put_nowait)\(", classes, files)
+    called = _with_names(names, r"\.(?:put|put_nowait)\(", classes, files)
+    # Or else, the line that gives its method to somebody.
+    return called or _with_names(names, r"\.(?:put|put_nowait)\b", classes, files)
 
 
 def _with_names(
@@ -66,6 +118,14 @@ def _with_names(
             )
             if place is not None:
                 return place
+        # By another name: `members = app[MEMBERS]`.
+        other = re.compile(rf"^\s*\w+\s*=\s*[\w.\['\"]*\b{re.escape(name)}\b['\"]?\]?\s*(?:#.*)?$")
+        for file in [each for each in dict.fromkeys(files) if is_own(Place(each, 1, ""))]:
+            for number, line in _lines(file):
+                taken_at = Place(file, number, _function(file, number)) if other.search(line) else None
+                place = _by_variable(taken_at, action)
+                if place is not None and place is not taken_at:
+                    return place
     return None
 
 
@@ -214,15 +274,22 @@ def only(pattern: str) -> Place | None:
     """Returns the line of the application that matches a regular expression, where it has one such line alone; None
     for an empty pattern."""
     found: list[Place] = []
-    for module in list(sys.modules.values()) if pattern else ():
-        file = file_of(module) if isinstance(module, ModuleType) else None
-        if file is None or not file.endswith(".py") or not is_own(Place(file, 1, "")):
-            continue
+    for file in own_files() if pattern else ():
         for number, line in _lines(file):
             if re.search(pattern, line) and not line.lstrip().startswith(("#", "import ", "from ")):
                 found.append(Place(file, number, _function(file, number)))
+    return found[0] if len(found) == 1 else None
+
+
+def own_files() -> list[str]:
+    """Returns the files of the modules of the application."""
+    files = [file_of(each) for each in list(sys.modules.values()) if isinstance(each, ModuleType)]
     # The module that is run may be there by two names.
-    return found[0] if len(set(found)) == 1 else None
+    return [
+        file
+        for file in dict.fromkeys(files)
+        if file is not None and file.endswith(".py") and is_own(Place(file, 1, ""))
+    ]
 
 
 def within(code: CodeType, names: str) -> Place | None:
