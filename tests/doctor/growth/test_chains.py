@@ -263,6 +263,94 @@ def test_a_callback_of_a_timer(run: Callable[..., None]) -> None:
     run(main())
 
 
+def test_what_ends_while_the_search_goes_on(run: Callable[..., None]) -> None:
+    async def visits(gate: asyncio.Event) -> None:
+        members = registry.members
+        await gate.wait()
+        members.clear()
+
+    async def main() -> None:
+        gate = asyncio.Event()
+        registry.members.append(thing := Thing())
+        task = asyncio.create_task(visits(gate))
+        await asyncio.sleep(0)
+        search = Search(thing)
+        assert [search.step() for _ in range(2)] == [False, False]
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        while not search.step():
+            pass
+        assert search.chain is not None
+        assert search.chain.lasting
+        assert search.chain.text == f"{HERE}.registry.members[0] (list)"
+
+    run(main())
+
+
+def test_the_names_by_which_coroutines_know_a_container(run: Callable[..., None]) -> None:
+    async def visits(gate: asyncio.Event) -> None:
+        guests = registry.members
+        await gate.wait()
+        guests.clear()
+
+    async def main() -> None:
+        gate = asyncio.Event()
+        registry.members.append(thing := Thing())
+        task = asyncio.create_task(visits(gate))
+        await asyncio.sleep(0)
+        chain = chain_of(thing)
+        assert chain is not None
+        assert chain.names == ("members", "guests", "registry")
+        gate.set()
+        await task
+
+    run(main())
+
+
+def test_what_has_served_a_request_does_not_hide_who_keeps_its_handler(run: Callable[..., None]) -> None:
+    class Fails(RequestHandler):
+        def get(self) -> None:
+            try:
+                raise ValueError
+            except ValueError as error:
+                module_list.append(error)
+                kept.append(weakref.ref(self))
+
+    async def main() -> None:
+        sockets = bind_sockets(0, "127.0.0.1")
+        server = HTTPServer(Application([("/", Fails)]))
+        server.add_sockets(sockets)
+        reader, writer = await asyncio.open_connection(*sockets[0].getsockname())
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        try:
+            text = text_of(kept[0]())
+            assert text == f"{HERE}.module_list[0] (traceback) (variable of {Fails.get.__qualname__})"
+        finally:
+            writer.close()
+            server.stop()
+            await server.close_all_connections()
+
+    kept: list[weakref.ref[RequestHandler]] = []
+    run(main())
+
+
+class AppKey:
+    """As aiohttp has it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = f"{HERE}.{name}"
+
+
+GUESTS = AppKey("guests")
+
+
+def test_a_key_of_an_application() -> None:
+    thing = Thing()
+    module_dict[GUESTS] = [thing]
+    assert text_of(thing) == f"{HERE}.module_dict[GUESTS][0] (list)"
+
+
 def test_garbage_and_weak_references() -> None:
     a, b = Thing(), Thing()
     a.other, b.other = b, a  # type: ignore[attr-defined]

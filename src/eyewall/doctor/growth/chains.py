@@ -44,9 +44,10 @@ class Chain(NamedTuple):
     """How something is kept alive.
 
     `text`: the references, from the root on ("app.ChatHandler.clients (set)"). `names`: the names in it, from the
-    last ("clients") to the first; after that of what has the object, those by which coroutines know it. `lasting`: whether the root is a module or a class, not something that runs.
-    `direct`: whether what runs has the object itself as a variable. `collected`: whether it is in a container, rather
-    than an attribute or a variable. `path`: the objects, from the root to the object itself.
+    last ("clients") to the first; after that of what has the object, those by which coroutines know it. `lasting`:
+    whether the root is a module or a class, not something that runs. `direct`: whether what runs has the object itself
+    as a variable. `collected`: whether it is in a container, rather than an attribute or a variable. `path`: the
+    objects, from the root to the object itself.
     """
 
     text: str
