@@ -7,7 +7,8 @@ import os
 import queue
 import socket
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import process as processes
 from threading import Event
 from typing import Any
 
@@ -75,7 +76,7 @@ class Ward:
 # -- queues -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", [asyncio.Queue, TornadoQueue, queue.Queue])
+@pytest.mark.parametrize("kind", [asyncio.Queue, TornadoQueue, queue.Queue, queue.SimpleQueue])
 def test_a_queue_without_a_bound(run: Callable[..., None], kind: Callable[[], Any]) -> None:
     def produce() -> None:
         for _ in range(10):
@@ -239,6 +240,68 @@ def test_a_plain_executor_that_is_flooded(run: Callable[..., None]) -> None:
     run(main())
 
 
+def test_an_executor_for_whose_jobs_nobody_waits(run: Callable[..., None]) -> None:
+    gate = Event()
+
+    def render() -> None:
+        gate.wait()
+
+    async def main() -> None:
+        ward = Ward(
+            lambda ward: [ExecutorQueues(ward.time), QueuesThatGrow(ward.census, ward.searches, ward.time)]
+        )
+        pool = ThreadPoolExecutor(1)
+
+        def more() -> None:
+            for _ in range(4):
+                pool.submit(render)
+
+        [finding] = ward.watch(30.0, more)
+        assert finding.rule == "executor-queue-grows"
+        assert finding.place == line_of(more, "pool.submit")
+        gate.set()
+        pool.shutdown()
+
+    run(main())
+
+
+def test_an_executor_of_processes(run: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        ward = Ward(lambda ward: [ExecutorQueues(ward.time)])
+        # Without a process.
+        monkeypatch.setattr(processes, "_threads_wakeups", {manager: None})
+        tasks: set[asyncio.Task[None]] = set()
+
+        async def ask() -> None:
+            job = Future[None]()
+            manager.pending_work_items[id(job)] = processes._WorkItem(job, os.getpid, (), {})
+            await asyncio.wrap_future(job, loop=loop)  # here
+
+        for _ in range(30):
+            for _ in range(4):
+                tasks.add(asyncio.create_task(ask()))
+            await asyncio.sleep(0)
+            found = ward.watch(STEP, lambda: None)
+            if found:
+                break
+        [finding] = found
+        assert finding.rule == "executor-queue-grows"
+        assert "ProcessPoolExecutor" in finding.summary
+        assert finding.place == line_of(ask, "# here")
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    class Manager:
+        """Has the jobs of an executor."""
+
+        pending_work_items: dict[int, Any] = {}
+
+    manager = Manager()
+    run(main())
+
+
 def test_a_guarded_executor_that_is_full(run: Callable[..., None]) -> None:
     gate = Event()
 
@@ -292,6 +355,12 @@ class Ticker(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
+
+    def push(self) -> None:
+        self.tick()
+
+    def beat(self) -> None:
+        self.push()
 
     def tick(self) -> None:
         self.transport.write(b"x" * 100_000)

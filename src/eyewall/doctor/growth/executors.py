@@ -1,13 +1,15 @@
 """Executors whose queue grows, or is full, stays so and refuses jobs, with the lines that fill it.
 
 Executors of the guard know who calls them. Of a plain `ThreadPoolExecutor` the interpreter knows the queue of each of
-its threads; who waits for a job that is in there is found from the job's future.
+its threads, of a `ProcessPoolExecutor` the thread that has its jobs; who waits for a job that is in there is found from
+the job's future. Where nobody does, it is the line that submits such a job, as far as the source tells.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import thread as threads
@@ -17,6 +19,7 @@ from typing import Any
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.definitions import Definitions
 from eyewall.doctor.finding import Evidence, Finding, Severity
+from eyewall.doctor.growth import writing
 from eyewall.doctor.growth.reaching import code_of, waiting_task
 from eyewall.doctor.growth.trend import MORE, Growth, Trend
 from eyewall.doctor.places import Place, await_chain, definition, is_own
@@ -31,6 +34,7 @@ JOBS = 20
 #: Queues that are followed.
 QUEUES = 200
 
+_SUBMITTING = "submit|run_in_executor|to_thread"
 _ADVICE = (
     "More is submitted than is done. Bound what is submitted (a semaphore, a limit of requests in flight), shorten the "
     "jobs, or give them an executor of their own with more workers: eyewall.guard.ThreadExecutor refuses what is too "
@@ -62,11 +66,16 @@ class ExecutorQueues:
             return
         now = self._clock()
         present: set[int] = set()
-        for queue in _queues():
+        for queue in queues():
             present.add(id(queue))
             growth = self._grows(queue, now, queue.qsize())
             if growth is not None:
-                collector.report(_of_threads(queue, growth))
+                collector.report(_of_pool("ThreadPoolExecutor", jobs_in(queue), growth))
+        for pending in _pending():
+            present.add(id(pending))
+            growth = self._grows(pending, now, len(pending))
+            if growth is not None:
+                collector.report(_of_pool("ProcessPoolExecutor", list(pending.values()), growth))
         for item in inventory.items("executor"):
             present.add(id(item))
             self._look_at(item, now, collector)
@@ -109,13 +118,23 @@ class ExecutorQueues:
             collector.report(_of_guard(item, "executor-full", text, queued))
 
 
-def _queues() -> list[Any]:
-    queues = getattr(threads, "_threads_queues", None)
-    if not queues:
+def queues() -> list[Any]:
+    """Returns the queues of each `ThreadPoolExecutor`."""
+    by_thread = getattr(threads, "_threads_queues", None)
+    if not by_thread:
         # Most programs have none.
         return []
-    known = list(queues.values())
+    known = list(by_thread.values())
     return list({id(queue): queue for queue in known[: 10 * QUEUES]}.values())[:QUEUES]
+
+
+def _pending() -> list[dict[Any, Any]]:
+    """Returns the jobs of each `ProcessPoolExecutor` that are not done."""
+    managers = getattr(sys.modules.get("concurrent.futures.process"), "_threads_wakeups", None)
+    if not managers:
+        return []
+    found = [getattr(each, "pending_work_items", None) for each in list(managers)[:QUEUES]]
+    return [each for each in found if isinstance(each, dict)]
 
 
 def _of_guard(item: Item, rule: str, summary: str, queued: int) -> Finding:
@@ -126,11 +145,11 @@ def _of_guard(item: Item, rule: str, summary: str, queued: int) -> Finding:
     return Finding(rule, Severity.WARNING, summary, _ADVICE, place=place, evidence=Evidence(counts=counts))
 
 
-def _of_threads(queue: Any, growth: Growth) -> Finding:
-    items = jobs_in(queue)
+def _of_pool(kind: str, items: list[Any], growth: Growth) -> Finding:
     lines: Counter[Place] = Counter()
     functions: Counter[CodeType] = Counter()
-    for item in items[:: max(1, len(items) // JOBS)]:
+    looked_at = items[:: max(1, len(items) // JOBS)]
+    for item in looked_at:
         task = waiting_task(getattr(item, "future", None))
         culprit = None if task is None else await_chain(task).culprit
         if culprit is not None:
@@ -140,17 +159,28 @@ def _of_threads(queue: Any, growth: Growth) -> Finding:
             functions[code] += 1
     code = next(iter(functions.most_common(1)), (None, 0))[0]
     defined = None if code is None else definition(code)
-    place = next((each for each, _ in lines.most_common() if is_own(each)), None) or defined
+    waits = next((each for each, _ in lines.most_common() if is_own(each)), None)
     stacks = {} if defined is None else {"most jobs are calls of": (defined,)}
     what = "" if defined is None else f", most jobs are calls of {defined.function}"
+    counts = {"queued": len(items), MORE: round(growth.rate)}
+    counts |= {f"of {len(looked_at)} submitted at {line}": count for line, count in lines.most_common(3)}
     return Finding(
         "executor-queue-grows",
         Severity.WARNING,
-        f"The queue of a ThreadPoolExecutor grows{what}",
+        f"The queue of a {kind} grows{what}",
         _ADVICE,
-        place=place,
-        evidence=Evidence(stacks=stacks, counts={"queued": queue.qsize(), MORE: round(growth.rate)}),
+        place=waits or (None if code is None else _submits(code)) or defined,
+        evidence=Evidence(stacks=stacks, counts=counts),
     )
+
+
+def _submits(code: CodeType) -> Place | None:
+    """Returns the line that has a function called by an executor; None where there is none to be found."""
+    name = code.co_name
+    if not name.isidentifier():
+        return None
+    pattern = rf"\b(?:{_SUBMITTING})\((?:.*\W)?{name}\b(?!\s*\()"
+    return writing.matching(pattern, code.co_filename) or writing.only(pattern)
 
 
 def jobs_in(queue: object) -> list[Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Evidence, Finding, Severity
-from eyewall.doctor.growth import writing
+from eyewall.doctor.growth import executors, writing
 from eyewall.doctor.growth.census import Census
 from eyewall.doctor.growth.chains import Chain
 from eyewall.doctor.growth.kept import owners
@@ -31,7 +31,10 @@ _CLASSES = (
     ("tornado.queues", "Queue"),
     ("eyewall.loop.queues", "Queue"),
     ("queue", "Queue"),
+    ("queue", "SimpleQueue"),
 )
+#: Whose queues are told of as theirs (`executors`).
+_EXECUTORS = "concurrent.futures."
 
 
 class _Followed:
@@ -97,7 +100,13 @@ class QueuesThatGrow:
         self._followed.clear()
 
     def _follow(self, queues: list[Any]) -> None:
-        unbounded = [(queue.qsize(), id(queue), queue) for queue in queues if not queue.maxsize > 0]
+        # Of which others tell.
+        of_threads = set(map(id, executors.queues()))
+        unbounded = [
+            (queue.qsize(), id(queue), queue)
+            for queue in queues
+            if not getattr(queue, "maxsize", 0) > 0 and id(queue) not in of_threads
+        ]
         fullest = sorted((each for each in unbounded if each[0]), key=lambda each: -each[0])[:QUEUES]
         there = {key for _, key, _ in fullest}
         for key in [key for key in self._followed if key not in there]:
@@ -109,7 +118,7 @@ class QueuesThatGrow:
 
     def _answered(self, kind: type, size: int, growth: Growth, chain: Chain | None) -> None:
         collector = self._collector
-        if collector is None:
+        if collector is None or (chain is not None and _is_of_executor(chain)):
             return
         place, where = None, ""
         if chain is not None:
@@ -128,3 +137,7 @@ class QueuesThatGrow:
                 evidence=Evidence(counts={"items": size, MORE: round(growth.rate)}),
             )
         )
+
+
+def _is_of_executor(chain: Chain) -> bool:
+    return any(type(each).__module__.startswith(_EXECUTORS) for each in chain.path)

@@ -26,7 +26,8 @@ FOLLOWED = 200
 #: Seconds until a connection is told of again.
 RETRY = 60.0
 
-_WRITING = "write_message|write|writelines|send_str|send_bytes|send_json|send_text|send|push"
+#: What writes, the first ones more surely than those that may be anything.
+_WRITING = ("write_message|write|writelines|send_str|send_bytes|send_json|send_text", "send|push")
 
 
 class _Followed:
@@ -116,7 +117,10 @@ def _finding(connection: Any, size: int, growth: Growth) -> Finding:
     protocol = getattr(connection, "get_protocol", None)
     thing = connection if protocol is None else protocol()
     owner = own_class(thing)
-    place = None if owner is None else writing.calling(_WRITING, [owner], awaited=False)
+    place = None
+    for names in _WRITING:
+        if place is None and owner is not None:
+            place = writing.calling(names, [owner], awaited=False)
     if place is None:
         code = own_code(thing)
         place = None if code is None else _writes(code)
@@ -134,4 +138,4 @@ def _finding(connection: Any, size: int, growth: Growth) -> Finding:
 
 def _writes(code: CodeType) -> Place | None:
     """Returns the line of a function that writes without waiting."""
-    return writing.within(code, _WRITING)
+    return next((place for names in _WRITING if (place := writing.within(code, names)) is not None), None)
