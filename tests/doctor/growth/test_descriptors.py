@@ -7,6 +7,7 @@ import os
 import socket
 import sqlite3
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -21,10 +22,11 @@ from eyewall.doctor.growth import connections, descriptors, load, openings
 from eyewall.doctor.growth.connections import End
 from eyewall.doctor.growth.descriptors import DescriptorLeaks
 from eyewall.doctor.growth.load import Descriptors, limit, numbers, resident_bytes
-from eyewall.doctor.growth.openings import Openings
+from eyewall.doctor.growth.openings import CONNECTING, Openings
 from eyewall.net.tcpclient import TCPClient
 
 from ..lines import line_of
+from ..patient import turns
 
 STEP = 0.5
 opened: list[Any] = []
@@ -351,6 +353,186 @@ exec(
     ),
     vars(library),
 )
+
+
+async def by_unix(path: str) -> None:
+    _, writer = await asyncio.open_unix_connection(path)
+    opened.append(writer)
+
+
+async def by_datagrams(port: int) -> None:
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(
+        asyncio.DatagramProtocol, remote_addr=("127.0.0.1", port)
+    )
+    opened.append(transport)
+
+
+@on_linux
+@pytest.mark.parametrize("kind", ["unix", "datagrams"])
+def test_connections_of_other_kinds_that_are_not_closed(
+    run: Callable[..., None], tmp_path: Path, kind: str
+) -> None:
+    async def main() -> None:
+        ward, loop = Ward(), asyncio.get_running_loop()
+        accepts: list[asyncio.StreamWriter] = []
+        path = str(tmp_path / "socket")
+        server = await asyncio.start_unix_server(lambda _, writer: accepts.append(writer), path)
+        endpoint, _ = await loop.create_datagram_endpoint(
+            asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0)
+        )
+        found: list[Finding] = []
+        for count in range(2, 80, 2):
+            for _ in range(2):
+                if kind == "unix":
+                    await by_unix(path)
+                else:
+                    await by_datagrams(endpoint.get_extra_info("sockname")[1])
+            while kind == "unix" and len(accepts) < count:
+                await asyncio.sleep(0)
+            found = ward.watch(STEP, lambda: None)
+            if found:
+                break
+        [finding] = found
+        assert finding.rule == "descriptors-leak"
+        assert descriptors.UNUSED in finding.summary
+        line = line_of(by_unix, "await") if kind == "unix" else line_of(by_datagrams, "await")
+        assert finding.place == line
+        while opened:
+            opened.pop().close()
+        for each in (*accepts, endpoint):
+            each.close()
+        await turns(3)
+        server.close()
+        ward.stop()
+        assert not set(CONNECTING) & set(vars(loop) if hasattr(loop, "__dict__") else ())
+
+    run(main())
+
+
+@on_linux
+@pytest.mark.parametrize("closes", [False, True])
+def test_connections_that_their_clients_have_closed(
+    run: Callable[..., None], monkeypatch: pytest.MonkeyPatch, closes: bool
+) -> None:
+    monkeypatch.setattr(connections, "LEFT", 0.0)
+    gate: list[asyncio.Event] = []
+    served = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal served
+        opened.append(writer)
+        await reader.read()
+        served += 1
+        if closes:
+            writer.close()
+        await gate[0].wait()
+
+    async def main() -> None:
+        ward = Ward()
+        gate.append(asyncio.Event())
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        found: list[Finding] = []
+        for count in range(2, 80, 2):
+            for _ in range(2):
+                with socket.create_connection(server.sockets[0].getsockname()):
+                    pass
+            while served < count:
+                await asyncio.sleep(0)
+            found = ward.watch(STEP, lambda: None)
+            if found:
+                break
+        if closes:
+            assert found == []
+        else:
+            [finding] = found
+            assert finding.rule == "descriptors-leak"
+            assert descriptors.LEFT_BY_CLIENT in finding.summary
+            assert finding.place == line_of(serve, "gate[0].wait")
+        gate[0].set()
+        while opened:
+            opened.pop().close()
+        await turns(3)
+        server.close()
+        ward.stop()
+
+    run(main())
+
+
+@on_linux
+@pytest.mark.parametrize("with_tasks", [False, True])
+def test_files_that_tasks_work_with(run: Callable[..., None], tmp_path: Path, with_tasks: bool) -> None:
+    async def work(gate: asyncio.Event) -> None:
+        with tempfile.TemporaryFile(dir=tmp_path) as file:
+            file.write(b"x")
+            await gate.wait()
+
+    async def main() -> None:
+        ward, gate = Ward(), asyncio.Event()
+        tasks = []
+        found: list[Finding] = []
+        for _ in range(40):
+            for _ in range(3):
+                if with_tasks:
+                    tasks.append(asyncio.create_task(work(gate)))
+                else:
+                    opened.append(tempfile.TemporaryFile(dir=tmp_path))  # noqa: SIM115 - the fault
+            await asyncio.sleep(0)
+            found = ward.watch(STEP, lambda: None)
+            if found:
+                break
+        assert [each.rule for each in found] == ([] if with_tasks else ["descriptors-leak"])
+        gate.set()
+        await asyncio.gather(*tasks)
+        ward.stop()
+
+    run(main())
+
+
+@on_linux
+def test_loops_that_are_not_closed(run: Callable[..., None]) -> None:
+    def leak() -> None:
+        opened.append(asyncio.SelectorEventLoop())
+        opened.append(asyncio.DefaultEventLoopPolicy().new_event_loop())  # here
+
+    async def main() -> None:
+        ward = Ward()
+        [finding] = ward.watch(20.0, leak)
+        assert finding.rule == "descriptors-leak"
+        assert finding.place is not None
+        assert finding.place.function == leak.__qualname__
+        ward.stop()
+
+    run(main())
+
+
+class Segments:
+    """An open file for each that is asked for, and not too many."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.files: list[Any] = []
+
+    def open(self, path: Path) -> None:
+        self.files.append(path.open("w"))
+        if len(self.files) > self.most:
+            self.files.pop(0).close()
+
+
+@on_linux
+def test_a_cache_of_open_files(run: Callable[..., None], tmp_path: Path) -> None:
+    async def main() -> None:
+        ward, segments = Ward(), Segments(60)
+        assert ward.watch(60.0, lambda: segments.open(tmp_path / str(len(segments.files)))) == []
+        # It closes none.
+        more = Segments(1000)
+        [finding] = ward.watch(100.0, lambda: more.open(tmp_path / "more"))
+        assert finding.place == line_of(Segments.open, "path.open")
+        for each in (*segments.files, *more.files):
+            each.close()
+        ward.stop()
+
+    run(main())
 
 
 @on_linux

@@ -13,6 +13,7 @@ What the kernel knows of a connection is asked of a copy of its descriptor, so t
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import select
 import socket
@@ -30,23 +31,28 @@ from eyewall.doctor.objects import objects_of
 #: Seconds for which nothing has gone over a connection that is forgotten, and the part of its life.
 IDLE = 2.0
 PART = 0.5
+#: Seconds for which nothing has gone over a connection that a client has left.
+LEFT = 5.0
 #: Objects around a connection that are looked at for somebody who waits.
 AROUND = 60
 #: Bytes of the kernel's `struct tcp_info` that are asked for, and where in it is how many milliseconds ago something
-#: was sent; 8 bytes later, received.
+#: was sent; 8 bytes later, received. Its first byte is the state; this is the one where the other end has closed, and
+#: this one has not.
 TCP_INFO = 56
 LAST_DATA = 44
+CLOSE_WAIT = 8
 #: Streams that know their descriptor, by module and name.
 _STREAMS = (("tornado.iostream", "BaseIOStream"), ("eyewall.net.basestream", "BaseIOStream"))
 
 
 class End(NamedTuple):
-    """A connection over TCP as the kernel has it: the addresses of this end and of the other one, and for how many
-    seconds nothing has gone over it."""
+    """A connection as the kernel has it: the addresses of this end and of the other one, and for how many seconds
+    nothing has gone over it, which only TCP knows: `math.inf` for others. `left`: whether the other one has closed."""
 
     here: Any
     there: Any
     idle: float
+    left: bool = False
 
 
 def ends_of(numbers: Iterable[int]) -> dict[int, End]:
@@ -60,10 +66,27 @@ def ends_of(numbers: Iterable[int]) -> dict[int, End]:
             continue
         with copy, suppress(OSError):
             # Others have no such other end, or nobody knows when it was used.
-            there = copy.getpeername()
-            if isinstance(there, tuple) and copy.type == socket.SOCK_STREAM:
-                found[number] = End(copy.getsockname(), there, idle_for(copy))
+            here, there = copy.getsockname(), copy.getpeername()
+            if not isinstance(there, tuple):
+                # Of a Unix socket, only one of both ends has a name: that which has listened.
+                if there and not here:
+                    found[number] = End((there, -number), there, math.inf)
+            elif copy.type == socket.SOCK_STREAM:
+                idle, left = _said_of(copy)
+                found[number] = End(here, there, idle, left)
+            elif copy.type == socket.SOCK_DGRAM:
+                found[number] = End(here, there, math.inf)
     return found
+
+
+def name_of(number: int) -> Any:
+    """Returns the address of this end of a descriptor; None for what has none."""
+    try:
+        copy = socket.socket(fileno=os.dup(number))
+    except OSError:
+        return None
+    with copy:
+        return address_of(copy)
 
 
 def address_of(sock: Any) -> Any:
@@ -82,19 +105,29 @@ def outgoing(ends: dict[int, End]) -> set[int]:
 
 def idle_for(sock: Any) -> float:
     """Returns for how many seconds nothing has gone over a connection, either way; 0.0 where that is not known."""
+    return _said_of(sock)[0]
+
+
+def _said_of(sock: Any) -> tuple[float, bool]:
+    """As `idle_for`, and whether the other end has closed."""
     try:
         said = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO)
     except (OSError, AttributeError):
-        return 0.0
+        return 0.0, False
     if len(said) < TCP_INFO:
-        return 0.0
+        return 0.0, False
     sent, received = struct.unpack_from("=I4xI", said, LAST_DATA)
-    return float(min(sent, received)) / 1000.0
+    return float(min(sent, received)) / 1000.0, said[0] == CLOSE_WAIT
 
 
 def is_unused(end: End, age: float | None) -> bool:
     """Whether nothing has gone over a connection for long, which is `age` seconds old, None where nobody knows."""
     return end.idle >= (2.0 * IDLE if age is None else max(IDLE, PART * age))
+
+
+def is_left(end: End) -> bool:
+    """Whether the other end has closed for long, and nothing is sent to it any more."""
+    return end.left and end.idle >= LEFT
 
 
 class Carriers:

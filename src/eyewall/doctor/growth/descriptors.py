@@ -3,10 +3,11 @@
 What is watched is their number (`load`). When it grows without an end, the descriptors with the highest numbers are
 looked at, as many as have come. Forgotten are
 
-    a file        whatever is done with it
+    a file        that no task has as a variable, which works with it
     a pipe        whose other end is closed, of a process that has ended mostly; or is here as well
     a socket      that no loop knows, and over which nothing goes
-    a connection  to somebody else that is not used any more (`connections`)
+    a connection  to somebody else that is not used any more, or that the client has closed and nobody here
+                  (`connections`)
 
 A connection that a client has opened is what a server is for, and as many descriptors as there are of those may be
 needed for them. Where both of its ends are in this process, it says nothing.
@@ -19,17 +20,28 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Evidence, Finding, Severity
 from eyewall.doctor.growth import writing
-from eyewall.doctor.growth.connections import Carriers, address_of, ends_of, hung_up, is_unused, outgoing
+from eyewall.doctor.growth.connections import (
+    Carriers,
+    address_of,
+    ends_of,
+    hung_up,
+    is_left,
+    is_unused,
+    name_of,
+    outgoing,
+)
 from eyewall.doctor.growth.load import FOLDERS, Descriptors, limit, numbers
 from eyewall.doctor.growth.openings import Openings
+from eyewall.doctor.growth.reaching import own_class, own_code, waiting_task, worked_on
 from eyewall.doctor.growth.timers import watched_by
 from eyewall.doctor.growth.trend import MORE, Growth, Trend
-from eyewall.doctor.places import Place
+from eyewall.doctor.places import Place, await_chain, definition, is_own
+from eyewall.doctor.unlisted import coroutine_of
 
 #: How many more there must be within a window.
 FLOOR = 15.0
@@ -45,8 +57,19 @@ _OPENING = {
     r"\b(?:websocket_connect|open_connection|create_connection)\(",
     "pipes": r"\bos\.pipe2?\(",
 }
-#: What a connection is called that nobody uses.
+#: What a connection is called that nobody uses, and one that its client has closed.
 UNUSED = "connections that nobody uses"
+LEFT_BY_CLIENT = "connections that their clients have closed"
+_ADVICE = (
+    "Close what you open: 'with' for files and sockets, 'async with' for a client and its answers, 'finally' where it "
+    "lives longer. Keep one client, or one pool, instead of one for each request."
+)
+_ADVICE_LEFT = (
+    "Close a connection when there is nothing more to read from it, in a 'finally' around what serves it, and end what "
+    "waits on its behalf."
+)
+#: Where files are that say something of the system.
+_OF_SYSTEM = ("/dev/", "/proc/")
 #: Seconds until they are looked at again where there was nothing to find, at first and at most.
 RETRY = 5.0
 LONGEST = 300.0
@@ -54,6 +77,8 @@ LONGEST = 300.0
 #: then: a pool that is filled at a start is full some time.
 AGAIN = 2.0
 STILL = 3
+#: Seconds that a cache of open files may take to be full.
+FILLING = 60.0
 #: Descriptors that are left when it is said that they run out: that many, or that part.
 LEFT = 16
 LEFT_PART = 0.05
@@ -71,6 +96,8 @@ class DescriptorLeaks:
     """The detector of descriptors that are opened and not closed. `clock` returns seconds and never goes back."""
 
     name = "descriptors that are not closed"
+    # Since when a function has opened more that closes some where there are too many.
+    _bounded_since: float | None = None
 
     def __init__(
         self,
@@ -153,9 +180,15 @@ class DescriptorLeaks:
             # A file for each download, a connection of a gateway for each of its clients, say.
             return None
         kind, _ = Counter(each.kind for each in forgotten).most_common(1)[0]
-        if kind == UNUSED and self._suspected is None:
+        if kind in (UNUSED, LEFT_BY_CLIENT) and self._suspected is None:
             self._suspected = growth, count, now
             return None
+        place = next(iter(lines.most_common(1)), (None, 0))[0] or writing.only(_OPENING.get(kind, ""))
+        if place is not None and writing.closes_some(place):
+            since = self._bounded_since = now if self._bounded_since is None else self._bounded_since
+            if now - since < FILLING:
+                self._retry = RETRY
+                return None
         counts = {"in use": count, "may be": limit(), MORE: round(growth.rate)}
         counts |= {f"opened at {each}": number for each, number in lines.most_common(3)}
         counts.update({f"{each} among {len(looked_at)} new ones": number for each, number in kinds.items()})
@@ -163,9 +196,8 @@ class DescriptorLeaks:
             "descriptors-leak",
             Severity.WARNING,
             f"Descriptors are opened and not closed, most of them {kind}",
-            "Close what you open: 'with' for files and sockets, 'async with' for a client and its answers, 'finally' "
-            "where it lives longer. Keep one client, or one pool, instead of one for each request.",
-            place=next(iter(lines.most_common(1)), (None, 0))[0] or writing.only(_OPENING.get(kind, "")),
+            _ADVICE_LEFT if kind == LEFT_BY_CLIENT else _ADVICE,
+            place=place,
             evidence=Evidence(counts=counts),
         )
 
@@ -182,9 +214,16 @@ class DescriptorLeaks:
         found += self._pipes(
             {number: target for number, target in targets.items() if target.startswith("pipe:")}
         )
-        for target in targets.values():
-            if target.startswith(os.sep):
+        in_use = worked_on(self._loop) if any(each.startswith(os.sep) for each in targets.values()) else set()
+        for number, target in targets.items():
+            if number in in_use:
+                found.append(_Opened(None, "files in use"))
+            elif target.startswith(os.sep):
                 line = self._openings.file(target.removesuffix(" (deleted)"))
+                if line is None and target.startswith(_OF_SYSTEM):
+                    # Of which the doctor has some itself, for each loop.
+                    found.append(_Opened(None, "others"))
+                    continue
                 found.append(_Opened(line, "files", is_forgotten=True))
             elif not target.startswith(("socket:", "pipe:")):
                 found.append(_Opened(None, "others"))
@@ -212,7 +251,9 @@ class DescriptorLeaks:
             opening = made.get(number) or self._openings.connection(carriers.transport(number))
             place, age = (None, None) if opening is None else (opening.place, opening.age)
             served = carriers.has(number)
-            if end is None:
+            if end is not None and number not in ours and is_left(end):
+                found[number] = _Opened(_serving(carriers.transport(number)), LEFT_BY_CLIENT, True)
+            elif end is None:
                 # None that goes by an address: of a pair, or one that listens, or is not connected.
                 forgotten = (
                     number in made
@@ -240,11 +281,13 @@ class DescriptorLeaks:
         here = carriers.addresses() | {
             address for each in made.values() if (address := address_of(each.thing))
         }
+        asked = {ends[number].there for number in ours}
         return [
             each
             for number, each in found.items()
             # Other ends of what this program has opened itself say nothing.
-            if each.kind != "connections" or number not in ends or ends[number].there not in here
+            if each.kind != "connections"
+            or (ends[number].there not in here if number in ends else name_of(number) not in asked)
         ]
 
     def _running_out(self, count: int, most: int) -> Finding:
@@ -262,6 +305,21 @@ class DescriptorLeaks:
                 | {f"{kind} of {len(opened)}": number for kind, number in kinds.items()}
             ),
         )
+
+
+def _serving(transport: Any) -> Place | None:
+    """Returns the line where somebody waits on behalf of a connection; else the function that serves it."""
+    protocol = None if transport is None else transport.get_protocol()
+    if protocol is None:
+        return None
+    code = own_code(protocol)
+    if code is not None:
+        task = waiting_task(protocol)
+        serves = task is not None and getattr(coroutine_of(task), "cr_code", None) is code
+        waits = await_chain(task).culprit if task is not None and serves else None
+        return waits if waits is not None and is_own(waits) else definition(code)
+    owner = own_class(protocol)
+    return None if owner is None else writing.definition_of(owner)
 
 
 def _is_lent(sock: object) -> bool:

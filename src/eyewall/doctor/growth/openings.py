@@ -40,6 +40,8 @@ TASKS = 4
 AROUND = 60
 #: Files whose kind is remembered.
 FILES = 4096
+#: Methods of a loop that return a new transport first.
+CONNECTING = ("create_connection", "create_unix_connection", "create_datagram_endpoint")
 
 _OWN, _OTHER, _END = range(3)
 #: Where a loop or a thread calls what it was given.
@@ -49,6 +51,8 @@ _ENDS = (
     "/threading.py",
     "eyewall/loop/ioloop.py",
 )
+#: Functions in these files that open something for whoever calls them.
+_MAKING = ("new_event_loop", "get_event_loop")
 #: What is opened in here is the doctor's own; but not by this module, which stands between a line and its connection.
 _DOCTOR = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
@@ -99,21 +103,24 @@ class Openings:
         self._sockets: dict[int, tuple[weakref.ref[Any], Place, float]] = {}
         self._processes: deque[Place] = deque(maxlen=PROCESSES)
         self._loop: Any = None
-        self._connect: Any = None
+        self._connecting: dict[str, Any] = {}
 
     def start(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         """Begins to listen; to what `loop` connects as well, where that makes sockets past the interpreter."""
         _listen(self._opened)
         if loop is not None and not isinstance(loop, asyncio.BaseEventLoop):
-            self._listen_to(loop)
+            self._loop = loop
+            for name in CONNECTING:
+                self._listen_to(loop, name)
 
     def stop(self) -> None:
         """Ends listening, and forgets."""
         _unlisten(self._opened)
         loop, self._loop = self._loop, None
-        if loop is not None and loop.__dict__.get("create_connection") is self._connect:
-            del loop.create_connection
-        self._connect = None
+        for name, ours in self._connecting.items():
+            if loop is not None and loop.__dict__.get(name) is ours:
+                delattr(loop, name)
+        self._connecting = {}
         self._paths.clear()
         self._sockets.clear()
         self._processes.clear()
@@ -138,21 +145,21 @@ class Openings:
         """Returns the line that has started most of the latest processes; None for none."""
         return next((place for place, _ in Counter(self._processes).most_common(1)), None)
 
-    def _listen_to(self, loop: Any) -> None:
-        connect = type(loop).create_connection
-        if not hasattr(loop, "__dict__") or "create_connection" in loop.__dict__:
+    def _listen_to(self, loop: Any, name: str) -> None:
+        connect = getattr(type(loop), name, None)
+        if connect is None or not hasattr(loop, "__dict__") or name in loop.__dict__:
             # Somebody else stands there.
             return
 
-        async def create_connection(*arguments: Any, **options: Any) -> Any:
+        async def connecting(*arguments: Any, **options: Any) -> Any:
             place = _line(sys._getframe(1)) or _line_of_awaiting()
             connected = await connect(loop, *arguments, **options)
             if place is not None:
                 self._follow(connected[0], place)
             return connected
 
-        self._loop, self._connect = loop, create_connection
-        loop.create_connection = create_connection
+        self._connecting[name] = connecting
+        setattr(loop, name, connecting)
 
     def sockets(self) -> dict[int, Opening]:
         """Returns the open sockets that lines of the application have made, by descriptor."""
@@ -214,7 +221,7 @@ def _line(frame: FrameType | None) -> Place | None:
             kind = _kind(code.co_filename)
         if kind == _OWN:
             return Place(code.co_filename, frame.f_lineno or code.co_firstlineno, code.co_qualname)
-        if kind == _END:
+        if kind == _END and code.co_name not in _MAKING:
             return None
         frame = frame.f_back
     return None

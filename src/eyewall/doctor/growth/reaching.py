@@ -10,6 +10,7 @@ import asyncio
 import gc
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from types import (
     BuiltinFunctionType,
@@ -24,13 +25,18 @@ from typing import Any
 
 from eyewall.doctor.growth import writing
 from eyewall.doctor.places import Place, is_own
+from eyewall.doctor.waits.links import chain_of
 
 #: Objects that are looked at.
 BUDGET = 400
 #: Partials and wrappers around a callback that are looked into.
 WRAPPED = 10
+#: Tasks whose variables are looked through for files.
+TASKS = 500
 #: Items of a container that are.
 ITEMS = 20
+#: Modules of what a file may be.
+_FILES = ("_io", "tempfile", "gzip", "bz2", "lzma", "codecs")
 _CONTAINERS = (list, tuple, dict, set, frozenset, deque)
 _NOT_INTO = (ModuleType, type, asyncio.AbstractEventLoop, FrameType, CodeType, str, bytes, int, float)
 
@@ -70,6 +76,19 @@ def _references(thing: object) -> list[Any]:
 def waiting_task(thing: object) -> asyncio.Task[Any] | None:
     """Returns the task that is woken up by `thing`: a future, or what will complete one."""
     return next((each for each in below(thing) if isinstance(each, asyncio.Task) and not each.done()), None)
+
+
+def worked_on(loop: asyncio.AbstractEventLoop | None) -> set[int]:
+    """Returns the descriptors of files that tasks of `loop` have as variables."""
+    found: set[int] = set()
+    for task in [] if loop is None else list(asyncio.all_tasks(loop))[:TASKS]:
+        for link in chain_of(task).links:
+            for each in gc.get_referents(link.subject):
+                if type(each).__module__ in _FILES:
+                    # Of one that is closed, or in memory, there is none.
+                    with suppress(Exception):
+                        found.add(each.fileno())
+    return found
 
 
 def own_class(thing: object) -> type | None:
