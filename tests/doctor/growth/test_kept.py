@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -56,7 +57,39 @@ def _empty() -> Iterator[None]:
     yield
     Chat.clients.clear()
     Chat.away.clear()
+    recent.latest.clear()
+    recent.newest.clear()
+    recent.parked.clear()
     kept_sockets.clear()
+
+
+class Recent:
+    """Keeps no more than some, or is swept."""
+
+    def __init__(self) -> None:
+        self.latest: deque[Any] = deque(maxlen=50)
+        self.newest: list[Any] = []
+        self.parked: dict[int, Any] = {}
+
+    def note(self, handler: Chat) -> None:
+        self.latest.append(handler)
+
+    def add(self, handler: Chat) -> None:
+        self.newest.append(handler)
+        if len(self.newest) > 50:
+            del self.newest[0]
+
+    def park(self, handler: Chat) -> None:
+        self.parked[id(handler)] = handler
+
+    async def sweep(self) -> None:
+        while True:
+            await asyncio.sleep(5)
+            for key in list(self.parked):
+                del self.parked[key]
+
+
+recent = Recent()
 
 
 class Ward:
@@ -173,10 +206,10 @@ def test_what_is_kept_until_a_timer_comes(run: Callable[..., None]) -> None:
         del handlers, each
         assert ward.watch(18.0) == []
         # The time has come, and they are still there.
-        [finding] = ward.watch(60.0)
-        assert f"{__name__}.Chat.away" in finding.summary
         for timer in timers:
             timer.cancel()
+        [finding] = ward.watch(60.0)
+        assert f"{__name__}.Chat.away" in finding.summary
 
     run(main())
 
@@ -199,6 +232,40 @@ def test_what_is_kept_until_something_wakes_up(run: Callable[..., None]) -> None
         assert ward.watch(18.0) == []
         for task in tasks:
             task.cancel()
+
+    run(main())
+
+
+@pytest.mark.parametrize("keep", [recent.note, recent.add])
+def test_the_latest_ones(run: Callable[..., None], keep: Callable[[Chat], None]) -> None:
+    async def main() -> None:
+        ward = Ward()
+        for _ in range(20):
+            handler = Chat()
+            handler.end()
+            keep(handler)
+        del handler
+        assert ward.watch(60.0) == []
+
+    run(main())
+
+
+def test_what_is_swept(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        ward = Ward()
+        task = asyncio.create_task(recent.sweep())
+        for _ in range(20):
+            handler = Chat()
+            handler.end()
+            recent.park(handler)
+        del handler
+        await asyncio.sleep(0)
+        assert ward.watch(100.0) == []
+        # It does not do what it looks like.
+        [finding] = ward.watch(100.0)
+        assert f"{__name__}.recent.parked" in finding.summary
+        assert finding.place == line_of(Recent.park, "self.parked")
+        task.cancel()
 
     run(main())
 

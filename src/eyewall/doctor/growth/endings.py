@@ -55,6 +55,12 @@ def _starlette_websocket(websocket: Any) -> bool:
     return "DISCONNECTED" in (websocket.client_state.name, websocket.application_state.name)
 
 
+def _starlette_request(request: Any) -> bool:
+    """As uvicorn knows it, whose request calls back to it."""
+    cycle = request._receive.__self__
+    return bool(cycle.response_complete or cycle.disconnected)
+
+
 def _transport(transport: Any) -> bool:
     return bool(transport.is_closing())
 
@@ -76,6 +82,7 @@ ENDINGS = (
     Ending("handler-kept", "handlers", "tornado.web", "RequestHandler", _handler, FEW),
     Ending("handler-kept", "handlers", "eyewall.web.handler", "RequestHandler", _handler, FEW),
     Ending("handler-kept", "requests", "aiohttp.web", "BaseRequest", _aiohttp_request, FEW),
+    Ending("handler-kept", "requests", "starlette.requests", "Request", _starlette_request, FEW),
     Ending("connection-kept", "streams", "tornado.iostream", "BaseIOStream", _stream, MANY),
     Ending("connection-kept", "streams", "eyewall.net.basestream", "BaseIOStream", _stream, MANY),
     Ending("connection-kept", "transports", "asyncio", "BaseTransport", _transport, MANY),

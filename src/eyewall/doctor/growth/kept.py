@@ -5,6 +5,9 @@
     a timer, or a task that sleeps, has to do with it or with what keeps   asked again when that is over
     it
     others were let go of after as long a time                             asked again after twice that
+    something that sleeps, or that a timer calls, takes some out, or       asked again until `SWEPT` seconds have passed
+    whoever adds one takes one out when there are too many
+    a deque with a bound                                                   never told
     a coroutine that still works for it                                    its own business
     nothing                                                                garbage that the collector has not come to
 
@@ -17,6 +20,7 @@ import asyncio
 import gc
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from types import CoroutineType, FunctionType, MethodType, ModuleType
@@ -28,9 +32,10 @@ from eyewall.doctor.growth import naming, writing
 from eyewall.doctor.growth.census import INTERVAL, Census, Wanted
 from eyewall.doctor.growth.chains import Chain
 from eyewall.doctor.growth.endings import ENDINGS, Ending
+from eyewall.doctor.growth.reaching import own_code
 from eyewall.doctor.growth.searches import Searches
 from eyewall.doctor.growth.timers import Handles, slumber
-from eyewall.doctor.places import Place, frames_of, is_own
+from eyewall.doctor.places import Place, definition, frames_of, is_own
 
 #: Seconds after its end from which on something is said to stay.
 PATIENCE = 6.0
@@ -41,6 +46,10 @@ LONGEST = 600.0
 TIMED = 300.0
 #: Seconds that count, of those for which others were held: they may have been garbage for most of them.
 HELD = 60.0
+#: Seconds for which something may stay where it is taken out of some time.
+SWEPT = 120.0
+#: Tasks and timers that are looked at for what takes something out.
+SWEEPERS = 300
 #: Objects that are followed, of each class.
 MOST = 20_000
 
@@ -56,7 +65,7 @@ _ADVICE = {
 class _Class:
     """The ended objects of one class, and when there is something to do about them."""
 
-    __slots__ = ("ending", "excused", "held", "next", "retry", "searching", "since")
+    __slots__ = ("ending", "excused", "held", "next", "retry", "searching", "since", "swept")
 
     def __init__(self, ending: Ending) -> None:
         self.ending = ending
@@ -68,6 +77,8 @@ class _Class:
         self.excused: weakref.ref[Any] | None = None
         # For how long others were held that were let go of at last.
         self.held = 0.0
+        # Since when something is known to take some out.
+        self.swept: float | None = None
 
 
 class Remains(NamedTuple):
@@ -225,9 +236,28 @@ class Kept:
                 kind.excused, kind.next = weakref.ref(chain.path[-1]), until
                 return
         kind.excused = None
+        if _is_bounded(chain):
+            return
+        if self._is_swept(chain):
+            kind.swept = now if kind.swept is None else kind.swept
+            if now - kind.swept < SWEPT:
+                kind.next, kind.retry = now + RETRY, RETRY
+                return
         _sort_out(kind, now, self._patience)
         if len(kind.since) >= kind.ending.least:
             collector.report(_finding(owner, kind, chain))
+
+    def _is_swept(self, chain: Chain) -> bool:
+        """Whether something takes what is kept out of its container some time."""
+        names = chain.names[:1]
+        classes, files = owners(chain)
+        if writing.evicting(names, classes, files) is not None:
+            return True
+        codes = {frame.f_code for task in _tasks(self._loop) for frame in frames_of(task)[0]}
+        if self._handles is not None:
+            timers = self._handles.timers()
+            codes |= {code for each in list(timers)[:SWEEPERS] if (code := own_code(each)) is not None}
+        return any(is_own(definition(code)) and writing.takes(code, names) for code in codes)
 
     def _is_told_with(self, thing: object, ending: Ending) -> bool:
         """Whether `thing`, which keeps one of these, is itself something that stays after its end."""
@@ -245,6 +275,18 @@ def _sort_out(kind: _Class, now: float, patience: float) -> None:
         elif now - entry[1] >= patience:
             kind.held = max(kind.held, min(now - entry[1], HELD))
     kind.since = left
+
+
+def _tasks(loop: asyncio.AbstractEventLoop | None) -> list[asyncio.Task[Any]]:
+    """Returns tasks that sleep."""
+    found = (
+        [] if loop is None else [each for each in list(asyncio.all_tasks(loop))[:SWEEPERS] if not each.done()]
+    )
+    return [each for each in found if slumber(frames_of(each)[0]) is not None]
+
+
+def _is_bounded(chain: Chain) -> bool:
+    return any(isinstance(each, deque) and each.maxlen is not None for each in chain.path[:-1])
 
 
 def _is_general(thing: object) -> bool:
@@ -290,8 +332,12 @@ def _finding(owner: type, kind: _Class, chain: Chain) -> Finding:
     count = len(kind.since)
     name = naming.type_name(owner)
     holder = owners(chain)
-    place = writing.adding(chain.names, [owner, *holder[0]], holder[1]) or writing.handing(
-        chain.names, _methods(chain), owner
+    place = (
+        _cached(chain)
+        or writing.adding(chain.names, [owner, *holder[0]], holder[1])
+        or writing.handing(chain.names, _methods(chain), owner)
+        # Libraries may have what it is in: an application of aiohttp.
+        or writing.adding(chain.names[:1], (), writing.own_files())
     )
     return Finding(
         ending.rule,
@@ -302,6 +348,16 @@ def _finding(owner: type, kind: _Class, chain: Chain) -> Finding:
         subject=Subject(handler=owner.__qualname__),
         evidence=Evidence(counts={f"ended {ending.noun} that stay": count}),
     )
+
+
+def _cached(chain: Chain) -> Place | None:
+    """Returns the function of the application whose cache (`functools.lru_cache`) keeps something."""
+    for each in chain.path:
+        if type(each).__name__ == "_lru_cache_wrapper":
+            function = getattr(each, "__wrapped__", None)
+            place = definition(function.__code__) if isinstance(function, FunctionType) else None
+            return place if place is not None and is_own(place) else None
+    return None
 
 
 def _methods(chain: Chain) -> list[str]:
