@@ -258,11 +258,112 @@ def test_entries_that_expire(run: Callable[..., None]) -> None:
             if len(kept) > 360:
                 for task in kept[:3]:
                     task.cancel()
-                del kept[:3]
+                kept[:3] = []
 
         assert await ward.watch(200.0, each) == []
         for task in kept:
             task.cancel()
+
+    run(main())
+
+
+def test_tasks_with_a_time_limit(run: Callable[..., None]) -> None:
+    async def limited(gate: asyncio.Event) -> None:
+        async with asyncio.timeout(60.0):
+            await gate.wait()
+
+    async def waits_for(gate: asyncio.Event) -> None:
+        # The task within has its limit from the one that waits for it.
+        await asyncio.wait_for(asyncio.create_task(forever(gate)), 60.0)
+
+    async def main() -> None:
+        gate, ward = asyncio.Event(), Ward()
+
+        def each(number: int) -> None:
+            for _ in range(3):
+                kept.append(asyncio.create_task(limited(gate)))
+                kept.append(asyncio.create_task(waits_for(gate)))
+
+        assert await ward.watch(60.0, each) == []
+        # Nobody has given up.
+        assert await ward.watch(90.0, each)
+        gate.set()
+        await asyncio.gather(*kept)
+
+    run(main())
+
+
+def test_tasks_that_get_on(run: Callable[..., None]) -> None:
+    steps: list[asyncio.Event] = [asyncio.Event()]
+
+    async def works() -> None:
+        while not steps[-1].is_set():
+            await steps[-1].wait()
+
+    async def main() -> None:
+        ward = Ward()
+
+        def each(number: int) -> None:
+            last = steps[-1]
+            steps.append(asyncio.Event())
+            last.set()
+            for _ in range(3):
+                kept.append(asyncio.create_task(works()))
+
+        assert await ward.watch(25.0, each) == []
+        # No job takes that long.
+        [finding] = await ward.watch(20.0, each)
+        assert finding.rule == "tasks-pile-up"
+        steps[-1].set()
+        await asyncio.gather(*kept)
+
+    run(main())
+
+
+def test_some_tasks_for_each_connection(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        gate, ward = asyncio.Event(), Ward()
+        ward.load = 20.0
+
+        def comes(number: int) -> None:
+            ward.load += 2.0
+            for _ in range(10):
+                kept.append(asyncio.create_task(forever(gate)))
+
+        def stays(number: int) -> None:
+            for _ in range(20):
+                kept.append(asyncio.create_task(forever(gate)))
+
+        assert await ward.watch(60.0, comes) == []
+        [finding] = await ward.watch(60.0, stays)
+        assert finding.rule == "tasks-pile-up"
+        gate.set()
+        await asyncio.gather(*kept)
+
+    run(main())
+
+
+results: dict[int, asyncio.Task[Any]] = {}
+
+
+def test_tasks_that_are_taken_out_some_time(run: Callable[..., None]) -> None:
+    async def main() -> None:
+        ward = Ward()
+
+        def each(number: int) -> None:
+            for _ in range(3):
+                results[len(results)] = asyncio.create_task(turns(1))
+
+        def forget(number: int) -> None:
+            results.pop(number)
+
+        assert await ward.watch(50.0, each) == []
+        # It has not been for a minute.
+        [finding] = await ward.watch(60.0, each)
+        assert finding.rule == "tasks-kept"
+        assert finding.place == line_of(each, "create_task")
+        for number in list(results):
+            forget(number)
 
     run(main())
 

@@ -106,6 +106,13 @@ def test_a_start_and_a_cache_that_fills_are_no_growth() -> None:
     assert told([0.0] * 100 + [400.0] * 1000) is None
 
 
+def test_a_cache_that_fills_ever_more_slowly_is_no_growth() -> None:
+    # With what is asked for by chance, among 100 and among 1000.
+    for all_, seconds in ((100.0, 6.0), (1000.0, 5.0)):
+        values = [all_ * (1.0 - math.exp(-number * STEP / seconds)) for number in range(400)]
+        assert told(values) is None
+
+
 def test_what_ends_growing_is_told_no_more() -> None:
     trend = Trend(20.0)
     growing = [trend.add(number * STEP, 10.0 * number) for number in range(60)]

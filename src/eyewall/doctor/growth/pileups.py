@@ -5,10 +5,14 @@ their number grows without an end (`trend`); connections do not explain that (`l
 how many there are); and those of some seconds ago are still there. A sample of each line's tasks is kept for that, by
 weak references.
 
-Tasks that wait in `asyncio.sleep` will end by themselves: an entry of a cache that expires. As many as come within that
-time are no pile.
+Tasks that wait in `asyncio.sleep`, or within a time limit, will end by themselves: an entry of a cache that expires, an
+answer that is waited for no longer than that. As many as come within that time are no pile. Those that wait now for
+something else than some seconds ago get on with what they do: they are jobs that take long, unless that goes on for
+longer (`WORKING`). Where connections come as well, and each has as many tasks as before, it is the connections that
+become more.
 
-Tasks that are done, and that something still refers to, are counted as well: a list that they are only added to.
+Tasks that are done, and that something still refers to, are counted as well: a list that they are only added to. Where
+the application takes some out again, it may be about to (`EXPIRY`).
 
 To count all takes seconds where there are thousands, and longer where hundreds come each second. Their whole number is
 known at once, though, and a sample of them tells which line's they are: where that number grows, and one line has come
@@ -38,6 +42,9 @@ from eyewall.doctor.places import Place, await_chain, definition, frames_of, is_
 from eyewall.doctor.subjects import subject_of_task
 from eyewall.doctor.sweep import Sweep
 from eyewall.doctor.unlisted import coroutine_of
+from eyewall.doctor.waits.ends import time_limit
+from eyewall.doctor.waits.links import chain_of
+from eyewall.doctor.waits.orphans import limit_of_those_who_wait
 
 #: How many more there must be within a window.
 FLOOR = 20.0
@@ -59,6 +66,16 @@ MOST = 0.6
 #: Tasks that sleep are a pile when there are more than come within so many times their delay, or so many of them.
 DELAYS = 1.5
 SLEEPERS = 10_000
+#: Seconds for which tasks that get on may come without an end.
+WORKING = 30.0
+#: Connections that there must be to say how many tasks each has, seconds between two such notes, notes that are kept,
+#: and how much more it may be of them later.
+CONNECTED = 5.0
+NOTED = 2.0
+NOTES = 120
+AS_MANY = 1.2
+#: Seconds for which those that are done may stay where something takes them out.
+EXPIRY = 60.0
 #: Seconds until it is asked again what keeps those that are done.
 RETRY = 60.0
 #: Seconds for which something that runs may gather them in a variable, a batch, and until it is asked again.
@@ -66,6 +83,8 @@ BATCH = 45.0
 BATCH_RETRY = 15.0
 
 _Reference = weakref.ref[asyncio.Task[Any]]
+#: A task, and the future that it has waited for when the sample was taken.
+_Sampled = tuple[_Reference, weakref.ref[Any] | None]
 
 
 class _Site:
@@ -75,6 +94,8 @@ class _Site:
         "begun",
         "code",
         "done",
+        "grown",
+        "noted",
         "origin",
         "pending",
         "present",
@@ -93,22 +114,57 @@ class _Site:
         self.present = 0
         self.done = 0
         self.sample: list[_Reference] = []
-        self.samples: deque[tuple[float, list[_Reference]]] = deque(maxlen=3)
-        # Since when it grows, while it does.
+        self.samples: deque[tuple[float, list[_Sampled]]] = deque(maxlen=3)
+        # Since when it grows, and when that was seen last, while it does.
         self.begun: float | None = None
+        self.grown = 0.0
+        # When there were how many tasks for each connection.
+        self.noted: deque[tuple[float, float]] = deque(maxlen=NOTES)
 
     def resample(self, now: float) -> None:
         if not self.samples or now - self.samples[-1][0] >= SAMPLED:
-            self.samples.append((now, self.sample))
+            self.samples.append((now, [(each, _waited_for(each())) for each in self.sample]))
         self.sample = []
+
+    def note(self, now: float, tasks: int, connected: float) -> None:
+        """So many tasks are there, and so many connections."""
+        if connected >= CONNECTED and (not self.noted or now - self.noted[-1][0] >= NOTED):
+            self.noted.append((now, tasks / connected))
+
+    def is_as_many(self, growth: Growth, now: float, tasks: int, connected: float) -> bool:
+        """Whether there are as many for each connection as when it began to grow, or soon after that."""
+        since = now - growth.seconds
+        before = next(
+            (each for when, each in self.noted if since <= when <= now - growth.seconds / 2.0), None
+        )
+        return before is not None and connected >= CONNECTED and tasks <= AS_MANY * before * connected
+
+    def grows(self, growth: Growth, now: float) -> float:
+        """Returns since when it does."""
+        if self.begun is None or now - self.grown > growth.seconds:
+            self.begun = now - growth.seconds
+        self.grown = now
+        return self.begun
 
     def oldest(self, *, done: bool) -> list[asyncio.Task[Any]] | None:
         """Returns those of the oldest sample that are still there, where they are enough."""
         if len(self.samples) < 2:
             return None
         _, sample = self.samples[0]
-        alive = [task for each in sample if (task := each()) is not None and (done or not task.done())]
+        alive = [task for each, _ in sample if (task := each()) is not None and (done or not task.done())]
         return alive if alive and len(alive) >= STAYING * len(sample) else None
+
+    def gets_on(self) -> bool:
+        """Whether most of those wait now for something else."""
+        _, sample = self.samples[0]
+        there = [
+            (task, waited) for each, waited in sample if (task := each()) is not None and not task.done()
+        ]
+        moved = sum(
+            waited is None or waited() is None or waited() is not getattr(task, "_fut_waiter", None)
+            for task, waited in there
+        )
+        return moved > len(there) / 2
 
 
 _Key = tuple[int, tuple[str, int, str] | None]
@@ -140,7 +196,9 @@ class PileUps:
         self._slices: deque[_Slice] = deque(maxlen=SLICES)
         # When a line's tasks may be searched for again, and since when they grow.
         self._search_at: dict[_Key, float] = {}
-        self._kept_since: dict[_Key, float] = {}
+        self._kept_since: dict[_Key, tuple[float, float]] = {}
+        # How many descriptors there were at least: those that are no connections.
+        self._least: float | None = None
         self._collector: Collector | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop, collector: Collector) -> None:
@@ -175,12 +233,14 @@ class PileUps:
         tallies: dict[_Key, _Tally] = {}
         _count(tasks, tallies)
         known, load = scale * len(tasks), float(self._load())
+        connected = self._connected(load)
         largest = sorted(tallies.items(), key=lambda each: -each[1].total)[:LINES]
         for key, tally in largest:
             site = self._site(key, tally)
             if site is not None:
                 site.sample = tally.sample[:]
                 site.resample(now)
+                site.note(now, round(scale * tally.pending), connected)
         self._slices.append(_Slice(now, scale, dict(largest)))
         growth = self._all.add(now, known, load)
         if growth is None:
@@ -195,10 +255,17 @@ class PileUps:
             rise, seconds = MOST * (growth.after - growth.before), growth.seconds
             explained = _explained(site, load)
             if pending - pending_before >= rise and pending > explained:
-                self._piled(site, Growth(pending_before, pending, seconds), round(pending), now)
+                piled = Growth(pending_before, pending, seconds)
+                if not site.is_as_many(piled, now, round(pending), connected):
+                    self._piled(site, piled, round(pending), now)
             elif after - before >= rise and after - pending >= 1.0 and after > explained:
                 site.done = round(after - pending)
                 self._kept(key, site, Growth(before, after, seconds), round(after))
+
+    def _connected(self, load: float) -> float:
+        """Returns how many of the descriptors may be connections: those that have come."""
+        self._least = load if self._least is None else min(self._least, load)
+        return load - self._least
 
     def _site(self, key: _Key, tally: _Tally) -> _Site | None:
         site = self._sites.get(key)
@@ -208,6 +275,7 @@ class PileUps:
 
     def _judge(self, now: float) -> None:
         load = float(self._load())
+        connected = self._connected(load)
         tallies, self._round = self._round, {}
         for key in [key for key in self._sites if key not in tallies]:
             # Gone altogether: what comes later is something new.
@@ -225,9 +293,11 @@ class PileUps:
             total = site.total.add(now, tally.total, load)
             explained = _explained(site, load)
             if pending is not None and tally.pending > explained:
-                self._piled(site, pending, tally.pending, now)
+                if not site.is_as_many(pending, now, tally.pending, connected):
+                    self._piled(site, pending, tally.pending, now)
             elif total is not None and site.done and tally.total > explained:
                 self._kept(key, site, total, tally.total)
+            site.note(now, tally.pending, connected)
 
     def _piled(self, site: _Site, growth: Growth, count: int, now: float) -> None:
         tasks = site.oldest(done=False)
@@ -235,10 +305,11 @@ class PileUps:
         if tasks is None or collector is None:
             site.begun = None
             return
-        if site.begun is None:
-            site.begun = now - growth.seconds
-        delay = _delay(tasks)
-        if delay is not None and count < SLEEPERS and now - site.begun < DELAYS * delay:
+        begun = site.grows(growth, now)
+        delay = _delay(tasks, now - site.samples[0][0])
+        if delay is not None and count < SLEEPERS and now - begun < DELAYS * delay:
+            return
+        if now - begun < WORKING and site.gets_on():
             return
         collector.report(_pile(site, growth, count, tasks[0]))
 
@@ -246,7 +317,10 @@ class PileUps:
         tasks = site.oldest(done=True)
         done = next((task for task in tasks or () if task.done()), None)
         now = self._clock()
-        begun = self._kept_since.setdefault(key, now - growth.seconds)
+        begun, grown = self._kept_since.get(key, (now, now))
+        if now - grown > growth.seconds or key not in self._kept_since:
+            begun = now - growth.seconds
+        self._kept_since[key] = begun, now
         if done is None or now < self._search_at.get(key, now):
             return
 
@@ -254,7 +328,7 @@ class PileUps:
             # None: garbage that the collector has not come to. An attribute: it goes with what has it.
             if self._collector is None or chain is None or not chain.collected:
                 return
-            if not chain.lasting and now - begun < BATCH:
+            if (not chain.lasting and now - begun < BATCH) or (now - begun < EXPIRY and _is_emptied(chain)):
                 self._search_at[key] = now + BATCH_RETRY
                 return
             self._collector.report(_stay(site, growth, total, chain))
@@ -329,14 +403,31 @@ def _explained(site: _Site, load: float) -> float:
     return load * (1.0 if _is_own(site) else PER_LOAD)
 
 
-def _delay(tasks: list[asyncio.Task[Any]]) -> float | None:
-    """Returns for how long tasks sleep, the longest, where most of them do; else None."""
+def _delay(tasks: list[asyncio.Task[Any]], age: float) -> float | None:
+    """Returns for how long tasks sleep, or how long their time limit is, the longest, where most of them have one; else
+    None. `age`: seconds that they have been there for, at least."""
     delays = []
     for task in tasks:
         frames, _ = frames_of(task)
         if slumber(frames) is not None:
             delays.append(float(frames[-1].f_locals.get("delay") or 0.0))
+            continue
+        chain = chain_of(task)
+        until = time_limit(chain.links, chain.end)
+        until = limit_of_those_who_wait(task) if until is None else until
+        if until is not None:
+            delays.append(age + max(0.0, until - task.get_loop().time()))
     return max(delays) if delays and len(delays) >= len(tasks) / 2 else None
+
+
+def _waited_for(task: asyncio.Task[Any] | None) -> weakref.ref[Any] | None:
+    future = getattr(task, "_fut_waiter", None)
+    return None if future is None else weakref.ref(future)
+
+
+def _is_emptied(chain: Chain) -> bool:
+    classes, files = owners(chain)
+    return writing.taking(chain.names[:1], classes, files) is not None
 
 
 def _is_own(site: _Site) -> bool:
@@ -386,7 +477,9 @@ def _pile(site: _Site, growth: Growth, count: int, task: asyncio.Task[Any]) -> F
 
 def _stay(site: _Site, growth: Growth, count: int, chain: Chain) -> Finding:
     classes, files = owners(chain)
-    adding = writing.adding(chain.names, classes, files)
+    adding = writing.adding(chain.names, classes, files) or writing.adding(
+        chain.names[:1], (), writing.own_files()
+    )
     stacks = {"their function": (definition(site.code),)}
     created = _created(site)
     if created is not None:

@@ -7,7 +7,9 @@ What leaks has a floor that rises, however much goes on above it. So it is the l
        low  high    low  high    low  high    low  high    low  high
 
 It grows where each `low` is above the one before it, the last `low` is above the first `high`, the last `high` above
-the one before it (it has not levelled off), and the rise is large: by itself, and in relation to what was there. A ramp
+the one before it (it has not levelled off), the second half of the window adds about as much as the first (it does not
+level off, as a cache does that fills with what is asked for), and the rise is large: by itself, and in relation to what
+was there. A ramp
 that ends within a window, and a load that comes back to its floor within one, are no growth; nor is what has been let
 go of again when the window ends: the value that comes then counts for the last `low`. Windows of several lengths
 are looked at together: the short one tells of a fast leak within some ten seconds, the long ones of a slow leak, and of
@@ -35,6 +37,8 @@ PARTS = 5
 SAMPLES = 3
 #: How much it must have grown, in relation to what was there.
 RATIO = 0.1
+#: How much the second half of a window must add, in relation to the first.
+STEADY = 0.6
 #: How much growth one unit of load explains.
 PER_LOAD = 3.0
 #: What the rate is called among the counts of a finding, which has no numbers in its summary: it is told once.
@@ -129,6 +133,9 @@ class Trend:
         if any(later <= earlier for earlier, later in pairwise(lows)):
             return None
         if last.high <= parts[-2].high:
+            return None
+        middle = lows[PARTS // 2]
+        if lows[-1] - middle < STEADY * (middle - lows[0]):
             return None
         rise = lows[-1] - first.high
         explained = self._per_load * max(0.0, last.load_high - first.load_low)

@@ -95,16 +95,22 @@ def _named(task: asyncio.Task[Any], reach: Reach) -> bool:
 
 def is_limited(task: asyncio.Task[Any]) -> bool:
     """Whether somebody who waits for `task`, or for whom that does, gives up after a time, and cancels it."""
+    return limit_of_those_who_wait(task) is not None
+
+
+def limit_of_those_who_wait(task: asyncio.Task[Any]) -> float | None:
+    """Returns when that is, in the loop's time; None for never."""
     seen = {id(task)}
     line = [task]
     while line and len(seen) < PARENTS:
         for parent in _waiters(line.pop()):
             if id(parent) not in seen:
                 seen.add(id(parent))
-                if time_limit(chain_of(parent).links, None) is not None:
-                    return True
+                limit = time_limit(chain_of(parent).links, None)
+                if limit is not None:
+                    return limit
                 line.append(parent)
-    return False
+    return None
 
 
 def _waiters(task: asyncio.Task[Any]) -> Iterator[asyncio.Task[Any]]:
