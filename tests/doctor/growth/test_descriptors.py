@@ -506,6 +506,28 @@ def test_loops_that_are_not_closed(run: Callable[..., None]) -> None:
     run(main())
 
 
+@on_linux
+def test_the_line_is_of_what_most_of_them_are(run: Callable[..., None], tmp_path: Path) -> None:
+    def leak() -> None:
+        opened.append((tmp_path / "one").open("w"))
+        for _ in range(2):
+            # By a library, as far as anybody knows.
+            reading, writing = os.pipe()
+            ends.extend((reading, writing))
+
+    async def main() -> None:
+        ward = Ward()
+        [finding] = ward.watch(30.0, leak)
+        assert "pipes" in finding.summary
+        assert finding.place != line_of(leak, ".open(")
+        for end in ends:
+            os.close(end)
+        ward.stop()
+
+    ends: list[int] = []
+    run(main())
+
+
 class Segments:
     """An open file for each that is asked for, and not too many."""
 

@@ -183,7 +183,9 @@ class DescriptorLeaks:
         if kind in (UNUSED, LEFT_BY_CLIENT) and self._suspected is None:
             self._suspected = growth, count, now
             return None
-        place = next(iter(lines.most_common(1)), (None, 0))[0] or writing.only(_OPENING.get(kind, ""))
+        of_kind = Counter(each.place for each in forgotten if each.kind == kind and each.place is not None)
+        # Lines that have opened others say nothing of these.
+        place = next(iter(of_kind.most_common(1)), (None, 0))[0] or writing.only(_OPENING.get(kind, ""))
         if place is not None and writing.closes_some(place):
             since = self._bounded_since = now if self._bounded_since is None else self._bounded_since
             if now - since < FILLING:
