@@ -7,6 +7,7 @@ import gc
 import socket
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Finding, Subject
 from eyewall.doctor.growth.census import Census, CensusEnd
+from eyewall.doctor.growth.endings import ENDINGS
 from eyewall.doctor.growth.kept import PATIENCE, Kept
 from eyewall.doctor.growth.searches import Searches
 from eyewall.web.websocket import WebSocketHandler
@@ -234,6 +236,46 @@ def test_what_is_kept_until_something_wakes_up(run: Callable[..., None]) -> None
             task.cancel()
 
     run(main())
+
+
+def test_a_method_that_is_cached(run: Callable[..., None]) -> None:
+    class Profile(Chat):
+        @cache  # noqa: B019 - the fault
+        def profile(self) -> int:
+            return id(self)
+
+    async def main() -> None:
+        ward = Ward()
+        for _ in range(7):
+            handler = Profile()
+            handler.profile()
+            handler.end()
+        del handler
+        [finding] = ward.watch(60.0)
+        assert finding.place is not None
+        assert finding.place.function == Profile.profile.__wrapped__.__qualname__
+        Profile.profile.cache_clear()
+
+    run(main())
+
+
+class Cycle:
+    """A request, as uvicorn knows it."""
+
+    response_complete = disconnected = False
+
+    async def receive(self) -> None:
+        pass
+
+
+def test_requests_of_starlette() -> None:
+    requests = pytest.importorskip("starlette.requests")
+    [ending] = [each for each in ENDINGS if each.module == "starlette.requests"]
+    cycle = Cycle()
+    request = requests.Request({"type": "http"}, cycle.receive)
+    assert not ending.ended(request)
+    cycle.response_complete = True
+    assert ending.ended(request)
 
 
 @pytest.mark.parametrize("keep", [recent.note, recent.add])
