@@ -73,6 +73,23 @@ def test_a_loop_that_was_closed_leaves_nothing_behind(run: Callable[..., None]) 
     assert sys.get_coroutine_origin_tracking_depth() == 0
 
 
+def test_loops_that_are_never_closed(event_loop_kind: str) -> None:
+    depth = sys.get_coroutine_origin_tracking_depth()
+    doctor.enable()
+    loops = [loop_factory(event_loop_kind)() for _ in range(3 * enabling.RESTING)]
+    for loop in loops:
+        loop.run_until_complete(turns(1))
+    assert [each.loop for each in enabling._watches.values()] == loops[-enabling.RESTING :]
+    # One that runs again is watched again.
+    loops[0].run_until_complete(turns(1))
+    assert loops[0] in [each.loop for each in enabling._watches.values()]
+    assert len(enabling._watches) == enabling.RESTING
+    doctor.disable()
+    assert sys.get_coroutine_origin_tracking_depth() == depth
+    for loop in loops:
+        loop.close()
+
+
 def test_loops_of_several_threads(run: Callable[..., None]) -> None:
     depths: list[int] = []
 

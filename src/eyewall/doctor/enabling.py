@@ -4,6 +4,7 @@
     a loop begins to run        its watch is made and started, or goes on where the loop has run before
     a loop ends running         its watch pauses: what takes long now does not block it
     a loop was closed           its watch ends when another loop begins: what the loop leaves behind may tell of itself
+    many have ended running     the watches of those that ran first end: who never closes a loop may never run it again
     disable()                   all watches end, each in the thread of its loop; findings stay
     the process forks           the child has watches of its own, and begins without findings
 
@@ -29,6 +30,9 @@ from eyewall.doctor.finding import Finding
 from eyewall.doctor.loops import Loops
 from eyewall.doctor.options import Options, options_from, wanted
 from eyewall.doctor.watch import Watch
+
+#: Watches that rest, over loops that were run and not closed: each keeps its loop alive.
+RESTING = 4
 
 _lock = Lock()
 _watches: dict[int, Watch] = {}
@@ -157,9 +161,12 @@ def _begin(loop: asyncio.AbstractEventLoop) -> None:
     _forget_closed()
     watch = _watches.get(id(loop))
     if watch is None:
+        _forget_resting()
         watch = _watches[id(loop)] = Watch(loop, collector(), options=_options)
         watch.start()
     else:
+        # Those that ran last are the last ones.
+        _watches[id(loop)] = _watches.pop(id(loop))
         watch.resume()
     if _options.socket and _server is None:
         _be_asked()
@@ -198,6 +205,17 @@ def _forget_closed() -> None:
         # What a detector has changed in another thread, it changes back when that thread runs a loop again.
         if watch.loop.is_closed() and (watch.thread is here or not watch.thread.is_alive()):
             _harmless(_end, watch)
+
+
+def _forget_resting() -> None:
+    here = threading.current_thread()
+    resting = [
+        each
+        for each in list(_watches.values())
+        if not each.loop.is_running() and (each.thread is here or not each.thread.is_alive())
+    ]
+    for watch in resting[: max(0, len(resting) - RESTING + 1)]:
+        _harmless(_end, watch)
 
 
 def _harmless(action: Callable[..., object], *arguments: Any) -> None:
