@@ -152,14 +152,14 @@ def _of_pool(kind: str, items: list[Any], growth: Growth) -> Finding:
     for item in looked_at:
         task = waiting_task(getattr(item, "future", None))
         culprit = None if task is None else await_chain(task).culprit
-        if culprit is not None:
+        if culprit is not None and is_own(culprit):
             lines[culprit] += 1
         code = _job(item)
         if code is not None:
             functions[code] += 1
     code = next(iter(functions.most_common(1)), (None, 0))[0]
     defined = None if code is None else definition(code)
-    waits = next((each for each, _ in lines.most_common() if is_own(each)), None)
+    waits = next((each for each, _ in lines.most_common(1)), None)
     stacks = {} if defined is None else {"most jobs are calls of": (defined,)}
     what = "" if defined is None else f", most jobs are calls of {defined.function}"
     counts = {"queued": len(items), MORE: round(growth.rate)}
