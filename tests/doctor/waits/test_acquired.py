@@ -15,6 +15,8 @@ from eyewall.doctor.waits.acquired import acquired
 from eyewall.doctor.waits.withblocks import with_lines
 from eyewall.loop import locks
 
+from ..patient import turns
+
 lock_a: Any = None
 
 
@@ -58,6 +60,39 @@ async def after_a_store(lock: Any) -> None:
     print(number)
 
 
+class Slotted:
+    """An object without a dictionary."""
+
+    __slots__ = ("lock",)
+
+    def __init__(self, lock: Any) -> None:
+        self.lock = lock
+
+
+async def of_an_item(lock: Any) -> None:
+    locks, key = {"main": [lock]}, "main"
+    await locks[key][0].acquire()
+    await stop
+
+
+async def of_a_slot(lock: Any) -> None:
+    slotted = Slotted(lock)
+    await slotted.lock.acquire()
+    await stop
+
+
+async def in_time(lock: Any) -> None:
+    await asyncio.wait_for(lock.acquire(), timeout=5)
+    await asyncio.Event().wait()
+
+
+async def another_item_is_given_back(lock: Any) -> None:
+    locks = {"one": lock, "two": asyncio.Semaphore()}
+    await locks["one"].acquire()
+    locks["two"].release()
+    await stop
+
+
 async def of_the_module() -> None:
     await lock_a.acquire()
     await stop
@@ -78,6 +113,20 @@ async def given_back_in_an_exception(lock: Any) -> None:
     await stop
 
 
+async def under_another_name(lock: Any) -> None:
+    locks = {"main": lock}
+    await lock.acquire()
+    locks["main"].release()
+    await stop
+
+
+async def of_an_item_that_changes(lock: Any) -> None:
+    locks, key = {"main": lock}, "main"
+    await locks[key].acquire()
+    key = "other"
+    await stop
+
+
 async def on_one_way_only(lock: Any) -> None:
     if lock.locked() is False and len(lock.__class__.__name__) > 1:
         await lock.acquire()
@@ -94,7 +143,7 @@ async def another_is_given_back(lock: Any) -> None:
     await lock.acquire()
     [asyncio.Lock()][0].locked()
     other = {"lock": asyncio.Semaphore()}
-    other["lock"].release()
+    next(iter(other.values())).release()
     await stop
 
 
@@ -143,12 +192,35 @@ def held_by(coro: Coroutine[Any, Any, None]) -> list[tuple[object, int]]:
     return found
 
 
-@pytest.mark.parametrize("function", [straight, in_try, nested, after_a_store])
+@pytest.mark.parametrize(
+    "function",
+    [
+        straight,
+        in_try,
+        nested,
+        after_a_store,
+        of_an_item,
+        of_a_slot,
+        another_item_is_given_back,
+    ],
+)
 def test_taken(function: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
     lock = asyncio.Lock()
     [(subject, line)] = held_by(function(lock))
     assert subject is lock
-    assert line == {nested: 4, after_a_store: 3}.get(function, 1)
+    assert line == {straight: 1, in_try: 1, nested: 4, after_a_store: 3}.get(function, 2)
+
+
+def test_taken_within_a_time() -> None:
+    async def main() -> None:
+        lock = asyncio.Lock()
+        task = asyncio.create_task(in_time(lock))
+        await turns(10)
+        [hold] = acquired(task.get_coro().cr_frame)  # type: ignore[union-attr]
+        assert hold.resource.subject is lock
+        task.cancel()
+
+    asyncio.run(main())
 
 
 def test_an_interpreter_whose_instructions_are_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,6 +255,8 @@ def test_taken_of_the_module() -> None:
     [
         given_back,
         given_back_in_an_exception,
+        under_another_name,
+        of_an_item_that_changes,
         on_one_way_only,
         replaced,
         another_is_given_back,

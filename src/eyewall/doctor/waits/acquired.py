@@ -8,14 +8,13 @@ Nothing in the frame says so, but its code does. All ways that it can have come 
     self = …                        nothing that begins with self is
     anything.release()              nothing is, unless it is known what that is
 
-What is taken is known by how it is written: a name and attributes. A function that is called may give it back, which
-can't be seen; so this is what a frame seems to hold, and counts only where nobody else seems to.
+What is taken is known by how it is written: a name, attributes and items (`written`). A function that is called may
+give it back, which can't be seen; so this is what a frame seems to hold, and counts only where nobody else seems to.
 """
 
 from __future__ import annotations
 
 import dis
-from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 from types import CodeType, FrameType
@@ -26,37 +25,52 @@ from eyewall.doctor.places import place_of
 from eyewall.doctor.waits.holdings import Hold
 from eyewall.doctor.waits.resources import resource_of
 from eyewall.doctor.waits.variables import values_of
+from eyewall.doctor.waits.written import Written, value_of, written
 
 #: `super().acquire` is an instruction of its own since 3.12.
 _LOADS_METHOD = ("LOAD_METHOD", "LOAD_ATTR", "LOAD_SUPER_ATTR")
 #: Since 3.13, two instructions can be one: what is stored comes first, what is loaded last.
 _STORES_AND_LOADS = "STORE_FAST_LOAD_FAST"
+#: Functions that wait for what they are given first, and return when that is done.
+_WAITING = ("wait_for",)
+#: What their other arguments are made of.
+_ARGUMENTS = ("LOAD_", "KW_NAMES", "PRECALL", "PUSH_NULL", "BINARY_")
 #: How far a lock is on its way: `acquire` was loaded, called, awaited.
 _LOADED, _CALLED, _AWAITED = range(3)
 #: What an await is made of, once there is something to await.
 _AWAITING = ("LOAD_CONST", "SEND", "YIELD_VALUE", "RESUME", "JUMP_BACKWARD", "CLEANUP_THROW")
 
 
-class Written(NamedTuple):
-    """A lock as it is written: a name (`scope`: "global", or else one of the function) and attributes."""
-
-    scope: str
-    name: str
-    attributes: tuple[str, ...]
-
-
 class _State(NamedTuple):
-    """What is held, with the line; what is being taken, and how far that is."""
+    """What is held, with the line; what else was given back; what is being taken, how far that is, and whether it is
+    the argument of a function that waits for it."""
 
     held: frozenset[tuple[Written, int]] = frozenset()
+    given: frozenset[Written] = frozenset()
     taking: tuple[Written, int] | None = None
     stage: int = _LOADED
+    within: bool = False
 
     def taken(self) -> _State:
-        return self if self.taking is None else _State(self.held | {self.taking})
+        if self.taking is None:
+            return self
+        return _State(self.held | {self.taking}, self.given - {self.taking[0]})
 
     def dropped(self) -> _State:
-        return _State(self.held)
+        return _State(self.held, self.given)
+
+    def given_back(self, thing: Written | None) -> _State:
+        """Nothing is held any more where it is not known what was given back."""
+        if thing is None:
+            return _State()
+        return _State(frozenset(each for each in self.held if each[0] != thing), self.given | {thing})
+
+    def changed(self, names: set[str]) -> _State:
+        """As the state is where something else was written to one of `names`."""
+        if any(not names.isdisjoint(each.names()) for each in self.given):
+            # It may have been what is held under another name.
+            return _State()
+        return _State(frozenset(each for each in self.held if names.isdisjoint(each[0].names())), self.given)
 
 
 def acquired(frame: FrameType) -> list[Hold]:
@@ -66,9 +80,15 @@ def acquired(frame: FrameType) -> list[Hold]:
         return []
     state = _states(code).get(frame.f_lasti)
     found: list[Hold] = []
-    for written, line in sorted(() if state is None else state.held, key=lambda each: each[1]):
-        resource = resource_of(_value(frame, written))
-        if resource is not None:
+    if state is None or not state.held:
+        return []
+    variables = values_of(frame)
+    given = {id(value_of(each, frame, variables)) for each in state.given}
+    for each, line in sorted(state.held, key=lambda each: each[1]):
+        value = value_of(each, frame, variables)
+        resource = resource_of(value)
+        # It may have been given back under another name.
+        if resource is not None and id(value) not in given and id(None) not in given:
             found.append(Hold(resource, place_of(frame)._replace(line=line)))
     return found
 
@@ -78,17 +98,6 @@ def _releases(constant: object) -> bool:
     return isinstance(constant, CodeType) and (
         "release" in constant.co_names or any(map(_releases, constant.co_consts))
     )
-
-
-def _value(frame: FrameType, written: Written) -> object:
-    if written.scope == "global":
-        value = frame.f_globals.get(written.name)
-    else:
-        value = values_of(frame).get(written.name)
-    for attribute in written.attributes:
-        # Not by asking the object, which may compute an answer.
-        value = getattr(value, "__dict__", {}).get(attribute)
-    return value
 
 
 @lru_cache(maxsize=256)
@@ -119,13 +128,13 @@ def _states(code: CodeType) -> dict[int, _State]:
         instruction = instructions[number]
         for start, end, target in handlers:
             if start <= offset < end:
-                raised = state if _is_thrown(instructions, positions.get(target)) else _State(state.held)
+                raised = state if is_thrown(instructions, positions.get(target)) else state.dropped()
                 left.append((target, raised))
         after = _after(instructions, number, state)
         if jumps(instruction):
             target = instruction.argval
             # The await is over.
-            taken = _ends_await(instructions, number) and not _is_entered(
+            taken = ends_await(instructions, number) and not _is_entered(
                 instructions, positions.get(target, 0)
             )
             left.append((target, after.taken() if taken else after))
@@ -135,8 +144,8 @@ def _states(code: CodeType) -> dict[int, _State]:
 
 
 def _both(one: _State, other: _State) -> _State:
-    held = one.held & other.held
-    return one._replace(held=held) if one[1:] == other[1:] else _State(held)
+    held, given = one.held & other.held, one.given | other.given
+    return one._replace(held=held, given=given) if one[2:] == other[2:] else _State(held, given)
 
 
 def _after(instructions: list[dis.Instruction], number: int, state: _State) -> _State:
@@ -144,16 +153,18 @@ def _after(instructions: list[dis.Instruction], number: int, state: _State) -> _
     instruction = instructions[number]
     name = instruction.opname
     if name in _LOADS_METHOD and instruction.argval == "acquire":
-        written = _written(instructions, number)
+        found, function = written(instructions, number)
         line = instruction.positions.lineno if instruction.positions is not None else None
-        return state.dropped() if written is None else _State(state.held, (written, line or 0))
+        within = function in _WAITING
+        if found is None:
+            return state.dropped()
+        return _State(state.held, state.given, (found, line or 0), within=within)
     if name in _LOADS_METHOD and instruction.argval == "release":
-        written = _written(instructions, number)
-        return _State(frozenset(each for each in state.held if written is not None and each[0] != written))
+        found, _ = written(instructions, number)
+        return state.given_back(found)
     if name.startswith(("STORE_FAST", "STORE_DEREF", "STORE_GLOBAL", "STORE_ATTR", "DELETE_")):
-        changed = _names(instruction.argval[0] if name == _STORES_AND_LOADS else instruction.argval)
-        return _State(
-            frozenset(each for each in state.held if not changed & {each[0].name, *each[0].attributes})
+        return state.changed(
+            _names(instruction.argval[0] if name == _STORES_AND_LOADS else instruction.argval)
         )
     return state if state.taking is None else _further(instructions, number, state)
 
@@ -164,6 +175,10 @@ def _further(instructions: list[dis.Instruction], number: int, state: _State) ->
         return state._replace(stage=_CALLED) if name.startswith("CALL") else state
     if state.stage == _AWAITED:
         return state if name.startswith(_AWAITING) else state.dropped()
+    if state.within:
+        if name.startswith("CALL"):
+            return state._replace(within=False)
+        return state if name.startswith(_ARGUMENTS) else state.dropped()
     if name == "GET_AWAITABLE":
         return state._replace(stage=_AWAITED)
     if name == "YIELD_VALUE" and not _is_entered(instructions, number + 1):
@@ -171,14 +186,14 @@ def _further(instructions: list[dis.Instruction], number: int, state: _State) ->
     return state.dropped()
 
 
-def _is_thrown(instructions: list[dis.Instruction], number: int | None) -> bool:
+def is_thrown(instructions: list[dis.Instruction], number: int | None) -> bool:
     """Whether there what is thrown into an await ends it, since 3.12: with a result, or else it is raised again."""
     return number is not None and instructions[number].opname == "CLEANUP_THROW"
 
 
-def _ends_await(instructions: list[dis.Instruction], number: int) -> bool:
+def ends_await(instructions: list[dis.Instruction], number: int) -> bool:
     """Whether the jump there is one that an await ends with."""
-    return instructions[number].opname == "SEND" or (number > 0 and _is_thrown(instructions, number - 1))
+    return instructions[number].opname == "SEND" or (number > 0 and is_thrown(instructions, number - 1))
 
 
 def _is_entered(instructions: list[dis.Instruction], number: int) -> bool:
@@ -191,23 +206,3 @@ def _is_entered(instructions: list[dis.Instruction], number: int) -> bool:
 
 def _names(argument: Any) -> set[str]:
     return {str(each) for each in argument} if isinstance(argument, tuple) else {str(argument)}
-
-
-def _written(instructions: list[dis.Instruction], number: int) -> Written | None:
-    """Returns what the method is of that an instruction loads."""
-    attributes: list[str] = []
-    for each in _before(instructions, number):
-        if each.opname == "LOAD_ATTR":
-            attributes.append(str(each.argval))
-        elif each.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-            return Written("global", str(each.argval), tuple(reversed(attributes)))
-        elif each.opname.startswith(("LOAD_FAST", "LOAD_DEREF", _STORES_AND_LOADS)):
-            name = each.argval[-1] if isinstance(each.argval, tuple) else each.argval
-            return Written("local", str(name), tuple(reversed(attributes)))
-        else:
-            break
-    return None
-
-
-def _before(instructions: list[dis.Instruction], number: int) -> Iterator[dis.Instruction]:
-    return (instructions[index] for index in range(number - 1, -1, -1))

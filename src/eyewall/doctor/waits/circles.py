@@ -26,7 +26,7 @@ from eyewall.doctor.waits.acquired import acquired
 from eyewall.doctor.waits.ends import End, end_of
 from eyewall.doctor.waits.graph import Need, circles
 from eyewall.doctor.waits.holdings import Hold, holdings
-from eyewall.doctor.waits.links import Chain, chain_of
+from eyewall.doctor.waits.links import Chain, Link, chain_of
 from eyewall.doctor.waits.patience import Facts, Held, Patience, Record, tasks_of
 
 #: Seconds that all in a circle have waited for the same.
@@ -76,6 +76,11 @@ class Circles:
             if self._changed and now >= self._next:
                 self._changed = self._judge(now, collector)
 
+    @property
+    def blocked(self) -> Mapping[int, Record]:
+        """Those who wait for other tasks or for something that is given back, as of the last round, by identities."""
+        return self._blocked
+
     def forget(self) -> None:
         """Keeps nothing."""
         self._left, self._blocked, self._round, self._shared = [], {}, {}, {}
@@ -120,7 +125,7 @@ class Circles:
             if any(now - record.since < (LONGER if unsure else PATIENCE) for record in records):
                 early = True
                 continue
-            if not all(map(_still, records, tasks)):
+            if not all(map(is_still, records, tasks)):
                 continue
             waited_for = frozenset(record.facts.resource for record in records if record.facts is not None)
             if unsure and _others_release(self._patience, circle, waited_for - {None}):
@@ -128,7 +133,7 @@ class Circles:
                 continue
             for record in records:
                 record.told = True
-            collector.report(_finding(tasks, records, holders))
+            collector.report(finding_of_circle(tasks, records, holders))
         return early
 
 
@@ -167,9 +172,10 @@ def held_by(chain: Chain) -> tuple[Held, ...]:
 
 def all_holdings(chain: Chain) -> list[Hold]:
     """Returns what the links of a chain hold: what is certain, and what they seem to have taken otherwise."""
-    found = holdings(chain.links)
+    generators: list[Link] = []
+    found = holdings(chain.links, generators)
     known = {each.resource.key for each in found}
-    for link in chain.links:
+    for link in (*chain.links, *generators):
         if link.frame is not None and link.module.partition(".")[0] not in ("asyncio", "eyewall", "tornado"):
             found.extend(each for each in acquired(link.frame) if each.resource.key not in known)
     return found
@@ -201,7 +207,7 @@ def _is_unsure(record: Record) -> bool:
     return facts is not None and facts.resource is not None and facts.capacity is None
 
 
-def _still(record: Record, task: asyncio.Task[Any]) -> bool:
+def is_still(record: Record, task: asyncio.Task[Any]) -> bool:
     waiter: Any = task._fut_waiter  # type: ignore[attr-defined]
     if waiter is None or waiter.done():
         return False
@@ -219,7 +225,7 @@ def _others_release(patience: Patience, circle: list[int], stuck_for: frozenset[
         if key in circle or task is None or task.done():
             continue
         facts = record.facts
-        if facts is not None and facts.is_blocked and facts.resource in stuck_for and _still(record, task):
+        if facts is not None and facts.is_blocked and facts.resource in stuck_for and is_still(record, task):
             continue
         for link in chain_of(task).links:
             if link.frame is not None and "release" in link.frame.f_code.co_names:
@@ -227,9 +233,14 @@ def _others_release(patience: Patience, circle: list[int], stuck_for: frozenset[
     return False
 
 
-def _finding(
-    tasks: list[asyncio.Task[Any]], records: list[Record], holders: Mapping[int, list[int]]
+def finding_of_circle(
+    tasks: list[asyncio.Task[Any]],
+    records: list[Record],
+    holders: Mapping[int, list[int]],
+    suspected: Mapping[int, tuple[Held, ...]] | None = None,
 ) -> Finding:
+    """Returns what is told of a circle. `holders`: of each resource who has it; `suspected`: what tasks have besides
+    what is known of them, all by identities."""
     names = {id(task): task.get_name() for task in tasks}
     stacks: dict[str, tuple[Place, ...]] = {}
     places: list[tuple[Place, asyncio.Task[Any]]] = []
@@ -247,7 +258,7 @@ def _finding(
             others = [names.get(each, "another task") for each in holders.get(facts.resource, ())]
             whose = f", held by {', '.join(others)}"
         stacks[f"{task.get_name()} waits for {facts.words}{whose}"] = tuple(map(place_of, frames))
-        for held in facts.holds:
+        for held in (*facts.holds, *(suspected or {}).get(id(task), ())):
             if any(other.facts is not None and other.facts.resource == held.resource for other in records):
                 stacks[f"{task.get_name()} holds {held.words}, taken at"] = (held.place,)
     place, first = min(places, key=lambda each: each[0], default=(None, tasks[0]))

@@ -17,6 +17,7 @@ from eyewall.doctor.waits.orphans import PATIENCE, Orphans
 from eyewall.doctor.waits.patience import Patience, Record
 from eyewall.doctor.waits.stacks import LIMIT, Stacks, snapshot
 from eyewall.doctor.waits.together import Together
+from eyewall.doctor.waits.unowned import Unowned
 from eyewall.doctor.waits.watcher import Watcher, log_stacks
 
 #: The detectors that work, of all loops of this process.
@@ -44,6 +45,8 @@ class Waits:
         self._circles = Circles(self.patience, sweep, watch)
         self._orphans = Orphans(watch, orphaned)
         self._together = Together(sweep, spent, orphaned)
+        self._unowned = Unowned(watch, orphaned)
+        self._sweep = sweep
         self._clock = clock
         self._loop: asyncio.AbstractEventLoop | None = None
         self._collector: Collector | None = None
@@ -69,6 +72,8 @@ class Waits:
         self._circles.look(waiting, now, collector)
         self._orphans.look(waiting, now, collector)
         self._together.look(waiting, now, collector)
+        if self._sweep.last:
+            self._unowned.look(self._circles.blocked, now, collector)
 
     def resume(self) -> None:
         """The loop runs again."""

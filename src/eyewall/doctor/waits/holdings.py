@@ -3,8 +3,8 @@ statement on its stack, bound to the lock.
 
 Exits stand on the stack in the order of their statements, and a statement that is still being entered is the last, so
 that each can be told the line where it began. An exit may also be that of something that holds for it: a stack of
-exits, a lease from a pool, a generator made a context manager, in whose frame the exit stands then. Whoever waits at a
-condition has given its lock back.
+exits, a lease from a pool, a generator made a context manager, in whose frame the exit stands then, an object of the
+application whose code says what its exit releases. Whoever waits at a condition has given its lock back.
 
 A lock that was taken with `await lock.acquire()` leaves nothing behind, and its holder is not known.
 """
@@ -28,6 +28,7 @@ from typing import NamedTuple
 
 from eyewall.doctor.places import Place, place_of
 from eyewall.doctor.waits.links import Link
+from eyewall.doctor.waits.releasing import released_by
 from eyewall.doctor.waits.resources import Resource, fields_of, resource_of
 from eyewall.doctor.waits.withblocks import with_lines
 
@@ -43,12 +44,14 @@ class Hold(NamedTuple):
     place: Place
 
 
-def holdings(links: Iterable[Link]) -> list[Hold]:
-    """Returns what the links of one chain hold together, in the order in which it was taken."""
+def holdings(links: Iterable[Link], generators: list[Link] | None = None) -> list[Hold]:
+    """Returns what the links of one chain hold together, in the order in which it was taken. `generators`: those that
+    the links go through, or have entered, are added to it."""
     found: list[Hold] = []
     given_back: set[int] = set()
+    generators = [] if generators is None else generators
     for link in links:
-        found.extend(_held_by(link, DEPTH))
+        found.extend(_held_by(link, DEPTH, generators))
         if link.name == "Condition.wait":
             given_back.update(
                 resource.key
@@ -58,15 +61,17 @@ def holdings(links: Iterable[Link]) -> list[Hold]:
     return [each for each in found if each.resource.key not in given_back]
 
 
-def _held_by(link: Link, depth: int) -> Iterator[Hold]:
+def _held_by(link: Link, depth: int, generators: list[Link]) -> Iterator[Hold]:
     if link.frame is None or depth == 0:
         return
+    if depth < DEPTH:
+        generators.append(link)
     referents = gc.get_referents(link.subject)
-    yield from _open(link.frame, exits_of(referents), depth)
+    yield from _open(link.frame, exits_of(referents), depth, generators)
     for each in referents:
         # One that is gone through, or was begun and will be gone on with.
         if isinstance(each, AsyncGeneratorType) and each.ag_await is None and each is not link.subject:
-            yield from _held_by(Link(each, each.ag_frame), depth - 1)
+            yield from _held_by(Link(each, each.ag_frame), depth - 1, generators)
 
 
 def exits_of(referents: Iterable[object]) -> list[object]:
@@ -93,31 +98,34 @@ def _is_exit(thing: object) -> bool:
     return (callable_ or compiled) and getattr(thing, "__name__", None) in _EXITS
 
 
-def _open(frame: FrameType, owners: list[object], depth: int) -> Iterator[Hold]:
+def _open(frame: FrameType, owners: list[object], depth: int, generators: list[Link]) -> Iterator[Hold]:
     if not owners:
         return
     lines = with_lines(frame)
     if lines is None or not len(lines) <= len(owners) <= len(lines) + 1:
         return
     for owner, line in zip(owners, lines, strict=False):
-        yield from _behind(owner, place_of(frame)._replace(line=line), depth)
+        yield from _behind(owner, place_of(frame)._replace(line=line), depth, generators)
 
 
-def _behind(owner: object, place: Place, depth: int) -> Iterator[Hold]:
+def _behind(owner: object, place: Place, depth: int, generators: list[Link]) -> Iterator[Hold]:
     """What the exit of `owner` gives back."""
     resource = resource_of(owner)
     if resource is not None:
         yield Hold(resource, place)
     elif isinstance(owner, (AsyncExitStack, ExitStack)):
         for inner in _stacked(owner):
-            yield from _behind(inner, place, depth)
+            yield from _behind(inner, place, depth, generators)
     elif isinstance(owner, (AbstractContextManager, AbstractAsyncContextManager)) and _is_generated(owner):
-        yield from _within(owner.gen, depth)  # type: ignore[union-attr]
+        yield from _within(owner.gen, depth, generators)  # type: ignore[union-attr]
     elif type(owner).__name__ in ("Lease", "_Releaser", "_ReleasingContextManager"):
         for each in fields_of(owner):
             resource = resource_of(each)
             if resource is not None:
                 yield Hold(resource, place)
+    elif depth > 0:
+        for inner in released_by(owner):
+            yield from _behind(inner, place, depth - 1, generators)
 
 
 def _is_generated(owner: object) -> bool:
@@ -127,19 +135,33 @@ def _is_generated(owner: object) -> bool:
     )
 
 
-def _within(generator: GeneratorType | AsyncGeneratorType, depth: int) -> Iterator[Hold]:  # type: ignore[type-arg]
+def _within(
+    generator: GeneratorType | AsyncGeneratorType,  # type: ignore[type-arg]
+    depth: int,
+    generators: list[Link],
+) -> Iterator[Hold]:
     frame = generator.gi_frame if isinstance(generator, GeneratorType) else generator.ag_frame
-    yield from _held_by(Link(generator, frame), depth - 1)
+    yield from _held_by(Link(generator, frame), depth - 1, generators)
 
 
 def _stacked(stack: object) -> list[object]:
-    """Returns what the exits belong to that a stack of exits has."""
+    """Returns what the exits belong to that a stack of exits has, and what its callbacks release."""
     for each in fields_of(stack):
         if isinstance(each, deque):
-            entries = [part for entry in each for part in gc.get_referents(entry)]
             return [
                 owner
-                for entry in entries
-                if _is_exit(entry) and (owner := getattr(entry, "__self__", None)) is not None
+                for entry in each
+                for part in gc.get_referents(entry)
+                if (owner := _owner_of(part)) is not None
             ]
     return []
+
+
+def _owner_of(entry: object) -> object:
+    if _is_exit(entry):
+        return getattr(entry, "__self__", None)
+    # What a callback is put into knows it.
+    callback = vars(entry).get("__wrapped__") if isinstance(entry, FunctionType) else None
+    if isinstance(callback, MethodType) and callback.__func__.__name__ == "release":
+        return callback.__self__
+    return None
