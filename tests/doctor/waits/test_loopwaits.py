@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import queue
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for_all
 from typing import Any
 
 import pytest
@@ -113,9 +115,55 @@ def for_an_event(patient: Blocked) -> None:
     event.wait()  # waits
 
 
+def for_several(patient: Blocked) -> None:
+    future = asyncio.run_coroutine_threadsafe(nothing(), patient.loop)
+    patient.free = future.cancel
+    with ThreadPoolExecutor(1) as executor:
+        wait_for_all([executor.submit(waits, future) for _ in range(2)])  # waits
+
+
+def answers(future: Future[Any], replies: queue.Queue[int]) -> None:
+    waits(future)
+    replies.put(1)
+
+
+def for_an_answer(patient: Blocked) -> None:
+    future = asyncio.run_coroutine_threadsafe(nothing(), patient.loop)
+    patient.free = future.cancel
+    replies: queue.Queue[int] = queue.Queue()
+    thread = threading.Thread(target=answers, args=(future, replies))
+    thread.start()
+    replies.get()  # waits
+    thread.join()
+
+
+class Box:
+    """Something that comes once."""
+
+    def __init__(self) -> None:
+        self.news = threading.Condition()
+        self.full = False
+
+    def fill(self) -> None:
+        with self.news:
+            self.full = True
+            self.news.notify_all()
+
+
+def for_a_condition(patient: Blocked) -> None:
+    box = Box()
+    patient.free = box.fill
+    patient.loop.call_soon_threadsafe(box.fill)
+    with box.news:
+        box.news.wait_for(lambda: box.full)  # waits
+
+
 @pytest.mark.parametrize(
     ("action", "where"),
     [
+        (for_several, for_several),
+        (for_an_answer, for_an_answer),
+        (for_a_condition, for_a_condition),
         (for_a_coroutine, waits),
         (for_a_thread, for_a_thread),
         (for_a_job, waits),

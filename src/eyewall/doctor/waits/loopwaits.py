@@ -4,9 +4,10 @@
         future = asyncio.run_coroutine_threadsafe(self.store(message), loop)
         future.result()                             # which waits for the loop, which waits here
 
-The thread stands in a function of the standard library that waits: for a `concurrent.futures` future, an event, or
-another thread. What it waits for is the loop's to do where it hangs on a handle or a task of the loop, or on a thread
-that waits for such a thing in turn. And a thread may wait for a lock of `threading` that a suspended coroutine holds,
+The thread stands in a function of the standard library that waits: for `concurrent.futures` futures, an event, a
+condition, a queue, or another thread. What it waits for is the loop's to do where it hangs on a handle or a task of the
+loop, or on a thread that waits for such a thing in turn: one that does the job, or all that have the event or queue in
+a variable, or in an attribute of one. And a thread may wait for a lock of `threading` that a suspended coroutine holds,
 or a thread that waits for the loop: neither can give it back before the loop goes on. Of a thread that runs nobody can
 see what it holds, but the `with` statements that it is in can be read, and which locks they name.
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import dis
 import gc
+import queue
 import threading
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,17 +35,29 @@ from eyewall.doctor.subjects import subject_of
 from eyewall.doctor.sweep import references
 from eyewall.doctor.waits.holdings import exits_of
 from eyewall.doctor.waits.links import chain_of
+from eyewall.doctor.waits.variables import values_of
 from eyewall.doctor.waits.withblocks import with_lines
 
-#: Functions that wait, by module and name: what they wait for is their `self`.
-_WAITING = frozenset(
-    (
-        ("concurrent.futures._base", "Future.result"),
-        ("concurrent.futures._base", "Future.exception"),
-        ("threading", "Event.wait"),
-        ("threading", "Thread.join"),
-    )
-)
+#: Functions that wait, by module and name, for what is their `self`, and the words for it: the outermost one counts.
+_WAITING = {
+    ("concurrent.futures._base", "Future.result"): "a future",
+    ("concurrent.futures._base", "Future.exception"): "a future",
+    ("threading", "Event.wait"): "an event",
+    ("threading", "Condition.wait"): "a condition",
+    ("threading", "Condition.wait_for"): "a condition",
+    ("threading", "Semaphore.acquire"): "a semaphore of threading",
+    ("threading", "Barrier.wait"): "a barrier of threading",
+    ("threading", "Thread.join"): "the end of a thread",
+    ("queue", "Queue.get"): "an item in a queue of threads",
+    ("queue", "Queue.put"): "room in a queue of threads",
+    ("queue", "Queue.join"): "everything in a queue of threads to be dealt with",
+}
+#: The same for several futures, in a variable.
+_SEVERAL = {
+    ("concurrent.futures._base", "wait"): "not_done",
+    ("concurrent.futures._base", "as_completed"): "pending",
+}
+_LIBRARY = ("threading", "concurrent.futures._base", "queue")
 #: Functions in which an executor runs a job, by name, and the variable that has the job.
 _RUNNING = {"_WorkItem.run": "self", "ThreadedExecutor._do": "job"}
 _LOCKS = (type(threading.Lock()), type(threading.RLock()))
@@ -53,10 +67,11 @@ BUDGET = 20_000
 
 
 class _Wait(NamedTuple):
-    """What a thread waits for, and the words for it."""
+    """What a thread waits for, of which `every` one has to come to pass, or one; and the words for it."""
 
-    subject: Any
+    subjects: tuple[Any, ...]
     words: str
+    every: bool = True
 
 
 def loop_waits_for_itself(
@@ -76,32 +91,64 @@ def loop_waits_for_itself(
     if wait is None:
         return _held_lock(stack, loop, {key: each for key, each in frames.items() if key != thread})
     others: dict[str, tuple[Place, ...]] = {}
-    for _ in range(DEPTH):
-        if _is_for(loop, wait.subject):
-            return _finding(stack, wait.words, others)
-        other = _thread_of(wait.subject, frames)
-        if other is None or other == thread:
-            return None
-        behind = stack_of(frames[other])
-        others[f"thread {_name(other)}, which waits for the loop"] = places_of(behind)
-        wait_there = _waits_for(behind)
-        if wait_there is None:
-            return None
-        wait = wait._replace(subject=wait_there.subject)
+    if _hangs(loop, wait, frames, (thread,), others):
+        return _finding(stack, wait.words, others)
     return None
+
+
+def _hangs(
+    loop: asyncio.AbstractEventLoop,
+    wait: _Wait,
+    frames: Mapping[int, FrameType],
+    threads: tuple[int | None, ...],
+    others: dict[str, tuple[Place, ...]],
+) -> bool:
+    """Whether what is waited for needs the loop. `threads`: those that wait, one for the other; what others of them
+    there are is added to `others`."""
+    answers = (_needs(loop, each, frames, threads, others) for each in wait.subjects)
+    return any(answers) if wait.every else bool(wait.subjects) and all(answers)
+
+
+def _needs(
+    loop: asyncio.AbstractEventLoop,
+    thing: object,
+    frames: Mapping[int, FrameType],
+    threads: tuple[int | None, ...],
+    others: dict[str, tuple[Place, ...]],
+) -> bool:
+    if _is_for(loop, thing):
+        return True
+    if len(threads) > DEPTH or _is_over(thing):
+        return False
+    found = _threads_of(thing, frames, threads)
+    seen: dict[str, tuple[Place, ...]] = {}
+    for each in found:
+        behind = stack_of(frames[each])
+        wait = _waits_for(behind)
+        if wait is None or not _hangs(loop, wait, frames, (*threads, each), seen):
+            return False
+        seen[f"thread {_name(each)}, which waits for the loop"] = places_of(behind)
+    others.update(seen)
+    return bool(found)
 
 
 def _waits_for(stack: Sequence[FrameType]) -> _Wait | None:
+    found = None
     for frame in reversed(stack):
         module = frame.f_globals.get("__name__")
-        if (module, frame.f_code.co_qualname) in _WAITING:
-            subject = frame.f_locals.get("self")
-            if isinstance(subject, threading.Thread):
-                return _Wait(subject, f"the end of thread {subject.name}")
-            return _Wait(subject, "an event" if isinstance(subject, threading.Event) else "a future")
-        if module not in ("threading", "concurrent.futures._base"):
+        if module not in _LIBRARY:
             break
-    return None
+        key = module, frame.f_code.co_qualname
+        if key in _SEVERAL:
+            pending = tuple(each for each in frame.f_locals.get(_SEVERAL[key], ()) if not each.done())
+            every = frame.f_locals.get("return_when") == futures.ALL_COMPLETED
+            found = _Wait(pending, "futures", every)
+        elif key in _WAITING:
+            subject, words = frame.f_locals.get("self"), _WAITING[key]
+            if isinstance(subject, threading.Thread):
+                words = f"the end of thread {subject.name}"
+            found = _Wait((subject,), words)
+    return found
 
 
 def _is_for(loop: asyncio.AbstractEventLoop, thing: object) -> bool:
@@ -115,14 +162,20 @@ def _is_for(loop: asyncio.AbstractEventLoop, thing: object) -> bool:
                 source = _content(cell)
                 if asyncio.isfuture(source) and source.get_loop() is loop:
                     return True
-    elif isinstance(thing, threading.Event):
-        if thing.is_set():
-            return False
-    else:
+    elif not isinstance(thing, _SHARED) or _is_over(thing):
         return False
     return _leads_to(loop, thing)
 
 
+def _is_over(thing: object) -> bool:
+    """Whether it has come to pass, and those who waited for it are about to go on."""
+    if isinstance(thing, threading.Event):
+        return thing.is_set()
+    return isinstance(thing, queue.Queue) and 0 < thing.qsize() != thing.maxsize
+
+
+#: What a thread waits for and any other one may bring about that has it.
+_SHARED = (threading.Event, threading.Condition, threading.Semaphore, threading.Barrier, queue.Queue)
 _HANDLES = ("Handle", "TimerHandle")
 _FOLLOWED = (FunctionType, MethodType, BuiltinFunctionType, CellType, partial, deque, list, tuple)
 
@@ -153,7 +206,14 @@ def _queues(loop: asyncio.AbstractEventLoop) -> list[object]:
 def _parts(each: object) -> Iterable[object]:
     if isinstance(each, FunctionType):
         return each.__closure__ or ()
+    if isinstance(each, MethodType):
+        # The method may use what its object has.
+        return [each.__func__, each.__self__, *_fields(each.__self__)]
     return gc.get_referents(each)
+
+
+def _fields(thing: object) -> list[object]:
+    return list(vars(thing).values()) if hasattr(thing, "__dict__") and not isinstance(thing, type) else []
 
 
 def _content(cell: CellType) -> Any:
@@ -163,18 +223,34 @@ def _content(cell: CellType) -> Any:
         return None
 
 
-def _thread_of(thing: object, frames: Mapping[int, FrameType]) -> int | None:
-    """The thread that has to go on before `thing` comes to pass."""
+def _threads_of(thing: object, frames: Mapping[int, FrameType], waiting: tuple[int | None, ...]) -> list[int]:
+    """The threads that have to go on before `thing` comes to pass, besides those that wait for it already."""
     if isinstance(thing, threading.Thread):
-        return thing.ident if thing.ident in frames else None
-    if not isinstance(thing, futures.Future):
-        return None
-    for ident, frame in frames.items():
-        for each in stack_of(frame):
-            variable = _RUNNING.get(each.f_code.co_qualname)
-            if variable is not None and getattr(each.f_locals.get(variable), "future", None) is thing:
-                return ident
-    return None
+        ident = thing.ident
+        return [ident] if ident is not None and ident in frames and ident not in waiting else []
+    if isinstance(thing, futures.Future):
+        for ident, frame in frames.items():
+            for each in stack_of(frame):
+                variable = _RUNNING.get(each.f_code.co_qualname)
+                if variable is not None and getattr(each.f_locals.get(variable), "future", None) is thing:
+                    return [ident] if ident not in waiting else []
+        return []
+    if not isinstance(thing, _SHARED):
+        return []
+    return [
+        ident
+        for ident, frame in frames.items()
+        if ident not in waiting and any(_has(each, thing) for each in stack_of(frame))
+    ]
+
+
+def _has(frame: FrameType, thing: object) -> bool:
+    """Whether `frame` has it in a variable, in one of its module, or in an attribute of what it has there."""
+    named = (frame.f_globals.get(name) for name in frame.f_code.co_names)
+    for each in (*values_of(frame).values(), *named):
+        if each is thing or any(inner is thing for inner in _fields(each)):
+            return True
+    return False
 
 
 def _held_lock(
@@ -206,7 +282,7 @@ def _held_lock(
     for ident, innermost in others.items():
         behind = stack_of(innermost)
         wait = _waits_for(behind)
-        if wait is None or not _is_for(loop, wait.subject):
+        if wait is None or not any(_is_for(loop, each) for each in wait.subjects):
             continue
         for frame in behind:
             for line in with_lines(frame) or ():
