@@ -196,6 +196,44 @@ def test_who_would_let_whom_go_on_is_told(run: Callable[..., None]) -> None:
     run(main())
 
 
+def test_a_long_circle(run: Callable[..., None]) -> None:
+    found: list[Finding] = []
+
+    async def main() -> None:
+        with looking() as eye:
+            several = [asyncio.Queue[int]() for _ in range(60)]
+            await eye.start(*map(passes_on, several, several[1:] + several[:1]))
+            del several
+            found.extend(eye.after(8))
+
+    run(main())
+    [finding] = found
+    assert finding.rule == "wait-cycle"
+    assert finding.evidence.counts == {"tasks": 60}
+    # Who waits, and who would end that, of some of them.
+    assert len(finding.evidence.stacks) == 2 * 10
+
+
+def test_what_is_gathered_with_one_that_gives_up(run: Callable[..., None]) -> None:
+    found: list[Finding] = []
+
+    async def gathers() -> None:
+        async def gives_up() -> None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.Event().wait(), 100)
+
+        await asyncio.gather(*two_queues(), gives_up())
+
+    async def main() -> None:
+        with looking() as eye:
+            await eye.start(gathers())
+            found.extend(eye.after(8))
+
+    run(main())
+    [finding] = found
+    assert finding.rule == "wait-cycle"
+
+
 @pytest.mark.parametrize("circle", CIRCLES)
 def test_a_circle_behind_what_is_gathered(run: Callable[..., None], circle: Callable[[], list[Coro]]) -> None:
     async def works() -> None:

@@ -35,6 +35,8 @@ PATIENCE = 1.0
 LONGER = 5.0
 #: Seconds that a look takes, at most, to find what tasks wait for.
 BUDGET = 0.001
+#: Tasks of a circle whose stacks are told, at most.
+SHOWN = 10
 #: Kinds of waits of which one description is shared.
 SHARED = 100
 #: Tasks from which on circles are looked for only every `PAUSE` seconds.
@@ -245,7 +247,10 @@ def finding_of_circle(
     stacks: dict[str, tuple[Place, ...]] = {}
     places: list[tuple[Place, asyncio.Task[Any]]] = []
     locks = False
-    for task, record in zip(tasks, records, strict=True):
+    # Of many, those first that hold something.
+    holding = [bool(record.facts and record.facts.holds) for record in records]
+    shown = sorted(range(len(tasks)), key=lambda number: not holding[number])[:SHOWN]
+    for number, (task, record) in enumerate(zip(tasks, records, strict=True)):
         facts = record.facts
         assert facts is not None
         frames = [link.frame for link in chain_of(task).links if link.frame is not None]
@@ -253,8 +258,10 @@ def finding_of_circle(
         if place is not None:
             places.append((place, task))
         whose = ""
+        locks = locks or facts.resource is not None
+        if number not in shown:
+            continue
         if facts.resource is not None:
-            locks = True
             others = [names.get(each, "another task") for each in holders.get(facts.resource, ())]
             whose = f", held by {', '.join(others)}"
         stacks[f"{task.get_name()} waits for {facts.words}{whose}"] = tuple(map(place_of, frames))

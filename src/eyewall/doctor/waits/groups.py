@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from types import FrameType
 from typing import Any, NamedTuple
 
@@ -25,6 +26,9 @@ from eyewall.doctor.waits.reach import Named, Reach
 from eyewall.doctor.waits.uses import HARMLESS, Name, may_be_used
 from eyewall.doctor.waits.variables import is_first_time
 from eyewall.doctor.waits.wakers import Stuck, Wait, waits_of
+
+#: Tasks of a group whose stacks are told, at most: the others wait as these do.
+SHOWN = 10
 
 
 class Around(NamedTuple):
@@ -209,7 +213,7 @@ def _is_missed(stuck: Stuck, waits: Sequence[Wait], keepers: bool) -> bool:
 
 def _circle(stuck: Stuck, waits: Sequence[Wait], ring: Sequence[int], waited: float) -> Finding:
     stacks: dict[str, tuple[Place, ...]] = {}
-    for number in ring:
+    for number in ring[:SHOWN]:
         wait, name = waits[number], stuck.tasks[number].get_name()
         inside = {other: line for other, line in wait.wakers.items() if other in ring}
         names = ", ".join(stuck.tasks[other].get_name() for other in inside)
@@ -236,7 +240,7 @@ def _in_vain(stuck: Stuck, waits: Sequence[Wait], waited: float) -> Finding:
     who = "A task waits" if len(numbers) == 1 else f"{len(numbers)} tasks wait"
     stacks = {
         f"{each.get_name()} waits for {facts.words}": _places(each)
-        for each, facts in zip(stuck.tasks, stuck.facts, strict=True)
+        for each, facts in islice(zip(stuck.tasks, stuck.facts, strict=True), SHOWN)
     }
     return _told(
         "future-orphaned",

@@ -39,6 +39,8 @@ BUDGET = 0.0005
 PARENTS = 100
 #: What only those can end who have it.
 KINDS = frozenset(("future", "event", "condition", "queue", "barrier", "lock", "semaphore"))
+#: What asyncio calls the future of what is gathered.
+_GATHERED = "outer"
 #: Functions that run a loop until a task is done.
 _MAIN = ("run_until_complete", "run_sync")
 
@@ -121,7 +123,7 @@ def _waiters(task: asyncio.Task[Any]) -> Iterator[asyncio.Task[Any]]:
         following: list[object] = []
         for each in line:
             if isinstance(each, FunctionType):
-                inside: Iterable[object] = each.__closure__ or ()
+                inside: Iterable[object] = _cells(each)
             elif type(each).__name__ == "TaskGroup":
                 inside = [part for part in fields_of(each) if isinstance(part, asyncio.Task)][:1]
             else:
@@ -134,6 +136,14 @@ def _waiters(task: asyncio.Task[Any]) -> Iterator[asyncio.Task[Any]]:
                     seen.add(id(inner))
                     following.append(inner)
         line = following
+
+
+def _cells(function: FunctionType) -> Iterable[CellType]:
+    """What `function` has in its closure; of what is put on those that are gathered not the others of them."""
+    cells = function.__closure__ or ()
+    if function.__module__ == "asyncio.tasks" and _GATHERED in function.__code__.co_freevars:
+        return [cells[function.__code__.co_freevars.index(_GATHERED)]]
+    return cells
 
 
 def _leads_up(thing: object) -> bool:

@@ -87,6 +87,7 @@ class Reach:
         self.holders: dict[int, list[int]] = {}
         #: After `only_waiting`: the future, and what leads to it.
         self.owned: set[int] = set()
+        self._having: set[int] | None = None
         #: After `only_waiting` has said no: what somebody else has.
         self.shared: int | None = None
         #: After `only_waiting`: objects of the application that have it.
@@ -153,6 +154,7 @@ class Reach:
         left = [future]
         seen = {future}
         self.keepers = set()
+        self._having = None
         while left:
             index = left.pop()
             if self._with_keepers and is_keeper(self.objects[index]):
@@ -180,11 +182,9 @@ class Reach:
     def having(self, number: int) -> list[int]:
         """After `only_waiting`: of which coroutines of the task with this number it is known that they have the future,
         or what leads to it."""
-        return [
-            index
-            for index in self.links[number]
-            if any(index in self.holders.get(each, ()) for each in self.owned)
-        ]
+        if self._having is None:
+            self._having = {holder for each in self.owned for holder in self.holders.get(each, ())}
+        return [index for index in self.links[number] if index in self._having]
 
     def is_named(self, link: object) -> bool:
         """After `only_waiting`: whether the coroutine `link` itself has the future, or what leads to it, in a variable

@@ -52,7 +52,7 @@ STEPS = 4
 LONG = 0.01
 PAUSE = 50.0
 #: Tasks of a group, at most: to judge it is one step.
-GROUP = 40
+GROUP = 100
 #: Tasks that are looked at in one round: of those that wait for long, and of the others.
 WINDOW = 100
 OTHERS = 2000

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import dis
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -70,6 +71,7 @@ def waits_of(stuck: Stuck) -> list[Wait]:
     # Not the futures at their ends: these must not have references of ours.
     chains = [chain_of(task)._replace(end=None) for task in stuck.tasks]
     numbers = {id(task): number for number, task in enumerate(stuck.tasks)}
+    held = [{each.resource.key for each in all_holdings(chain)} for chain in chains]
     found: list[Wait] = []
     for number, facts in enumerate(stuck.facts):
         if facts.on is not None:
@@ -82,7 +84,7 @@ def waits_of(stuck: Stuck) -> list[Wait]:
         for other, chain in enumerate(chains):
             if other == number:
                 continue
-            if any(each.resource.key == facts.resource for each in all_holdings(chain)):
+            if facts.resource in held[other]:
                 wakers[other] = None
             elif reach.having(other) or any(_names(link, stuck.named, reach) for link in chain.links):
                 line = next((place for link in chain.links if (place := _mentions(link, ending))), None)
@@ -139,13 +141,18 @@ def _mentions(link: Link, names: frozenset[str]) -> Place | None:
     in a loop, before that."""
     if link.frame is None or link.module.partition(".")[0] in _MODULES:
         return None
-    lines = list(_lines(link.frame.f_code, names))
+    lines = _lines(link.frame.f_code, names)
     later = [line for offset, line in lines if offset > link.frame.f_lasti]
     line = next(iter(later or [line for _, line in lines]), None)
     return None if line is None else place_of(link.frame)._replace(line=line)
 
 
-def _lines(code: CodeType, names: frozenset[str]) -> Iterator[tuple[int, int]]:
+@lru_cache(maxsize=256)
+def _lines(code: CodeType, names: frozenset[str]) -> tuple[tuple[int, int], ...]:
+    return tuple(_each_line(code, names))
+
+
+def _each_line(code: CodeType, names: frozenset[str]) -> Iterator[tuple[int, int]]:
     for each in with_inner(code):
         if names.isdisjoint(each.co_names):
             continue
