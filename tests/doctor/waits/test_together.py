@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from eyewall.doctor.finding import Finding
+from eyewall.doctor.growth.queues import _Followed
 from eyewall.loop import queues
 
 from ..lines import line_of
@@ -212,6 +213,22 @@ def test_a_long_circle(run: Callable[..., None]) -> None:
     assert finding.evidence.counts == {"tasks": 60}
     # Who waits, and who would end that, of some of them.
     assert len(finding.evidence.stacks) == 2 * 10
+
+
+def test_what_the_doctor_follows_itself(run: Callable[..., None]) -> None:
+    found: list[Finding] = []
+
+    async def main() -> None:
+        with looking() as eye:
+            first, second = asyncio.Queue[int](), asyncio.Queue[int]()
+            followed = [_Followed(first), _Followed(second)]
+            await eye.start(passes_on(first, second), passes_on(second, first))
+            del first, second
+            found.extend(eye.after(8))
+            del followed
+
+    run(main())
+    assert [each.rule for each in found] == ["wait-cycle"]
 
 
 def test_what_is_gathered_with_one_that_gives_up(run: Callable[..., None]) -> None:
@@ -658,3 +675,21 @@ def test_what_an_object_has_in_a_container_is_anybodys(tmp_path: Path) -> None:
     )
 
     assert told_of(tmp_path, source) == []
+
+
+def _of_futures(source: str) -> str:
+    """The same with futures instead of events."""
+    source = source.replace("asyncio.Event()", "asyncio.get_running_loop().create_future()")
+    return source.replace(".wait()", "").replace(".set()", ".set_result(None)").replace(".is_set()", ".done()")
+
+
+@pytest.mark.one_build
+@pytest.mark.parametrize("more", NOT_SET.values(), ids=NOT_SET)
+def test_a_future_that_nobody_else_uses(tmp_path: Path, more: str) -> None:
+    assert circle_in(tmp_path, _of_futures(OBJECTS + more)) == "Handler.get"
+
+
+@pytest.mark.one_build
+@pytest.mark.parametrize("more", SET.values(), ids=SET)
+def test_a_future_that_somebody_may_use(tmp_path: Path, more: str) -> None:
+    assert told_of(tmp_path, _of_futures(OBJECTS + more)) == []

@@ -36,6 +36,7 @@ from eyewall.doctor.growth.reaching import own_code
 from eyewall.doctor.growth.searches import Searches
 from eyewall.doctor.growth.timers import Handles, slumber
 from eyewall.doctor.places import Place, definition, frames_of, is_own
+from eyewall.doctor.weak import Weak
 
 #: Seconds after its end from which on something is said to stay.
 PATIENCE = 6.0
@@ -166,7 +167,7 @@ class Kept:
             kind = self._classes[type(thing)] = _Class(ending)
         if len(kind.since) < MOST:
             try:
-                kind.since[id(thing)] = weakref.ref(thing), now
+                kind.since[id(thing)] = Weak(thing), now
             except TypeError:
                 # One of a class without weak references can't be followed.
                 return
@@ -202,7 +203,7 @@ class Kept:
         if excused is None:
             until = self._excuse([thing], now)
             if until is not None:
-                kind.excused, kind.next = weakref.ref(thing), until
+                kind.excused, kind.next = Weak(thing), until
                 return
         kind.next = now + kind.retry
         kind.retry = min(2.0 * kind.retry, LONGEST)
@@ -233,7 +234,7 @@ class Kept:
         if may_be_excused:
             until = self._excuse([each for each in chain.path[1:] if not _is_general(each)], now)
             if until is not None:
-                kind.excused, kind.next = weakref.ref(chain.path[-1]), until
+                kind.excused, kind.next = Weak(chain.path[-1]), until
                 return
         kind.excused = None
         if _is_bounded(chain):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -16,6 +15,7 @@ from eyewall.doctor.growth.chains import Chain
 from eyewall.doctor.growth.kept import owners
 from eyewall.doctor.growth.searches import Searches
 from eyewall.doctor.growth.trend import MORE, Growth, Trend
+from eyewall.doctor.weak import Weak
 
 #: How many more items there must be within a window.
 FLOOR = 50.0
@@ -43,7 +43,7 @@ class _Followed:
     __slots__ = ("grown", "next", "reference", "trend")
 
     def __init__(self, queue: Any) -> None:
-        self.reference = weakref.ref(queue)
+        self.reference = Weak(queue)
         self.trend = Trend(FLOOR)
         self.next = 0.0
         # How it has grown, its size then, and when that was.

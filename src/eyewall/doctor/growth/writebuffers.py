@@ -16,6 +16,7 @@ from eyewall.doctor.growth.reaching import own_class, own_code
 from eyewall.doctor.growth.timers import transports_of
 from eyewall.doctor.growth.trend import MORE, Growth, Trend
 from eyewall.doctor.places import Place
+from eyewall.doctor.weak import Weak
 
 #: Bytes that must wait for a connection to be followed, and how many more there must be within a window.
 LEAST = 128 * 1024
@@ -34,7 +35,7 @@ class _Followed:
     __slots__ = ("next", "reference", "trend")
 
     def __init__(self, connection: Any) -> None:
-        self.reference = weakref.ref(connection)
+        self.reference = Weak(connection)
         self.trend = Trend(FLOOR, per_load=0.0)
         self.next = 0.0
 

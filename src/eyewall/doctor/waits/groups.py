@@ -206,8 +206,9 @@ def _is_missed(stuck: Stuck, waits: Sequence[Wait], keepers: bool) -> bool:
     if keepers:
         return False
     waiting = [task for task, wait in zip(stuck.tasks, waits, strict=True) if wait.thing is None]
-    events = all(facts.kind == "event" for facts in stuck.facts if facts.on is None)
-    # A program may run until an event that nobody sets: until it is stopped.
+    # A program may run until an event that nobody sets, or a future of a module: until it is stopped.
+    kinds = ("event", "future") if stuck.named else ("event",)
+    events = all(facts.kind in kinds for facts in stuck.facts if facts.on is None)
     return any(not (events and is_main(task)) for task in waiting)
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from eyewall.doctor.places import Place
 from eyewall.doctor.sweep import Sweep
-from eyewall.doctor.waits.reach import Weak
+from eyewall.doctor.weak import Weak
 
 
 class Held(NamedTuple):

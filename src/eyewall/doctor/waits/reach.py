@@ -42,6 +42,7 @@ from typing import Any
 from eyewall.doctor.places import Place, is_own
 from eyewall.doctor.waits.links import Link, chain_of
 from eyewall.doctor.waits.variables import forgotten
+from eyewall.doctor.weak import Weak
 from eyewall.guard.deadlines.awaiting import WRAPPERS
 
 #: Objects that are gone through, and how many one may refer to, at most.
@@ -230,12 +231,6 @@ def _count(objects: list[object], index: int) -> int:
 def _is_weakly_held(objects: list[object], index: int) -> bool:
     own = sum(type(each) is Weak for each in weakref.getweakrefs(objects[index]))
     return weakref.getweakrefcount(objects[index]) > own
-
-
-class Weak(weakref.ref[Any]):
-    """The weak references of the doctor, which give nobody a way to complete anything."""
-
-    __slots__ = ()
 
 
 _OWN = 0

@@ -62,6 +62,8 @@ HARMLESS: Sequence[tuple[frozenset[str], frozenset[str], frozenset[str]]] = (
         frozenset(("wait",)),
         frozenset(("acquire", "release", "locked", "wait_for")),
     ),
+    # To await it is known by the instruction.
+    (frozenset(("set_result", "set_exception")), frozenset(), frozenset(("done", "cancelled"))),
 )
 #: Functions by which attributes and variables are found whose names are not written.
 _FINDERS = frozenset(("vars", "globals", "__dict__", "asdict", "getmembers"))
@@ -247,8 +249,8 @@ def _places(code: CodeType, kinds: tuple[_Kind, ...], own: bool) -> _Places:
                         anyhow.add(each.offset)
                 elif not _is_harmless(following, method, waits | asks):
                     (selfs if _is_of_self(code, instructions, number) else anyhow).add(each.offset)
-                elif method in waits and _is_of_self(code, instructions, number):
-                    walls.update(_awaited(instructions, number + 1))
+                elif _is_of_self(code, instructions, number):
+                    walls.update(_awaited(instructions, number + 1, waits))
             elif not is_attribute and each.opname in _METHODS:
                 # Of the module, it may be.
                 anyhow.add(each.offset)
@@ -256,13 +258,13 @@ def _places(code: CodeType, kinds: tuple[_Kind, ...], own: bool) -> _Places:
                 # What is assigned to: the old one is as good as gone.
                 if not _is_harmless(following, method, waits | asks):
                     uses.add(each.offset)
-                elif method in waits:
-                    walls.update(_awaited(instructions, number + 1))
+                else:
+                    walls.update(_awaited(instructions, number + 1, waits))
     return _Places(frozenset(uses), frozenset(selfs), frozenset(walls), frozenset(anyhow))
 
 
 def _is_harmless(following: dis.Instruction, method: object, harmless: frozenset[str]) -> bool:
-    return method in harmless or following.opname in ("BEFORE_ASYNC_WITH", "GET_AITER")
+    return method in harmless or following.opname in ("BEFORE_ASYNC_WITH", "GET_AITER", "GET_AWAITABLE")
 
 
 def _is_of_self(code: CodeType, instructions: Sequence[dis.Instruction], number: int) -> bool:
@@ -276,10 +278,15 @@ def _is_of_self(code: CodeType, instructions: Sequence[dis.Instruction], number:
     )
 
 
-def _awaited(instructions: Sequence[dis.Instruction], number: int) -> Iterator[int]:
-    """The offset of the await for what the method returns that the instruction with this number loads, where it is
-    called and awaited at once: no timeout may be around it."""
-    method = instructions[number]
+def _awaited(instructions: Sequence[dis.Instruction], number: int, waits: frozenset[str]) -> Iterator[int]:
+    """The offset of the await for what the method returns that the instruction with this number loads, one of `waits`,
+    where it is called and awaited at once: no timeout may be around it. Of a future that of its own await."""
+    method = instructions[min(number, len(instructions) - 1)]
+    if method.opname == "GET_AWAITABLE":
+        yield method.offset
+        return
+    if method.argval not in waits:
+        return
     if method.opname != "LOAD_METHOD" and not (
         method.opname == "LOAD_ATTR" and sys.version_info >= (3, 12) and (method.arg or 0) & 1
     ):
