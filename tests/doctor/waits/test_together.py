@@ -680,7 +680,9 @@ def test_what_an_object_has_in_a_container_is_anybodys(tmp_path: Path) -> None:
 def _of_futures(source: str) -> str:
     """The same with futures instead of events."""
     source = source.replace("asyncio.Event()", "asyncio.get_running_loop().create_future()")
-    return source.replace(".wait()", "").replace(".set()", ".set_result(None)").replace(".is_set()", ".done()")
+    return (
+        source.replace(".wait()", "").replace(".set()", ".set_result(None)").replace(".is_set()", ".done()")
+    )
 
 
 @pytest.mark.one_build

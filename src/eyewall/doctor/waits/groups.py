@@ -237,20 +237,21 @@ def _circle(stuck: Stuck, waits: Sequence[Wait], ring: Sequence[int], waited: fl
 
 def _in_vain(stuck: Stuck, waits: Sequence[Wait], waited: float) -> Finding:
     numbers = [number for number, wait in enumerate(waits) if wait.thing is not None]
-    _, first = _first(stuck, numbers)
-    who = "A task waits" if len(numbers) == 1 else f"{len(numbers)} tasks wait"
+    # Who waits for work has nothing to do; what is missed is that the rest of it gets done.
+    first = [number for number in numbers if not waits[number].gets] or numbers
+    words = stuck.facts[_first(stuck, first)[1]].words
+    who = "A task waits" if len(first) == 1 else f"{len(first)} tasks wait"
     stacks = {
         f"{each.get_name()} waits for {facts.words}": _places(each)
         for each, facts in islice(zip(stuck.tasks, stuck.facts, strict=True), SHOWN)
     }
     return _told(
         "future-orphaned",
-        f"{who} for {stuck.facts[first].words}, and only those can get at it who wait themselves: nobody can end the "
-        "wait",
+        f"{who} for {words}, and only those can get at it who wait themselves: nobody can end the wait",
         "See who was to end it: has he ended, or failed, or does he wait himself? End the wait on every way out, also "
         "in errors, and give it a timeout.",
         stuck,
-        numbers,
+        first,
         Evidence(stacks=stacks, wall=waited, counts={"tasks": len(numbers)}),
     )
 

@@ -47,6 +47,8 @@ from eyewall.guard.deadlines.awaiting import WRAPPERS
 
 #: Objects that are gone through, and how many one may refer to, at most.
 BUDGET = 300
+#: Links of a task that are gone through before the others.
+INNERMOST = 3
 WIDEST = 500
 
 _GENERATORS = (GeneratorType, AsyncGeneratorType)
@@ -99,20 +101,28 @@ class Reach:
         self._others.update(id(module) for module, _ in named)
         self._indices: dict[int, int] = {}
         self._line: deque[int] = deque()
-        for task in tasks:
-            self._begin(task)
-        self._go_through(BUDGET * len(tasks))
+        chains = [(task, [link.subject for link in self._begin(task)]) for task in tasks]
+        # What is waited for is nearest to the innermost links: those of a framework have much else.
+        self._go_through(BUDGET // 2 * len(tasks))
+        left, self._line = self._line, deque()
+        for task, links in chains:
+            self.waiting.add(self._enter(task))
+            self.links.append([self._enter(link) for link in links])
+            self.waiting.update(self.links[-1])
+        self._line.extend(left)
+        self._go_through(BUDGET // 2 * len(tasks))
         # By itself: others may have so much in their variables that nothing would be left for the tasks.
         self._line.clear()
         self._forget(others, named)
         self._go_through(len(self._line) + BUDGET * len(tasks))
 
-    def _begin(self, task: asyncio.Task[Any]) -> None:
+    def _begin(self, task: asyncio.Task[Any]) -> tuple[Link, ...]:
+        """Enters what a task waits for, and its innermost links. Returns all of them."""
         links, end = chain_of(task)
-        self.waiting.add(self._enter(task))
-        self.links.append([self._enter(link.subject) for link in links])
-        self.waiting.update(self.links[-1])
         self.futures.append(None if end is None else self._enter(end))
+        for link in links[: -INNERMOST - 1 : -1]:
+            self._enter(link.subject)
+        return links
 
     def _forget(self, others: Sequence[Link], named: Sequence[Named]) -> None:
         # It hangs on one that does nothing.
