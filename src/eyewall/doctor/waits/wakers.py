@@ -18,11 +18,13 @@ from types import CodeType
 from typing import Any, NamedTuple
 
 from eyewall.doctor.codes import with_inner
+from eyewall.doctor.flow import is_readable
 from eyewall.doctor.places import Place, place_of
 from eyewall.doctor.waits.circles import all_holdings
 from eyewall.doctor.waits.links import Link, chain_of
 from eyewall.doctor.waits.patience import Facts
 from eyewall.doctor.waits.reach import Named, Reach
+from eyewall.doctor.waits.variables import later
 
 _PUTS, _GETS = frozenset(("put", "put_nowait")), frozenset(("get", "get_nowait", "__anext__"))
 #: By the kind of what is waited for, what ends the wait.
@@ -137,14 +139,19 @@ def _thing(reach: Reach, number: int) -> int | None:
 
 
 def _mentions(link: Link, names: frozenset[str]) -> Place | None:
-    """The line where the code of `link` mentions one of `names` as something that it calls, after where it stands or,
-    in a loop, before that."""
+    """The line where the code of `link` mentions one of `names` as something that it calls: the first one after where
+    it stands, or else one before that it may come to again."""
     if link.frame is None or link.module.partition(".")[0] in _MODULES:
         return None
-    lines = _lines(link.frame.f_code, names)
-    later = [line for offset, line in lines if offset > link.frame.f_lasti]
-    line = next(iter(later or [line for _, line in lines]), None)
-    return None if line is None else place_of(link.frame)._replace(line=line)
+    code, here = link.frame.f_code, link.frame.f_lasti
+    reached = later(code, here) if is_readable(code) else None
+    lines = [
+        (offset <= here, offset, line)
+        for offset, line in _lines(code, names)
+        # A function within is called at any time.
+        if offset < 0 or reached is None or offset in reached
+    ]
+    return None if not lines else place_of(link.frame)._replace(line=min(lines)[2])
 
 
 @lru_cache(maxsize=256)
@@ -163,7 +170,7 @@ def _each_line(code: CodeType, names: frozenset[str]) -> Iterator[tuple[int, int
                 and instruction.positions is not None
             ):
                 yield (
-                    (instruction.offset if each is code else 0),
+                    (instruction.offset if each is code else -1),
                     instruction.positions.lineno or each.co_firstlineno,
                 )
 
