@@ -14,6 +14,7 @@ It is asked rarely, since it takes all objects and all functions of the applicat
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, NamedTuple
@@ -55,13 +56,18 @@ class Unowned:
         self._watch = watch
         self._patience = patience
         self._next = 0.0
+        #: Of the functions of so many modules.
+        self._names: Names | None = None
+        self._modules = 0
 
     def look(self, blocked: Mapping[int, Record], now: float, collector: Collector) -> None:
         """Looks at those who wait for what is given back, or for each other, by their identities."""
         if now < self._next or not any(self._is_wanted(record, now) for record in blocked.values()):
             return
         began = self._watch()
-        names = names_of_application()
+        if len(sys.modules) != self._modules:
+            self._names, self._modules = names_of_application(), len(sys.modules)
+        names = self._names
         found = None if names is None else _found(blocked, names)
         if names is not None and found is not None:
             for finding in self._judge(blocked, names, found, now):
