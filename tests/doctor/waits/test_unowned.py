@@ -162,6 +162,18 @@ def test_a_lock_that_nobody_gives_back(run: Callable[..., None]) -> None:
 
 
 @pytest.mark.usefixtures("_paired")
+def test_a_library_may_have_it(run: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suspects, "is_own", lambda place: False)
+    until = asyncio.Event()
+
+    def start() -> Any:
+        lock = asyncio.Lock()
+        return keeps(lock, until), forgets(lock, False)
+
+    assert found_of(run, start) == []
+
+
+@pytest.mark.usefixtures("_paired")
 @pytest.mark.parametrize("holder", [keeps, within])
 def test_who_goes_on_may_give_it_back(run: Callable[..., None], holder: Any) -> None:
     until = asyncio.Event()

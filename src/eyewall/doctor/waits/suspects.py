@@ -54,6 +54,8 @@ _LOADS = (
     "LOAD_DEREF",
     "LOAD_SUPER_ATTR",
 )
+#: Libraries of which it is known what they take and give back.
+_LIBRARIES = ("asyncio", "eyewall", "tornado")
 #: What a stack of exits is given callbacks with: it is known what is in it.
 _STACKS = frozenset(("callback", "push_async_callback"))
 _PAIRED = frozenset(("release", "__aexit__", "__exit__"))
@@ -104,8 +106,11 @@ def suspected(link: Link, names: Names) -> list[Taken]:
     """Returns what `link` may have taken and not given back: by a call, or as a context manager of the application of
     which nobody knows what it gives back."""
     frame = link.frame
-    if frame is None or not is_own(Place(frame.f_code.co_filename, 1, "")):
+    if frame is None or link.module.partition(".")[0] in _LIBRARIES:
         return []
+    if not is_own(Place(frame.f_code.co_filename, 1, "")):
+        # An installed library may have been given a lock of the application.
+        names = Names()
     found = [_taken_at(frame, offset) for offset in _offsets(frame, names)]
     for owner in exits_of(gc.get_referents(link.subject)):
         if is_keeper(owner) and not released_by(owner):
