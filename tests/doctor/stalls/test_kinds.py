@@ -119,9 +119,9 @@ def test_what_a_library_evaluates_is_not_shown() -> None:
     assert doing.what == "it waits for a lock or another thread"
 
 
-def sample(kind: Kind, line: int, weight: float) -> Sample:
+def sample(kind: Kind, line: int, weight: float, what: str = "x") -> Sample:
     spot = Spot(Place("/app.py", line, "get"), "app")
-    return Sample(0.0, Doing(kind, "x"), Stack((spot,), 0, None), weight)
+    return Sample(0.0, Doing(kind, what), Stack((spot,), 0, None), weight)
 
 
 def test_samples_vote_by_the_time_that_they_stand_for() -> None:
@@ -138,6 +138,14 @@ def test_samples_vote_by_the_time_that_they_stand_for() -> None:
     assert best.place is not None
     assert best.place.line == 2
     assert vote([]) is None
+
+
+def test_what_is_seen_most_of_the_time_is_said() -> None:
+    # At the last look, it has woken up.
+    sleeps = [sample(Kind.WAITING, 1, 0.02, "it sleeps") for _ in range(10)]
+    best = vote([sample(Kind.WAITING, 1, 0.05, "it waits"), *sleeps])
+    assert best is not None
+    assert best.doing.what == "it sleeps"
 
 
 def test_the_doctor_in_passing() -> None:

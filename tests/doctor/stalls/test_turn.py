@@ -367,6 +367,31 @@ def test_what_a_loop_has_done_while_it_was_well_is_no_block() -> None:
     assert scene.blocks == []
 
 
+def test_one_that_sleeps_is_known_to_have_been_at_work() -> None:
+    scene = Scene()
+    scene.turn.since(scene.tick.now + 0.04, at_work=True)
+    scene.look(0.1, idle=False)
+    assert scene.turn.lag == pytest.approx(0.06)
+    # It said so of that look.
+    scene.answer()
+    scene.look(0.1, idle=False)
+    assert scene.turn.lag == 0.0
+
+
+def test_one_that_is_idle_was_not_at_work() -> None:
+    scene = Scene()
+    scene.turn.since(scene.tick.now + 0.04, at_work=True)
+    assert scene.look(0.1) == []
+    assert not scene.turn.pinged
+
+
+def test_one_that_is_seen_late_may_not_have_been_at_work() -> None:
+    scene = Scene()
+    scene.turn.since(scene.tick.now + 0.04, at_work=True)
+    scene.look(0.4, idle=False, late=0.3)
+    assert scene.turn.lag == pytest.approx(0.0)
+
+
 def test_a_moment_before_the_last_look_says_nothing() -> None:
     scene = Scene()
     scene.turn.since(scene.tick.now + 1.0)

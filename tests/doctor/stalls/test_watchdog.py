@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from eyewall.doctor.collector import Collector
+from eyewall.doctor.stalls.sight import Began
 from eyewall.doctor.stalls.turn import Tick
 from eyewall.doctor.stalls.vigil import SLACK
 from eyewall.doctor.stalls.watchdog import DUMP, PAUSE, STEADY, Watchdog
@@ -25,13 +26,21 @@ class Busy:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self.idle = False
+        self.began: Began | None = None
+        self.used: float | None = None
         self.recalled: Tick | None = None
 
     def glance(self, late: float, answer: object) -> Tick | None:
         return None if self.idle else self.look(late, 0.0)
 
     def look(self, late: float, held: float, *, marked: bool = True) -> Tick:
-        return Tick(self._now(), late, held, cpu=self._now(), idle=self.idle)
+        return Tick(self._now(), late, held, cpu=self.cpu(), idle=self.idle)
+
+    def cpu(self) -> float:
+        return self._now() if self.used is None else self.used
+
+    def turn_began(self) -> Began | None:
+        return self.began
 
     def mark(self) -> int:
         return 1
@@ -164,6 +173,48 @@ def test_one_that_is_idle_need_not_be_asked_at_all_while_it_beats(on_loop: Any) 
         scene.look(0.08 + SLACK)
         assert scene.is_asking
         assert scene.pings == 1
+
+    on_loop(test)
+
+
+@pytest.mark.parametrize(
+    ("began", "lag"),
+    [
+        # A beat is due every tenth of a second, and the look is a fiftieth later.
+        pytest.param(None, 0.05 + SLACK, id="unknown"),
+        pytest.param((0.01, True), 0.09 + SLACK, id="its first callback runs"),
+        pytest.param((0.08, True), 0.02 + SLACK, id="its first callback runs for a moment"),
+        pytest.param((0.01, False), 0.05 + SLACK, id="others came before"),
+        pytest.param((0.08, False), 0.02 + SLACK, id="others came before, for a moment"),
+        pytest.param((-0.5, True), 0.05 + SLACK, id="not the turn of now"),
+    ],
+)
+def test_one_that_sleeps_has_done_so_since_before_it_was_to_beat(
+    on_loop: Any, began: tuple[float, bool] | None, lag: float
+) -> None:
+    def test(scene: Scene) -> None:
+        scene.sight.idle = True
+        scene.look(0.05)
+        scene.beats()
+        scene.sight.used = scene.now
+        if began is not None:
+            scene.sight.began = Began(scene.now + began[0], began[1])
+        scene.look(0.02)
+        assert not scene.is_asking
+        scene.sight.idle = False
+        scene.look(0.08 + SLACK)
+        assert scene.watchdog._turn.pinged
+        assert scene.watchdog._turn.lag == pytest.approx(lag)
+
+    on_loop(test)
+
+
+def test_one_that_computes_has_been_in_its_first_callback_for_as_long_as_it_says(on_loop: Any) -> None:
+    def test(scene: Scene) -> None:
+        scene.until_it_need_not_ask()
+        scene.sight.began = Began(scene.now - 0.04, True)
+        scene.look(0.1 + SLACK)
+        assert scene.watchdog._turn.lag == pytest.approx(0.14 + SLACK)
 
     on_loop(test)
 

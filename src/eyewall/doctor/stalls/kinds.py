@@ -183,9 +183,11 @@ def _signal(number: int) -> str:
 
 
 def vote(samples: list[Sample]) -> Sample | None:
-    """Returns the sample that stands for most of the time: of the kind with most, the place with most."""
+    """Returns the sample that stands for most of the time: of the kind with most, the place with most, and there what
+    was done most of the time."""
     samples = _most(samples, [each.doing.kind for each in samples])
     samples = _most(samples, [each.place for each in samples])
+    samples = _most(samples, [each.doing.what for each in samples])
     return max(samples, key=lambda each: each.weight, default=None)
 
 

@@ -8,11 +8,13 @@ thread whose CPU time stands still is where it was at the last look: no frame of
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 import threading
 import time
 from collections.abc import Hashable
 from types import CodeType, FrameType
+from typing import NamedTuple
 
 from eyewall.doctor.finding import Subject
 from eyewall.doctor.places import DEPTH, is_own, stack_of
@@ -29,6 +31,9 @@ LITTLE = 0.02
 BUSY = 0.01
 #: The most that lies between two looks at a loop that runs, in seconds, unless the watchdog comes late.
 INTERVAL = 0.3
+#: What is known of a turn of asyncio's loop.
+_TURN = asyncio.BaseEventLoop._run_once.__code__  # type: ignore[attr-defined]
+_TIME = asyncio.BaseEventLoop.time
 #: Modules in which a thread waits that has nothing to do.
 _WAITING = frozenset(("threading", "queue", "selectors", "concurrent.futures.thread", "socketserver"))
 
@@ -57,6 +62,13 @@ class Answer:
             # asyncio's, of the callback's handle.
             frame = frame.f_back
         self.base: CodeType | None = None if frame is None else frame.f_code
+
+
+class Began(NamedTuple):
+    """When the present turn of a loop began, by `time.monotonic`; and whether the callback that runs is its first."""
+
+    at: float
+    first: bool
 
 
 class Sight:
@@ -189,6 +201,30 @@ class Sight:
         innermost = frames[-1].f_globals.get("__name__")
         call = self.files.system_call()
         return call is None or call.name in kernel.IDLE or innermost == "selectors"
+
+    def cpu(self) -> float:
+        """Returns the CPU time of the thread; of one that has ended, more than it can have."""
+        try:
+            return time.clock_gettime(self._clock)
+        except OSError:
+            return math.inf
+
+    def turn_began(self) -> Began | None:
+        """Returns when the present turn began; None where the loop is not at work in one, or does not say.
+
+        That of asyncio looks at its clock when it comes back from its selector, and counts the callbacks of the turn.
+        """
+        if not isinstance(self.loop, asyncio.BaseEventLoop) or type(self.loop).time is not _TIME:
+            return None
+        frame = next((each for each in self._frames()[: self._depth] if each.f_code is _TURN), None)
+        if frame is None:
+            return None
+        # They keep a callback until the end of its turn: not to be asked for at each look.
+        known = frame.f_locals
+        at, number = known.get("end_time"), known.get("i")
+        if not isinstance(at, float) or not isinstance(number, int):
+            return None
+        return Began(at - getattr(self.loop, "_clock_resolution", 0.0), number == 0)
 
     def sample(self, tick: Tick, dumper: Dumper | None) -> Sample:
         """Returns what the thread does now, where `tick` was seen."""

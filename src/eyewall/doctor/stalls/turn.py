@@ -17,7 +17,8 @@ Where the watchdog waited for the interpreter, somebody has held it all the time
 has used the CPU meanwhile. There need not have been a ping then: such a block is over before the first tick sees it.
 
 A block begins between two ticks, and after the last answer. Its beginning is taken to be as early as the CPU time of
-the thread proves, so that durations are short by no more than the time between two ticks.
+the thread proves, so that durations are short by no more than the time between two ticks; or as early as something else
+says since when the loop has been at work (`since`).
 """
 
 from __future__ import annotations
@@ -119,6 +120,8 @@ class Turn:
         self._turn = _Span(0.0, 0.0, 0.0)
         self._callback = self._turn
         self._mark: Hashable = None
+        # Since when the loop is at work, where that is known.
+        self._at_work: float | None = None
         self._callbacks = 0
         # Seconds of the turn in callbacks that were told of.
         self._explained = 0.0
@@ -150,6 +153,7 @@ class Turn:
     def tick(self, tick: Tick) -> list[Block]:
         """Takes what is seen now, and returns what there is to tell; the present block last."""
         last, self._last = self._last, tick
+        at_work, self._at_work = self._at_work, None
         if last is None:
             return []
         lost, by_loop, by_others = self._late(last, tick)
@@ -157,7 +161,8 @@ class Turn:
         if not self.pinged:
             if tick.idle and by_loop < self._threshold and by_others < self._threshold:
                 return []
-            self._begin(last, tick, lost, by_loop, by_others)
+            worked = 0.0 if at_work is None or tick.late >= LATE else tick.now - at_work
+            self._begin(last, tick, lost, by_loop, by_others, worked)
         else:
             for span in {self._turn, self._callback}:
                 span.lost += lost
@@ -213,8 +218,11 @@ class Turn:
         self._told = None
         self._last = tick
 
-    def since(self, moment: float) -> None:
-        """No block that is seen at the next tick has begun before this, where nothing was seen until the last one."""
+    def since(self, moment: float, *, at_work: bool = False) -> None:
+        """No block that is seen at the next tick has begun before this, where nothing was seen until the last one.
+
+        `at_work`: if it is not idle then, it has been at work since this moment."""
+        self._at_work = moment if at_work else None
         if self._last is not None and self._last.now < moment:
             self._last = self._last._replace(now=moment)
 
@@ -234,9 +242,11 @@ class Turn:
         # Somebody has slept with it.
         return lost, 0.0 if tick.idle and not self.pinged else held, 0.0
 
-    def _begin(self, last: Tick, tick: Tick, lost: float, by_loop: float, by_others: float) -> None:
+    def _begin(
+        self, last: Tick, tick: Tick, lost: float, by_loop: float, by_others: float, worked: float = 0.0
+    ) -> None:
         used, delayed = tick.cpu - last.cpu, tick.delay - last.delay
-        before = max(0.0, min(tick.now - last.now, max(used + delayed, by_loop, by_others) + lost))
+        before = max(0.0, min(tick.now - last.now, max(used + delayed, by_loop, by_others, worked) + lost))
         self._turn = self._callback = _Span(tick.now - before, tick.cpu - min(used, before), last.delay)
         self._turn.lost, self._turn.held, self._turn.held_by_others = lost, by_loop, by_others
         self.pinged = True

@@ -184,7 +184,7 @@ class Watchdog:
             self._beat, beat = None, self._beats.last
             if beat is not None:
                 self._recall(beat)
-            self._turn.since(time.monotonic() - late - PAUSE)
+            self._overdue(beat, late)
         self._well = 0
         if late >= LATE:
             self._sight.seize()
@@ -247,6 +247,24 @@ class Watchdog:
         self._recall(beat)
         self._vigil.trust_beats()
         return beat.due + SLACK - now
+
+    def _overdue(self, beat: Beat | None, late: float) -> None:
+        """Says since when the loop is at work, if it is, that has not beaten when it should."""
+        now = time.monotonic()
+        if beat is not None and late < LATE and now >= beat.due:
+            known = self._sight.turn_began()
+            if known is not None and not beat.at <= known.at <= now:
+                known = None
+            if known is not None and known.first:
+                self._turn.since(known.at, at_work=True)
+                return
+            # Had it been idle when it was to beat, it would have: it began before, at one moment as likely as another.
+            began = max((beat.at + beat.due) / 2, 0.0 if known is None else known.at)
+            if self._sight.cpu() - beat.cpu < (now - began) / 2:
+                self._turn.since(began, at_work=True)
+                return
+        # Many callbacks may have computed.
+        self._turn.since(now - late - PAUSE)
 
     def _recall(self, beat: Beat) -> None:
         """What was seen last is this beat."""
