@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import functools
+import signal
 import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -61,3 +63,47 @@ def test_the_job_that_has_just_returned(
     assert seen[0].place == line_of(squares, "# last")
     assert seen[1].place == line_of(either, "# begins")
     assert seen[2].places[-1].function == "_WorkItem.run"
+
+
+class Ends:
+    seen = stack.EMPTY
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        Ends.seen = stack.read(stack_of(sys._getframe()), stack.signal_handlers())
+
+
+def _ends_as(name: int, number: int, frame: FrameType | None) -> None:
+    Ends()(number, frame)
+    Ends.seen = stack.read(stack_of(sys._getframe()), stack.signal_handlers())
+
+
+@functools.wraps(_ends_as)
+def _decorated(*arguments: Any) -> None:
+    Ends.seen = stack.read(stack_of(sys._getframe()), stack.signal_handlers())
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        pytest.param(Ends(), id="an object"),
+        pytest.param(functools.partial(_ends_as, 99), id="a partial, with a number of its own"),
+        pytest.param(_decorated, id="one that takes whatever comes"),
+        pytest.param(lambda number, frame: _decorated(number, frame), id="one that another one calls"),
+    ],
+)
+def test_whatever_handles_a_signal(handler: Any) -> None:
+    before = signal.signal(signal.SIGUSR2, handler)
+    try:
+        signal.raise_signal(signal.SIGUSR2)
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert [each.handles for each in Ends.seen.spots if each.handles] == [signal.SIGUSR2]
+
+
+def test_one_that_is_called_like_any_other_function_handles_none() -> None:
+    before = signal.signal(signal.SIGUSR2, _decorated)
+    try:
+        _decorated(12, None)
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert not any(each.handles for each in Ends.seen.spots)

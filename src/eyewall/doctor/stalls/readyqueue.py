@@ -11,15 +11,26 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import sys
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from types import CodeType, FrameType, MethodType
+from types import CodeType, CoroutineType, FrameType, MethodType
 from typing import Any
 
-from eyewall.doctor.places import Place, culprit_of, definition, frames_of, is_own, place_of
+from eyewall.doctor.places import (
+    Place,
+    best_of,
+    culprit_of,
+    definition,
+    frames_of,
+    is_own,
+    origin_of,
+    place_of,
+)
 from eyewall.doctor.stalls.stack import Stack
+from eyewall.doctor.unlisted import coroutine_of
 
 #: Callbacks of a queue that are looked at.
 SAMPLES = 50
@@ -28,6 +39,8 @@ CALLS = 300
 FRAMES = 20
 #: Partials and wrappers around a callback that are looked into.
 _WRAPPED = 10
+#: Where a callback is called, and what is beneath.
+_BENEATH = frozenset(("asyncio.events", "asyncio.runners", "eyewall.doctor.loops"))
 _NAMES = ("call_soon", "call_soon_threadsafe")
 
 Deque = deque[Any]
@@ -109,7 +122,7 @@ class Fillers:
             if self._left > 0:
                 self._left -= 1
                 try:
-                    place = _filled_by(sys._getframe(1), callback)
+                    place = _filled_by(sys._getframe(1), callback, args)
                     if place is not None:
                         self.found[place] += 1
                 except Exception:  # noqa: BLE001 - the callback must be put in, whatever it is
@@ -119,40 +132,55 @@ class Fillers:
         return note
 
 
-def _filled_by(frame: FrameType | None, callback: object) -> Place | None:
+def _filled_by(frame: FrameType | None, callback: object, args: Sequence[object]) -> Place | None:
     owner = getattr(callback, "__self__", None)
     if isinstance(owner, asyncio.Task):
         # A step of a task: it asks for the next one where it stands.
         return _place_of_task(owner)
     for _ in range(FRAMES):
-        if frame is None:
+        # What has the loop run has not put in what the loop does.
+        if frame is None or frame.f_globals.get("__name__") in _BENEATH:
             break
         if is_own(place := place_of(frame)):
             return place
         frame = frame.f_back
-    return _defined(callback)
+    return _place_of_callback(callback, args)
 
 
 def _place_of_handle(handle: object) -> Place | None:
     callback = getattr(handle, "_callback", None)
     if callback is not None:
-        return _place_of_callback(callback)
-    for each in gc.get_referents(handle):
+        return _place_of_callback(callback, getattr(handle, "_args", None) or ())
+    found = gc.get_referents(handle)
+    args = next((each for each in found if type(each) is tuple), ())
+    for each in found:
         if callable(each) and not isinstance(each, type):
-            place = _place_of_callback(each)
+            place = _place_of_callback(each, args)
             if place is not None:
                 return place
     return None
 
 
-def _place_of_callback(callback: object) -> Place | None:
+def _place_of_callback(callback: object, args: Sequence[object]) -> Place | None:
     owner = getattr(callback, "__self__", None)
     if isinstance(owner, asyncio.Task):
         return _place_of_task(owner)
-    return _defined(callback)
+    place = _defined(callback)
+    if args and isinstance(args[0], asyncio.Task) and (place is None or not is_own(place)):
+        # A library wants to know that a task has ended.
+        return _place_of_task(args[0]) or place
+    return place
 
 
 def _place_of_task(task: asyncio.Task[Any]) -> Place | None:
+    """Returns where a task stands; of one that has not begun, or has ended, the line that has made its coroutine."""
+    coroutine = coroutine_of(task)
+    if task.done() or (
+        isinstance(coroutine, CoroutineType) and inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED
+    ):
+        origin = best_of(origin_of(task))
+        if origin is not None and is_own(origin):
+            return origin
     frames, _ = frames_of(task)
     return culprit_of(frames)
 
@@ -167,6 +195,9 @@ def _defined(callback: object) -> Place | None:
             break
     if isinstance(callback, MethodType):
         callback = callback.__func__
+    elif callable(callback) and not hasattr(callback, "__code__"):
+        # An object that can be called.
+        callback = type(callback).__call__
     code = getattr(callback, "__code__", None)
     return definition(code) if isinstance(code, CodeType) else None
 

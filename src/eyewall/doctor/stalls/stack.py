@@ -11,6 +11,8 @@ No tuple is made of a generator here, but of a list: a tuple that grows is there
 from __future__ import annotations
 
 import dis
+import inspect
+import itertools
 import linecache
 import re
 import signal
@@ -18,7 +20,6 @@ import sys
 from collections.abc import Sequence
 from contextvars import Context
 from functools import partial
-from itertools import islice
 from types import CodeType, FrameType, ModuleType
 from typing import NamedTuple
 
@@ -143,22 +144,37 @@ def signal_handlers() -> frozenset[CodeType]:
     """Returns the code of all signal handlers that are written in Python."""
     found = set()
     for number in signal.valid_signals():
-        handler = signal.getsignal(number)
-        code = getattr(getattr(handler, "__func__", handler), "__code__", None)
-        if isinstance(code, CodeType):
+        code = _handler(signal.getsignal(number))
+        if code is not None:
             found.add(code)
     return frozenset(found)
+
+
+def _handler(handler: object) -> CodeType | None:
+    while isinstance(handler, partial):
+        handler = handler.func
+    handler = getattr(handler, "__func__", handler)
+    if callable(handler) and not hasattr(handler, "__code__"):
+        # An object that can be called.
+        handler = type(handler).__call__
+    code = getattr(handler, "__code__", None)
+    return code if isinstance(code, CodeType) else None
 
 
 def _handled(frame: FrameType) -> int:
     """Returns the signal that `frame` handles, 0 where its function was called like any other.
 
-    A handler is called with the frame that was interrupted, which is the one that it returns to.
+    A handler is called with the frame that was interrupted, which is the one that it returns to, after the signal.
     """
-    values = [frame.f_locals.get(name) for name in frame.f_code.co_varnames[: frame.f_code.co_argcount]]
-    if not any(value is frame.f_back for value in values if isinstance(value, FrameType)):
-        return 0
-    return next((int(value) for value in values if isinstance(value, int)), 0)
+    code = frame.f_code
+    values = [frame.f_locals.get(name) for name in code.co_varnames[: code.co_argcount]]
+    if code.co_flags & inspect.CO_VARARGS:
+        more = frame.f_locals.get(code.co_varnames[code.co_argcount + code.co_kwonlyargcount])
+        values += more if isinstance(more, tuple) else ()
+    for number, value in itertools.pairwise(values):
+        if value is frame.f_back and isinstance(value, FrameType) and isinstance(number, int):
+            return int(number)
+    return 0
 
 
 def expression(stack: Stack) -> str:
@@ -170,7 +186,7 @@ def expression(stack: Stack) -> str:
         return ""
     spot = stack.spots[-1]
     line, _, start, end = next(
-        islice(stack.code.co_positions(), spot.instruction // 2, None), (None, None, None, None)
+        itertools.islice(stack.code.co_positions(), spot.instruction // 2, None), (None, None, None, None)
     )
     if line is None or start is None or end is None:
         return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from eyewall.doctor.finding import Finding
-from eyewall.doctor.places import Place
+from eyewall.doctor.places import Place, is_own
 from eyewall.doctor.stalls import readyqueue, report
 from eyewall.doctor.stalls.garbage import Garbage
 from eyewall.doctor.stalls.kinds import Kind, Sample, vote
@@ -39,6 +39,8 @@ class Teller:
         self._told: Finding | None = None
         self._update = 0.0
         self._culprits: dict[tuple[str, str, str], Place] = {}
+        # By file, who has put most callbacks in.
+        self._starvers: dict[str, Place] = {}
 
     def add(self, sample: Sample) -> None:
         """Keeps a sample of the present turn."""
@@ -87,7 +89,7 @@ class Teller:
         if block.shape is Shape.THREAD or (best is not None and best.doing.kind is Kind.THREAD):
             # What the loop did when it could not go on is of no importance; but the doctor has threads as well.
             found = self._of_thread(block)
-            return None if is_excused and found.place is None else found
+            return None if is_excused and found.place is None else self._settled(found)
         if block.shape is Shape.MANY or (best is not None and self._sorts_timers(best)):
             return self._starving(block, samples)
         return None if best is None else self._settled(report.sampled(block, best))
@@ -119,6 +121,11 @@ class Teller:
         if sum(fillers.values()) < ENOUGH:
             fillers = waiting
         place = readyqueue.most_frequent(fillers, [each.stack for each in samples])
+        if place is not None and not any(is_own(each) for each in fillers):
+            # Who is at work is seen by chance, and may be another one each time.
+            place = self._starvers.get(place.file, place)
+        elif place is not None and len(self._starvers) < CULPRITS:
+            self._starvers.setdefault(place.file, place)
         shown = next((each.stack.places for each in samples if each.stack.spots), ())
         return report.starving(block, place, fillers, sum(waiting.values()), shown)
 
@@ -133,7 +140,7 @@ class Teller:
         if known is None:
             if len(self._culprits) < CULPRITS:
                 self._culprits[key] = place
-        elif found.rule == Kind.COMPUTING.value or not where:
+        elif found.rule in (Kind.COMPUTING.value, Kind.THREAD.value) or not where:
             return report.placed(found, known)
         return found
 
