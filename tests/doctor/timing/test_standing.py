@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import inspect
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from eyewall.doctor.sweep import Sweep
 from eyewall.doctor.timing.standing import Kind, Standing, stand_of
 from eyewall.guard.executors.threads import ThreadExecutor
 from eyewall.guard.pools.pool import ResourcePool
+from eyewall.loop import gen
 from eyewall.loop.locks import Lock as TornadoLock
 from eyewall.web import Application, RequestHandler
 
@@ -95,6 +97,10 @@ class Waits:
     async def runs_in_executor(self) -> None:
         await self.executor.run(self.hold.wait)  # here
 
+    @gen.coroutine
+    def yields(self) -> Generator[Any, Any, None]:
+        yield self.client.fetch(self.url)  # here
+
     async def event_comes(self) -> None:
         await self.event.wait()  # here
 
@@ -115,6 +121,7 @@ class Waits:
         ("acquires_lock_of_tornado", Kind.LOCK, False),
         ("runs_in_thread", Kind.EXECUTOR, False),
         ("runs_in_executor", Kind.EXECUTOR, False),
+        ("yields", Kind.DEPENDENCY, False),
         ("event_comes", Kind.OTHER, False),
         ("sleeps", Kind.OTHER, False),
     ],
@@ -131,7 +138,7 @@ def test_what_is_waited_for(run: Callable[..., Any], name: str, kind: Kind, limi
             await method()
 
         task = asyncio.create_task(handler())
-        expected = line_of(getattr(Waits, name), "# here")
+        expected = line_of(inspect.unwrap(getattr(Waits, name)), "# here")
         try:
             await until(lambda: _place(task) == expected)
             await turns()

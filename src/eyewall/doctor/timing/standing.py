@@ -40,6 +40,7 @@ from eyewall.doctor.places import DEPTH, Place, definition, is_own, place_of
 from eyewall.doctor.subjects import runs_of_handlers
 from eyewall.doctor.sweep import Sweep
 from eyewall.doctor.timing.borrowing import is_borrowing, waiting_job
+from eyewall.doctor.waits.links import runner_of
 from eyewall.guard.deadlines import awaiting
 from eyewall.http.applications import running
 
@@ -237,8 +238,12 @@ def _is_connection(task: asyncio.Task[Any]) -> bool:
 
 
 def _is_inside(task: asyncio.Task[Any]) -> bool:
-    """Whether a server is within a request: between two, it awaits a future itself."""
-    return isinstance(getattr(task.get_coro(), "cr_await", None), CoroutineType)
+    """Whether a server is within a request: between two, it awaits a future itself. That of Tornado's has a task for
+    each, which awaits a future where the handler is a generator-based coroutine."""
+    coroutine = task.get_coro()
+    return isinstance(getattr(coroutine, "cr_await", None), CoroutineType) or (
+        getattr(coroutine, "__name__", "") == _SERVERS[0][1]
+    )
 
 
 def stand_of(
@@ -272,6 +277,8 @@ def chain(task: asyncio.Task[Any]) -> tuple[list[Link], object]:
     links: list[Link] = []
     end: object = None
     link: Any = task
+    # What drives the generator that is being walked through.
+    runner: Any = None
     for _ in range(DEPTH):
         following: Any
         if isinstance(link, asyncio.Future):
@@ -279,10 +286,14 @@ def chain(task: asyncio.Task[Any]) -> tuple[list[Link], object]:
             following = None
             if isinstance(link, asyncio.Task):
                 following = None if link.done() else link.get_coro()
+            elif (runner := _runner_of(link)) is not None:
+                following = runner.gen
             else:
                 following = next((each for each in getattr(link, "_children", ()) if not each.done()), None)
         elif isinstance(link, GeneratorType):
             following = link.gi_yieldfrom
+            if following is None and runner is not None:
+                following, runner = runner.future, None
         elif isinstance(link, AsyncGeneratorType):
             following = link.ag_await
         else:
@@ -297,6 +308,23 @@ def chain(task: asyncio.Task[Any]) -> tuple[list[Link], object]:
             break
         link = following
     return links, end
+
+
+def _runner_of(future: asyncio.Future[Any]) -> Any:
+    """Returns the runner of the generator-based coroutine that completes `future`; that of Tornado's is kept by a
+    callback of the future. None where there is none."""
+    found = runner_of(future)
+    if found is not None or future.done():
+        return found
+    for callback, _ in getattr(future, "_callbacks", None) or ():
+        for cell in getattr(callback, "__closure__", None) or ():
+            try:
+                each = cell.cell_contents
+            except ValueError:
+                continue
+            if getattr(each, "result_future", None) is future and getattr(each, "gen", None) is not None:
+                return each
+    return None
 
 
 def _kind(below: list[Link], end: object, call: str) -> tuple[Kind, object]:
