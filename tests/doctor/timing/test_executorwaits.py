@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import gc
+import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from types import SimpleNamespace
+from typing import Any, ClassVar, cast
 
 import pytest
 
@@ -59,6 +63,23 @@ class Pool(Item):
         return {"wait": self.waits}
 
 
+class Queue:
+    """The queue of an ordinary executor."""
+
+    size = 0
+
+    def qsize(self) -> int:
+        return self.size
+
+
+class Manager:
+    """The thread that has the jobs of an executor of processes."""
+
+    def __init__(self, processes: int, jobs: dict[int, Any]) -> None:
+        self.processes = dict.fromkeys(range(processes))
+        self.pending_work_items = jobs
+
+
 class Scene:
     """A detector whose looks are ordered, on a clock of its own."""
 
@@ -98,6 +119,76 @@ def test_a_queue_that_grows(run: Callable[..., Any], monkeypatch: pytest.MonkeyP
         assert finding.evidence.counts["queued"] == 70
         some.look()
         assert some.look()[0].count == 1
+
+    run(main())
+
+
+def test_batches_one_after_the_other(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        some = Scene(monkeypatch)
+        queue = Queue()
+        some.plain = {queue: 4}
+        # As looks may see it that come more seldom than they do.
+        for size in (16, 56, 96, 48, 88, 40, 80, 108, 60, 108, 68, 108) * 3:
+            queue.size = size
+            assert some.look() == []
+
+    run(main())
+
+
+def test_tasks_that_wait_without_a_request(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an executor of the interpreter's it is known which tasks wait for its jobs."""
+    hold = threading.Event()
+
+    async def waits(executor: concurrent.futures.Executor) -> None:
+        await asyncio.get_running_loop().run_in_executor(executor, hold.wait)  # here
+
+    async def main() -> None:
+        some = Scene(monkeypatch)
+        with concurrent.futures.ThreadPoolExecutor(1) as executor:
+            tasks = [asyncio.create_task(waits(executor)) for _ in range(6)]
+            try:
+                await turns()
+                some.plain = {executor._work_queue: 1}
+                found: list[Finding] = []
+                for _ in range(7):
+                    assert found == []
+                    found = some.look()
+            finally:
+                hold.set()
+            await asyncio.gather(*tasks)
+        [finding] = found
+        assert finding.place == line_of(waits, "# here")
+        assert finding.evidence.counts["queued"] == 5
+
+    run(main())
+
+
+def test_an_executor_of_processes(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    async def submits(jobs: dict[int, Any]) -> None:
+        future: concurrent.futures.Future[None] = concurrent.futures.Future()
+        jobs[len(jobs)] = SimpleNamespace(future=future, fn=line_of)
+        await asyncio.wrap_future(future)  # submits
+
+    async def main() -> None:
+        some = Scene(monkeypatch)
+        jobs: dict[int, Any] = {}
+        manager = Manager(2, jobs)
+        module = SimpleNamespace(_threads_wakeups={manager: None})
+        monkeypatch.setitem(sys.modules, "concurrent.futures.process", cast(Any, module))
+        tasks = [asyncio.create_task(submits(jobs)) for _ in range(8)]
+        await turns()
+        found: list[Finding] = []
+        for _ in range(7):
+            assert found == []
+            found = some.look()
+        [finding] = found
+        assert finding.place == line_of(submits, "# submits")
+        assert (finding.evidence.counts["queued"], finding.evidence.counts["workers"]) == (6, 2)
+        assert "a ProcessPoolExecutor" in finding.summary
+        for each in tasks:
+            each.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     run(main())
 
@@ -148,12 +239,6 @@ def test_fewer_than_the_workers_can_do(run: Callable[..., Any], monkeypatch: pyt
 
 
 def test_an_ordinary_executor(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    class Queue:
-        size = 0
-
-        def qsize(self) -> int:
-            return self.size
-
     async def main() -> None:
         some = Scene(monkeypatch)
         queue = Queue()

@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
+import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import thread as threads
 from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.definitions import Definitions
@@ -71,11 +72,11 @@ class ExecutorQueues:
             growth = self._grows(queue, now, queue.qsize())
             if growth is not None:
                 collector.report(_of_pool("ThreadPoolExecutor", jobs_in(queue), growth))
-        for pending in _pending():
-            present.add(id(pending))
-            growth = self._grows(pending, now, len(pending))
+        for _, _, jobs in processes():
+            present.add(id(jobs))
+            growth = self._grows(jobs, now, len(jobs))
             if growth is not None:
-                collector.report(_of_pool("ProcessPoolExecutor", list(pending.values()), growth))
+                collector.report(_of_pool("ProcessPoolExecutor", list(jobs.values()), growth))
         for item in inventory.items("executor"):
             present.add(id(item))
             self._look_at(item, now, collector)
@@ -128,13 +129,17 @@ def queues() -> list[Any]:
     return list({id(queue): queue for queue in known[: 10 * QUEUES]}.values())[:QUEUES]
 
 
-def _pending() -> list[dict[Any, Any]]:
-    """Returns the jobs of each `ProcessPoolExecutor` that are not done."""
+def processes() -> list[tuple[threading.Thread, int, dict[int, Any]]]:
+    """Returns the threads that manage each `ProcessPoolExecutor`, how many processes it has, and its jobs that are not
+    done."""
+    # The interpreter itself goes by this at its end.
     managers = getattr(sys.modules.get("concurrent.futures.process"), "_threads_wakeups", None)
-    if not managers:
-        return []
-    found = [getattr(each, "pending_work_items", None) for each in list(managers)[:QUEUES]]
-    return [each for each in found if isinstance(each, dict)]
+    found = []
+    for thread in list(managers or ())[:QUEUES]:
+        workers, jobs = getattr(thread, "processes", None), getattr(thread, "pending_work_items", None)
+        if isinstance(jobs, dict):
+            found.append((thread, len(workers or ()), jobs))
+    return found
 
 
 def _of_guard(item: Item, rule: str, summary: str, queued: int) -> Finding:
@@ -145,33 +150,59 @@ def _of_guard(item: Item, rule: str, summary: str, queued: int) -> Finding:
     return Finding(rule, Severity.WARNING, summary, _ADVICE, place=place, evidence=Evidence(counts=counts))
 
 
-def _of_pool(kind: str, items: list[Any], growth: Growth) -> Finding:
-    lines: Counter[Place] = Counter()
-    functions: Counter[CodeType] = Counter()
-    looked_at = items[:: max(1, len(items) // JOBS)]
-    for item in looked_at:
-        task = waiting_task(getattr(item, "future", None))
-        culprit = None if task is None else await_chain(task).culprit
-        if culprit is not None and is_own(culprit):
-            lines[culprit] += 1
-        code = _job(item)
-        if code is not None:
-            functions[code] += 1
-    code = next(iter(functions.most_common(1)), (None, 0))[0]
-    defined = None if code is None else definition(code)
-    waits = next((each for each, _ in lines.most_common(1)), None)
+def _of_pool(kind: str, items: Sequence[Any], growth: Growth) -> Finding:
+    submitted = submitters(items)
+    defined = submitted.defined
     stacks = {} if defined is None else {"most jobs are calls of": (defined,)}
     what = "" if defined is None else f", most jobs are calls of {defined.function}"
     counts = {"queued": len(items), MORE: round(growth.rate)}
-    counts |= {f"of {len(looked_at)} submitted at {line}": count for line, count in lines.most_common(3)}
+    counts |= {
+        f"of {submitted.looked_at} submitted at {line}": count for line, count in submitted.lines.most_common(3)
+    }
     return Finding(
         "executor-queue-grows",
         Severity.WARNING,
         f"The queue of a {kind} grows{what}",
         _ADVICE,
-        place=waits or (None if code is None else _submits(code)) or defined,
+        place=submitted.place,
         evidence=Evidence(stacks=stacks, counts=counts),
     )
+
+
+class Submitters(NamedTuple):
+    """Who has submitted most of `looked_at` jobs: the line that waits for them, or else that submits calls of the
+    function of most, or else that one's definition; where that is; those tasks that wait for one; and their `lines`,
+    how many each."""
+
+    place: Place | None
+    defined: Place | None
+    tasks: list[asyncio.Task[Any]]
+    lines: Counter[Place]
+    looked_at: int
+
+
+def submitters(items: Sequence[Any]) -> Submitters:
+    """Returns who has submitted jobs, of which some are looked at."""
+    lines: Counter[Place] = Counter()
+    functions: Counter[CodeType] = Counter()
+    tasks = []
+    looked_at = items[:: max(1, len(items) // JOBS)]
+    for item in looked_at:
+        task = waiting_task(getattr(item, "future", None))
+        culprit = None if task is None else await_chain(task).culprit
+        if task is not None and culprit is not None:
+            tasks.append(task)
+            if is_own(culprit):
+                lines[culprit] += 1
+        code = _job(item)
+        if code is not None:
+            functions[code] += 1
+    code = next(iter(functions.most_common(1)), (None, 0))[0]
+    defined = None if code is None else definition(code)
+    place = next((each for each, _ in lines.most_common(1)), None)
+    if place is None and code is not None:
+        place = _submits(code) or defined
+    return Submitters(place, defined, tasks, lines, len(looked_at))
 
 
 def _submits(code: CodeType) -> Place | None:

@@ -2,10 +2,10 @@
 
 By Little's law, a job waits longer than it runs where more are queued than there are workers. One look says nothing: a
 batch that somebody hands in is queued, too, and is worked off. It is told of where it has been so for `window.SECONDS`,
-the queue does not get shorter, and requests are among those who wait, or it even grows.
+the queue does not get shorter, and requests or several tasks are among those who wait, or it even grows.
 
 Executors and pools of the guard count for themselves. Of an ordinary `ThreadPoolExecutor` the interpreter keeps the
-threads and the queue, so that it needs no preparation either.
+threads and the queue, of a `ProcessPoolExecutor` the thread that has its jobs: they need no preparation either.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from __future__ import annotations
 import concurrent.futures.thread
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.definitions import Definitions
 from eyewall.doctor.finding import Evidence, Finding, Severity
+from eyewall.doctor.growth.executors import Submitters, jobs_in, processes, submitters
 from eyewall.doctor.places import Place, places_of
 from eyewall.doctor.subjects import subject_of
 from eyewall.doctor.timing.lookout import GIVE_BACK, Lookout
@@ -26,10 +28,12 @@ from eyewall.doctor.timing.standing import Kind, Stand, Standing
 from eyewall.doctor.timing.window import Window
 from eyewall.guard.inventory import Item, inventory
 
-#: Those that wait for a resource of a pool, at least.
+#: Those that wait for a resource of a pool, at least; tasks that wait for an executor, where no request does.
 LEAST = 3
 #: Seconds that a pool may have its users wait, on the mean.
 WAIT = 0.5
+#: The share of a queue that is done meanwhile where a batch is worked off.
+BATCH = 0.25
 #: Items of a kind that are looked at.
 MOST = 50
 
@@ -61,11 +65,32 @@ class ExecutorWaits(Lookout):
                 if _is_short(window, waiting_for) and self._is_due(item, now):
                     collector.report(_of_pool(item, window, waiting_for))
         for queue, workers in _plain_executors().items():
-            waiting = float(queue.qsize())
-            window = self._sampled(queue, now, {"waiting": waiting, "excess": waiting - workers})
-            asks = self._asks_in_vain(window)
-            if asks is not None and self._is_due(queue, now):
-                collector.report(_of_plain(workers, int(waiting), asks))
+            self._look_at(queue, workers, queue.qsize(), partial(jobs_in, queue), now, collector)
+        for thread, workers, jobs in processes():
+            # Those that run are among them.
+            self._look_at(thread, workers, len(jobs) - workers, partial(list, jobs.values()), now, collector)
+
+    def _look_at(
+        self,
+        whose: Hashable,
+        workers: int,
+        waiting: int,
+        jobs: Callable[[], list[Any]],
+        now: float,
+        collector: Collector,
+    ) -> None:
+        """Looks at an ordinary executor: for `jobs`, `waiting` of which wait for one of `workers`."""
+        window = self._sampled(whose, now, {"waiting": float(waiting), "excess": float(waiting - workers)})
+        if not _is_overdone(window) or whose in self._told:
+            return
+        submitted = submitters(jobs())
+        # Others may wait for another executor.
+        asks = [each for each in self._standing.standing_for(Kind.EXECUTOR) if each.task in submitted.tasks]
+        # One that has handed in all of them waits for what it wanted.
+        several = len({each.task for each in asks}) > 1 or len(set(submitted.tasks)) >= LEAST
+        if (several or window.growth("waiting") > 0.0) and self._is_due(whose, now):
+            what = "a ThreadPoolExecutor" if hasattr(whose, "qsize") else "a ProcessPoolExecutor"
+            collector.report(_of_plain(what, workers, waiting, submitted, asks))
 
     def _sampled(self, whose: Hashable, now: float, sample: Mapping[str, float]) -> Window:
         window = self._windows.get(whose)
@@ -77,16 +102,23 @@ class ExecutorWaits(Lookout):
     def _asks_in_vain(self, window: Window) -> list[Stand] | None:
         """Returns the requests that wait for an executor where more than the workers can do wait all the time, and it
         does not get better; None where that is not so."""
-        if not window.whole or window.least("excess") <= 0.0:
-            return None
-        growth = window.growth("waiting")
-        if growth < 0.0:
+        if not _is_overdone(window):
             return None
         asks = self._standing.standing_for(Kind.EXECUTOR)
-        return asks if asks or growth > 0.0 else None
+        return asks if asks or window.growth("waiting") > 0.0 else None
 
     def _asks(self, kind: Kind) -> list[Stand]:
         return [each for each in self._standing.stands if each.kind is kind]
+
+
+def _is_overdone(window: Window) -> bool:
+    """Whether more than the workers can do has waited all the time, and it does not get better.
+
+    Where much of it was done meanwhile, batches are handed in, one after the other."""
+    if not window.whole or window.least("excess") <= 0.0 or window.growth("waiting") < 0.0:
+        return False
+    workers = window.last("waiting") - window.last("excess")
+    return window.fall("waiting") <= max(workers, BATCH * window.last("waiting"))
 
 
 def _executor_sample(item: Item) -> dict[str, float]:
@@ -155,8 +187,8 @@ def _of_executor(item: Any, window: Window, asks: list[Stand]) -> Finding:
     )
 
 
-def _of_plain(workers: int, waiting: int, asks: list[Stand]) -> Finding:
-    return _saturated("a ThreadPoolExecutor", workers, waiting, "", None, asks, {})
+def _of_plain(what: str, workers: int, waiting: int, submitted: Submitters, asks: list[Stand]) -> Finding:
+    return _saturated(what, workers, waiting, "", None if asks else submitted.place, asks, {})
 
 
 def _saturated(

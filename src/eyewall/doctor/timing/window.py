@@ -37,6 +37,14 @@ class Window:
         """Returns the last value less the first."""
         return self._samples[-1][1][name] - self._samples[0][1][name]
 
+    def fall(self, name: str) -> float:
+        """Returns by how much a value is less than one before it, at most."""
+        most = fall = 0.0
+        for _, sample in self._samples:
+            most = max(most, sample[name])
+            fall = max(fall, most - sample[name])
+        return fall
+
     def last(self, name: str) -> float:
         """Returns the last value."""
         return self._samples[-1][1][name]
