@@ -24,6 +24,7 @@ from eyewall.doctor.timing.executorwaits import ExecutorWaits
 from eyewall.doctor.timing.standing import Kind, Standing, stand_of
 from eyewall.guard.histogram import Histogram
 from eyewall.guard.inventory import Item, Value
+from eyewall.http import wsgi
 
 from ...waiting import turns
 from ..lines import line_of
@@ -160,6 +161,40 @@ def test_tasks_that_wait_without_a_request(run: Callable[..., Any], monkeypatch:
         [finding] = found
         assert finding.place == line_of(waits, "# here")
         assert finding.evidence.counts["queued"] == 5
+
+    run(main())
+
+
+def test_jobs_that_a_library_submits(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server has the requests of a WSGI application run: the application is where the threads are."""
+    hold = threading.Event()
+    # By their names, these are a library's.
+    library: dict[str, Any] = {"asyncio": asyncio, "__name__": "eyewall.http.wsgi"}
+    source = (
+        "async def serve(executor, application):\n"
+        "    await asyncio.get_running_loop().run_in_executor(executor, lambda: application())\n"
+    )
+    exec(compile(source, wsgi.__file__, "exec"), library)
+
+    def application() -> None:
+        hold.wait()  # here
+
+    async def main() -> None:
+        some = Scene(monkeypatch)
+        with concurrent.futures.ThreadPoolExecutor(1) as executor:
+            tasks = [asyncio.create_task(library["serve"](executor, application)) for _ in range(6)]
+            try:
+                await turns()
+                some.plain = {executor._work_queue: 1}
+                found: list[Finding] = []
+                for _ in range(7):
+                    found = some.look()
+            finally:
+                hold.set()
+            await asyncio.gather(*tasks)
+        [finding] = found
+        assert finding.place == line_of(application, "# here")
+        assert finding.place in finding.evidence.stacks["a thread of it is in"]
 
     run(main())
 

@@ -14,15 +14,16 @@ import concurrent.futures.thread
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.definitions import Definitions
-from eyewall.doctor.finding import Evidence, Finding, Severity
+from eyewall.doctor.finding import Evidence, Finding, Severity, Subject
 from eyewall.doctor.growth.executors import Submitters, jobs_in, processes, submitters
-from eyewall.doctor.places import Place, places_of
-from eyewall.doctor.subjects import subject_of
+from eyewall.doctor.places import Place, is_own, places_of
+from eyewall.doctor.stalls.stack import frames_of_thread, read
+from eyewall.doctor.subjects import subject_of, subject_of_task
 from eyewall.doctor.timing.lookout import GIVE_BACK, Lookout
 from eyewall.doctor.timing.standing import Kind, Stand, Standing
 from eyewall.doctor.timing.window import Window
@@ -34,6 +35,8 @@ LEAST = 3
 WAIT = 0.5
 #: The share of a queue that is done meanwhile where a batch is worked off.
 BATCH = 0.25
+#: Threads of an executor that are looked at.
+THREADS = 40
 #: Items of a kind that are looked at.
 MOST = 50
 
@@ -67,8 +70,11 @@ class ExecutorWaits(Lookout):
         for queue, workers in _plain_executors().items():
             self._look_at(queue, workers, queue.qsize(), partial(jobs_in, queue), now, collector)
         for thread, workers, jobs in processes():
-            # Those that run are among them.
-            self._look_at(thread, workers, len(jobs) - workers, partial(list, jobs.values()), now, collector)
+            if workers:
+                # Those that run are among them.
+                self._look_at(
+                    thread, workers, len(jobs) - workers, partial(list, jobs.values()), now, collector
+                )
 
     def _look_at(
         self,
@@ -90,7 +96,7 @@ class ExecutorWaits(Lookout):
         several = len({each.task for each in asks}) > 1 or len(set(submitted.tasks)) >= LEAST
         if (several or window.growth("waiting") > 0.0) and self._is_due(whose, now):
             what = "a ThreadPoolExecutor" if hasattr(whose, "qsize") else "a ProcessPoolExecutor"
-            collector.report(_of_plain(what, workers, waiting, submitted, asks))
+            collector.report(_of_plain(what, workers, waiting, submitted, asks, _at_work(whose)))
 
     def _sampled(self, whose: Hashable, now: float, sample: Mapping[str, float]) -> Window:
         window = self._windows.get(whose)
@@ -167,6 +173,29 @@ def _plain_executors() -> dict[Any, int]:
     return {} if not known else dict(Counter(list(known.values())))
 
 
+class _Work(NamedTuple):
+    """Where threads of an executor are at work."""
+
+    place: Place
+    places: tuple[Place, ...]
+
+
+def _at_work(queue: object) -> _Work | None:
+    """Returns where most of the threads that take from `queue` are; None where none is in the application."""
+    known = getattr(concurrent.futures.thread, "_threads_queues", None) or {}
+    threads = [each for each, taken in list(known.items()) if taken is queue][:THREADS]
+    found: list[_Work] = []
+    for each in threads:
+        # Frames are forgotten before another thread can run.
+        seen = read(frames_of_thread(each.ident))
+        if seen.place is not None and is_own(seen.place):
+            found.append(_Work(seen.place, seen.places))
+    if not found:
+        return None
+    common, _ = Counter(each.place for each in found).most_common(1)[0]
+    return next(each for each in found if each.place == common)
+
+
 # -- findings -----------------------------------------------------------------------------------------------
 
 
@@ -187,8 +216,15 @@ def _of_executor(item: Any, window: Window, asks: list[Stand]) -> Finding:
     )
 
 
-def _of_plain(what: str, workers: int, waiting: int, submitted: Submitters, asks: list[Stand]) -> Finding:
-    return _saturated(what, workers, waiting, "", None if asks else submitted.place, asks, {})
+def _of_plain(
+    what: str, workers: int, waiting: int, submitted: Submitters, asks: list[Stand], work: _Work | None
+) -> Finding:
+    place = submitted.place
+    if work is not None and (place is None or not is_own(place)):
+        # A library has submitted them, as a server does with the requests of a WSGI application.
+        place = work.place
+    subject = subject_of_task(submitted.tasks[0]) if submitted.tasks else None
+    return _saturated(what, workers, waiting, "", None if asks else place, asks, {}, work, subject)
 
 
 def _saturated(
@@ -199,10 +235,17 @@ def _saturated(
     place: Place | None,
     asks: list[Stand],
     counts: Mapping[str, int],
+    work: _Work | None = None,
+    subject: Subject | None = None,
 ) -> Finding:
     common = _common(asks)
     if place is None and common is not None:
         place = common.place
+    stacks = {} if common is None else {"waits in": places_of(common.frames)}
+    if work is not None:
+        stacks["a thread of it is in"] = work.places
+    if asks:
+        counts = {"requests that wait for it": len(asks), **counts}
     return Finding(
         "executor-saturated",
         Severity.WARNING,
@@ -211,11 +254,8 @@ def _saturated(
         "Submit less, make the jobs shorter, or give it more workers; where requests submit them, refuse some in time "
         "(a bounded executor of eyewall.guard does), or use another executor for what takes long.",
         place=place,
-        subject=None if common is None else subject_of(common.frames, common.task),
-        evidence=Evidence(
-            stacks={} if common is None else {"waits in": places_of(common.frames)},
-            counts={"queued": waiting, "workers": workers, "requests that wait for it": len(asks), **counts},
-        ),
+        subject=subject if common is None else subject_of(common.frames, common.task),
+        evidence=Evidence(stacks=stacks, counts={"queued": waiting, "workers": workers, **counts}),
     )
 
 
