@@ -26,8 +26,8 @@ class Scene:
         self.now = 100.0
         self.tasks: list[asyncio.Task[None]] = []
         self.collector = Collector(clock=lambda: self.now)
-        self._standing = Standing(Sweep())
-        self._detector = RouteWaits(self._standing, clock=lambda: self.now)
+        self.standing = Standing(Sweep())
+        self._detector = RouteWaits(self.standing, clock=lambda: self.now)
         self._detector.start(asyncio.get_running_loop(), self.collector)
 
     async def come(self, function: Callable[[], Any], count: int = 1) -> None:
@@ -41,9 +41,9 @@ class Scene:
 
     def look(self, kind: Kind, **changes: Any) -> list[Finding]:
         stands = [stand_of(task) for task in self.tasks if not task.done()]
-        self._standing.stands = [each._replace(kind=kind, **changes) for each in stands if each is not None]
+        self.standing.stands = [each._replace(kind=kind, **changes) for each in stands if each is not None]
         self._detector.look()
-        self._standing.forget()
+        self.standing.forget()
         return self.collector.findings()
 
 
@@ -142,7 +142,7 @@ def test_a_lock_that_is_held_long(run: Callable[..., Any]) -> None:
 
             def look() -> list[Finding]:
                 found = [stand_of(each) for each in some.tasks]
-                some._standing.stands = [each for each in found if each is not None]
+                some.standing.stands = [each for each in found if each is not None]
                 some._detector.look()
                 return some.collector.findings()
 
@@ -174,6 +174,29 @@ def test_pools_that_are_too_small(run: Callable[..., Any], kind: Kind, rule: str
             assert finding.rule == rule
             assert finding.place == line_of(stands, "# here")
             assert finding.evidence.counts["requests that wait there"] == 3
+
+    run(main())
+
+
+def test_requests_that_are_seen_when_it_is_their_turn(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with scene() as some:
+            await some.come(stands, 5)
+            # As old as they are, they may have waited for something else before.
+            some.standing.full = True
+            assert some.look(Kind.SHARED, age=4.0) == []
+            for each in list(some.tasks):
+                await some.leave(each)
+            await some.come(stands, 5)
+            some.standing.full = False
+            assert some.look(Kind.THREAD, age=4.0) == []
+            for each in list(some.tasks):
+                await some.leave(each)
+            await some.come(stands, 5)
+            some.standing.full = True
+            [finding] = some.look(Kind.THREAD, age=4.0)
+            assert finding.rule == "executor-saturated"
+            assert "the oldest for 4.0 s" in finding.summary
 
     run(main())
 

@@ -46,8 +46,14 @@ class Piles:
     def __init__(self) -> None:
         self.piles: dict[Hashable, Pile] = {}
 
-    def see(self, now: float, there: Mapping[Hashable, Iterable[Hashable]]) -> None:
-        """At `now`, these are at these places, and nobody is at any other."""
+    def see(
+        self,
+        now: float,
+        there: Mapping[Hashable, Iterable[Hashable]],
+        ages: Mapping[Hashable, float] | None = None,
+    ) -> None:
+        """At `now`, these are at these places, and nobody is at any other. `ages`: for how many seconds some of them
+        have been there when they are seen first."""
         for place in [each for each in self.piles if each not in there]:
             del self.piles[place]
         for place, whoever in there.items():
@@ -60,5 +66,5 @@ class Piles:
                 pile.left = now
             for each in seen:
                 if each not in pile.since:
-                    pile.since[each] = now
+                    pile.since[each] = now - (ages.get(each, 0.0) if ages else 0.0)
                     pile.came = now

@@ -64,9 +64,14 @@ class RouteWaits(Lookout):
         pools = _by_place(
             stands, lambda each: each.place if each.kind in (Kind.SHARED, Kind.THREAD) else None
         )
+        # Where only the oldest are looked at, each is seen when it is its turn soon. But who waits for a thread has
+        # done next to nothing before.
+        ages: dict[Hashable, float] = {}
+        if self._standing.full:
+            ages = {each.task: each.age for each in stands if each.kind is Kind.THREAD}
         for piles, found in ((self._services, services), (self._locks, locks), (self._pools, pools)):
             # Not by the number of a task, which another one may have next.
-            piles.see(now, {place: [each.task for each in there] for place, there in found.items()})
+            piles.see(now, {place: [each.task for each in there] for place, there in found.items()}, ages)
         for place, there in services.items():
             pile = self._services.piles[place]
             patience = _patience(there, self._patience)

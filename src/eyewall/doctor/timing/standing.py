@@ -212,7 +212,8 @@ class Standing:
             if task.done():
                 del self._others[task]
             elif now - since >= young and _is_inside(task):
-                yield task, 0.0, "", False
+                # A task for each request has been there for as long as that.
+                yield task, now - since if _serves_one(task) else 0.0, "", False
 
 
 def _streams(handler: Any) -> bool:
@@ -227,6 +228,10 @@ def _serves(task: asyncio.Task[Any]) -> bool:
     return code is not None and any(
         code.co_name == name and code.co_filename.replace("\\", "/").endswith(file) for file, name in _SERVERS
     )
+
+
+def _serves_one(task: asyncio.Task[Any]) -> bool:
+    return getattr(task.get_coro(), "__name__", "") == "run_asgi"
 
 
 def _is_connection(task: asyncio.Task[Any]) -> bool:
