@@ -76,12 +76,6 @@ def sweep():
             task.result()
 
 
-def publish():
-    for each in changed.values():
-        each.set()
-        each.clear()
-
-
 async def deliver(number):
     acknowledged = waiting[number] = asyncio.Event()
     try:
@@ -157,12 +151,9 @@ async def main():
     server.add_socket(sock)
     sweeping = PeriodicCallback(sweep, 2000)
     sweeping.start()
-    publishing = PeriodicCallback(publish, 1000)
-    publishing.start()
     with tempfile.TemporaryDirectory() as folder:
         await load(port, folder)
         sweeping.stop()
-        publishing.stop()
         for each in list(background):
             each.cancel()
         await asyncio.gather(*background, return_exceptions=True)
