@@ -34,7 +34,7 @@ PART = 0.5
 #: Seconds for which nothing has gone over a connection that a client has left.
 LEFT = 5.0
 #: Objects around a connection that are looked at for somebody who waits.
-AROUND = 60
+AROUND = 150
 #: Bytes of the kernel's `struct tcp_info` that are asked for, and where in it is how many milliseconds ago something
 #: was sent; 8 bytes later, received. Its first byte is the state; this is the one where the other end has closed, and
 #: this one has not.

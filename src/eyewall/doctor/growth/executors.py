@@ -157,7 +157,8 @@ def _of_pool(kind: str, items: Sequence[Any], growth: Growth) -> Finding:
     what = "" if defined is None else f", most jobs are calls of {defined.function}"
     counts = {"queued": len(items), MORE: round(growth.rate)}
     counts |= {
-        f"of {submitted.looked_at} submitted at {line}": count for line, count in submitted.lines.most_common(3)
+        f"of {submitted.looked_at} submitted at {line}": count
+        for line, count in submitted.lines.most_common(3)
     }
     return Finding(
         "executor-queue-grows",

@@ -45,6 +45,7 @@ from eyewall.doctor.unlisted import coroutine_of
 from eyewall.doctor.waits.ends import time_limit
 from eyewall.doctor.waits.links import chain_of
 from eyewall.doctor.waits.orphans import limit_of_those_who_wait
+from eyewall.doctor.weak import Weak
 
 #: How many more there must be within a window.
 FLOOR = 20.0
@@ -422,7 +423,7 @@ def _delay(tasks: list[asyncio.Task[Any]], age: float) -> float | None:
 
 def _waited_for(task: asyncio.Task[Any] | None) -> weakref.ref[Any] | None:
     future = getattr(task, "_fut_waiter", None)
-    return None if future is None else weakref.ref(future)
+    return None if future is None else Weak(future)
 
 
 def _is_emptied(chain: Chain) -> bool:

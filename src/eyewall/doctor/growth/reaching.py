@@ -33,8 +33,9 @@ BUDGET = 400
 WRAPPED = 10
 #: Tasks whose variables are looked through for files.
 TASKS = 500
-#: Items of a container that are.
+#: Items of a container that are, and values of a dict: an object's attributes, mostly.
 ITEMS = 20
+VALUES = 60
 #: Modules of what a file may be.
 _FILES = ("_io", "tempfile", "gzip", "bz2", "lzma", "codecs")
 _CONTAINERS = (list, tuple, dict, set, frozenset, deque)
@@ -70,6 +71,8 @@ def _references(thing: object) -> list[Any]:
     if isinstance(thing, BuiltinFunctionType):
         return [thing.__self__]
     found = gc.get_referents(thing)
+    if isinstance(thing, dict):
+        return found[:VALUES]
     return found[:ITEMS] if isinstance(thing, _CONTAINERS) else found
 
 
