@@ -373,6 +373,9 @@ def test_out_of_descriptors(kind: str) -> None:
     source = """
     import resource
     from eyewall.doctor.control.client import Client, NoDoctor
+    def ask():
+        with Client(os.getpid()) as client:
+            return len(client.call("findings")["findings"])
     async def main():
         await until(lambda: doctor.enabled())
         taken = []
@@ -385,8 +388,8 @@ def test_out_of_descriptors(kind: str) -> None:
         await until(doctor.findings)
         for each in taken:
             os.close(each)
-        with Client(os.getpid()) as client:
-            print(len(client.call("findings")["findings"]))
+        # Not in the loop, which that would block.
+        print(await asyncio.to_thread(ask))
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
     doctor.enable(interval=0.001, log_level="never")
     loop_main(main())

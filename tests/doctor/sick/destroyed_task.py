@@ -18,7 +18,7 @@ async def main():
     gc.disable()
     for number in range(3):
         asyncio.create_task(update(f"document {number}"))
-    await asyncio.sleep(3)
+    await asyncio.sleep(4)
     gc.collect()
     await asyncio.sleep(5)
 

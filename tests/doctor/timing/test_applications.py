@@ -152,6 +152,7 @@ def test_where_the_time_of_an_asgi_application_goes(run: Run) -> None:
         await until(lambda: [wait_of(task).words for task in served_module.running()] == [content])
         writer.write(b"b")
         await until(lambda: any(each.steps.blocking for each in served_module.running().values()))
+        await asyncio.sleep(0.02)  # what is measured
         opened.set()
         await reader.readuntil(b"hello")
         writer.close()
