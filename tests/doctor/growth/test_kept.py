@@ -23,6 +23,8 @@ from eyewall.web.websocket import WebSocketHandler
 from ..lines import line_of
 
 STEP = 0.5
+#: Where it takes a minute or two, of which each look takes all objects of this process.
+LONG_STEP = 4.0
 kept_sockets: list[socket.socket] = []
 joins: list[Callable[..., None]] = []
 callbacks: set[Callable[..., None]] = set()
@@ -105,15 +107,15 @@ class Ward:
         for each in self._detectors:
             each.start(asyncio.get_running_loop(), self.collector)
 
-    def watch(self, seconds: float) -> list[Finding]:
+    def watch(self, seconds: float, step: float = STEP) -> list[Finding]:
         found: list[Finding] = []
-        for _ in range(int(seconds / STEP)):
+        for _ in range(int(seconds / step)):
             for each in self._detectors:
                 each.look()
             found = self.collector.findings()
             if found:
                 break
-            self.now += STEP
+            self.now += step
         return found
 
 
@@ -287,7 +289,7 @@ def test_the_latest_ones(run: Callable[..., None], keep: Callable[[Chat], None])
             handler.end()
             keep(handler)
         del handler
-        assert ward.watch(60.0) == []
+        assert ward.watch(60.0, LONG_STEP) == []
 
     run(main())
 
@@ -302,9 +304,9 @@ def test_what_is_swept(run: Callable[..., None]) -> None:
             recent.park(handler)
         del handler
         await asyncio.sleep(0)
-        assert ward.watch(100.0) == []
+        assert ward.watch(100.0, LONG_STEP) == []
         # It does not do what it looks like.
-        [finding] = ward.watch(100.0)
+        [finding] = ward.watch(200.0, LONG_STEP)
         assert f"{__name__}.recent.parked" in finding.summary
         assert finding.place == line_of(Recent.park, "self.parked")
         task.cancel()

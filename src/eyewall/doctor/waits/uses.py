@@ -83,11 +83,14 @@ def may_be_used(
     near = {id(each.module) for each in names}.union(*(each.near for each in names))
     all_frames = [*frames, *running]
     begun = frozenset(frame.f_code.co_name for frame in all_frames if id(frame.f_globals) in near)
-    # Of many thousands: the quick question first.
+    words = wanted | begun
+    # Of many thousands: the quick question first. Of a library, functions that somebody makes are asked for themselves.
     every = [
         each
         for each in objects_of({FunctionType: None})
-        if id(each.__globals__) in near or _says(each.__code__, wanted | begun)
+        if not words.isdisjoint((code := each.__code__).co_names)
+        or id(each.__globals__) in near
+        or (_is_ours(code.co_filename) and _says(code, words))
     ]
     functions = [each for each in every if _is_near(each, names)]
     suspended = [frame for frame in frames if frame not in stuck]
@@ -132,15 +135,21 @@ def _says(code: CodeType, words: frozenset[str]) -> bool:
     if not words.isdisjoint(code.co_names):
         return True
     for each in code.co_consts:
-        if isinstance(each, str):
+        kind = type(each)
+        if kind is str:
             if each in words:
                 return True
-        elif isinstance(each, CodeType):
+        elif kind is CodeType:
             if _says(each, words):
                 return True
-        elif isinstance(each, (tuple, frozenset)) and any(_is_said(each, word) for word in words):
+        elif (kind is tuple or kind is frozenset) and any(_is_said(each, word) for word in words):
             return True
     return False
+
+
+@lru_cache(maxsize=4096)
+def _is_ours(file: str) -> bool:
+    return is_own(Place(file, 1, ""))
 
 
 def _mentions(code: CodeType, name: str) -> bool:
