@@ -102,7 +102,9 @@ class Ward:
     def __init__(self) -> None:
         self.now = 0.0
         self.collector = Collector()
-        census, searches = Census(clock=lambda: self.now), Searches(clock=lambda: self.now)
+        # However long a census takes in this process, it says nothing of when the next one is due.
+        census = Census(clock=lambda: self.now, work=lambda: 0.0)
+        searches = Searches(clock=lambda: self.now)
         self._detectors = [census, Kept(census, searches, lambda: self.now), CensusEnd(census), searches]
         for each in self._detectors:
             each.start(asyncio.get_running_loop(), self.collector)
