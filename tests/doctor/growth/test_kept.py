@@ -14,6 +14,7 @@ import pytest
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Finding, Subject
+from eyewall.doctor.growth import kept
 from eyewall.doctor.growth.census import Census, CensusEnd
 from eyewall.doctor.growth.endings import ENDINGS
 from eyewall.doctor.growth.kept import PATIENCE, Kept
@@ -23,8 +24,6 @@ from eyewall.web.websocket import WebSocketHandler
 from ..lines import line_of
 
 STEP = 0.5
-#: Where it takes a minute or two, of which each look takes all objects of this process.
-LONG_STEP = 4.0
 kept_sockets: list[socket.socket] = []
 joins: list[Callable[..., None]] = []
 callbacks: set[Callable[..., None]] = set()
@@ -109,15 +108,15 @@ class Ward:
         for each in self._detectors:
             each.start(asyncio.get_running_loop(), self.collector)
 
-    def watch(self, seconds: float, step: float = STEP) -> list[Finding]:
+    def watch(self, seconds: float) -> list[Finding]:
         found: list[Finding] = []
-        for _ in range(int(seconds / step)):
+        for _ in range(int(seconds / STEP)):
             for each in self._detectors:
                 each.look()
             found = self.collector.findings()
             if found:
                 break
-            self.now += step
+            self.now += STEP
         return found
 
 
@@ -291,12 +290,15 @@ def test_the_latest_ones(run: Callable[..., None], keep: Callable[[Chat], None])
             handler.end()
             keep(handler)
         del handler
-        assert ward.watch(60.0, LONG_STEP) == []
+        assert ward.watch(30.0) == []
 
     run(main())
 
 
-def test_what_is_swept(run: Callable[..., None]) -> None:
+def test_what_is_swept(run: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    # In a process of this size, each search takes long.
+    monkeypatch.setattr(kept, "SWEPT", 30.0)
+
     async def main() -> None:
         ward = Ward()
         task = asyncio.create_task(recent.sweep())
@@ -306,9 +308,9 @@ def test_what_is_swept(run: Callable[..., None]) -> None:
             recent.park(handler)
         del handler
         await asyncio.sleep(0)
-        assert ward.watch(100.0, LONG_STEP) == []
+        assert ward.watch(25.0) == []
         # It does not do what it looks like.
-        [finding] = ward.watch(200.0, LONG_STEP)
+        [finding] = ward.watch(80.0)
         assert f"{__name__}.recent.parked" in finding.summary
         assert finding.place == line_of(Recent.park, "self.parked")
         task.cancel()
