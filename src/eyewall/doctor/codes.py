@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
 
-from eyewall.doctor.places import Place, is_own
+from eyewall.doctor.places import is_own_file
 
 
 def codes_of(module: ModuleType) -> Iterator[CodeType]:
@@ -33,7 +33,7 @@ def own_modules() -> Iterator[ModuleType]:
     """Returns the modules of the application that have files."""
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
-        if isinstance(module, ModuleType) and isinstance(file, str) and file and is_own(Place(file, 1, "")):
+        if isinstance(module, ModuleType) and isinstance(file, str) and file and is_own_file(file):
             yield module
 
 

@@ -100,7 +100,12 @@ def best_of(places: Sequence[Place]) -> Place | None:
 
 def is_own(place: Place) -> bool:
     """Whether `place` is in the application."""
-    return _rank(place.file) >= _MADE
+    return is_own_file(place.file)
+
+
+def is_own_file(file: str) -> bool:
+    """Whether a file of this name is the application's."""
+    return _rank(file) >= _MADE
 
 
 def is_installed(place: Place) -> bool:

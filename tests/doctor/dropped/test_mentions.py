@@ -62,7 +62,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     module = ModuleType("shop")
     module.__file__ = str(file)
     exec(compile(file.read_text(), file, "exec"), vars(module))
-    monkeypatch.setattr("eyewall.doctor.codes.is_own", lambda place: place.file == str(file))
+    monkeypatch.setattr("eyewall.doctor.codes.is_own_file", str(file).__eq__)
     monkeypatch.setitem(sys.modules, "shop", module)
     return module
 

@@ -92,7 +92,7 @@ def _application(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     ours += [Owner.__aenter__.__code__, Owner.__aexit__.__code__]  # type: ignore[attr-defined]
     monkeypatch.setattr(suspects, "codes_of_application", lambda most: iter(ours))
-    monkeypatch.setattr(suspects, "is_own", lambda place: place.file == __file__)
+    monkeypatch.setattr(suspects, "is_own_file", lambda file: file == __file__)
 
 
 def found_of(run: Callable[..., None], start: Callable[[], Any], seconds: float = 7) -> list[Finding]:
@@ -163,7 +163,7 @@ def test_a_lock_that_nobody_gives_back(run: Callable[..., None]) -> None:
 
 @pytest.mark.usefixtures("_paired")
 def test_a_library_may_have_it(run: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suspects, "is_own", lambda place: False)
+    monkeypatch.setattr(suspects, "is_own_file", lambda file: False)
     until = asyncio.Event()
 
     def start() -> Any:

@@ -22,7 +22,7 @@ from functools import partial
 from types import CodeType, FrameType, FunctionType
 from typing import Any, NamedTuple
 
-from eyewall.doctor.places import Place, is_own, place_of
+from eyewall.doctor.places import Place, is_own, is_own_file, place_of
 
 #: Functions of which the source is read for one finding, and how far from where the task stands they are called.
 FUNCTIONS = 30
@@ -163,7 +163,7 @@ def _awaited(function: _Function, line: int, seen: set[CodeType], far: int) -> S
     calls.sort(key=lambda call: (call.lineno > line, abs(call.lineno - line)))
     for call in calls:
         for code, names in _called(function, call.func):
-            if code in seen or len(seen) >= FUNCTIONS or not is_own(Place(code.co_filename, 0, "")):
+            if code in seen or len(seen) >= FUNCTIONS or not is_own_file(code.co_filename):
                 continue
             seen.add(code)
             inner = _function(code, names)
@@ -245,7 +245,7 @@ def _within(function: _Function, manager: ast.expr) -> Place | None:
         exits = [_stored(thing if isinstance(thing, type) else type(thing), name) for name in _EXITS]
         for exit_ in exits if isinstance(thing, type) or not isinstance(thing, FunctionType) else [thing]:
             code = _code(exit_)
-            if code is None or not is_own(Place(code.co_filename, 0, "")):
+            if code is None or not is_own_file(code.co_filename):
                 continue
             inner = _function(code, getattr(_plain(exit_), "__globals__", {}))
             if inner is None:

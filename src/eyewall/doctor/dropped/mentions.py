@@ -16,7 +16,7 @@ from functools import lru_cache
 from types import CodeType, FrameType
 
 from eyewall.doctor.codes import codes_of_application, with_inner
-from eyewall.doctor.places import Place, is_own
+from eyewall.doctor.places import Place, is_own_file
 
 #: Functions that are looked at.
 FUNCTIONS = 20_000
@@ -30,7 +30,7 @@ def mentions_of(code: CodeType, frames: Iterable[FrameType]) -> tuple[Place, ...
     and of those at work in `frames`."""
     found = set(_known(code, len(sys.modules)))
     for frame in frames:
-        if is_own(Place(frame.f_code.co_filename, 0, "")):
+        if is_own_file(frame.f_code.co_filename):
             found.update(_in_code(frame.f_code, code))
     return tuple(sorted(found))
 

@@ -20,7 +20,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from eyewall.base import probe
-from eyewall.doctor.places import Place, is_own
+from eyewall.doctor.places import Place, is_own_file
 
 #: Callbacks that are remembered.
 REMEMBERED = 4096
@@ -127,7 +127,7 @@ class Scheduling:
             code = frame.f_code
             known = own.get(code)
             if known is None:
-                known = own[code] = is_own(Place(code.co_filename, 0, ""))
+                known = own[code] = is_own_file(code.co_filename)
             if known:
                 break
             frame = frame.f_back

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 from eyewall.doctor.growth.audits import EVENTS, hear
 from eyewall.doctor.growth.reaching import below
-from eyewall.doctor.places import Place, await_chain, is_own
+from eyewall.doctor.places import Place, await_chain, is_own, is_own_file
 
 #: Paths that are remembered, the latest ones.
 PATHS = 4096
@@ -252,7 +252,7 @@ def _line_of_awaiting() -> Place | None:
 
 def _kind(file: str) -> int:
     ends = file.endswith(_ENDS) or (file.startswith(_DOCTOR) and file != __file__)
-    kind = _END if ends else _OWN if is_own(Place(file, 1, "")) else _OTHER
+    kind = _END if ends else _OWN if is_own_file(file) else _OTHER
     if len(_kinds) < FILES:
         _kinds[file] = kind
     return kind

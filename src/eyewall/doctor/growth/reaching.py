@@ -24,7 +24,7 @@ from types import (
 from typing import Any
 
 from eyewall.doctor.growth import writing
-from eyewall.doctor.places import Place, is_own
+from eyewall.doctor.places import is_own_file
 from eyewall.doctor.waits.links import chain_of
 
 #: Objects that are looked at.
@@ -98,7 +98,7 @@ def own_class(thing: object) -> type | None:
     """Returns the class of the nearest object below `thing` whose class is the application's."""
     for each in below(thing):
         file = writing.file_of(type(each)) if type(each).__module__ != "builtins" else None
-        if file is not None and is_own(Place(file, 1, "")):
+        if file is not None and is_own_file(file):
             return type(each)
     return None
 
@@ -107,7 +107,7 @@ def own_code(thing: object) -> CodeType | None:
     """Returns the code of the nearest function or coroutine below `thing` that is the application's."""
     for each in below(thing):
         code = code_of(each)
-        if code is not None and is_own(Place(code.co_filename, 1, "")):
+        if code is not None and is_own_file(code.co_filename):
             return code
     return None
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from eyewall.doctor.places import Place, is_own
+from eyewall.doctor.places import Place, is_own_file
 
 #: Lines of a file that are looked through, and those after one that sets a variable.
 LINES = 20_000
@@ -120,7 +120,7 @@ def _with_names(
                 return place
         # By another name: `members = app[MEMBERS]`.
         other = re.compile(rf"^\s*\w+\s*=\s*[\w.\['\"]*\b{re.escape(name)}\b['\"]?\]?\s*(?:#.*)?$")
-        for file in [each for each in dict.fromkeys(files) if is_own(Place(each, 1, ""))]:
+        for file in [each for each in dict.fromkeys(files) if is_own_file(each)]:
             for number, line in _lines(file):
                 taken_at = Place(file, number, _function(file, number)) if other.search(line) else None
                 place = _by_variable(taken_at, action)
@@ -183,14 +183,14 @@ def _first(
     seen: list[str] = []
     for owner in [base for each in classes for base in each.__mro__]:
         file = _file(owner)
-        if file is None or not is_own(Place(file, 1, "")):
+        if file is None or not is_own_file(file):
             continue
         seen.append(file)
         place = _within(owner, file, pattern)
         if place is not None:
             return place
     for file in [*seen, *files] if anywhere else ():
-        if is_own(Place(file, 1, "")):
+        if is_own_file(file):
             for number, line in _lines(file):
                 if pattern.search(line):
                     return Place(file, number, _function(file, number))
@@ -288,7 +288,7 @@ def own_files() -> list[str]:
     return [
         file
         for file in dict.fromkeys(files)
-        if file is not None and file.endswith(".py") and is_own(Place(file, 1, ""))
+        if file is not None and file.endswith(".py") and is_own_file(file)
     ]
 
 

@@ -39,7 +39,7 @@ from types import (
 )
 from typing import Any
 
-from eyewall.doctor.places import Place, is_own
+from eyewall.doctor.places import is_own_file
 from eyewall.doctor.waits.links import Link, chain_of
 from eyewall.doctor.waits.variables import forgotten
 from eyewall.doctor.weak import Weak
@@ -215,7 +215,7 @@ def is_keeper(each: object) -> bool:
         return False
     file = getattr(sys.modules.get(kind.__module__), "__file__", None)
     # Of what is compiled nobody can read the code.
-    return isinstance(file, str) and file.endswith(".py") and is_own(Place(file, 1, ""))
+    return isinstance(file, str) and file.endswith(".py") and is_own_file(file)
 
 
 def references_of(each: object) -> list[object]:

@@ -15,7 +15,7 @@ from types import CodeType, FunctionType
 from typing import NamedTuple
 
 from eyewall.doctor.flow import is_readable
-from eyewall.doctor.places import Place, is_own
+from eyewall.doctor.places import is_own_file
 from eyewall.doctor.waits.written import Written, value_in, written
 
 _EXITS = ("__aexit__", "__exit__")
@@ -44,7 +44,7 @@ def _given(owner: object, name: str, depth: int) -> Iterator[object]:
     function = next((vars(base)[name] for base in type(owner).__mro__ if name in vars(base)), None)
     if not isinstance(function, FunctionType) or depth == 0:
         return
-    if not is_own(Place(function.__code__.co_filename, 1, "")):
+    if not is_own_file(function.__code__.co_filename):
         return
     says = _says(function.__code__)
     for each in says.gives:

@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 from eyewall.doctor.codes import codes_of_application
 from eyewall.doctor.flow import goes_on, handlers_of, is_readable, jumps
-from eyewall.doctor.places import Place, is_own, place_of
+from eyewall.doctor.places import Place, is_own_file, place_of
 from eyewall.doctor.waits.acquired import ends_await, is_thrown
 from eyewall.doctor.waits.holdings import exits_of
 from eyewall.doctor.waits.links import Link
@@ -108,7 +108,7 @@ def suspected(link: Link, names: Names) -> list[Taken]:
     frame = link.frame
     if frame is None or link.module.partition(".")[0] in _LIBRARIES:
         return []
-    if not is_own(Place(frame.f_code.co_filename, 1, "")):
+    if not is_own_file(frame.f_code.co_filename):
         # An installed library may have been given a lock of the application.
         names = Names()
     found = [_taken_at(frame, offset) for offset in _offsets(frame, names)]

@@ -34,7 +34,7 @@ from typing import Any, NamedTuple
 from eyewall.doctor.codes import with_inner
 from eyewall.doctor.flow import is_readable
 from eyewall.doctor.objects import objects_of
-from eyewall.doctor.places import Place, is_own
+from eyewall.doctor.places import is_own_file
 from eyewall.doctor.waits.variables import later, values_of
 
 
@@ -65,6 +65,8 @@ HARMLESS: Sequence[tuple[frozenset[str], frozenset[str], frozenset[str]]] = (
     # To await it is known by the instruction.
     (frozenset(("set_result", "set_exception")), frozenset(), frozenset(("done", "cancelled"))),
 )
+#: Of the files of all functions.
+_is_ours = lru_cache(maxsize=4096)(is_own_file)
 #: Functions by which attributes and variables are found whose names are not written.
 _FINDERS = frozenset(("vars", "globals", "__dict__", "asdict", "getmembers"))
 
@@ -124,7 +126,7 @@ def _is_near(function: FunctionType, names: Sequence[Name]) -> bool:
     own: bool | None = None
     for each in names:
         if _mentions(code, each.name):
-            own = is_own(Place(code.co_filename, 1, "")) if own is None else own
+            own = is_own_file(code.co_filename) if own is None else own
             if own or (each.module is None and any(_mentions(code, end) for end in each.ends)):
                 return True
     return False
@@ -145,11 +147,6 @@ def _says(code: CodeType, words: frozenset[str]) -> bool:
         elif (kind is tuple or kind is frozenset) and any(_is_said(each, word) for word in words):
             return True
     return False
-
-
-@lru_cache(maxsize=4096)
-def _is_ours(file: str) -> bool:
-    return is_own(Place(file, 1, ""))
 
 
 def _mentions(code: CodeType, name: str) -> bool:
@@ -177,7 +174,7 @@ def _may_begin(
     if function.__globals__.get(name) is not function:
         return True
     if any(
-        _mentions(each.__code__, name) and is_own(Place(each.__code__.co_filename, 1, ""))
+        _mentions(each.__code__, name) and is_own_file(each.__code__.co_filename)
         for each in functions
         if each is not function
     ):
@@ -204,13 +201,13 @@ def _uses(
     whether `self` may be one of the objects with the attributes."""
     mentioned = [each for each in names if _is_in(code, each.name)]
     here = any(variables is each.module or id(variables) in each.near for each in names)
-    if here and not _FINDERS.isdisjoint(code.co_names) and is_own(Place(code.co_filename, 1, "")):
+    if here and not _FINDERS.isdisjoint(code.co_names) and is_own_file(code.co_filename):
         return True
     if not mentioned:
         return False
     if not is_readable(code):
         return True
-    own = is_own(Place(code.co_filename, 1, "")) or any(id(variables) in each.near for each in mentioned)
+    own = is_own_file(code.co_filename) or any(id(variables) in each.near for each in mentioned)
     kinds = tuple(
         (each.name, each.module is None, each.module is variables, each.ends, each.waits, each.asks)
         for each in mentioned
