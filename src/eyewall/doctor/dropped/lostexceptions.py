@@ -31,7 +31,7 @@ from eyewall.doctor.places import best_of, definition_of, is_own, origin_of
 from eyewall.doctor.subjects import subject_of
 from eyewall.doctor.sweep import Sweep
 from eyewall.doctor.unlisted import coroutine_of
-from eyewall.doctor.waits.links import Link
+from eyewall.doctor.waits.links import Link, frame_of
 from eyewall.doctor.waits.variables import forgotten
 from eyewall.guard.deadlines import awaiting
 
@@ -69,8 +69,6 @@ _TOLD = "_eyewall_told"
 _CLOSING = "async_generator_athrow"
 #: What stands between a coroutine and what it awaits.
 _WRAPPERS = awaiting.WRAPPERS
-#: Where what is suspended has its frame.
-_FRAMES = ("cr_frame", "gi_frame", "ag_frame")
 
 
 class _Suspect:
@@ -186,7 +184,7 @@ def _of_use(thing: Any) -> list[Any]:
     """Returns what `thing` refers to, of a frame without the variables that its code will not read again. Those that it
     shares with functions within it, these may read."""
     referents = gc.get_referents(thing)
-    frame = next((found for name in _FRAMES if (found := getattr(thing, name, None)) is not None), None)
+    frame = frame_of(thing)
     if frame is None:
         return referents
     useless = {id(each) for each in forgotten(Link(thing, frame)) if type(each) is not CellType}

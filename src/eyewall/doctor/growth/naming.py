@@ -25,6 +25,7 @@ from types import (
 )
 from typing import Any
 
+from eyewall.doctor.waits.links import frame_of
 from eyewall.guard.deadlines.awaiting import coroutine_of
 
 #: Items of a container that are looked through for the one that is meant.
@@ -226,10 +227,7 @@ def _variable(
 
 def variable_of(owner: object, thing: object) -> str | None:
     """Returns the name of the variable by which a coroutine or generator has `thing`; None for none."""
-    frame = next(
-        (found for name in ("cr_frame", "gi_frame", "ag_frame") if (found := getattr(owner, name, None))),
-        None,
-    )
+    frame = frame_of(owner)
     if frame is None:
         return None
     variables = frame.f_locals

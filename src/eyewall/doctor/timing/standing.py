@@ -40,7 +40,7 @@ from eyewall.doctor.places import DEPTH, Place, definition, is_own, place_of
 from eyewall.doctor.subjects import runs_of_handlers
 from eyewall.doctor.sweep import Sweep
 from eyewall.doctor.timing.borrowing import is_borrowing, waiting_job
-from eyewall.doctor.waits.links import runner_of
+from eyewall.doctor.waits.links import frame_of, runner_of
 from eyewall.guard.deadlines import awaiting
 from eyewall.http.applications import running
 
@@ -303,10 +303,7 @@ def chain(task: asyncio.Task[Any]) -> tuple[list[Link], object]:
             following = link.ag_await
         else:
             following = awaiting.within(link)
-        frame = next(
-            (found for name in ("cr_frame", "gi_frame", "ag_frame") if (found := getattr(link, name, None))),
-            None,
-        )
+        frame = frame_of(link)
         if frame is not None:
             links.append(Link(link, frame))
         if following is None:

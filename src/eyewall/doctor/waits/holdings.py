@@ -27,7 +27,7 @@ from types import (
 from typing import NamedTuple
 
 from eyewall.doctor.places import Place, place_of
-from eyewall.doctor.waits.links import Link
+from eyewall.doctor.waits.links import Link, frame_of
 from eyewall.doctor.waits.releasing import released_by
 from eyewall.doctor.waits.resources import Resource, fields_of, resource_of
 from eyewall.doctor.waits.withblocks import with_lines
@@ -140,8 +140,7 @@ def _within(
     depth: int,
     generators: list[Link],
 ) -> Iterator[Hold]:
-    frame = generator.gi_frame if isinstance(generator, GeneratorType) else generator.ag_frame
-    yield from _held_by(Link(generator, frame), depth - 1, generators)
+    yield from _held_by(Link(generator, frame_of(generator)), depth - 1, generators)
 
 
 def _stacked(stack: object) -> list[object]:

@@ -104,6 +104,11 @@ def runner_of(future: object, runners: Mapping[int, Any] | None = None) -> Any:
     return None if runner is None or runner.gen is None else runner
 
 
+def frame_of(suspended: object) -> FrameType | None:
+    """Returns the frame of a coroutine or generator of any kind, None for one that is compiled, and for others."""
+    return next((found for name in _FRAMES if (found := getattr(suspended, name, None)) is not None), None)
+
+
 def _step(link: Any) -> tuple[FrameType | None, Any]:
     if isinstance(link, CoroutineType):
         return link.cr_frame, link.cr_await
@@ -112,5 +117,4 @@ def _step(link: Any) -> tuple[FrameType | None, Any]:
     if isinstance(link, AsyncGeneratorType):
         return link.ag_frame, link.ag_await
     # A compiled one has the attributes, but is of a kind of its own.
-    frame = next((found for name in _FRAMES if (found := getattr(link, name, None)) is not None), None)
-    return frame, awaiting.within(link)
+    return frame_of(link), awaiting.within(link)

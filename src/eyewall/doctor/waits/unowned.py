@@ -17,7 +17,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.finding import Evidence, Finding, Severity
@@ -27,7 +27,7 @@ from eyewall.doctor.subjects import subject_of
 from eyewall.doctor.waits.circles import finding_of_circle, is_still, needs_of
 from eyewall.doctor.waits.graph import Need, circles
 from eyewall.doctor.waits.holdings import holdings
-from eyewall.doctor.waits.links import Link, chain_of
+from eyewall.doctor.waits.links import Link, chain_of, frame_of
 from eyewall.doctor.waits.patience import Facts, Held, Record
 from eyewall.doctor.waits.suspects import Names, Taken, is_same, names_of_application, suspected
 
@@ -142,7 +142,7 @@ def _having(
 
 def _found(blocked: Mapping[int, Record], names: Names) -> _Found | None:
     """Asks all that is suspended; None where somebody goes on who may have any of these locks."""
-    every = [each for each in objects_of(_SUSPENDED) if _frame(each) is not None]
+    every = [each for each in objects_of(_SUSPENDED) if frame_of(each) is not None]
     if len(every) > SUSPENDED:
         return None
     whose: dict[int, int] = {}
@@ -157,7 +157,7 @@ def _found(blocked: Mapping[int, Record], names: Names) -> _Found | None:
     may: dict[int, list[Taken]] = {}
     owned: set[int] = set()
     for each in every:
-        link = Link(each, _frame(each))
+        link = Link(each, frame_of(each))
         owner = whose.get(id(each))
         taken = suspected(link, names)
         if owner is None:
@@ -170,12 +170,6 @@ def _found(blocked: Mapping[int, Record], names: Names) -> _Found | None:
             if left := [one for one in taken if one.place not in known]:
                 may.setdefault(owner, []).extend(left)
     return _Found(may, owned)
-
-
-def _frame(each: Any) -> Any:
-    if isinstance(each, CoroutineType):
-        return each.cr_frame
-    return each.gi_frame if isinstance(each, GeneratorType) else each.ag_frame
 
 
 def _circle(
