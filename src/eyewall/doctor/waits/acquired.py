@@ -16,11 +16,10 @@ from __future__ import annotations
 
 import dis
 from functools import lru_cache
-from itertools import pairwise
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
-from eyewall.doctor.flow import goes_on, handlers_of, is_readable, jumps
+from eyewall.doctor.flow import is_readable, states_of
 from eyewall.doctor.places import place_of
 from eyewall.doctor.waits.holdings import Hold
 from eyewall.doctor.waits.resources import resource_of
@@ -103,44 +102,20 @@ def _releases(constant: object) -> bool:
 @lru_cache(maxsize=256)
 def _states(code: CodeType) -> dict[int, _State]:
     """Returns the state before each instruction that can be reached, by its offset."""
-    if not is_readable(code):
-        return {}
-    instructions = [
-        each for each in dis.get_instructions(code) if each.opname not in ("CACHE", "EXTENDED_ARG")
-    ]
-    positions = {each.offset: number for number, each in enumerate(instructions)}
-    following = {each.offset: later.offset for each, later in pairwise(instructions)}
-    handlers = list(handlers_of(code))
-    found: dict[int, _State] = {}
-    left: list[tuple[int, _State]] = [(0, _State())]
-    while left:
-        offset, state = left.pop()
-        if offset not in positions:
-            continue
-        known = found.get(offset)
-        if known is not None:
-            merged = _both(known, state)
-            if merged == known:
-                continue
-            state = merged
-        found[offset] = state
-        number = positions[offset]
-        instruction = instructions[number]
-        for start, end, target in handlers:
-            if start <= offset < end:
-                raised = state if is_thrown(instructions, positions.get(target)) else state.dropped()
-                left.append((target, raised))
-        after = _after(instructions, number, state)
-        if jumps(instruction):
-            target = instruction.argval
-            # The await is over.
-            taken = ends_await(instructions, number) and not _is_entered(
-                instructions, positions.get(target, 0)
-            )
-            left.append((target, after.taken() if taken else after))
-        if goes_on(instruction) and offset in following:
-            left.append((following[offset], after))
-    return found
+    return states_of(code, _State(), _ways, _raised, _both) if is_readable(code) else {}
+
+
+def _ways(
+    instructions: list[dis.Instruction], number: int, target: int | None, state: _State
+) -> tuple[_State, _State]:
+    after = _after(instructions, number, state)
+    # Where it jumps, the await is over.
+    taken = ends_await(instructions, number) and not _is_entered(instructions, target or 0)
+    return after.taken() if taken else after, after
+
+
+def _raised(instructions: list[dis.Instruction], handler: int | None, state: _State) -> _State:
+    return state if is_thrown(instructions, handler) else state.dropped()
 
 
 def _both(one: _State, other: _State) -> _State:

@@ -27,7 +27,7 @@ from types import CodeType, FrameType
 from typing import NamedTuple
 
 from eyewall.doctor.codes import codes_of_application
-from eyewall.doctor.flow import goes_on, handlers_of, is_readable, jumps
+from eyewall.doctor.flow import instructions_of, is_readable, states_of
 from eyewall.doctor.places import Place, is_own_file, place_of
 from eyewall.doctor.waits.acquired import ends_await, is_thrown
 from eyewall.doctor.waits.holdings import exits_of
@@ -156,7 +156,7 @@ def _written_to(code: CodeType) -> frozenset[str]:
 
 def _taken_at(frame: FrameType, offset: int) -> Taken:
     code = frame.f_code
-    instructions = _instructions(code)
+    instructions = instructions_of(code)
     number = next(index for index, each in enumerate(instructions) if each.offset == offset)
     load = instructions[number]
     line = load.positions.lineno if load.positions is not None else None
@@ -180,7 +180,7 @@ def _written_after(code: CodeType, offset: int) -> frozenset[str]:
     offsets = later(code, offset)
     return frozenset(
         name
-        for each in _instructions(code)
+        for each in instructions_of(code)
         if each.offset in offsets and each.opname.startswith(("STORE_", "DELETE_"))
         for name in _loaded(each.argval)
     )
@@ -233,40 +233,30 @@ class _State(NamedTuple):
 @lru_cache(maxsize=512)
 def _states(code: CodeType, taking: Collection[str], giving: Collection[str]) -> dict[int, _State]:
     """Returns the state before each instruction that can be reached: where ways meet, the one with more."""
-    instructions = _instructions(code)
-    positions = {each.offset: number for number, each in enumerate(instructions)}
-    handlers = list(handlers_of(code))
     generator = bool(code.co_flags & inspect.CO_GENERATOR)
-    found: dict[int, _State] = {}
-    left: list[tuple[int, _State]] = [(0, _State())]
-    while left:
-        offset, state = left.pop()
-        number = positions.get(offset)
-        if number is None:
-            continue
-        known = found.get(offset)
-        if known is not None:
-            merged = _State(
-                max(known.taken, state.taken, key=lambda each: (len(each), each)),
-                max(known.pending, state.pending),
-            )
-            if merged == known:
-                continue
-            state = merged
-        found[offset] = state
+
+    def after(
+        instructions: list[dis.Instruction], number: int, target: int | None, state: _State
+    ) -> tuple[_State, _State]:
         instruction = instructions[number]
-        for start, end, target in handlers:
-            if start <= offset < end:
-                thrown = is_thrown(instructions, positions.get(target))
-                left.append((target, state if thrown else state._replace(pending=-1)))
-        after = _after(instruction, state, taking, giving)
-        if jumps(instruction):
-            left.append((instruction.argval, _taken(after) if ends_await(instructions, number) else after))
-        if goes_on(instruction) and number + 1 < len(instructions):
-            if generator and instruction.opname == "YIELD_VALUE":
-                after = _taken(after)
-            left.append((instructions[number + 1].offset, after))
-    return found
+        state = _after(instruction, state, taking, giving)
+        yields = generator and instruction.opname == "YIELD_VALUE"
+        return (
+            _taken(state) if ends_await(instructions, number) else state,
+            _taken(state) if yields else state,
+        )
+
+    return states_of(code, _State(), after, _raised, _more)
+
+
+def _raised(instructions: list[dis.Instruction], handler: int | None, state: _State) -> _State:
+    return state if is_thrown(instructions, handler) else state._replace(pending=-1)
+
+
+def _more(one: _State, other: _State) -> _State:
+    return _State(
+        max(one.taken, other.taken, key=lambda each: (len(each), each)), max(one.pending, other.pending)
+    )
 
 
 def _after(
@@ -286,10 +276,6 @@ def _taken(state: _State) -> _State:
     if state.pending < 0:
         return state
     return _State(state.taken if len(state.taken) >= MOST else (*state.taken, state.pending))
-
-
-def _instructions(code: CodeType) -> list[dis.Instruction]:
-    return [each for each in dis.get_instructions(code) if each.opname not in ("CACHE", "EXTENDED_ARG")]
 
 
 def _loaded(argument: object) -> Iterator[str]:
