@@ -59,10 +59,8 @@ def ends_of(numbers: Iterable[int]) -> dict[int, End]:
     """Returns the connections among descriptors."""
     found = {}
     for number in numbers:
-        try:
-            copy = socket.socket(fileno=os.dup(number))
-        except OSError:
-            # Closed meanwhile, or no socket.
+        copy = _copy_of(number)
+        if copy is None:
             continue
         with copy, suppress(OSError):
             # Others have no such other end, or nobody knows when it was used.
@@ -81,12 +79,19 @@ def ends_of(numbers: Iterable[int]) -> dict[int, End]:
 
 def name_of(number: int) -> Any:
     """Returns the address of this end of a descriptor; None for what has none."""
-    try:
-        copy = socket.socket(fileno=os.dup(number))
-    except OSError:
+    copy = _copy_of(number)
+    if copy is None:
         return None
     with copy:
         return address_of(copy)
+
+
+def _copy_of(number: int) -> socket.socket | None:
+    """Returns another socket for a descriptor's; None for one that is closed meanwhile, or no socket."""
+    try:
+        return socket.socket(fileno=os.dup(number))
+    except OSError:
+        return None
 
 
 def address_of(sock: Any) -> Any:

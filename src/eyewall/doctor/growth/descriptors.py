@@ -96,8 +96,6 @@ class DescriptorLeaks:
     """The detector of descriptors that are opened and not closed. `clock` returns seconds and never goes back."""
 
     name = "descriptors that are not closed"
-    # Since when a function has opened more that closes some where there are too many.
-    _bounded_since: float | None = None
 
     def __init__(
         self,
@@ -116,6 +114,8 @@ class DescriptorLeaks:
         self._told_of_limit = False
         # What looked as if connections were forgotten: the growth, how many descriptors there were, and when.
         self._suspected: tuple[Growth, int, float] | None = None
+        # Since when a function has opened more that closes some where there are too many.
+        self._bounded_since: float | None = None
         self._collector: Collector | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 

@@ -88,21 +88,36 @@ _Reference = weakref.ref[asyncio.Task[Any]]
 _Sampled = tuple[_Reference, weakref.ref[Any] | None]
 
 
+class _Spell:
+    """Since when something grows, and when that was seen last, while it does."""
+
+    __slots__ = ("begun", "seen")
+
+    def __init__(self) -> None:
+        self.begun: float | None = None
+        self.seen = 0.0
+
+    def goes_on(self, growth: Growth, now: float) -> float:
+        """Returns since when it does, which it does `now`."""
+        if self.begun is None or now - self.seen > growth.seconds:
+            self.begun = now - growth.seconds
+        self.seen = now
+        return self.begun
+
+
 class _Site:
-    """The tasks that one line creates."""
+    """The tasks that one line creates. `piling`, `keeping`: for how long those that are not done grow, and all."""
 
     __slots__ = (
-        "begun",
         "code",
         "done",
-        "grown",
+        "keeping",
         "noted",
         "origin",
         "pending",
-        "present",
+        "piling",
         "sample",
         "samples",
-        "staying",
         "total",
     )
 
@@ -112,13 +127,10 @@ class _Site:
         self.origin = origin
         self.pending = Trend(FLOOR)
         self.total = Trend(FLOOR)
-        self.present = 0
         self.done = 0
         self.sample: list[_Reference] = []
         self.samples: deque[tuple[float, list[_Sampled]]] = deque(maxlen=3)
-        # Since when it grows, and when that was seen last, while it does.
-        self.begun: float | None = None
-        self.grown = 0.0
+        self.piling, self.keeping = _Spell(), _Spell()
         # When there were how many tasks for each connection.
         self.noted: deque[tuple[float, float]] = deque(maxlen=NOTES)
 
@@ -139,13 +151,6 @@ class _Site:
             (each for when, each in self.noted if since <= when <= now - growth.seconds / 2.0), None
         )
         return before is not None and connected >= CONNECTED and tasks <= AS_MANY * before * connected
-
-    def grows(self, growth: Growth, now: float) -> float:
-        """Returns since when it does."""
-        if self.begun is None or now - self.grown > growth.seconds:
-            self.begun = now - growth.seconds
-        self.grown = now
-        return self.begun
 
     def oldest(self, *, done: bool) -> list[asyncio.Task[Any]] | None:
         """Returns those of the oldest sample that are still there, where they are enough."""
@@ -195,9 +200,8 @@ class PileUps:
         # The whole number, and the latest slices: when, how many tasks there were, and those of the largest lines.
         self._all = Trend(FLOOR, scales=SCALES[:1])
         self._slices: deque[_Slice] = deque(maxlen=SLICES)
-        # When a line's tasks may be searched for again, and since when they grow.
+        # When a line's tasks may be searched for again.
         self._search_at: dict[_Key, float] = {}
-        self._kept_since: dict[_Key, tuple[float, float]] = {}
         # How many descriptors there were at least: those that are no connections.
         self._least: float | None = None
         self._collector: Collector | None = None
@@ -257,8 +261,7 @@ class PileUps:
             explained = _explained(site, load)
             if pending - pending_before >= rise and pending > explained:
                 piled = Growth(pending_before, pending, seconds)
-                if not site.is_as_many(piled, now, round(pending), connected):
-                    self._piled(site, piled, round(pending), now)
+                self._piled(site, piled, round(pending), now, connected)
             elif after - before >= rise and after - pending >= 1.0 and after > explained:
                 site.done = round(after - pending)
                 self._kept(key, site, Growth(before, after, seconds), round(after))
@@ -282,7 +285,6 @@ class PileUps:
             # Gone altogether: what comes later is something new.
             del self._sites[key]
             self._search_at.pop(key, None)
-            self._kept_since.pop(key, None)
         for key, tally in tallies.items():
             site = self._site(key, tally)
             if site is None:
@@ -294,19 +296,20 @@ class PileUps:
             total = site.total.add(now, tally.total, load)
             explained = _explained(site, load)
             if pending is not None and tally.pending > explained:
-                if not site.is_as_many(pending, now, tally.pending, connected):
-                    self._piled(site, pending, tally.pending, now)
+                self._piled(site, pending, tally.pending, now, connected)
             elif total is not None and site.done and tally.total > explained:
                 self._kept(key, site, total, tally.total)
             site.note(now, tally.pending, connected)
 
-    def _piled(self, site: _Site, growth: Growth, count: int, now: float) -> None:
+    def _piled(self, site: _Site, growth: Growth, count: int, now: float, connected: float) -> None:
+        if site.is_as_many(growth, now, count, connected):
+            return
         tasks = site.oldest(done=False)
         collector = self._collector
         if tasks is None or collector is None:
-            site.begun = None
+            site.piling.begun = None
             return
-        begun = site.grows(growth, now)
+        begun = site.piling.goes_on(growth, now)
         delay = _delay(tasks, now - site.samples[0][0])
         if delay is not None and count < SLEEPERS and now - begun < DELAYS * delay:
             return
@@ -318,10 +321,7 @@ class PileUps:
         tasks = site.oldest(done=True)
         done = next((task for task in tasks or () if task.done()), None)
         now = self._clock()
-        begun, grown = self._kept_since.get(key, (now, now))
-        if now - grown > growth.seconds or key not in self._kept_since:
-            begun = now - growth.seconds
-        self._kept_since[key] = begun, now
+        begun = site.keeping.goes_on(growth, now)
         if done is None or now < self._search_at.get(key, now):
             return
 

@@ -9,11 +9,10 @@ What leaks has a floor that rises, however much goes on above it. So it is the l
 It grows where each `low` is above the one before it, the last `low` is above the first `high`, the last `high` above
 the one before it (it has not levelled off), the second half of the window adds about as much as the first (it does not
 level off, as a cache does that fills with what is asked for), and the rise is large: by itself, and in relation to what
-was there. A ramp
-that ends within a window, and a load that comes back to its floor within one, are no growth; nor is what has been let
-go of again when the window ends: the value that comes then counts for the last `low`. Windows of several lengths
-are looked at together: the short one tells of a fast leak within some ten seconds, the long ones of a slow leak, and of
-one that hides below large swings.
+was there. A ramp that ends within a window, and a load that comes back to its floor within one, are no growth; nor is
+what has been let go of again when the window ends: the value that comes then counts for the last `low`. Windows of
+several lengths are looked at together: the short one tells of a fast leak within some ten seconds, the long ones of a
+slow leak, and of one that hides below large swings.
 
 Where a number follows the load (tasks, one for each connection), the load is given with it, and what the load explains
 is no growth.

@@ -68,10 +68,8 @@ def evicting(names: Iterable[str], classes: Iterable[type], files: Iterable[str]
         place = _first(counted, known, files)
         if place is None:
             continue
-        taken = _taken_out_of(name)
-        for number in range(place.line, place.line + EVICTING):
-            if taken.search(linecache.getline(place.file, number)):
-                return place
+        if _takes_soon(place.file, place.line, name):
+            return place
     return None
 
 
@@ -79,11 +77,15 @@ def closes_some(place: Place) -> bool:
     """Whether something is taken out of a container near `place` because there is too much in it."""
     for number in range(max(1, place.line - NEAR), place.line + NEAR):
         counted = _COUNTED.search(linecache.getline(place.file, number))
-        if counted is not None:
-            taken = _taken_out_of(counted[1])
-            if any(taken.search(linecache.getline(place.file, number + after)) for after in range(EVICTING)):
-                return True
+        if counted is not None and _takes_soon(place.file, number, counted[1]):
+            return True
     return False
+
+
+def _takes_soon(file: str, line: int, name: str) -> bool:
+    """Whether something is taken out of a container called `name` at `line`, or soon after it."""
+    taken = _taken_out_of(name)
+    return any(taken.search(linecache.getline(file, number)) for number in range(line, line + EVICTING))
 
 
 def takes(code: CodeType, names: Iterable[str]) -> bool:
