@@ -361,22 +361,20 @@ class Reply:
         if self._account is None or self._counted is None:
             return
         if (
-            self._steps is None
-            and self._queued == 0.0
-            and self._counted._ready_time == 0.0
-            and self._account.likens(self._counted.method, self._status_code)
+            self._steps is not None
+            or self._queued > 0.0
+            or self._counted._ready_time > 0.0
+            or not self._account.likens(self._counted.method, self._status_code)
         ):
-            self._account = None
-            return
-        self._account.note(
-            self._counted.method,
-            self._status_code,
-            unix_time(),
-            self._counted._start_time,
-            self._counted._ready_time,
-            self._queued,
-            self._steps,
-        )
+            self._account.note(
+                self._counted.method,
+                self._status_code,
+                unix_time(),
+                self._counted._start_time,
+                self._counted._ready_time,
+                self._queued,
+                self._steps,
+            )
         self._account = None
 
     def _log(self) -> None:

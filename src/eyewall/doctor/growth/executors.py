@@ -119,14 +119,17 @@ class ExecutorQueues:
             collector.report(_of_guard(item, "executor-full", text, queued))
 
 
+def queues_of_threads() -> list[tuple[threading.Thread, Any]]:
+    """Returns the threads of all `ThreadPoolExecutor`s, each with the queue that it takes from."""
+    # The interpreter itself goes by this at its end.
+    return list((getattr(threads, "_threads_queues", None) or {}).items())
+
+
 def queues() -> list[Any]:
     """Returns the queues of each `ThreadPoolExecutor`."""
-    by_thread = getattr(threads, "_threads_queues", None)
-    if not by_thread:
-        # Most programs have none.
-        return []
-    known = list(by_thread.values())
-    return list({id(queue): queue for queue in known[: 10 * QUEUES]}.values())[:QUEUES]
+    known = queues_of_threads()
+    # Most programs have none.
+    return list({id(queue): queue for _, queue in known[: 10 * QUEUES]}.values())[:QUEUES] if known else []
 
 
 def processes() -> list[tuple[threading.Thread, int, dict[int, Any]]]:

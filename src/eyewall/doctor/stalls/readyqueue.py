@@ -16,7 +16,7 @@ import sys
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from types import CodeType, CoroutineType, FrameType, MethodType
+from types import CodeType, CoroutineType, FrameType
 from typing import Any
 
 from eyewall.doctor.places import (
@@ -29,7 +29,7 @@ from eyewall.doctor.places import (
     origin_of,
     place_of,
 )
-from eyewall.doctor.stalls.stack import Stack
+from eyewall.doctor.stalls.stack import Stack, code_called
 from eyewall.doctor.unlisted import coroutine_of
 
 #: Callbacks of a queue that are looked at.
@@ -193,13 +193,8 @@ def _defined(callback: object) -> Place | None:
             callback = inner
         else:
             break
-    if isinstance(callback, MethodType):
-        callback = callback.__func__
-    elif callable(callback) and not hasattr(callback, "__code__"):
-        # An object that can be called.
-        callback = type(callback).__call__
-    code = getattr(callback, "__code__", None)
-    return definition(code) if isinstance(code, CodeType) else None
+    code = code_called(callback)
+    return None if code is None else definition(code)
 
 
 def _of_partial(callback: partial[Any]) -> object:

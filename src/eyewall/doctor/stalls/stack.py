@@ -144,20 +144,21 @@ def signal_handlers() -> frozenset[CodeType]:
     """Returns the code of all signal handlers that are written in Python."""
     found = set()
     for number in signal.valid_signals():
-        code = _handler(signal.getsignal(number))
+        handler: object = signal.getsignal(number)
+        while isinstance(handler, partial):
+            handler = handler.func
+        code = code_called(handler)
         if code is not None:
             found.add(code)
     return frozenset(found)
 
 
-def _handler(handler: object) -> CodeType | None:
-    while isinstance(handler, partial):
-        handler = handler.func
-    handler = getattr(handler, "__func__", handler)
-    if callable(handler) and not hasattr(handler, "__code__"):
-        # An object that can be called.
-        handler = type(handler).__call__
-    code = getattr(handler, "__code__", None)
+def code_called(function: object) -> CodeType | None:
+    """Returns the code of what can be called: a function, a method, an object with such a method."""
+    function = getattr(function, "__func__", function)
+    if callable(function) and not hasattr(function, "__code__"):
+        function = type(function).__call__
+    code = getattr(function, "__code__", None)
     return code if isinstance(code, CodeType) else None
 
 

@@ -10,7 +10,6 @@ threads and the queue, of a `ProcessPoolExecutor` the thread that has its jobs: 
 
 from __future__ import annotations
 
-import concurrent.futures.thread
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 from functools import partial
@@ -20,7 +19,7 @@ from weakref import WeakKeyDictionary
 from eyewall.doctor.collector import Collector
 from eyewall.doctor.definitions import Definitions
 from eyewall.doctor.finding import Evidence, Finding, Severity, Subject
-from eyewall.doctor.growth.executors import Submitters, jobs_in, processes, submitters
+from eyewall.doctor.growth.executors import Submitters, jobs_in, processes, queues_of_threads, submitters
 from eyewall.doctor.places import Place, is_own, places_of
 from eyewall.doctor.stalls.stack import frames_of_thread, read
 from eyewall.doctor.subjects import subject_of, subject_of_task
@@ -168,9 +167,7 @@ def _number(state: Mapping[str, object], name: str) -> float:
 
 def _plain_executors() -> dict[Any, int]:
     """Returns the queues of the `ThreadPoolExecutor`s of this process, with how many threads take from each."""
-    # The interpreter itself goes by this list at its end.
-    known = getattr(concurrent.futures.thread, "_threads_queues", None)
-    return {} if not known else dict(Counter(list(known.values())))
+    return dict(Counter(queue for _, queue in queues_of_threads()))
 
 
 class _Work(NamedTuple):
@@ -182,12 +179,11 @@ class _Work(NamedTuple):
 
 def _at_work(queue: object) -> _Work | None:
     """Returns where most of the threads that take from `queue` are; None where none is in the application."""
-    known = getattr(concurrent.futures.thread, "_threads_queues", None) or {}
-    threads = [each for each, taken in list(known.items()) if taken is queue][:THREADS]
+    threads = [each.ident for each, taken in queues_of_threads() if taken is queue and each.ident][:THREADS]
     found: list[_Work] = []
     for each in threads:
         # Frames are forgotten before another thread can run.
-        seen = read(frames_of_thread(each.ident))
+        seen = read(frames_of_thread(each))
         if seen.place is not None and is_own(seen.place):
             found.append(_Work(seen.place, seen.places))
     if not found:
