@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
 from eyewall.doctor.dropped.mentions import mentions_of
+
+from .applications import only_module
 
 TEXT = """
     import functools
@@ -57,14 +56,7 @@ TEXT = """
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A module that is all of the application."""
-    file = tmp_path / "shop.py"
-    file.write_text(textwrap.dedent(TEXT))
-    module = ModuleType("shop")
-    module.__file__ = str(file)
-    exec(compile(file.read_text(), file, "exec"), vars(module))
-    monkeypatch.setattr("eyewall.doctor.codes.is_own_file", str(file).__eq__)
-    monkeypatch.setitem(sys.modules, "shop", module)
-    return module
+    return only_module(tmp_path / "shop.py", TEXT, monkeypatch)
 
 
 def lines(function: Callable[..., Any]) -> list[str]:

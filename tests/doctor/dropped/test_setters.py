@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import sys
-import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +14,7 @@ from eyewall.doctor.dropped import setters
 from eyewall.doctor.places import Place
 
 from ..patient import watched
+from .applications import only_module
 
 ONE = """
     class Client:
@@ -48,16 +47,9 @@ TWO = (
 @pytest.fixture
 def application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleType]]:
     """Makes a module that is all of the application."""
-    file = tmp_path / "shop.py"
 
     def make(text: str) -> ModuleType:
-        file.write_text(textwrap.dedent(text))
-        module = ModuleType("shop")
-        module.__file__ = str(file)
-        exec(compile(file.read_text(), file, "exec"), vars(module))
-        monkeypatch.setattr("eyewall.doctor.codes.is_own_file", str(file).__eq__)
-        monkeypatch.setitem(sys.modules, "shop", module)
-        return module
+        return only_module(tmp_path / "shop.py", text, monkeypatch)
 
     setters._all.cache_clear()
     yield make

@@ -6,7 +6,7 @@ import asyncio
 import os
 import queue
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import process as processes
 from threading import Event
@@ -212,6 +212,21 @@ def test_callbacks_that_never_get_their_turn(run: Callable[..., None]) -> None:
 # -- executors ----------------------------------------------------------------------------------------------
 
 
+async def flood(
+    ward: Ward, ask: Callable[[], Coroutine[Any, Any, Any]], tasks: set[asyncio.Task[Any]]
+) -> list[Finding]:
+    """Has ever more tasks `ask`, and returns what is found then."""
+    found: list[Finding] = []
+    for _ in range(30):
+        for _ in range(4):
+            tasks.add(asyncio.create_task(ask()))
+        await asyncio.sleep(0)
+        found = ward.watch(STEP, lambda: None)
+        if found:
+            break
+    return found
+
+
 def test_a_plain_executor_that_is_flooded(run: Callable[..., None]) -> None:
     gate = Event()
 
@@ -224,13 +239,7 @@ def test_a_plain_executor_that_is_flooded(run: Callable[..., None]) -> None:
         async def ask() -> bool:
             return await loop.run_in_executor(pool, gate.wait)
 
-        for _ in range(30):
-            for _ in range(4):
-                tasks.add(asyncio.create_task(ask()))
-            await asyncio.sleep(0)
-            found = ward.watch(STEP, lambda: None)
-            if found:
-                break
+        found = await flood(ward, ask, tasks)
         assert [each.rule for each in found] == ["executor-queue-grows"]
         assert found[0].place == line_of(ask, "run_in_executor")
         gate.set()
@@ -278,13 +287,7 @@ def test_an_executor_of_processes(run: Callable[..., None], monkeypatch: pytest.
             manager.pending_work_items[id(job)] = processes._WorkItem(job, os.getpid, (), {})
             await asyncio.wrap_future(job, loop=loop)  # here
 
-        for _ in range(30):
-            for _ in range(4):
-                tasks.add(asyncio.create_task(ask()))
-            await asyncio.sleep(0)
-            found = ward.watch(STEP, lambda: None)
-            if found:
-                break
+        found = await flood(ward, ask, tasks)
         [finding] = found
         assert finding.rule == "executor-queue-grows"
         assert "ProcessPoolExecutor" in finding.summary
