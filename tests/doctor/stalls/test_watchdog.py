@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from eyewall.doctor.collector import Collector
+from eyewall.doctor.stalls.kinds import Doing, Kind, Sample
 from eyewall.doctor.stalls.sight import Began
+from eyewall.doctor.stalls.stack import EMPTY
 from eyewall.doctor.stalls.turn import Tick
 from eyewall.doctor.stalls.vigil import SLACK
 from eyewall.doctor.stalls.watchdog import DUMP, PAUSE, STEADY, Watchdog
@@ -48,6 +50,12 @@ class Busy:
     def recall(self, tick: Tick) -> None:
         self.recalled = tick
 
+    def seize(self) -> None:
+        pass
+
+    def sample(self, tick: Tick, dumper: object) -> Sample:
+        return Sample(tick.now, Doing(Kind.NATIVE, "it keeps the interpreter"), EMPTY, 0.1)
+
     def learn(self, answer: object) -> bool:
         return False
 
@@ -59,7 +67,8 @@ class Scene:
         self.now = 1000.0
         self.pings = 0
         self.armed: list[float] = []
-        self.watchdog = Watchdog(asyncio.get_running_loop(), Collector(), 0.25, 0.5)
+        self.collector = Collector()
+        self.watchdog = Watchdog(asyncio.get_running_loop(), self.collector, 0.25, 0.5)
         self.sight = Busy(lambda: self.now)
         parts: Any = self.watchdog
         parts._sight.close()
@@ -215,6 +224,80 @@ def test_one_that_computes_has_been_in_its_first_callback_for_as_long_as_it_says
         scene.sight.began = Began(scene.now - 0.04, True)
         scene.look(0.1 + SLACK)
         assert scene.watchdog._turn.lag == pytest.approx(0.14 + SLACK)
+
+    on_loop(test)
+
+
+@pytest.mark.parametrize("is_trusted", [False, True])
+@pytest.mark.parametrize("beats_when", [0.1, 0.5])
+def test_one_that_has_beaten_meanwhile_was_not_blocked_before(
+    on_loop: Any, is_trusted: bool, beats_when: float
+) -> None:
+    """Nobody has kept the interpreter: this thread did not get it, in any of many short turns."""
+
+    def test(scene: Scene) -> None:
+        scene.watchdog._waited_for_interpreter = lambda late: late  # type: ignore[method-assign]
+        if is_trusted:
+            scene.until_it_need_not_ask()
+        else:
+            scene.beats()
+        for _ in range(round(beats_when / 0.1)):
+            scene.now += 0.1
+            scene.beats()
+        rest = 0.6 - beats_when
+        scene.look(rest, 0.6)
+        found = [each.rule for each in scene.collector.findings()]
+        assert found == (["loop-blocked-native"] if rest >= 0.25 else [])
+        assert scene.watchdog._turn.lag == pytest.approx(rest)
+
+    on_loop(test)
+
+
+def test_one_whose_beat_came_late_may_have_been_blocked_before_that(on_loop: Any) -> None:
+    def test(scene: Scene) -> None:
+        scene.watchdog._waited_for_interpreter = lambda late: late  # type: ignore[method-assign]
+        scene.look(0.05)
+        scene.answers()
+        scene.beats()
+        scene.look(0.05)
+        scene.answers()
+        # When it was over, the loop was quicker to beat than this thread to look.
+        scene.now += 0.6
+        scene.beats()
+        scene.look(0.01, 0.6)
+        assert [each.rule for each in scene.collector.findings()] == ["loop-blocked-native"]
+
+    on_loop(test)
+
+
+def test_a_collection_that_begins_while_it_is_asked_whether_it_has_ended(
+    on_loop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The interpreter changes hands where one is about to begin, and again where it is about to say that it is over."""
+
+    def test(scene: Scene) -> None:
+        scene.watchdog._waited_for_interpreter = lambda late: late  # type: ignore[method-assign]
+        garbage: Any = scene.watchdog._garbage
+        scene.look(0.05)
+        scene.answers()
+        scene.look(0.01)
+        scene.answers()
+        sleeps = 0
+
+        def sleep(seconds: float) -> None:
+            nonlocal sleeps
+            sleeps += 1
+            if sleeps == 1:
+                scene.now += 0.6
+            else:
+                garbage._called("stop", {"generation": 2, "collected": 7})
+
+        monkeypatch.setattr(time, "sleep", sleep)
+        garbage._called("start", {})
+        scene.look(0.0)
+        (found,) = scene.collector.findings()
+        assert found.rule == "loop-blocked-gc"
+        assert found.evidence.counts["objects freed"] == 7
 
     on_loop(test)
 

@@ -15,6 +15,7 @@ cdef class Beats:
     cdef double _delay
     cdef double _cpu
     cdef double _others
+    cdef double _late
 
     cpdef note(self, double at, double due, double delay, double cpu, double others)
     cpdef forget(self)

@@ -18,13 +18,15 @@ from eyewall.doctor.timing.pulse import Pulse
 
 class Beat(NamedTuple):
     """One beat: when it came and when the next one is due, by `time.monotonic`; for how many seconds the loop's thread
-    has waited for a CPU by then, and the CPU times of that thread and of all others."""
+    has waited for a CPU by then, and the CPU times of that thread and of all others. `late`: seconds by which it came
+    later than it was due; of the first one, nobody knows."""
 
     at: float
     due: float
     delay: float
     cpu: float
     others: float
+    late: float = 0.0
 
     def as_tick(self) -> Tick:
         """Returns what a look at that moment would have seen: a loop that is at work."""
@@ -36,7 +38,7 @@ class Beats:
 
     All but `last` belongs to the thread of the loop."""
 
-    __slots__ = ("_at", "_cpu", "_delay", "_due", "_loop", "_others", "_pulse", "_sight", "_vigil")
+    __slots__ = ("_at", "_cpu", "_delay", "_due", "_late", "_loop", "_others", "_pulse", "_sight", "_vigil")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sight: Sight, vigil: Vigil) -> None:
         self._loop = loop
@@ -44,13 +46,13 @@ class Beats:
         self._vigil = vigil
         self._pulse: Pulse | None = None
         # The last beat, as `Beat` has it; at 0.0 there was none.
-        self._at = self._due = self._delay = self._cpu = self._others = 0.0
+        self._at = self._due = self._delay = self._cpu = self._others = self._late = 0.0
 
     @property
     def last(self) -> Beat | None:
         """The last beat; None where there was none since the loop runs. May be asked for in any thread."""
         at = self._at
-        return Beat(at, self._due, self._delay, self._cpu, self._others) if at > 0.0 else None
+        return Beat(at, self._due, self._delay, self._cpu, self._others, self._late) if at > 0.0 else None
 
     def start(self) -> None:
         """Begins to listen; to be called where the loop runs or is about to."""
@@ -91,6 +93,7 @@ class Beats:
     def note(self, at: float, due: float, delay: float, cpu: float, others: float) -> None:
         """The loop has beaten, see `Beat`."""
         # Whoever asks for the last one holds the interpreter meanwhile, and so does this.
+        self._late = at - self._due if self._at > 0.0 else 0.0
         self._at, self._due, self._delay, self._cpu, self._others = at, due, delay, cpu, others
         self._vigil.beaten(due)
 

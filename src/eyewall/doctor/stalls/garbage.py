@@ -7,21 +7,25 @@ short ones: of these, nothing is kept.
 from __future__ import annotations
 
 import gc
+import itertools
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import FrameType
 from typing import Any, NamedTuple
 
 from eyewall.doctor.places import stack_of
 from eyewall.doctor.stalls import stack
-from eyewall.doctor.stalls.stack import EMPTY, Stack
+from eyewall.doctor.stalls.stack import Stack
 
 #: Seconds from which on a collection is kept.
 LONG = 0.05
 #: Collections that are kept.
 ROOM = 50
+#: Modules of the doctor that the collector calls.
+_TOLD = frozenset((__name__, "eyewall.doctor.timing.garbage"))
 
 
 class Collection(NamedTuple):
@@ -43,6 +47,7 @@ class Garbage:
 
     def __init__(self) -> None:
         self._began = 0.0
+        self._thread = 0
         self.running = False
         self._found: deque[Collection] = deque(maxlen=ROOM)
 
@@ -59,13 +64,20 @@ class Garbage:
         """Returns the collections that overlap with the time from `begin` to `end`, by `time.monotonic`."""
         found = [each for each in tuple(self._found) if each.began < end and each.ended > begin]
         if self.running and end - self._began >= LONG:
-            # It runs finalizers, in which others get their turn.
-            found.append(Collection(self._began, end, 0, 0, EMPTY, False))
+            # It runs finalizers, in which others get their turn; or it has ended, and could not say so yet.
+            found.append(self._present(end))
         return found
+
+    def _present(self, end: float) -> Collection:
+        """Returns the collection that runs, as far as it is known."""
+        thread = self._thread
+        frames = list(itertools.takewhile(_is_before, stack.frames_of_thread(thread)))
+        return Collection(self._began, end, 0, 0, stack.read(frames), _asks(frames), thread)
 
     def _called(self, phase: str, info: Mapping[str, Any]) -> None:
         if phase == "start":
             self._began = time.monotonic()
+            self._thread = threading.get_ident()
             self.running = True
             return
         ended = time.monotonic()
@@ -80,10 +92,20 @@ class Garbage:
                     info["generation"],
                     info["collected"],
                     stack.read(frames),
-                    bool(frames) and "collect" in frames[-1].f_code.co_names,
+                    _asks(frames),
                     threading.get_ident(),
                 )
             )
+
+
+def _is_before(frame: FrameType) -> bool:
+    """Whether `frame` is none in which the collector tells the doctor that it begins or ends."""
+    return frame.f_globals.get("__name__") not in _TOLD
+
+
+def _asks(frames: Sequence[FrameType]) -> bool:
+    """Whether the program stands where it asks for a collection."""
+    return bool(frames) and "collect" in frames[-1].f_code.co_names
 
 
 def longest(collections: list[Collection]) -> Collection:

@@ -47,8 +47,9 @@ CHECKS = 10
 SELDOM = 16
 #: Seconds without a look, after the next one was due, until the stack is dumped.
 DUMP = 0.2
-#: Seconds that a collection has to say that it has ended.
+#: Seconds that a collection has to say that it has ended, and how often, since it may begin meanwhile.
 GRACE = 0.005
+GRACES = 3
 #: Seconds without an answer, and callbacks seen to end, after which it is noted who fills the queue.
 FILLING = 0.15
 CALLBACKS = 2
@@ -188,10 +189,8 @@ class Watchdog:
         self._well = 0
         if late >= LATE:
             self._sight.seize()
+        late = self._let_collections_end(late)
         held = self._waited_for_interpreter(late)
-        if self._garbage.running:
-            # It has ended, since this thread runs; let it say so.
-            time.sleep(GRACE)
         if not self._loop.is_running():
             self._rest()
             return None if self._loop.is_closed() else PAUSE
@@ -200,6 +199,8 @@ class Watchdog:
         while self._answers:
             self._take(self._answers.popleft(), lost)
             lost = 0.0
+        if late >= LATE and not self._turn.pinged:
+            late, held = self._since_beat(late, held)
         pinged = self._turn.pinged
         try:
             tick = self._sight.look(late, held, marked=pinged or late >= LATE)
@@ -218,6 +219,34 @@ class Watchdog:
                 return self._arm_timers(self._trust(beat, now))
         # One that is busy and answers is well.
         return self._arm(hurry=not answered)
+
+    def _let_collections_end(self, late: float) -> float:
+        """Gives a collection the time to say that it has ended, as it has, since this thread runs; or to end: it may
+        have come no further than to say that it begins. Returns the seconds by which this thread is late by now."""
+        for _ in range(GRACES):
+            if not self._garbage.running:
+                break
+            began = time.monotonic()
+            time.sleep(GRACE)
+            self._looks += 1
+            waited = time.monotonic() - began - GRACE
+            if waited >= LATE:
+                self._sight.seize()
+                late += waited
+        return late
+
+    def _since_beat(self, late: float, held: float) -> tuple[float, float]:
+        """Returns for how long this thread is late, and the interpreter was held, since the loop has beaten last.
+
+        A loop that lets go of the interpreter in each of its short turns need not be slow to keep it from a thread that
+        waits: that takes longer to wake up than the loop to take it back.
+        """
+        beat = self._beats.last
+        now = time.monotonic()
+        if beat is None or beat.late >= LATE or beat.at <= now - late:
+            return late, held
+        self._recall(beat)
+        return now - beat.at, min(held, now - beat.at)
 
     def _goes_on(self, late: float) -> float | None:
         """Trusts a loop for longer that beats; or asks one again that is busy and has answered in time, as one under

@@ -24,10 +24,13 @@ routes = [("/cache", CacheHandler)]
 async def press(customers: Customers) -> None:
     gc.disable()
     try:
-        for _ in range(500):
-            for _ in range(2000):
-                Entry()
-            await asyncio.sleep(0)
-        await customers.get("/cache", method="DELETE")
+        # Until it takes long, also where the machine is fast.
+        for steps in (500, 1000, 2000):
+            for _ in range(steps):
+                for _ in range(2000):
+                    Entry()
+                await asyncio.sleep(0)
+            await customers.get("/cache", method="DELETE")
+            await asyncio.sleep(1.5)
     finally:
         gc.enable()

@@ -17,7 +17,7 @@ def count_primes(until: float) -> int:
 
 class PrimesHandler(RequestHandler):
     def get(self) -> None:
-        self.write(f"{count_primes(time.monotonic() + 1.2)} primes")
+        self.write(f"{count_primes(time.monotonic() + 2.0)} primes")
 
 
 routes = [("/primes", PrimesHandler)]
