@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from typing import Any
 
 import pytest
 
 from eyewall.base import probe
 from eyewall.guard.profile import NATIVE, TORNADO, Profile
+from eyewall.http.connection import ServerConnection
 from eyewall.http.errors import RemoteProtocolError
 
 from .h1.refused import CASES, Refused
-from .wire import App, Bench, Sink, answer, bench_test, chunked, get, later, post, turns
+from .wire import App, Bench, Sink, Transport, answer, bench_test, chunked, get, later, post, responses, turns
 
 PROFILES = pytest.mark.parametrize("profile", [NATIVE, TORNADO], ids=["native", "tornado"])
 
@@ -110,6 +112,53 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
     client = bench.connect(b"".join(get(f"/{number}") for number in range(20)))
     assert [response.body for response in client.responses()] == [b"/%d" % number for number in range(20)]
     assert client.connection.served == 20
+
+
+class TCPTransport(Transport):
+    """One that collects what is written to it, as uvloop's do before 0.23, with a socket below."""
+
+    __module__ = "uvloop.loop"
+
+    def __init__(self, protocol: Any, sock: socket.socket) -> None:
+        super().__init__(protocol)
+        self.sock = sock
+        self.collected: list[bytes] = []
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self.sock if name == "socket" else super().get_extra_info(name, default)
+
+    def write(self, data: Any) -> None:
+        self.collected.append(bytes(data))
+
+    def get_write_buffer_size(self) -> int:
+        return sum(map(len, self.collected))
+
+
+@bench_test
+async def test_answers_go_out_at_once_but_together_where_the_requests_came_together() -> None:
+    def sent() -> list[bytes]:
+        return [found.body for found in responses(theirs.recv(65536))]
+
+    bench = Bench()
+    ours, theirs = socket.socketpair()
+    bench.server.limit.admit()
+    connection = ServerConnection(bench.server)
+    transport = TCPTransport(connection, ours)
+    connection.connection_made(transport)
+    for path in (b"/a", b"/b"):
+        connection.data_received(get(path.decode()))
+        assert sent() == [path]
+        assert transport.collected == []
+    connection.data_received(get("/c") + get("/d") + get("/e"))
+    assert [found.body for found in responses(b"".join(transport.collected))] == [b"/c", b"/d", b"/e"]
+    transport.collected.clear()
+    # One whose content comes later is alone.
+    connection.data_received(post(b"body", "/f")[:-1])
+    connection.data_received(b"y")
+    assert sent() == [b"/f"]
+    connection.connection_lost(None)
+    ours.close()
+    theirs.close()
 
 
 @bench_test

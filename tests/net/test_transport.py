@@ -390,3 +390,114 @@ def test_a_writer_without_end_learns_that_its_peer_has_left(
         loop.run_until_complete(main())
     finally:
         loop.close()
+
+
+# -- at once ------------------------------------------------------------------------------------------------
+
+
+async def driver_of(ours: socket.socket) -> Driver:
+    loop = asyncio.get_running_loop()
+    driver = Driver(loop, DeadlineWheel.of(loop), NATIVE)
+    await loop.connect_accepted_socket(lambda: driver, ours)  # type: ignore[arg-type,return-value]
+    return driver
+
+
+async def until_closed(driver: Driver) -> None:
+    while not driver.closed:
+        await asyncio.sleep(0)
+
+
+def test_what_is_written_now_is_there_before_the_turn_is_over(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        driver = await driver_of(ours)
+        for number in range(3):
+            driver.write_now(b"answer %d" % number)
+            assert theirs.recv(100) == b"answer %d" % number
+        assert driver.written == 24
+        assert driver.waiting() == 0
+        driver.close()
+        await until_closed(driver)
+        theirs.close()
+
+    run(main())
+
+
+def test_what_is_written_now_comes_after_what_waits(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        driver = await driver_of(ours)
+        parts = [b"a" * (1 << 20), b"b" * (1 << 20), b"c", b"d" * 100]
+        for part, write in zip(
+            parts, (driver.write, driver.write_now, driver.write_now, driver.write), strict=True
+        ):
+            write(part)
+        assert driver.waiting() > 0
+        received = bytearray()
+        while len(received) < driver.written:
+            received += await loop.sock_recv(theirs, 1 << 20)
+        assert received == b"".join(parts)
+        # It is empty again.
+        driver.write_now(b"e")
+        assert theirs.recv(100) == b"e"
+        driver.close()
+        await until_closed(driver)
+        theirs.close()
+
+    run(main())
+
+
+def test_of_what_does_not_fit_the_rest_follows_and_pauses_the_writer(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        driver = await driver_of(ours)
+        data = bytes(range(256)) * (1 << 14)
+        driver.write_now(data)
+        assert driver.written == len(data)
+        assert 0 < driver.waiting() < len(data)
+        assert driver.paused
+        received = bytearray()
+        while len(received) < len(data):
+            received += await loop.sock_recv(theirs, 1 << 20)
+        assert received == data
+        await driver.drained()
+        driver.close()
+        await until_closed(driver)
+        theirs.close()
+
+    run(main())
+
+
+def test_nothing_is_written_now_to_a_connection_that_closes_or_has_failed(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        ours, theirs = socket.socketpair()
+        driver = await driver_of(ours)
+        assert driver.transport is not None
+        driver.transport.abort()
+        # The number may be another's by now.
+        driver.write_now(b"late")
+        await until_closed(driver)
+        assert theirs.recv(100) == b""
+        theirs.close()
+        with pytest.raises(StreamClosedError):
+            driver.write_now(b"later")
+
+        ours, theirs = socket.socketpair()
+        driver = await driver_of(ours)
+        theirs.close()
+        driver.write_now(b"nobody takes it")
+        driver.write_now(b"nor this")
+        await until_closed(driver)
+
+    run(main())
+
+
+def test_what_is_no_socket_s_own_transport_is_written_to_as_ever(flow: FlowControl, peer: Peer) -> None:
+    flow.write_now(b"four")
+    assert peer.size == 4
+    assert flow.written == 4

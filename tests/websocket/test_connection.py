@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from eyewall.base import probe
 from eyewall.guard.profile import NATIVE
 from eyewall.websocket.errors import NO_STATUS, WebSocketClosedError
 
-from .fakes import Bench, masked
+from .fakes import Bench, Transport, masked
 
 
 def echo(bench: Bench) -> None:
@@ -36,6 +37,43 @@ def test_a_write_that_need_not_wait_returns_the_shared_future() -> None:
     first = bench.connection.write_message("a")
     assert first.done()
     assert bench.connection.write_message("b") is first
+
+
+class TCPTransport(Transport):
+    """One with a socket below, which takes what is not written to the transport."""
+
+    __module__ = "uvloop.loop"
+
+    def __init__(self, bench: Bench, sock: socket.socket) -> None:
+        super().__init__(bench.loop)
+        self.protocol = bench.connection
+        self.sock = sock
+
+    def get_extra_info(self, name: str) -> socket.socket:
+        return self.sock
+
+
+def test_the_answer_to_what_has_come_goes_to_the_socket_at_once() -> None:
+    bench = Bench()
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    with ours, theirs:
+        transport = TCPTransport(bench, ours)
+        bench.connection.attach(transport)  # type: ignore[arg-type]
+        echo(bench)
+        bench.connection.data_received(masked(0x81, b"one") + masked(0x81, b"two") + masked(0x89, b"?"))
+        assert theirs.recv(100) == b"\x81\x03one"
+        # More of them may follow; whoever collects them has them.
+        assert transport.take() == b"\x81\x03two\x8a\x01?"
+        bench.connection.write_message("news")
+        assert transport.take() == b"\x81\x04news"
+        bench.connection.data_received(masked(0x89, b"!"))
+        assert theirs.recv(100) == b"\x8a\x01!"
+        transport.full = True
+        bench.connection.write_message("waits")
+        bench.connection.data_received(masked(0x8A, b"!"))
+        bench.connection.write_message("behind it")
+        assert transport.take() == b"\x81\x05waits\x81\x09behind it"
 
 
 def test_nothing_is_handed_over_before_start() -> None:

@@ -60,6 +60,7 @@ cdef class ServerConnection(Carrier):
     cpdef _content_taken(self, future)
     @cython.locals(exchange=Exchange)
     cdef _end_request(self)
+    cpdef write_response(self, bytes data)
     cdef _over(self, Exchange exchange)
     @cython.locals(received=cython.longlong)
     cpdef bint must_close(self, Exchange exchange) except -1

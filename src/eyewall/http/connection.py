@@ -18,10 +18,8 @@ Time takes one way, too: every phase has at most one deadline, which the wheel l
 Bytes that wait to be written have a deadline of their own (`write_timeout`, in `net.transport`).
 
 A large body that the application wants whole is collected where it will lie. Where the transport reads the socket as
-it is, not with TLS, a `BodyReader` reads into it directly, and `content_read` hears of it.
-
-While the application is busy with content, what comes is kept, up to `body_backlog_bytes`, and only then reading
-pauses: so a client that leaves is noticed.
+it is, not with TLS, a `BodyReader` reads into it directly, and `content_read` hears of it. While the application is
+busy with content, what comes is kept, up to `body_backlog_bytes`; only then reading pauses: who leaves is noticed.
 
 Bad bytes end in `reject`. What an application raises out of a sink ends in `fail`. Both answer once: not where the
 response is out, and by breaking the connection off where it is half out.
@@ -390,6 +388,13 @@ class ServerConnection(Carrier):
             sink.end()
         except Exception as error:  # noqa: BLE001 - as above
             self.fail(error, exchange)
+
+    def write_response(self, data: bytes) -> None:
+        """Writes a whole response: at once, unless the next request is here already, whose response goes with it."""
+        if self._engine.buffered() > 0:
+            self.write(data)
+        else:
+            self.write_now(data)
 
     def finished(self, exchange: Exchange) -> None:
         """The response of `exchange` is written."""

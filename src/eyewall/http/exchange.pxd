@@ -21,6 +21,7 @@ cdef class Carrier(FlowControl):
     cdef public object stream
 
     cpdef write_two(self, bytes first, bytes second)
+    cpdef write_response(self, bytes data)
     cpdef finished(self, Exchange exchange)
     cpdef limit_body(self, Exchange exchange, long long size)
     cpdef limit_body_time(self, Exchange exchange, double seconds)

@@ -82,6 +82,10 @@ class Carrier(FlowControl):
             self.written += len(first) + len(second)
             transport.writelines((first, second))
 
+    def write_response(self, data: bytes) -> None:
+        """Writes a whole response."""
+        self.write(data)
+
     def finished(self, exchange: Exchange) -> None:
         """The response of `exchange` is written."""
         raise NotImplementedError
@@ -220,7 +224,7 @@ class Exchange:
         carrier.active = carrier.wheel.now
         if len(body) <= _JOIN_BYTES:
             parts.append(body)
-            carrier.write(b"".join(parts))
+            carrier.write_response(b"".join(parts))
         else:
             carrier.write_two(b"".join(parts), body)
         carrier.finished(self)

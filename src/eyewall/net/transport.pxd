@@ -4,6 +4,23 @@ from eyewall.guard.wheel cimport DeadlineWheel
 from eyewall.loop.done cimport done_future
 
 
+cdef extern from *:
+    """
+    #ifdef _WIN32
+    static Py_ssize_t eyewall_send(int descriptor, PyObject *data) { return -1; }
+    #else
+    #include <sys/socket.h>
+    #ifndef MSG_NOSIGNAL
+    #define MSG_NOSIGNAL 0
+    #endif
+    static Py_ssize_t eyewall_send(int descriptor, PyObject *data) {
+        return send(descriptor, PyBytes_AS_STRING(data), (size_t)PyBytes_GET_SIZE(data), MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    #endif
+    """
+    cpdef Py_ssize_t send "eyewall_send" (int descriptor, bytes data) noexcept
+
+
 cdef int _LOOKS
 cdef Py_ssize_t _FEW_WAITERS
 cdef int _FILLS_A_TURN
@@ -48,9 +65,15 @@ cdef class FlowControl:
 
     cpdef write(self, data)
 
+    @cython.locals(descriptor=int, taken=Py_ssize_t)
+    cpdef write_now(self, bytes data)
+
     cpdef bint is_plain(self) except -1
 
+    @cython.locals(descriptor=int)
     cpdef int open_socket(self, double now) except -2
+
+    cdef int _free_descriptor(self) except -2
 
     cpdef written_past(self, Py_ssize_t count)
 

@@ -29,7 +29,7 @@ cdef class WebSocketConnection(FlowControl):
     cdef readonly DeflateCodec codec
     cdef uint64_t _shared_message_bytes, _shared_wire_bytes
     cdef readonly bint is_client
-    cdef bint _held, _receiving, _advancing, _reading_paused, _heard, _pinged, _in_wheel
+    cdef bint _held, _receiving, _advancing, _reading_paused, _heard, _asked, _pinged, _in_wheel
     cdef int _state
     cdef int _failed_code
     cdef str _failed_reason

@@ -90,6 +90,7 @@ class WebSocketConnection(FlowControl):
 
     __slots__ = (
         "_advancing",
+        "_asked",
         "_backlog",
         "_engine",
         "_failed_code",
@@ -163,6 +164,7 @@ class WebSocketConnection(FlowControl):
         self._backlog: bytearray | None = None
         self._reading_paused = False
         self._late_pong: bytes | None = None
+        self._asked = False
         self._heard = False
         self._pinged = False
         self._in_wheel = False
@@ -246,6 +248,7 @@ class WebSocketConnection(FlowControl):
         self.active = self.wheel.now if self._in_wheel else self.loop.time()
         if not self._receiving:
             return
+        self._asked = True
         if self._held:
             self._keep(data)
             return
@@ -546,11 +549,14 @@ class WebSocketConnection(FlowControl):
             same.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1 if value else 0)
 
     def _send(self, frame: bytes) -> None:
-        transport = self.transport
-        if transport is None:
+        if self.transport is None:
             return
-        self.written += len(frame)
-        transport.write(frame)
+        if self._asked:
+            # The first after bytes have come is the answer that the peer waits for, most likely, and the only one.
+            self._asked = False
+            self.write_now(frame)
+        else:
+            self.write(frame)
         if self.paused:
             self._bound_writes()
 
