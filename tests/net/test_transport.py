@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -395,104 +396,89 @@ def test_a_writer_without_end_learns_that_its_peer_has_left(
 # -- at once ------------------------------------------------------------------------------------------------
 
 
-async def driver_of(ours: socket.socket) -> Driver:
+@contextlib.asynccontextmanager
+async def connected() -> AsyncIterator[tuple[Driver, socket.socket]]:
+    """A driver and its peer's socket; the connection is closed afterwards."""
     loop = asyncio.get_running_loop()
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
     driver = Driver(loop, DeadlineWheel.of(loop), NATIVE)
     await loop.connect_accepted_socket(lambda: driver, ours)  # type: ignore[arg-type,return-value]
-    return driver
+    with theirs:
+        yield driver, theirs
+        driver.close()
+        while not driver.closed:
+            await asyncio.sleep(0)
 
 
-async def until_closed(driver: Driver) -> None:
-    while not driver.closed:
-        await asyncio.sleep(0)
+async def received(sock: socket.socket, size: int) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        data += await asyncio.get_running_loop().sock_recv(sock, 1 << 20)
+    return bytes(data)
 
 
 def test_what_is_written_now_is_there_before_the_turn_is_over(run: Callable[..., Any]) -> None:
     async def main() -> None:
-        ours, theirs = socket.socketpair()
-        theirs.setblocking(False)
-        driver = await driver_of(ours)
-        for number in range(3):
-            driver.write_now(b"answer %d" % number)
-            assert theirs.recv(100) == b"answer %d" % number
-        assert driver.written == 24
-        assert driver.waiting() == 0
-        driver.close()
-        await until_closed(driver)
-        theirs.close()
+        async with connected() as (driver, theirs):
+            for number in range(3):
+                driver.write_now(b"answer %d" % number)
+                assert theirs.recv(100) == b"answer %d" % number
+            assert driver.written == 24
+            assert driver.waiting() == 0
 
     run(main())
 
 
 def test_what_is_written_now_comes_after_what_waits(run: Callable[..., Any]) -> None:
     async def main() -> None:
-        loop = asyncio.get_running_loop()
-        ours, theirs = socket.socketpair()
-        theirs.setblocking(False)
-        driver = await driver_of(ours)
-        parts = [b"a" * (1 << 20), b"b" * (1 << 20), b"c", b"d" * 100]
-        for part, write in zip(
-            parts, (driver.write, driver.write_now, driver.write_now, driver.write), strict=True
-        ):
-            write(part)
-        assert driver.waiting() > 0
-        received = bytearray()
-        while len(received) < driver.written:
-            received += await loop.sock_recv(theirs, 1 << 20)
-        assert received == b"".join(parts)
-        # It is empty again.
-        driver.write_now(b"e")
-        assert theirs.recv(100) == b"e"
-        driver.close()
-        await until_closed(driver)
-        theirs.close()
+        async with connected() as (driver, theirs):
+            parts = [b"a" * (1 << 20), b"b" * (1 << 20), b"c", b"d" * 100]
+            ways = driver.write, driver.write_now, driver.write_now, driver.write
+            for part, write in zip(parts, ways, strict=True):
+                write(part)
+            assert driver.waiting() > 0
+            assert await received(theirs, driver.written) == b"".join(parts)
+            # It is empty again.
+            driver.write_now(b"e")
+            assert theirs.recv(100) == b"e"
 
     run(main())
 
 
 def test_of_what_does_not_fit_the_rest_follows_and_pauses_the_writer(run: Callable[..., Any]) -> None:
     async def main() -> None:
-        loop = asyncio.get_running_loop()
-        ours, theirs = socket.socketpair()
-        theirs.setblocking(False)
-        driver = await driver_of(ours)
-        data = bytes(range(256)) * (1 << 14)
-        driver.write_now(data)
-        assert driver.written == len(data)
-        assert 0 < driver.waiting() < len(data)
-        assert driver.paused
-        received = bytearray()
-        while len(received) < len(data):
-            received += await loop.sock_recv(theirs, 1 << 20)
-        assert received == data
-        await driver.drained()
-        driver.close()
-        await until_closed(driver)
-        theirs.close()
+        async with connected() as (driver, theirs):
+            data = bytes(range(256)) * (1 << 14)
+            driver.write_now(data)
+            assert driver.written == len(data)
+            assert 0 < driver.waiting() < len(data)
+            assert driver.paused
+            assert await received(theirs, len(data)) == data
+            await driver.drained()
 
     run(main())
 
 
 def test_nothing_is_written_now_to_a_connection_that_closes_or_has_failed(run: Callable[..., Any]) -> None:
     async def main() -> None:
-        ours, theirs = socket.socketpair()
-        driver = await driver_of(ours)
-        assert driver.transport is not None
-        driver.transport.abort()
-        # The number may be another's by now.
-        driver.write_now(b"late")
-        await until_closed(driver)
-        assert theirs.recv(100) == b""
-        theirs.close()
-        with pytest.raises(StreamClosedError):
-            driver.write_now(b"later")
-
-        ours, theirs = socket.socketpair()
-        driver = await driver_of(ours)
-        theirs.close()
-        driver.write_now(b"nobody takes it")
-        driver.write_now(b"nor this")
-        await until_closed(driver)
+        async with connected() as (driver, theirs):
+            assert driver.transport is not None
+            driver.transport.abort()
+            # The number may be another's by now.
+            driver.write_now(b"late")
+            while not driver.closed:
+                await asyncio.sleep(0)
+            assert theirs.recv(100) == b""
+            with pytest.raises(StreamClosedError):
+                driver.write_now(b"later")
+        async with connected() as (driver, theirs):
+            theirs.close()
+            driver.write_now(b"nobody takes it")
+            driver.write_now(b"nor this")
+            # It is not closed by anybody else.
+            while not driver.closed:
+                await asyncio.sleep(0)
 
     run(main())
 

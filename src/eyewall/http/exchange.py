@@ -84,7 +84,7 @@ class Carrier(FlowControl):
 
     def write_response(self, data: bytes) -> None:
         """Writes a whole response."""
-        self.write(data)
+        raise NotImplementedError
 
     def finished(self, exchange: Exchange) -> None:
         """The response of `exchange` is written."""

@@ -20,6 +20,15 @@ def collect() -> None:
     gc.collect()
 
 
+def collect_before(garbage: Garbage) -> None:
+    """Collects where `garbage` notes it."""
+    garbage.start()
+    try:
+        collect()
+    finally:
+        garbage.stop()
+
+
 class Hides:
     """Whose finalizer asks."""
 
@@ -49,11 +58,7 @@ def test_one_that_could_not_say_yet_that_it_is_over_has_a_place(monkeypatch: pyt
         return monotonic()
 
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=asked))
-    garbage.start()
-    try:
-        collect()
-    finally:
-        garbage.stop()
+    collect_before(garbage)
     (seen,) = found
     assert seen.stack.place == line_of(collect, "gc.collect")
     assert seen.explicit
@@ -64,11 +69,7 @@ def test_one_that_runs_a_finalizer_is_where_that_stands() -> None:
     garbage = Garbage()
     found: list[Collection] = []
     Hides(lambda: found.extend(garbage.within(0.0, time.monotonic() + LONG)))
-    garbage.start()
-    try:
-        collect()
-    finally:
-        garbage.stop()
+    collect_before(garbage)
     (seen,) = found
     assert line_of(Hides.__del__, "in_another_thread") in seen.stack.places
     assert line_of(collect, "gc.collect") in seen.stack.places

@@ -65,14 +65,16 @@ class Garbage:
         found = [each for each in tuple(self._found) if each.began < end and each.ended > begin]
         if self.running and end - self._began >= LONG:
             # It runs finalizers, in which others get their turn; or it has ended, and could not say so yet.
-            found.append(self._present(end))
+            frames = list(itertools.takewhile(_is_before, stack.frames_of_thread(self._thread)))
+            found.append(self._collection(end, 0, 0, frames))
         return found
 
-    def _present(self, end: float) -> Collection:
-        """Returns the collection that runs, as far as it is known."""
-        thread = self._thread
-        frames = list(itertools.takewhile(_is_before, stack.frames_of_thread(thread)))
-        return Collection(self._began, end, 0, 0, stack.read(frames), _asks(frames), thread)
+    def _collection(
+        self, ended: float, generation: int, freed: int, frames: Sequence[FrameType]
+    ) -> Collection:
+        """Returns the one that has begun last, within `frames`."""
+        explicit = bool(frames) and "collect" in frames[-1].f_code.co_names
+        return Collection(self._began, ended, generation, freed, stack.read(frames), explicit, self._thread)
 
     def _called(self, phase: str, info: Mapping[str, Any]) -> None:
         if phase == "start":
@@ -85,27 +87,12 @@ class Garbage:
         if ended - self._began >= LONG:
             # None when the interpreter ends: nobody has called.
             frames = stack_of(sys._getframe().f_back)
-            self._found.append(
-                Collection(
-                    self._began,
-                    ended,
-                    info["generation"],
-                    info["collected"],
-                    stack.read(frames),
-                    _asks(frames),
-                    threading.get_ident(),
-                )
-            )
+            self._found.append(self._collection(ended, info["generation"], info["collected"], frames))
 
 
 def _is_before(frame: FrameType) -> bool:
     """Whether `frame` is none in which the collector tells the doctor that it begins or ends."""
     return frame.f_globals.get("__name__") not in _TOLD
-
-
-def _asks(frames: Sequence[FrameType]) -> bool:
-    """Whether the program stands where it asks for a collection."""
-    return bool(frames) and "collect" in frames[-1].f_code.co_names
 
 
 def longest(collections: list[Collection]) -> Collection:

@@ -246,7 +246,8 @@ class Watchdog:
         if beat is None or beat.late >= LATE or beat.at <= now - late:
             return late, held
         self._recall(beat)
-        return now - beat.at, min(held, now - beat.at)
+        since = now - beat.at
+        return since, min(held, since)
 
     def _goes_on(self, late: float) -> float | None:
         """Trusts a loop for longer that beats; or asks one again that is busy and has answered in time, as one under
